@@ -1,0 +1,80 @@
+# Almanac. `make` alone lists the targets.
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+# The first supported Python on this machine; pass PYTHON=… to choose another.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && command -v $$p && break; done)
+# A mirror of the public files beside the checkout is used where there is one.
+ALMANAC_MIRROR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
+export ALMANAC_MIRROR
+export ALMANAC_HOME := $(CURDIR)
+# Two cores: one worker each, the tests of a group on the same one.
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast test-faults check format lab mlflow serve benchmarks lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.lab ## Collect, train, evaluate, predict and publish every workload; a finished slot is only reported
+	@$(BIN)/almanac run --all
+
+serve: $(VENV)/.lab ## Answer on http://127.0.0.1:8000 from what was published
+	@$(BIN)/almanac serve
+
+lab: $(VENV)/.lab ## Open JupyterLab on the notebooks
+	@$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
+
+mlflow: $(VENV)/.lab ## Open the MLflow UI on http://127.0.0.1:5000
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
+	  --backend-store-uri sqlite:///mlruns/mlflow.db --artifacts-destination mlruns/artifacts
+
+test: $(VENV)/.dev ## All tests, notebooks included
+	@$(PYTEST) -m "not faults"
+
+test-fast: $(VENV)/.dev ## The quick tests, under a minute
+	@$(PYTEST) -m "not slow and not faults"
+
+test-faults: $(VENV)/.dev ## Heavy repeats: kills, races, a million rows
+	@$(PYTEST) -m faults
+
+check: $(VENV)/.dev ## Formatting, lint, types, import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## Format and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+benchmarks: $(VENV)/.dev ## Every figure of the README, measured here; results in benchmarks/results
+	@for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program --json benchmarks/results/$$(basename $$program .py).json || exit 1; done
+
+lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes, for all supported Pythons
+	@for extra in dev lab serve cloud; do \
+	  test $$extra = dev || constraint="-c requirements/dev.txt"; \
+	  $(BIN)/uv pip compile pyproject.toml --extra $$extra $$constraint --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements/$$extra.txt || exit 1; \
+	done
+
+clean: ## Stop the embedded database; remove environment, state and local MLflow store
+	@test ! -x $(BIN)/almanac || $(BIN)/almanac db stop
+	rm -rf $(VENV) .almanac mlruns/mlflow.db mlruns/artifacts
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Almanac needs Python 3.11, 3.12 or 3.13. Install one, or run: make run PYTHON=/path/to/python3.12"; exit 1; }
+	@echo "Making $(VENV) with $(PYTHON) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.lab: requirements/lab.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the locked packages (about 200, one to two minutes) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/lab.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.lab
+	@echo "Installing the locked packages for development …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,91 @@
+"""The server as an ASGI application, put together from settings and contracts."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from almanac import workloads
+from almanac.contract import Contract
+from almanac.settings import Settings
+from serve import endpoints, problems, routes, schemas
+from serve.cache import Cache
+from serve.database import Database
+from serve.editions import Editions
+from serve.metrics import Metrics
+from serve.middleware import Access, Limits
+from serve.releases import Releases
+from serve.service import Service
+
+DOC = """Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version and run;
+`ETag` and `If-None-Match` make asking again cheap; lists name their next page and stay in the release they began with."""
+
+
+class Application(FastAPI):
+    """FastAPI with the problem document among the schemas that routes refer to."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI description, made at the first call."""
+        if not self.openapi_schema:
+            super().openapi().setdefault("components", {}).setdefault("schemas", {})["Problem"] = schemas.PROBLEM
+        return super().openapi()
+
+
+def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:
+    """Return the application; it connects when it starts. Raises UsageError where settings name no database."""
+    service = make_service(settings, workloads.contracts() if contracts is None else contracts)
+    app = Application(
+        title="Almanac",
+        version=service.version,
+        description=DOC,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+    )
+    app.state.service = service
+    endpoints.register(app, routes.endpoints(service))
+    problems.install(app)
+    if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
+        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])
+    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes)
+    app.add_middleware(Access, metrics=service.metrics)
+    return app
+
+
+def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Service:
+    """Return the parts of a server, not yet connected."""
+    database = Database(settings)
+    releases = Releases(database, contracts, deadline_seconds=settings.deadline_seconds)
+    return Service(
+        contracts=contracts,
+        database=database,
+        releases=releases,
+        editions=Editions(database, releases),
+        cache=Cache(settings.cache_mb * 1_000_000),
+        metrics=Metrics(),
+        version=own_version(),
+    )
+
+
+def own_version() -> str:
+    """Return the version that is installed; a container that runs from the sources has none."""
+    try:
+        return version("almanac")
+    except PackageNotFoundError:
+        return "source"
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    await service.releases.start()
+    await service.database.open()
+    try:
+        yield
+    finally:
+        await service.releases.stop()
+        await service.database.close()

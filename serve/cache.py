@@ -1,0 +1,44 @@
+"""Answers kept in memory: the least recently used go when the bound is reached."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+# What the key and the objects of an entry take beside the bytes of the answer.
+OVERHEAD_BYTES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of an answer and the address of the next page, if there is one."""
+
+    content: bytes
+    next: str | None = None
+
+
+class Cache:
+    """Answers by key within a bound of memory; one answer may take at most an eighth of it."""
+
+    def __init__(self, limit_bytes: float) -> None:
+        self._limit = limit_bytes
+        self._entries: OrderedDict[str, Body] = OrderedDict()
+        self.used_bytes = 0
+
+    def get(self, key: str) -> Body | None:
+        """Return the answer under `key` and count it as used."""
+        if (found := self._entries.get(key)) is not None:
+            self._entries.move_to_end(key)
+        return found
+
+    def put(self, key: str, body: Body) -> None:
+        """Keep `body` under `key`, unless it is too large to be worth the room."""
+        if key in self._entries or _size(body) > self._limit / 8:
+            return
+        self._entries[key] = body
+        self.used_bytes += _size(body)
+        while self.used_bytes > self._limit:
+            _, dropped = self._entries.popitem(last=False)
+            self.used_bytes -= _size(dropped)
+
+
+def _size(body: Body) -> int:
+    return len(body.content) + len(body.next or "") + OVERHEAD_BYTES

@@ -1,0 +1,137 @@
+"""Reading from PostgreSQL: a pool in the reader's role, with a deadline that holds even when a backend is stalled."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from time import monotonic
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from almanac.errors import DatabaseError, UsageError
+from almanac.settings import Settings
+from serve.problems import Unavailable
+
+Values = Sequence[Any] | Mapping[str, Any]
+CONNECT_TIMEOUT_SECONDS = 2
+READER = "almanac_reader"
+AWAY = "The database does not answer. The server recovers by itself as soon as it does."
+SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
+OLDER = "The database lacks a table or column that this server expects. Its operator runs: almanac db migrate"
+
+
+class Connection(psycopg.AsyncConnection[Any]):
+    """A reader's connection that asks everything through one cursor; making a cursor costs as much as asking."""
+
+    @cached_property
+    def asking(self) -> psycopg.AsyncCursor[Any]:
+        """The cursor of this connection."""
+        return self.cursor()
+
+
+class Database:
+    """The reader's connections; `rows` answers within the deadline or raises Unavailable."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._conninfo = conninfo(settings)
+        self._deadline = settings.deadline_seconds
+        self._pool = AsyncConnectionPool(
+            self._conninfo,
+            connection_class=Connection,
+            min_size=1,
+            max_size=settings.pool_size,
+            kwargs={"autocommit": True},
+            open=False,
+            reconnect_timeout=1.0,
+        )
+
+    async def open(self) -> None:
+        """Open the pool without waiting for a connection."""
+        await self._pool.open()
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self._pool.close(timeout=1.0)
+
+    async def connect(self) -> Connection:
+        """Open a connection of its own, outside the pool; raises DatabaseError where the reader's role is missing."""
+        try:
+            return await Connection.connect(self._conninfo, autocommit=True)
+        except psycopg.OperationalError as error:
+            if READER in str(error):
+                raise DatabaseError(f"The database does not let this user be {READER}: {str(error).strip()}. Run: almanac db migrate") from error
+            raise
+
+    async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
+        """Return all rows of one query. A connection that turns out to be dead is replaced and the query asked again."""
+        ends = monotonic() + self._deadline
+        for _ in range(self._pool.max_size + 1):
+            try:
+                return await self._ask(query, values, ends)
+            except (psycopg.OperationalError, errors.InternalError) as error:
+                if isinstance(error, errors.QueryCanceled):
+                    raise Unavailable(SLOW) from error
+                if monotonic() >= ends:
+                    break
+            except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+                raise Unavailable(OLDER) from error
+        raise Unavailable(AWAY)
+
+    def pool_state(self) -> dict[str, int]:
+        """Return the pool's size, its idle connections and the requests that wait for one."""
+        stats = self._pool.get_stats()
+        return {"size": stats["pool_size"], "idle": stats["pool_available"], "waiting": stats["requests_waiting"]}
+
+    async def _ask(self, query: bytes, values: Values, ends: float) -> list[tuple[Any, ...]]:
+        try:
+            connection = await self._pool.getconn(timeout=ends - monotonic())
+        except PoolTimeout:
+            raise Unavailable(AWAY) from None
+        try:
+            with hung_up_after(connection, ends - monotonic()):
+                await connection.asking.execute(query, values)
+                return await connection.asking.fetchall()
+        finally:
+            await self._pool.putconn(connection)
+
+
+def conninfo(settings: Settings) -> str:
+    """Return the reader's connection string; raises UsageError where no database is named."""
+    url = settings.reader_database_url or settings.database_url
+    if url is None:
+        raise UsageError("DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server.")
+    options = {
+        "role": READER,
+        "default_transaction_read_only": "on",
+        "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
+        "timezone": "UTC",
+    }
+    own = str(conninfo_to_dict(url.get_secret_value()).get("options") or "")
+    joined = " ".join([own, *(f"-c {name}={value}" for name, value in options.items())]).strip()
+    return make_conninfo(url.get_secret_value(), options=joined, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="almanac-serve")
+
+
+@contextmanager
+def hung_up_after(connection: Connection, seconds: float) -> Iterator[None]:
+    """Break off what waits on `connection` after `seconds`.
+
+    A stalled backend answers neither timeouts nor a cancel request, and psycopg waits for it; shutting the socket down
+    under libpq makes the waiting end at once with a lost connection, which the pool then replaces.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, hang_up, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def hang_up(connection: Connection) -> None:
+    """Shut down the socket of `connection`; libpq keeps its own descriptor and notices the end."""
+    with suppress(OSError, psycopg.OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,38 @@
+"""What the server writes to standard error: words for a person, JSON for programs that collect logs."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as JSON."""
+        line = {"time": datetime.fromtimestamp(record.created, UTC).isoformat(), "level": record.levelname, "event": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line)
+
+
+class Words(logging.Formatter):
+    """One readable line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as words; control characters in a path are written as escapes."""
+        fields = getattr(record, "fields", None)
+        if fields is None:
+            return super().format(record)
+        return f"{fields['method']} {ascii(fields['path'])[1:-1]} {fields['status']} {fields['ms']} ms"
+
+
+def set_up(level: str) -> None:
+    """Log to standard error from this level on."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Words() if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for chatty in ("uvicorn.error", "psycopg.pool"):
+        logging.getLogger(chatty).setLevel("WARNING" if level == "INFO" else level)

@@ -1,0 +1,76 @@
+"""Every error as a problem document (RFC 9457), without repeating what was sent."""
+
+import json
+import logging
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = {"Retry-After": "1"}
+DETAILS = {
+    404: "There is nothing at this address. GET /v1/workloads lists what is served, /docs explains it.",
+    405: "This address does not know that method; the Allow header names those it knows.",
+    413: "The body is larger than this server accepts.",
+    500: "The server failed in a way it should not. The log has the reason under the X-Request-ID of this answer.",
+}
+log = logging.getLogger("almanac.serve")
+
+
+class Problem(Exception):
+    """A request that cannot be answered; `members` are further members of the problem document."""
+
+    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.headers = headers
+        self.members = members
+
+
+class Unavailable(Problem):
+    """The database does not answer; the client may try again in a second."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(503, detail, headers=RETRY_AFTER)
+
+
+def refused(*wrong: Mapping[str, Any]) -> Problem:
+    """Return the problem for parameters that do not fit."""
+    return Problem(422, "A parameter does not fit. `errors` says which and what would.", errors=list(wrong))
+
+
+def response(problem: Problem) -> Response:
+    """Return the problem as an HTTP answer that no cache may keep."""
+    document = {"type": "about:blank", "title": HTTPStatus(problem.status).phrase, "status": problem.status, "detail": problem.detail}
+    headers = {"Cache-Control": "no-store", **(problem.headers or {})}
+    content = json.dumps(document | problem.members, separators=(",", ":")).encode()
+    return Response(content, problem.status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Let `app` answer every exception with a problem document."""
+    app.add_exception_handler(Problem, _answer)
+    app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(Exception, _answer)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    answer = response(_as_problem(error))
+    if answer.status_code == 500:
+        # This answer is made outside the middleware that names all others.
+        answer.headers["X-Request-ID"] = request.scope.get("almanac.request_id", "")
+    return answer
+
+
+def _as_problem(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):
+        headers = {name: text.replace("GET", "GET, HEAD") if name == "Allow" else text for name, text in (error.headers or {}).items()}
+        return Problem(error.status_code, DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase), headers=headers)
+    return Problem(500, DETAILS[500])

@@ -1,0 +1,86 @@
+"""What the server tells of runs, model versions and the ledger: columns, their meaning, and the queries."""
+
+from almanac.contract import Column
+
+ENTRY_COLUMNS = (
+    Column(name="release", type="bigint", doc="Number of the release in the ledger."),
+    Column(name="workload", type="text"),
+    Column(name="run", type="text", doc="The run whose predictions answer from this moment."),
+    Column(name="runs", type="json", doc="All runs that answer together; one, unless the workload is incremental."),
+    Column(name="model_version", type="integer", nullable=True),
+    Column(name="kind", type="text", doc="publish, rollback or promote."),
+    Column(name="previous_release", type="bigint", nullable=True),
+    Column(name="who", type="text", doc="Who released, self-declared."),
+    Column(name="why", type="text"),
+    Column(name="published_at", type="timestamp"),
+    Column(name="data_as_of", type="date", nullable=True, doc="The model saw nothing from this day on."),
+    Column(name="demo", type="boolean"),
+    Column(name="simulated", type="boolean"),
+    Column(name="source", type="text", nullable=True),
+    Column(name="rows", type="bigint", nullable=True, doc="Number of predictions."),
+    Column(name="pruned_at", type="timestamp", nullable=True, doc="Since when the predictions are no longer kept."),
+)
+RUN_COLUMNS = (
+    Column(name="run", type="text"),
+    Column(name="workload", type="text"),
+    Column(name="kind", type="text", doc="run, or shadow: the challenger's predictions, kept for comparison."),
+    Column(name="slot", type="timestamp", doc="When the run was due."),
+    Column(name="status", type="text", doc="running, succeeded or failed."),
+    Column(name="reason", type="text", nullable=True, doc="Why it failed."),
+    Column(name="parent_run", type="text", nullable=True, doc="The attempt that this one continues."),
+    Column(name="parameters", type="json"),
+    Column(name="sample", type="text", doc="full or mock."),
+    Column(name="data_as_of", type="date", nullable=True),
+    Column(name="demo", type="boolean"),
+    Column(name="simulated", type="boolean"),
+    Column(name="source", type="text", nullable=True),
+    Column(name="git_commit", type="text", nullable=True),
+    Column(name="code_hash", type="text", nullable=True),
+    Column(name="lock_hash", type="text", nullable=True),
+    Column(name="python", type="text", nullable=True),
+    Column(name="data_hash", type="text", nullable=True, doc="SHA-256 of the data it trained on."),
+    Column(name="input_hash", type="text", nullable=True, doc="SHA-256 of the data it scored."),
+    Column(name="model_version", type="integer", nullable=True),
+    Column(name="model_hash", type="text", nullable=True, doc="SHA-256 of the model's files."),
+    Column(name="prediction_hash", type="text", nullable=True, doc="SHA-256 of the predictions."),
+    Column(name="rows", type="bigint", nullable=True),
+    Column(name="mlflow_run", type="text", nullable=True),
+    Column(name="actor", type="text"),
+    Column(name="started_at", type="timestamp"),
+    Column(name="finished_at", type="timestamp", nullable=True),
+    Column(name="seconds", type="real", nullable=True),
+    Column(name="cpu_seconds", type="real", nullable=True),
+    Column(name="peak_memory_mb", type="real", nullable=True),
+    Column(name="pruned_at", type="timestamp", nullable=True),
+    Column(name="steps", type="json", doc="The notebooks of the run, their results and hashes."),
+)
+MODEL_COLUMNS = (
+    Column(name="version", type="integer"),
+    Column(name="primary_metric", type="text", doc="The metric by which models of this workload are compared."),
+    Column(name="metrics", type="json", doc="How good the model is on held-out data."),
+    Column(name="parameters", type="json"),
+    Column(name="trained_until", type="date", doc="The model saw nothing from this day on."),
+    Column(name="run", type="text", nullable=True, doc="The run that trained it."),
+    Column(name="mlflow_run", type="text"),
+    Column(name="artifact_hash", type="text", doc="SHA-256 of the model's files."),
+    Column(name="data_hash", type="text", doc="SHA-256 of the training data."),
+    Column(name="simulated", type="boolean"),
+    Column(name="created_at", type="timestamp"),
+)
+STEPS = """(SELECT coalesce(json_agg(row_to_json(told) ORDER BY told.started_at), '[]') FROM
+    (SELECT step, status, reason, results, notebook_uri, notebook_hash, started_at, seconds, cell_seconds, cpu_seconds, peak_memory_mb
+     FROM api.run_steps WHERE run_id = api.runs.run_id) AS told)"""
+SPECIAL = {"run": "run_id", "parent_run": "parent_run_id", "mlflow_run": "mlflow_run_id", "steps": STEPS, "primary_metric": "%s::text"}
+SPECIAL |= {"release": "release_id", "runs": "run_ids", "previous_release": "previous_release_id", "published_at": "released_at"}
+
+
+def as_json(columns: tuple[Column, ...]) -> str:
+    """Return the SQL expression that makes one JSON object of `columns`."""
+    members = ", ".join(f"{SPECIAL.get(column.name, column.name)} AS {column.name}" for column in columns)
+    return f"(SELECT row_to_json(told) FROM (SELECT {members}) AS told)"
+
+
+ENTRY = as_json(ENTRY_COLUMNS)
+LEDGER = f"SELECT release_id, {ENTRY}::text FROM api.releases WHERE workload = %s AND release_id < %s ORDER BY release_id DESC LIMIT %s".encode()
+RUN = f"SELECT {as_json(RUN_COLUMNS)}::text FROM api.runs WHERE workload = %s AND run_id = %s".encode()
+MODEL = f"SELECT {as_json(MODEL_COLUMNS)}::text FROM api.model_versions WHERE workload = %s AND version = %s".encode()

@@ -1,0 +1,35 @@
+"""The routes: the generic ones of every workload, the platform's, and one file for each workload that has its own."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from almanac.contract import Contract
+from serve.endpoints import Endpoint
+from serve.routes import generic, platform
+from serve.service import Service
+
+HERE = Path(__file__).parent
+OWN = {"generic", "platform"}
+
+
+def endpoints(service: Service) -> list[Endpoint]:
+    """Return every route of a server, the platform's first."""
+    found = platform.endpoints(service)
+    for contract in service.contracts.values():
+        found += _of_workload(service, contract)
+    return found
+
+
+def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
+    """Return a workload's routes; its own file may bring an EXAMPLE of a prediction and further endpoints."""
+    module = _module(contract.name)
+    if module is None:
+        return generic.endpoints(service, contract)
+    own: list[Endpoint] = module.endpoints(service, contract)
+    return [*own, *generic.endpoints(service, contract, example=module.EXAMPLE)]
+
+
+def _module(workload: str) -> ModuleType | None:
+    has_file = workload not in OWN and (HERE / f"{workload}.py").is_file()
+    return import_module(f"serve.routes.{workload}") if has_file else None

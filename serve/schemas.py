@@ -1,0 +1,100 @@
+"""JSON Schema of the answers, made from a contract's columns."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from almanac.contract import Column
+
+Schema = dict[str, Any]
+TYPES: Mapping[str, Schema] = {
+    "text": {"type": "string"},
+    "integer": {"type": "integer"},
+    "bigint": {"type": "integer"},
+    "real": {"type": "number"},
+    "boolean": {"type": "boolean"},
+    "date": {"type": "string", "format": "date"},
+    "timestamp": {"type": "string", "format": "date-time"},
+    "json": {},
+}
+EXAMPLES: Mapping[str, Any] = {
+    "text": "text",
+    "integer": 1,
+    "bigint": 1,
+    "real": 0.5,
+    "boolean": True,
+    "date": "2025-04-18",
+    "timestamp": "2025-04-18T06:00:00Z",
+    "json": [],
+}
+PROBLEM: Schema = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong and the way out."},
+        "errors": {"type": "array", "items": {"type": "object"}, "description": "With 422: each parameter that does not fit."},
+        "ledger": {"type": "object", "description": "With 410: what the ledger says of the release whose rows are gone."},
+    },
+}
+
+
+def plain(column: Column) -> Schema:
+    """Return the schema of one value of `column`, without its documentation."""
+    return dict(TYPES[column.type])
+
+
+def column(column: Column) -> Schema:
+    """Return the schema of `column` in an answer."""
+    schema = plain(column) | ({"description": column.doc} if column.doc else {})
+    if column.nullable and "type" in schema:
+        schema["type"] = [schema["type"], "null"]
+    return schema
+
+
+def row(columns: Iterable[Column]) -> Schema:
+    """Return the schema of one row; every column is present."""
+    found = list(columns)
+    return {"type": "object", "required": [c.name for c in found], "properties": {c.name: column(c) for c in found}}
+
+
+def example(column: Column) -> Any:
+    """Return a value that `column` might have."""
+    return EXAMPLES[column.type]
+
+
+def example_row(columns: Iterable[Column]) -> dict[str, Any]:
+    """Return a row that these columns might have."""
+    return {column.name: example(column) for column in columns}
+
+
+def rows(items: Schema) -> Schema:
+    """Return the members of a list answer."""
+    return {"rows": {"type": "array", "items": items}, "next": {"type": ["string", "null"], "description": "Address of the next page, or null."}}
+
+
+def listing(items: Schema) -> Schema:
+    """Return the schema of a list that comes from no release."""
+    return {"type": "object", "required": ["workload", "rows", "next"], "properties": {"workload": {"type": "string"}, **rows(items)}}
+
+
+def envelope(members: Schema) -> Schema:
+    """Return the schema of an answer from a release with these further members."""
+    nullable = {"type": ["string", "null"]}
+    own: Schema = {
+        "workload": {"type": "string"},
+        "release": {"type": ["integer", "null"], "description": "The row of the ledger this answer comes from; null before the first release."},
+        "published_at": {**nullable, "format": "date-time", "description": "When the release was made."},
+        "model_version": {"type": ["integer", "null"], "description": "Version of the model that made the predictions."},
+        "run": {**nullable, "description": "The run that made the predictions; /runs/{run} says everything about it."},
+        "data_as_of": {**nullable, "format": "date", "description": "The model saw nothing from this day on."},
+        "source": {**nullable, "description": "Where the data came from."},
+        "demo": {"const": True, "description": "Present where the predictions are about a past date, for demonstration."},
+        "simulated": {"const": True, "description": "Present where the data were generated."},
+        "stale": {"const": True, "description": "Present where the live release is older than the workload promises."},
+        "as_of": {"type": "string", "format": "date-time", "description": "Present where the request asked for an instant."},
+        "attribution": {"type": "string"},
+    }
+    always = ["workload", "release", "published_at", "model_version", "run", "data_as_of", "source", *members]
+    return {"type": "object", "required": always, "properties": own | members}

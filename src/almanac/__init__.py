@@ -1,0 +1,1 @@
+"""Almanac: predictions computed ahead in notebooks, published whole, read in a millisecond."""

@@ -1,0 +1,154 @@
+"""Check the chain behind a published number: release, run, notebooks, data, model, predictions, commit."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from almanac import provenance, workloads
+from almanac.errors import RegistryError
+from almanac.project import Project
+from almanac.registry import file_hash
+from almanac.store import ledger, runs, versions
+from almanac.store.database import Connection
+from almanac.store.publish import staged_hash
+from almanac.store.tables import SCHEMA
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the chain; `state` is ok, broken, pruned or none (there is nothing to check)."""
+
+    name: str
+    state: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What checking needs: the run's record, its steps, and where to look."""
+
+    project: Project
+    run: runs.Record
+    steps: list[runs.Record]
+    releases: list[tuple[ledger.Release, ledger.Release | None]]
+    version: versions.Record | None
+
+
+def verify(project: Project, run_id: str) -> list[Link]:
+    """Return every link behind a run with its state, in the order release → run → notebooks → data → model → predictions → commit."""
+    with project.database.engine.begin() as connection:
+        run = runs.get(connection, run_id)
+        released = ledger.of_run(connection, run["run_id"])
+        found = versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
+        chain = Chain(project, run, runs.steps(connection, run["run_id"]), released, found)
+        links = [*_releases(chain), _record(connection, chain)]
+    links += [_notebook(chain, step) for step in chain.steps]
+    return [*links, _data(chain), _scored(chain), _model(chain), _predictions(chain), _commit(chain)]
+
+
+def is_whole(links: list[Link]) -> bool:
+    """Tell whether no link is broken."""
+    return all(link.state != "broken" for link in links)
+
+
+def _releases(chain: Chain) -> list[Link]:
+    if not chain.releases:
+        return [Link("release", "none", "this run was never released")]
+    return [
+        _compared(
+            f"release {row['release_id']}",
+            ledger.entry_hash(row, previous) == row["release_hash"],
+            f"{row['kind']} by {row['who']}",
+            "the ledger row differs from its hash",
+        )
+        for row, previous in chain.releases
+    ]
+
+
+def _record(connection: Connection, chain: Chain) -> Link:
+    """The ledger holds the hash of the run's record; a run that was never released has nothing to compare with."""
+    if not chain.releases:
+        return Link("run", "none", "its record was never sealed by a release")
+    whole = runs.record_hash(connection, chain.run["run_id"]) == chain.releases[-1][0]["run_hash"]
+    return _compared("run", whole, f"slot {chain.run['slot']:%Y-%m-%dT%H:%MZ}", "the run's record is not the one that was released")
+
+
+def _notebook(chain: Chain, step: runs.Record) -> Link:
+    return _file(chain, f"notebook {step['step']}", step["notebook_uri"], step["notebook_hash"])
+
+
+def _data(chain: Chain) -> Link:
+    if chain.version is None:
+        return Link("training data", "none", "no model version")
+    uri, hashes = f"runs:/{chain.version['mlflow_run_id']}/data/training.parquet", (chain.run["data_hash"], chain.version["data_hash"])
+    if hashes[0] != hashes[1]:
+        return Link("training data", "broken", f"the run recorded {str(hashes[0])[:12]}, its model version {hashes[1][:12]}")
+    return _file(chain, "training data", uri, hashes[0])
+
+
+def _scored(chain: Chain) -> Link:
+    return _file(chain, "scored data", f"runs:/{chain.run['mlflow_run_id']}/data/scored.parquet", chain.run["input_hash"])
+
+
+def _file(chain: Chain, name: str, uri: str | None, expected: str | None) -> Link:
+    if not uri or not expected:
+        return Link(name, "none", "nothing was kept")
+
+    def compare() -> Link:
+        with tempfile.TemporaryDirectory() as folder:
+            found = file_hash(chain.project.registry.fetch(uri, Path(folder)))
+        return _compared(name, found == expected, expected[:12], f"{uri} has hash {found[:12]}, recorded was {expected[:12]}")
+
+    return _reached(name, compare)
+
+
+def _model(chain: Chain) -> Link:
+    version = chain.version
+    if version is None:
+        return Link("model", "none", "no model version")
+
+    def compare() -> Link:
+        found = chain.project.registry.version_hash(chain.run["workload"], version["version"])
+        whole = found == version["artifact_hash"] == chain.run["model_hash"]
+        detail = f"its files have hash {found[:12]}, recorded were {version['artifact_hash'][:12]} and {str(chain.run['model_hash'])[:12]}"
+        return _compared(f"model version {version['version']}", whole, found[:12], detail)
+
+    return _reached("model", compare)
+
+
+def _predictions(chain: Chain) -> Link:
+    if not chain.run["prediction_hash"]:
+        return Link("predictions", "none", "this run predicted nothing")
+    if chain.run["pruned_at"]:
+        return Link("predictions", "pruned", f"dropped by retention at {chain.run['pruned_at']:%Y-%m-%d %H:%M} UTC")
+    contract = workloads.contract(chain.run["workload"])
+    try:
+        with chain.project.database.connect() as connection:
+            found = staged_hash(connection, contract, chain.run["run_id"], SCHEMA)
+    except psycopg.errors.UndefinedTable:
+        return Link("predictions", "broken", "their table is gone")
+    expected = chain.run["prediction_hash"]
+    return _compared("predictions", found == expected, f"{chain.run['rows']} rows", f"the rows have hash {found[:12]}, recorded was {expected[:12]}")
+
+
+def _commit(chain: Chain) -> Link:
+    commit: Any = chain.run["git_commit"]
+    if commit in (None, "unknown"):
+        return Link("commit", "none", "the run was made outside a checkout")
+    known = provenance.commit_exists(chain.project.settings.home, commit)
+    return _compared("commit", known, commit[:12] + (" with changes" if "+" in commit else ""), f"{commit[:12]} is not in this checkout's history")
+
+
+def _compared(name: str, whole: bool, good: str, bad: str) -> Link:
+    return Link(name, "ok", good) if whole else Link(name, "broken", bad)
+
+
+def _reached(name: str, compare: Callable[[], Link]) -> Link:
+    try:
+        return compare()
+    except (RegistryError, OSError) as error:
+        return Link(name, "broken", f"cannot be read: {error}"[:200])

@@ -1,0 +1,61 @@
+"""The command line: parses, calls, prints; the only place that may catch broadly."""
+
+import os
+import sys
+
+import typer
+
+from almanac import workloads
+from almanac.cli import database, project, releases, runs
+from almanac.cli.show import problem
+from almanac.errors import AlmanacError
+
+EPILOG = (
+    "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
+    "7 audit refused · 8 model registry · 9 broken chain · 10 not found · 130 interrupted"
+)
+
+
+def build() -> typer.Typer:
+    """Return the whole application; a workload's own commands are found by folder."""
+    app = typer.Typer(
+        name="almanac",
+        help="Predictions computed ahead, published whole, read in a millisecond.",
+        epilog=EPILOG,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    for part in (runs, releases, project):
+        part.add_to(app)
+    app.add_typer(database.app(), name="db")
+    imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
+    for name in workloads.names():
+        own = workloads.module(name, "commands")
+        if own is not None:
+            own.add_to(app, imports)
+    if imports.registered_commands:
+        app.add_typer(imports, name="import")
+    return app
+
+
+def main() -> None:
+    """Run the command line and leave with a meaningful exit code; a user's mistake never shows a traceback."""
+    try:
+        code = build()(standalone_mode=False)
+    except AlmanacError as error:
+        problem(str(error))
+        code = error.exit_code
+    except typer.TyperException as error:
+        # Without any argument the help has been shown already, and there is nothing more to say.
+        if error.format_message():
+            problem(f"{error.format_message().rstrip('.')}. Add --help to see what fits.")
+        code = error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        problem("Interrupted.")
+        code = 130
+    except Exception as error:
+        if os.environ.get("LOG_LEVEL") == "DEBUG":
+            raise
+        problem(f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where.")
+        code = 1
+    sys.exit(code or 0)

@@ -1,0 +1,84 @@
+"""Commands about the database, `almanac db`."""
+
+import subprocess
+from typing import Annotated
+
+import typer
+
+from almanac import workloads
+from almanac.cli import show
+from almanac.contract import SCHEMA_REVISION
+from almanac.errors import UsageError
+from almanac.settings import Settings
+from almanac.store import embedded, migrate
+from almanac.store.database import Role, open_database
+
+
+def app() -> typer.Typer:
+    """Return the `db` commands."""
+    made = typer.Typer(help="Start, stop, inspect and migrate the database.", no_args_is_help=True)
+    for name, command in {"start": start, "stop": stop, "status": status, "migrate": migrate_command, "url": url, "psql": psql}.items():
+        made.command(name)(command)
+    return made
+
+
+def start() -> None:
+    """Start the embedded server and leave it running."""
+    settings = _embedded_settings("start")
+    open_database(settings, "login", keep_running=True)
+    show.say(f"PostgreSQL is running on {settings.state_folder / 'postgres'}.")
+
+
+def stop() -> None:
+    """Stop the embedded server, whoever uses it."""
+    settings = _embedded_settings("stop")
+    stopped = embedded.stop(settings.state_folder / "postgres")
+    show.say("PostgreSQL is stopped." if stopped else "PostgreSQL was not running.")
+
+
+def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Tell which database is used, whether it runs, and its schema revision."""
+    settings = Settings.read()
+    own = settings.database_url is not None
+    running = own or embedded.is_running(settings.state_folder / "postgres")
+    revision = migrate.revision(open_database(settings, "login")) if running else None
+    facts = {"kind": "own server" if own else "embedded", "running": running, "revision": revision, "needed": SCHEMA_REVISION}
+    show.as_json(facts) if json else show.table("Database", tuple(facts), [list(facts.values())])
+
+
+def migrate_command() -> None:
+    """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
+    revision = migrate.migrate(open_database(Settings.read(), "login"), workloads.contracts())
+    show.say(f"The database is at revision {revision}, with the tables of {', '.join(workloads.names()) or 'no workload'}.")
+
+
+def url(role: Annotated[str, typer.Option(help="login, owner, worker or reader.")] = "login") -> None:
+    """Print the connection string, for psql and other tools. It may hold a password."""
+    database = open_database(Settings.read(), _role(role), keep_running=True)
+    print(database.url if role == "login" else database.conninfo)
+
+
+def psql(role: Annotated[str, typer.Option(help="login, owner, worker or reader.")] = "reader") -> None:
+    """Open psql on the database; as a reader unless another role is named."""
+    database = open_database(Settings.read(), _role(role), keep_running=True)
+    program = str(embedded.program("psql"))
+    raise typer.Exit(subprocess.run([program, database.conninfo], check=False).returncode)
+
+
+def _embedded_settings(what: str) -> Settings:
+    settings = Settings.read()
+    if settings.database_url:
+        raise UsageError(f"DATABASE_URL names a server of your own, which Almanac does not {what}. Unset it to use the embedded one.")
+    return settings
+
+
+def _role(text: str) -> Role:
+    if text == "login":
+        return "login"
+    if text == "owner":
+        return "owner"
+    if text == "worker":
+        return "worker"
+    if text == "reader":
+        return "reader"
+    raise UsageError(f"Unknown role '{text}'. Roles: login, owner, worker, reader.")

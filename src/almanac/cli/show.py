@@ -1,0 +1,103 @@
+"""What people and programs see: tables, JSON, problems, progress."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from almanac.runner.attempt import OnProgress, silent
+from almanac.steps import STEPS
+
+# Where nobody looks at a screen there is no reason to break lines at column 80.
+OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+ERR = Console(stderr=True, highlight=False)
+COLOURS = {
+    **dict.fromkeys(("succeeded", "ok"), "green"),
+    "running": "cyan",
+    **dict.fromkeys(("warning", "pruned"), "yellow"),
+    **dict.fromkeys(("failed", "broken", "error"), "red"),
+}
+
+
+def problem(text: str) -> None:
+    """Show an error on standard error."""
+    ERR.print(f"[bold red]Error:[/] {escaped(text)}", soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """Show a line of text."""
+    OUT.print(text, soft_wrap=True)
+
+
+def as_json(value: object) -> None:
+    """Print a value as JSON."""
+    print(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table; words such as succeeded and failed get their colour."""
+    made = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column, justify="right" if column.endswith(("%", "rows", "seconds")) else "left")
+    for row in rows:
+        made.add_row(*(_cell(value) for value in row))
+    say(f"[bold]{escaped(title)}[/]")
+    OUT.print(made)
+
+
+def escaped(text: str) -> str:
+    """Return text in which brackets mean nothing to the printer."""
+    return text.replace("[", r"\[")
+
+
+def instant(value: datetime | None) -> str:
+    """Return an instant as people read it, in UTC."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def records(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
+    """Return database rows as plain dictionaries."""
+    return [dict(row) for row in rows]
+
+
+@contextmanager
+def progress(title: str) -> Iterator[OnProgress]:
+    """Show a bar with step, cell and elapsed time on a terminal, nothing elsewhere."""
+    if not ERR.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("[bold]{task.fields[title]}"), TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
+    with Progress(*columns, console=ERR, transient=True) as bar:
+        task = bar.add_task("starting", total=len(STEPS), title=title)
+
+        def on_progress(step: str, cell: int, cells: int) -> None:
+            done = STEPS.index(step) + (cell - 1) / max(cells, 1)
+            bar.update(task, description=f"{step}, cell {cell} of {cells}", completed=done)
+
+        yield on_progress
+
+
+def _cell(value: object) -> str:
+    text = _text(value)
+    colour = COLOURS.get(text)
+    return f"[{colour}]{text}[/]" if colour else escaped(text)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, datetime):
+        return instant(value) if value.tzinfo else f"{value:%Y-%m-%d}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "" if value is None else str(value)
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "item"):
+        return value.item()
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,129 @@
+"""What is wrong with this installation, and the way out of it."""
+
+import shutil
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from almanac import workloads
+from almanac.contract import SCHEMA_REVISION
+from almanac.errors import AlmanacError
+from almanac.registry import open_registry
+from almanac.runner import notebooks
+from almanac.settings import Settings
+from almanac.store import migrate
+from almanac.store.database import Database, Role, open_database
+
+LEAST_FREE_GB = 2
+REMOTE_ARTIFACTS = ("s3://", "gs://", "mlflow-artifacts:", "http://", "https://")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: `level` is ok, warning or error; `advice` is the way out."""
+
+    what: str
+    level: str
+    detail: str
+    advice: str = ""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Look at database, roles, MLflow, disk, port, notebooks and keys."""
+    return [*_database(settings), _mlflow(settings), _disk(settings), _port(settings), *_notebooks(settings), *_keys(settings)]
+
+
+def examine_durability(settings: Settings) -> list[Finding]:
+    """Look whether a champion and its predictions would survive this machine, as a scheduled runner needs."""
+    remote = settings.artifact_root.startswith(REMOTE_ARTIFACTS)
+    tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
+    proxied = tracking.startswith(("http://", "https://")) and not settings.artifact_root
+    return [
+        _needed("DATABASE_URL", bool(settings.database_url), "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own."),
+        _needed(
+            "MLFLOW_TRACKING_URI",
+            bool(tracking) and not tracking.startswith("sqlite"),
+            "Set it to an MLflow server; a SQLite file is lost with the runner.",
+        ),
+        _needed(
+            "ALMANAC_ARTIFACT_ROOT", remote or proxied, "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts."
+        ),
+    ]
+
+
+def _needed(name: str, present: bool, advice: str) -> Finding:
+    return Finding(name, "ok", "set") if present else Finding(name, "error", "a champion could not survive this machine", advice)
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        login = open_database(settings, "login")
+        found = migrate.revision(login)
+    except AlmanacError as error:
+        yield Finding("database", "error", str(error), "Check DATABASE_URL, or unset it to use the embedded server.")
+        return
+    kind = "own server" if settings.database_url else "embedded"
+    if found != SCHEMA_REVISION:
+        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", "almanac db migrate")
+        return
+    yield Finding("database", "ok", f"{kind}, schema revision {found}")
+    roles: tuple[Role, ...] = ("owner", "worker", "reader")
+    for role in roles:
+        yield _role(open_database(settings, role))
+
+
+def _role(database: Database) -> Finding:
+    name = f"role {database.role}"
+    try:
+        with database.connect() as connection:
+            connection.execute("SELECT 1 FROM api.workloads LIMIT 1")
+            superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone()
+    except AlmanacError as error:
+        return Finding(name, "error", str(error), "almanac db migrate")
+    if superuser and superuser[0]:
+        return Finding(name, "warning", "works with all rights", "Connect as a user that is not a superuser.")
+    return Finding(name, "ok", "works with its own rights only")
+
+
+def _mlflow(settings: Settings) -> Finding:
+    try:
+        registry = open_registry(settings)
+        registry.experiment("almanac-doctor") if settings.mlflow_tracking_uri is None else registry.client.search_experiments(max_results=1)
+    except (AlmanacError, OSError) as error:
+        return Finding("mlflow", "error", str(error), "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/.")
+    return Finding("mlflow", "ok", "own server" if settings.mlflow_tracking_uri else "local store in mlruns/")
+
+
+def _disk(settings: Settings) -> Finding:
+    free = shutil.disk_usage(settings.home).free / 2**30
+    level = "ok" if free >= LEAST_FREE_GB else "error"
+    return Finding(
+        "disk", level, f"{free:.1f} GiB free", "" if level == "ok" else f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs."
+    )
+
+
+def _port(settings: Settings) -> Finding:
+    with socket.socket() as probe:
+        taken = probe.connect_ex((settings.host, settings.port)) == 0
+    where = f"{settings.host}:{settings.port}"
+    if taken:
+        return Finding("port", "warning", f"{where} is in use (perhaps by this server)", "Set PORT, or use almanac serve --port.")
+    return Finding("port", "ok", f"{where} is free")
+
+
+def _notebooks(settings: Settings) -> Iterator[Finding]:
+    for name in workloads.names():
+        yield _checked(f"notebooks {name}", lambda name=name: notebooks.find(settings.notebooks_folder, name))  # type: ignore[misc]
+
+
+def _checked(what: str, look: Callable[[], object]) -> Finding:
+    try:
+        look()
+    except AlmanacError as error:
+        return Finding(what, "error", str(error), "Restore the notebook, or run `almanac new` for a fresh set to compare with.")
+    return Finding(what, "ok", "four notebooks with parameters")
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    for name, value in {"FOOTBALL_DATA_ORG_TOKEN": settings.football_data_org_token, "ODDS_API_KEY": settings.odds_api_key}.items():
+        yield Finding(name, "ok", "set") if value else Finding(name, "ok", "not set; its source is skipped and named in the run")

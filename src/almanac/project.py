@@ -1,0 +1,39 @@
+"""One installation of Almanac: its settings, its database, its registry, each opened when first used."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from almanac import workloads
+from almanac.registry import Registry, open_registry
+from almanac.settings import Settings
+from almanac.store.database import Database, open_database
+from almanac.store.migrate import check, migrate
+
+
+@dataclass(frozen=True)
+class Project:
+    """What every command works with."""
+
+    settings: Settings
+
+    @cached_property
+    def database(self) -> Database:
+        """The database in the role of its owner.
+
+        The embedded server is started and migrated; a server of your own must be at the right revision (DatabaseError).
+        """
+        if self.settings.database_url is None:
+            migrate(open_database(self.settings, "login"), workloads.contracts())
+        owner = open_database(self.settings, "owner")
+        check(owner)
+        return owner
+
+    @cached_property
+    def worker(self) -> Database:
+        """The database in the role of a worker."""
+        return open_database(self.settings, "worker")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry."""
+        return open_registry(self.settings)

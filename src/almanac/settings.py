@@ -1,0 +1,95 @@
+"""Deployment choices, read once from the environment and passed down."""
+
+import getpass
+import os
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from almanac.errors import UsageError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class Settings(BaseSettings):
+    """Every variable Almanac reads; `.env.example` explains them in the same order."""
+
+    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore", env_ignore_empty=True)
+
+    home: Path = Field(PROJECT, alias="ALMANAC_HOME")
+    state: Path = Field(Path(".almanac"), alias="ALMANAC_STATE")
+    actor: str = Field("", alias="ALMANAC_ACTOR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
+    sample: Literal["full", "mock"] = Field("full", alias="ALMANAC_SAMPLE")
+
+    database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
+    worker_database_url: SecretStr | None = Field(None, alias="ALMANAC_WORKER_DATABASE_URL")
+    reader_database_url: SecretStr | None = Field(None, alias="ALMANAC_READER_DATABASE_URL")
+
+    mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
+
+    mirror: str = Field("", alias="ALMANAC_MIRROR")
+    offline: bool = Field(False, alias="ALMANAC_OFFLINE")
+    source_head: bool = Field(False, alias="ALMANAC_SOURCE_HEAD")
+    github_token: SecretStr | None = Field(None, alias="GITHUB_TOKEN")
+
+    football_data_org_token: SecretStr | None = Field(None, alias="FOOTBALL_DATA_ORG_TOKEN")
+    football_data_org_url: str = Field("https://api.football-data.org/v4", alias="FOOTBALL_DATA_ORG_URL")
+    odds_api_key: SecretStr | None = Field(None, alias="ODDS_API_KEY")
+    odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
+
+    host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
+    port: int = Field(8000, alias="PORT", ge=0, le=65535)
+    statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)
+    deadline_seconds: float = Field(5.0, alias="ALMANAC_DEADLINE", gt=0, le=60)
+    pool_size: int = Field(8, alias="ALMANAC_POOL_SIZE", ge=1, le=200)
+    cache_mb: float = Field(8.0, alias="ALMANAC_CACHE_MB", ge=0, le=4096)
+    body_limit_bytes: int = Field(1_048_576, alias="ALMANAC_BODY_LIMIT", ge=0)
+    cors_origins: str = Field("", alias="ALMANAC_CORS_ORIGINS")
+
+    @classmethod
+    def settings_customise_sources(cls, *_arguments: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the environment by the documented names only: HOME must not pass for ALMANAC_HOME."""
+        known = {(field.alias or name).lower() for name, field in cls.model_fields.items()}
+        environment = EnvSettingsSource(cls)
+        environment.env_vars = {name: value for name, value in environment.env_vars.items() if name.lower() in known}
+        return sources["init_settings"], environment
+
+    @classmethod
+    def read(cls) -> Self:
+        """Read the environment; raises UsageError that names the variable, its value and what fits."""
+        try:
+            return cls()
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            name = str(first["loc"][0])
+            value = "(hidden)" if "URL" in name or "KEY" in name or "TOKEN" in name else repr(first["input"])
+            raise UsageError(f"{name} has value {value}: {first['msg']}. .env.example explains it.") from None
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the embedded database and the cache live."""
+        return self.state if self.state.is_absolute() else self.home / self.state
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where downloaded source files are kept."""
+        return self.state_folder / "cache"
+
+    @property
+    def notebooks_folder(self) -> Path:
+        """Where the notebooks of all workloads live."""
+        return self.home / "notebooks"
+
+    @property
+    def who(self) -> str:
+        """The self-declared actor that the ledger records."""
+        return self.actor or os.environ.get("GITHUB_ACTOR", "") or getpass.getuser()
+
+    def secrets(self) -> list[str]:
+        """Return every secret value, so that it can be kept out of notebooks and logs."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]

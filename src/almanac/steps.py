@@ -1,0 +1,296 @@
+"""The handle a notebook holds: what it may read, keep, register, stage and report."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from almanac import provenance, workloads
+from almanac.contract import Contract, CutOff
+from almanac.errors import NotFound, UsageError
+from almanac.instants import parse_date, parse_instant
+from almanac.promotion import Decision
+from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
+from almanac.settings import Settings
+from almanac.store import frames, raw, runs, staging, versions
+from almanac.store.database import Database, open_database
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MLFLOW_WAIT_SECONDS = 120
+STEPS = ("collect", "train", "evaluate", "predict")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model of a training: its name, parameters and figures on validation data."""
+
+    name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one run. Without a run id it is an exploration: it may log and register, but never moves an alias or a release."""
+
+    workload: str
+    name: str
+    run_id: str
+    sample: str
+    slot: datetime
+    wanted_date: date | None
+    settings: Settings
+
+    @classmethod
+    def open(cls, workload: str, name: str, **parameters: str) -> "Step":
+        """Open a step from a notebook's parameters `run_id`, `slot`, `sample` and `data_as_of`; empty ones take the deployment's settings.
+
+        Raises UsageError for a parameter that does not fit.
+        """
+        settings = Settings.read()
+        sample = parameters.get("sample") or settings.sample
+        if sample not in ("full", "mock"):
+            raise UsageError(f"SAMPLE has value '{sample}'. Use 'full' or 'mock'.")
+        due = parameters.get("slot", "")
+        slot = parse_instant(due) if due else datetime.now(UTC)
+        return cls(workload, name, parameters.get("run_id", ""), sample, slot, parse_date(parameters.get("data_as_of", "")), settings)
+
+    @property
+    def is_exploration(self) -> bool:
+        """Whether this step was opened by hand, outside a run."""
+        return not self.run_id
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The workload's contract."""
+        return workloads.contract(self.workload)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, in the role of a worker."""
+        if self.is_exploration and not self.settings.database_url:
+            from almanac.store.migrate import migrate
+
+            migrate(open_database(self.settings, "login"), {self.workload: self.contract})
+        return open_database(self.settings, "worker")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry."""
+        return open_registry(self.settings)
+
+    @cached_property
+    def mlflow_run_id(self) -> str:
+        """The MLflow run of this run; an exploration starts one of its own."""
+        if not self.is_exploration:
+            return self._recorded_mlflow_run()
+        return self.registry.start_run(self.workload, f"exploration {self.name}", tags={"almanac.kind": "exploration", "almanac.step": self.name})
+
+    def upsert(self, table: str, frame: pd.DataFrame) -> raw.Upserted:
+        """Bring rows into a raw table; corrections are updated and logged."""
+        return raw.upsert(self.database, self.contract, table, frame, run_id=self.run_id or None)
+
+    def read(self, table: str) -> pd.DataFrame:
+        """Return a raw table as a frame."""
+        return raw.read(self.database, self.contract, table)
+
+    def corrections(self, *, limit: int = 10) -> pd.DataFrame:
+        """Return the newest corrections of this workload's raw tables."""
+        return raw.corrections(self.database, self.workload, limit=limit)
+
+    def settle(self, cut: CutOff) -> date:
+        """Report the cut-off of this run and return its date; raises UsageError where an earlier step had another."""
+        if not self.is_exploration:
+            known = self._record["data_as_of"]
+            if known is not None and known != cut.data_as_of:
+                raise UsageError(f"This step finds the cut-off {cut.data_as_of}, but run {self.run_id} has {known}: its data changed under it.")
+        self.report(cut_off=asdict(cut))
+        return cut.data_as_of
+
+    def report(self, **results: Any) -> None:
+        """Add results to the run's record; in an exploration they are only checked."""
+        clean = frames.plain(results)
+        if not self.is_exploration:
+            with self.database.engine.begin() as connection:
+                runs.report_step(connection, self.run_id, self.name, clean)
+
+    def results(self, step: str) -> dict[str, Any]:
+        """Return what an earlier step of this run reported; raises NotFound in an exploration."""
+        if self.is_exploration:
+            raise NotFound(f"An exploration has no earlier steps; '{step}' reported nothing.")
+        with self.database.engine.begin() as connection:
+            return runs.results(connection, self.run_id, step)
+
+    def once(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+        """Return the frame that an earlier step of this run kept as `name`, or make it and keep it for the later ones.
+
+        An exploration always makes it. Raises UsageError where the kept file is not the one that was kept.
+        """
+        if self.is_exploration:
+            return make()
+        kept = self._kept(name)
+        if kept is None:
+            frame = make()
+            uri, digest = self.registry.log_frame(self.mlflow_run_id, frame, name)
+            self.report(kept={name: {"uri": uri, "hash": digest}})
+            return frame
+        return self.registry.fetch_frame(kept["uri"], kept["hash"])
+
+    def log_candidate(self, candidate: Candidate) -> None:
+        """Log one candidate as a child run, so that MLflow compares candidates side by side."""
+        tags = {"almanac.kind": "candidate", "almanac.candidate": candidate.name}
+        child = self.registry.start_run(self.workload, candidate.name, tags=tags, parent=self.mlflow_run_id)
+        self.registry.log(child, parameters={"candidate": candidate.name, **candidate.parameters}, metrics=candidate.metrics)
+        self.registry.end_run(child, succeeded=True)
+
+    def log_figure(self, figure: "Figure", name: str) -> None:
+        """Keep a plot with the run."""
+        self.registry.log_figure(self.mlflow_run_id, figure, name)
+
+    def register(self, submission: Submission, training: pd.DataFrame, *, trained_until: date, simulated: bool = False) -> Version:
+        """Register a fitted pipeline with its training data; the same data, code and parameters give no new version."""
+        code = provenance.code_hash(self.settings.home, self.workload)
+        hashes = {
+            "data_hash": hashlib.sha256(frame_bytes(training)).hexdigest(),
+            "recipe_hash": frames.combined_hash([code, frames.canonical_json(dict(submission.parameters))]),
+        }
+        with self.database.engine.begin() as connection:
+            known = versions.same(connection, self.workload, **hashes)
+        if known:
+            version = Version(known["version"], known["mlflow_run_id"], known["artifact_hash"])
+        else:
+            self.registry.log_frame(self.mlflow_run_id, training, "training")
+            version = self.registry.register(self.workload, self.mlflow_run_id, submission)
+            self._record_version(version, submission, hashes | {"trained_until": trained_until, "simulated": simulated})
+        self.report(model_version=version.number, model_hash=version.artifact_hash, data_hash=hashes["data_hash"])
+        return version
+
+    def load_model(self, version: int) -> Any:
+        """Return the pipeline of a registered version after checking its hash."""
+        record = self.version(version)
+        trusted = self._module("model").TRUSTED_TYPES
+        return self.registry.load(self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted)
+
+    def version(self, version: int) -> versions.Record:
+        """Return the record of a registered version; raises NotFound."""
+        with self.database.engine.begin() as connection:
+            return versions.get(connection, self.workload, version)
+
+    def champion(self, *, simulated: bool | None = None) -> int | None:
+        """Return the champion version; with `simulated`, only one that was made of such data (or was not)."""
+        number = self.registry.alias(self.workload, CHAMPION)
+        fits = number is not None and (simulated is None or self.version(number)["simulated"] == simulated)
+        return number if fits else None
+
+    def challenger(self) -> int:
+        """Return the version that this run trained; an exploration takes the challenger of the registry. Raises NotFound."""
+        if not self.is_exploration:
+            try:
+                return int(self.results("train")["model_version"])
+            except NotFound:
+                pass
+        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION) or self._newest_version()
+        if number is None:
+            raise NotFound(f"'{self.workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {self.workload}`.")
+        return number
+
+    def decide(self, decision: Decision, *, challenger: int, champion: int | None, evidence: Any) -> None:
+        """Report the promotion decision; the runner acts on it after this notebook has ended well."""
+        facts = {"challenger": challenger, "champion": champion, "promoted": decision.promoted, "reason": decision.reason}
+        self.report(decision=facts | {"evidence": asdict(evidence)})
+
+    def log_metrics(self, version: int, metrics: Mapping[str, float], *, details: Mapping[str, Any] | None = None) -> None:
+        """Keep held-out figures with a model version, in MLflow and in the database; `details` (tables as rows) in the database only."""
+        self.registry.log(self.version(version)["mlflow_run_id"], metrics=metrics)
+        with self.database.engine.begin() as connection:
+            versions.set_metrics(connection, self.workload, version, frames.plain({**metrics, **(details or {})}))
+
+    def serving_version(self, *, simulated: bool | None = None) -> int:
+        """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
+        number = self.champion(simulated=simulated)
+        if number is None and self.is_exploration:
+            return self.challenger()
+        if number is None:
+            raise NotFound(f"'{self.workload}' has no champion yet. Train and evaluate first: almanac run {self.workload}")
+        return number
+
+    def shadow_version(self, serving: int) -> int | None:
+        """Return the other version worth scoring beside `serving`: the challenger, or the champion it has replaced."""
+        try:
+            decision = self.results("evaluate")["decision"]
+        except (NotFound, KeyError):
+            return None
+        other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
+        return int(other) if other is not None and other != serving else None
+
+    def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame, shadow: bool = False) -> staging.Staged:
+        """Load and audit the run's predictions, to be published when the notebook has ended well.
+
+        `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`.
+        In an exploration the rows are loaded and audited, then thrown away.
+        """
+        run_id = runs.new_id(self.slot, "trial") if self.is_exploration else self.run_id + ("-shadow" if shadow else "")
+        staged = staging.stage(self.database, self.contract, run_id, content)
+        if self.is_exploration:
+            staging.discard(self.database, self.contract, run_id)
+            return staged
+        self.report(**{"shadow_hashes" if shadow else "hashes": staged.hashes})
+        facts = {"rows": staged.rows, "prediction_hash": staged.prediction_hash, "model_version": version}
+        if shadow:
+            self.report(shadow=facts)
+        else:
+            _, input_hash = self.registry.log_frame(self.mlflow_run_id, scored, "scored")
+            self.report(staged=facts | {"input_hash": input_hash, "model_hash": self.version(version)["artifact_hash"]})
+        return staged
+
+    def _module(self, part: str) -> Any:
+        return workloads.module(self.workload, part)
+
+    def _newest_version(self) -> int | None:
+        with self.database.engine.begin() as connection:
+            return versions.newest(connection, self.workload)
+
+    def _recorded_mlflow_run(self) -> str:
+        """Wait for the runner, which opens the MLflow run while the first cells already work."""
+        for _ in range(MLFLOW_WAIT_SECONDS * 10):
+            with self.database.engine.begin() as connection:
+                recorded = runs.get(connection, self.run_id)["mlflow_run_id"]
+            if recorded:
+                return str(recorded)
+            time.sleep(0.1)
+        raise NotFound(f"Run '{self.run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells.")
+
+    @cached_property
+    def _record(self) -> runs.Record:
+        with self.database.engine.begin() as connection:
+            return runs.get(connection, self.run_id)
+
+    def _kept(self, name: str) -> dict[str, str] | None:
+        with self.database.engine.begin() as connection:
+            for step in STEPS[: STEPS.index(self.name)]:
+                try:
+                    found: dict[str, str] = runs.results(connection, self.run_id, step)["kept"][name]
+                except (NotFound, KeyError):
+                    continue
+                return found
+        return None
+
+    def _record_version(self, version: Version, submission: Submission, known: Mapping[str, Any]) -> None:
+        row = {
+            "workload": self.workload,
+            "version": version.number,
+            "run_id": self.run_id or None,
+            "mlflow_run_id": version.mlflow_run_id,
+            "artifact_hash": version.artifact_hash,
+            "parameters": frames.plain(dict(submission.parameters)),
+            "metrics": frames.plain(dict(submission.metrics)),
+        }
+        with self.database.engine.begin() as connection:
+            versions.add(connection, row | dict(known))

@@ -1,0 +1,174 @@
+"""The release ledger: append-only, the newest row of a workload is what readers get."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from almanac.errors import NotFound, UsageError
+from almanac.store import runs, tables
+from almanac.store.frames import canonical_json, combined_hash
+
+CHANNEL = "almanac_release"
+Release = sa.RowMapping
+RANKS = ("simulated", "demo", "real")
+HASHED = ("workload", "run_id", "run_ids", "model_version", "kind", "previous_release_id", "who", "why", "run_hash", "released_at")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What somebody wants the ledger to say; `who` None is whoever started the run."""
+
+    run_id: str
+    kind: str
+    who: str | None
+    why: str
+
+
+def append(connection: sa.Connection, entry: Entry) -> int:
+    """Release a run: write the next row of the ledger, tell the servers, return the release id.
+
+    Raises UsageError when the run has no complete set of published predictions, or stands below the release that answers
+    (simulated below demo, demo below real).
+    """
+    workload = runs.get(connection, entry.run_id)["workload"]
+    instant = lock(connection, workload)
+    return _write(connection, entry, runs.get(connection, entry.run_id), live(connection, workload), instant)
+
+
+def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | None:
+    """Release a run as `append` does, unless the workload is on hold; then return None."""
+    # A rollback under way is waited for, since it puts the workload on hold.
+    instant = lock(connection, workload)
+    if is_on_hold(connection, workload):
+        return None
+    return _write(connection, entry, runs.get(connection, entry.run_id), live(connection, workload), instant)
+
+
+def lock(connection: sa.Connection, workload: str) -> datetime:
+    """Let one transaction at a time change what a workload releases or keeps; return the instant at which it was let in."""
+    query = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac ledger ' || :workload)), clock_timestamp()")
+    instant: datetime = connection.execute(query, {"workload": workload}).one()[1]
+    return instant
+
+
+def entry_hash(row: sa.RowMapping | dict[str, object], previous: sa.RowMapping | None) -> str:
+    """Return the SHA-256 that links a ledger row to the row before it."""
+    content = canonical_json({name: row[name] for name in HASHED})
+    return combined_hash([previous["release_hash"] if previous else "", content])
+
+
+def refuse_incomplete(run: runs.Record) -> None:
+    """Raise UsageError unless a run is succeeded, has rows and was not pruned."""
+    if run["status"] != "succeeded" or not run["rows"]:
+        raise UsageError(f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released.")
+    if run["pruned_at"]:
+        raise UsageError(f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again.")
+
+
+def refuse_invention(connection: sa.Connection, workload: str, *, demo: bool, simulated: bool) -> None:
+    """Raise UsageError for demo or simulated predictions while the workload is answered from something closer to life."""
+    _refuse_lower(live(connection, workload), demo=demo, simulated=simulated)
+
+
+def live(connection: sa.Connection, workload: str, as_of: datetime | None = None) -> Release | None:
+    """Return the release that answers now, or answered at the instant `as_of`, with `demo` and `simulated` of its run."""
+    columns = tables.releases.c
+    query = sa.select(tables.releases, tables.runs.c.demo, tables.runs.c.simulated).join(tables.runs, tables.runs.c.run_id == columns.run_id)
+    query = query.where(columns.workload == workload).order_by(columns.release_id.desc()).limit(1)
+    if as_of is not None:
+        query = query.where(columns.released_at <= as_of)
+    return connection.execute(query).mappings().first()
+
+
+def entries(connection: sa.Connection, workload: str | None = None, *, limit: int = 20) -> list[Release]:
+    """Return the newest rows of the ledger first."""
+    query = sa.select(tables.releases).order_by(tables.releases.c.release_id.desc()).limit(limit)
+    if workload:
+        query = query.where(tables.releases.c.workload == workload)
+    return list(connection.execute(query).mappings().all())
+
+
+def of_run(connection: sa.Connection, run_id: str) -> list[tuple[Release, Release | None]]:
+    """Return every release of a run, each with the release before it."""
+    columns = tables.releases.c
+    found = connection.execute(sa.select(tables.releases).where(columns.run_id == run_id).order_by(columns.release_id)).mappings().all()
+    before = sa.select(tables.releases).where(columns.release_id == sa.bindparam("previous"))
+    return [(row, connection.execute(before, {"previous": row["previous_release_id"]}).mappings().first()) for row in found]
+
+
+def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | None = None) -> int:
+    """Release an older run again (the one before, unless `to` names a run) and put the workload on hold."""
+    instant = lock(connection, workload)
+    current = live(connection, workload)
+    if current is None:
+        raise NotFound(f"'{workload}' has no release yet, so there is nothing to roll back.")
+    target = runs.get(connection, to) if to else before(connection, current)
+    if target is None:
+        raise NotFound(f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to.")
+    entry = Entry(target["run_id"], "rollback", who, f"rolled back from release {current['release_id']}")
+    release_id = _write(connection, entry, target, current, instant)
+    set_hold(connection, workload, on_hold=True)
+    return release_id
+
+
+def set_hold(connection: sa.Connection, workload: str, *, on_hold: bool) -> None:
+    """Say whether later runs of the workload publish without releasing."""
+    connection.execute(sa.update(tables.workloads).where(tables.workloads.c.workload == workload).values(on_hold=on_hold))
+
+
+def is_on_hold(connection: sa.Connection, workload: str) -> bool:
+    """Tell whether the workload is on hold after a rollback."""
+    query = sa.select(tables.workloads.c.on_hold).where(tables.workloads.c.workload == workload)
+    return bool(connection.execute(query).scalar())
+
+
+def before(connection: sa.Connection, current: Release) -> runs.Record | None:
+    """Return the run to which a rollback goes: the newest other one released earlier whose rows are kept."""
+    columns = tables.releases.c
+    query = (
+        sa.select(tables.runs)
+        .join(tables.releases, tables.runs.c.run_id == columns.run_id)
+        .where(columns.workload == current["workload"], columns.release_id < current["release_id"], columns.run_id != current["run_id"])
+        .where(tables.runs.c.pruned_at.is_(None))
+        .order_by(columns.release_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def _write(connection: sa.Connection, entry: Entry, run: runs.Record, current: Release | None, instant: datetime) -> int:
+    if current and current["workload"] != run["workload"]:
+        raise UsageError(f"Run {run['run_id']} belongs to '{run['workload']}', not to '{current['workload']}'.")
+    refuse_incomplete(run)
+    _refuse_lower(current, demo=run["demo"], simulated=run["simulated"])
+    row = {
+        "workload": run["workload"],
+        "run_id": run["run_id"],
+        "run_ids": [run["run_id"]],
+        "model_version": run["model_version"],
+        "kind": entry.kind,
+        "previous_release_id": current["release_id"] if current else None,
+        "who": entry.who or run["actor"],
+        "why": entry.why,
+        "run_hash": runs.seal(run, runs.steps(connection, run["run_id"])),
+        "released_at": instant,
+    }
+    row["release_hash"] = entry_hash(row, current)
+    written = sa.insert(tables.releases).values(row).returning(tables.releases.c.release_id).cte("written")
+    told = sa.func.pg_notify(CHANNEL, sa.func.concat(run["workload"], " ", written.c.release_id))
+    release_id: int = connection.execute(sa.select(written.c.release_id, told)).scalar_one()
+    return release_id
+
+
+def _refuse_lower(current: Release | None, *, demo: bool, simulated: bool) -> None:
+    rank = _rank(demo=demo, simulated=simulated)
+    if current and rank < (answering := _rank(demo=current["demo"], simulated=current["simulated"])):
+        raise UsageError(
+            f"'{current['workload']}' is answered from {RANKS[answering]} release {current['release_id']}; a {RANKS[rank]} run never replaces it. "
+            "The old release answers."
+        )
+
+
+def _rank(*, demo: bool, simulated: bool) -> int:
+    return 0 if simulated else 1 if demo else 2

@@ -1,0 +1,93 @@
+"""Retention: rows of old runs go, their records and the ledger stay for ever."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import sqlalchemy as sa
+from psycopg import sql
+
+from almanac.contract import Contract
+from almanac.store import frames, ledger, tables
+from almanac.store.database import Database
+from almanac.store.locks import is_about_locks
+from almanac.store.shape import table_name
+from almanac.store.staging import partition_name
+from almanac.store.tables import SCHEMA
+
+# Detaching concurrently waits for readers without making any of them wait.
+LOCK_TIMEOUT = "5s"
+Autocommitting = psycopg.Connection[Any]
+
+
+def prune(database: Database, contract: Contract, *, now: datetime | None = None) -> list[str]:
+    """Drop the rows of runs that are past retention and neither live nor what a rollback returns to; return their run ids.
+
+    Where a reader holds on to the rows, they go with the next call.
+    """
+    with database.engine.begin() as connection:
+        ledger.lock(connection, contract.name)
+        victims = _victims(connection, contract, (now or datetime.now(UTC)) - contract.retention)
+        marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
+        connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
+        pruned = _pruned(connection, contract)
+    # Readers are told "pruned" before the rows go; what a crash left behind goes with the next call.
+    _drop(database, contract, pruned)
+    return victims
+
+
+def _victims(connection: sa.Connection, contract: Contract, before: datetime) -> list[str]:
+    columns = tables.runs.c
+    mine = (columns.workload == contract.name) & (columns.status == "succeeded") & (columns.rows > 0)
+    query = sa.select(columns.run_id).where(mine, columns.pruned_at.is_(None), columns.finished_at < before)
+    return list(connection.execute(query.where(columns.run_id.not_in(_kept(connection, contract)))).scalars())
+
+
+def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
+    """Return the runs behind the live release, and the run to which a rollback would go."""
+    current = ledger.live(connection, contract.name)
+    if current is None:
+        return set()
+    before = ledger.before(connection, current)
+    return {*current["run_ids"], *([before["run_id"]] if before else [])}
+
+
+def _pruned(connection: sa.Connection, contract: Contract) -> list[str]:
+    columns = tables.runs.c
+    query = sa.select(columns.run_id).where(columns.workload == contract.name, columns.pruned_at.is_not(None))
+    return list(connection.execute(query).scalars())
+
+
+def _drop(database: Database, contract: Contract, run_ids: list[str]) -> None:
+    """Detach without stopping readers, then drop; each step may be repeated after a crash."""
+    with database.connect(autocommit=True) as connection:
+        connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        held = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [SCHEMA])}
+        try:
+            for table in contract.released_tables:
+                _finish_interrupted(connection, table_name(contract, table))
+                for name in held & {partition_name(contract, table, run_id) for run_id in run_ids}:
+                    _drop_partition(connection, table_name(contract, table), name)
+        except psycopg.OperationalError as error:
+            if not is_about_locks(error):
+                raise
+
+
+def _drop_partition(connection: Autocommitting, parent: str, name: str) -> None:
+    if (name, False) in _partitions(connection, parent):
+        detach = sql.SQL("ALTER TABLE {} DETACH PARTITION {} CONCURRENTLY")
+        connection.execute(detach.format(frames.location(parent), frames.location(name)))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(frames.location(name)))
+
+
+def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
+    """Complete a detach that a crash has left pending; PostgreSQL refuses the next one until then."""
+    for name, is_pending in _partitions(connection, parent):
+        if is_pending:
+            connection.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(frames.location(parent), frames.location(name)))
+
+
+def _partitions(connection: Autocommitting, parent: str) -> list[tuple[str, bool]]:
+    """Return the name of each partition, and whether a detach of it is pending."""
+    query = "SELECT c.relname, i.inhdetachpending FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s)"
+    return [(str(name), bool(is_pending)) for name, is_pending in connection.execute(query, [f'{SCHEMA}."{parent}"'])]

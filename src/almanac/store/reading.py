@@ -1,0 +1,20 @@
+"""What was published, as frames for people at a terminal or in a notebook."""
+
+import pandas as pd
+from psycopg import sql
+
+from almanac.contract import Contract
+from almanac.store import frames
+from almanac.store.database import Database
+from almanac.store.shape import table_name
+
+
+def published(database: Database, contract: Contract, name: str, run_id: str) -> pd.DataFrame:
+    """Return the rows of one run in a released table, in the contract's order."""
+    table = next(table for table in contract.released_tables if table.name == name)
+    order = (*contract.order, contract.entity) if table is contract.predictions else table.key
+    columns, keys = (sql.SQL(", ").join(map(sql.Identifier, names)) for names in (table.column_names, order))
+    place = frames.location(table_name(contract, table))
+    query = sql.SQL("SELECT {} FROM {} WHERE run_id = {} ORDER BY {}").format(columns, place, run_id, keys)
+    with database.connect() as connection:
+        return frames.read(connection, table, query)

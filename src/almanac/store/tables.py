@@ -1,0 +1,149 @@
+"""The platform's own tables, the same for every workload; Alembic creates them."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+SCHEMA = "almanac"
+STAGING = "staging"
+API = "api"
+
+metadata = sa.MetaData(schema=SCHEMA)
+Instant = sa.DateTime(timezone=True)
+NOW = sa.text("clock_timestamp()")
+
+workloads = sa.Table(
+    "workloads",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("contract", JSONB, nullable=False),
+    sa.Column("on_hold", sa.Boolean, nullable=False, server_default=sa.text("false")),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False, server_default="run"),
+    sa.Column("slot", Instant, nullable=False),
+    sa.Column("status", sa.Text, nullable=False, server_default="running"),
+    sa.Column("reason", sa.Text),
+    sa.Column("parent_run_id", sa.Text),
+    sa.Column("steps", ARRAY(sa.Text), nullable=False),
+    sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
+    sa.Column("sample", sa.Text, nullable=False),
+    sa.Column("data_as_of", sa.Date),
+    sa.Column("demo", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("source", sa.Text),
+    sa.Column("git_commit", sa.Text),
+    sa.Column("code_hash", sa.Text),
+    sa.Column("lock_hash", sa.Text),
+    sa.Column("python", sa.Text),
+    sa.Column("data_hash", sa.Text),
+    sa.Column("input_hash", sa.Text),
+    sa.Column("model_version", sa.Integer),
+    sa.Column("model_hash", sa.Text),
+    sa.Column("prediction_hash", sa.Text),
+    sa.Column("rows", sa.BigInteger),
+    sa.Column("mlflow_run_id", sa.Text),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("started_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("finished_at", Instant),
+    sa.Column("seconds", sa.Double),
+    sa.Column("cpu_seconds", sa.Double),
+    sa.Column("peak_memory_mb", sa.Double),
+    sa.Column("pruned_at", Instant),
+    sa.CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="status_is_known"),
+    sa.CheckConstraint("kind IN ('run', 'shadow')", name="kind_is_known"),
+    sa.Index(
+        "runs_one_per_slot",
+        "workload",
+        "slot",
+        unique=True,
+        postgresql_where=sa.text("kind = 'run' AND status IN ('running', 'succeeded')"),
+    ),
+    sa.Index("runs_newest", "workload", "started_at"),
+)
+
+run_steps = sa.Table(
+    "run_steps",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False, server_default="running"),
+    sa.Column("reason", sa.Text),
+    sa.Column("results", JSONB, nullable=False, server_default="{}"),
+    sa.Column("reported", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("notebook_uri", sa.Text),
+    sa.Column("notebook_hash", sa.Text),
+    sa.Column("started_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("seconds", sa.Double),
+    sa.Column("cell_seconds", sa.Double),
+    sa.Column("cpu_seconds", sa.Double),
+    sa.Column("peak_memory_mb", sa.Double),
+)
+
+model_versions = sa.Table(
+    "model_versions",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text),
+    sa.Column("mlflow_run_id", sa.Text, nullable=False),
+    sa.Column("artifact_hash", sa.Text, nullable=False),
+    sa.Column("data_hash", sa.Text, nullable=False),
+    sa.Column("recipe_hash", sa.Text, nullable=False),
+    sa.Column("trained_until", sa.Date, nullable=False),
+    sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
+    sa.Column("metrics", JSONB, nullable=False, server_default="{}"),
+    sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("created_at", Instant, nullable=False, server_default=NOW),
+)
+
+decisions = sa.Table(
+    "decisions",
+    metadata,
+    sa.Column("decision_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("challenger", sa.Integer),
+    sa.Column("champion", sa.Integer),
+    sa.Column("promoted", sa.Boolean, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("evidence", JSONB, nullable=False, server_default="{}"),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("decided_at", Instant, nullable=False, server_default=NOW),
+)
+
+releases = sa.Table(
+    "releases",
+    metadata,
+    sa.Column("release_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, sa.ForeignKey(runs.c.run_id), nullable=False),
+    sa.Column("run_ids", ARRAY(sa.Text), nullable=False),
+    sa.Column("model_version", sa.Integer),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("previous_release_id", sa.BigInteger),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("run_hash", sa.Text, nullable=False),
+    sa.Column("released_at", Instant, nullable=False),
+    sa.Column("release_hash", sa.Text, nullable=False),
+    sa.CheckConstraint("kind IN ('publish', 'rollback', 'promote')", name="kind_is_known"),
+    sa.Index("releases_newest", "workload", "release_id"),
+)
+
+raw_changes = sa.Table(
+    "raw_changes",
+    metadata,
+    sa.Column("change_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("table_name", sa.Text, nullable=False),
+    sa.Column("key", JSONB, nullable=False),
+    sa.Column("before", JSONB, nullable=False),
+    sa.Column("after", JSONB, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("changed_at", Instant, nullable=False, server_default=NOW),
+)

@@ -1,0 +1,97 @@
+"""Estimators that scikit-learn lacks: shares per league, a pool of forecasts, and two views of expected goals."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+
+from almanac.workloads.football import markets
+from almanac.workloads.football.timeline import Floats
+
+LEAST_CHANCE = 1e-12
+
+
+class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Each league's shares of outcomes, held to the shares of all leagues as if those had been seen `strength` times."""
+
+    def __init__(self, *, strength: float = 100.0) -> None:
+        self.strength = strength
+
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> "LeagueRates":
+        """Count the outcomes of each league in column `league`."""
+        outcomes = np.asarray(y)
+        self.classes_ = np.unique(outcomes)
+        happened = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
+        self.overall_ = happened.mean().to_numpy()
+        counts = happened.groupby(X["league"].to_numpy()).agg(["sum", "size"]).swaplevel(axis=1)
+        shares = (counts["sum"] + self.strength * self.overall_).div(counts["size"][0] + self.strength, axis=0)
+        self.rates_ = dict(zip(shares.index.tolist(), shares.to_numpy(), strict=True))
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        """Return the shares of each match's league; those of all leagues where it is new."""
+        return np.array([self.rates_.get(league, self.overall_) for league in X["league"]])
+
+    def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
+        """Return the most likely outcome of each match."""
+        return _likeliest(self.classes_, self.predict_proba(X))
+
+
+class LogPool(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Several forecasts made one by adding up their logarithms times `weights`; a total above 1 makes the pool bolder."""
+
+    def __init__(self, members: list[tuple[str, Any]], *, weights: list[float]) -> None:
+        self.members = members
+        self.weights = weights
+
+    def fit(self, X: pd.DataFrame, y: pd.Series) -> "LogPool":
+        """Fit a copy of every member."""
+        self.fitted_ = [clone(member).fit(X, y) for _, member in self.members]
+        self.classes_ = self.fitted_[0].classes_
+        return self
+
+    def predict_proba(self, X: pd.DataFrame) -> Floats:
+        """Return the pooled chances."""
+        return pooled([member.predict_proba(X) for member in self.fitted_], self.weights)
+
+    def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
+        """Return the most likely outcome of each match."""
+        return _likeliest(self.classes_, self.predict_proba(X))
+
+
+def pooled(chances: Sequence[Floats], weights: Sequence[float]) -> Floats:
+    """Return the normalised product of forecasts to the power of their weights.
+
+    >>> pooled([np.array([[0.5, 0.5]]), np.array([[0.9, 0.1]])], [0.5, 0.5]).round(2).tolist()
+    [[0.75, 0.25]]
+    """
+    logs = np.log(np.clip(np.stack(chances), LEAST_CHANCE, 1.0))
+    powers = np.exp(np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1))
+    whole: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return whole
+
+
+def _likeliest(classes: npt.NDArray[Any], chances: Floats) -> npt.NDArray[Any]:
+    chosen: npt.NDArray[Any] = classes[chances.argmax(axis=1)]
+    return chosen
+
+
+def log_odds(goals: npt.ArrayLike) -> Floats:
+    """Return the logarithmic odds of home and of away win against a draw, from expected home and away goals and their dependence."""
+    home, away, dependence = np.asarray(goals, dtype=np.float64).T
+    chances = np.log(markets.outcome_chances(markets.score_chances(home, away, dependence)))
+    odds: Floats = chances[:, [0, 2]] - chances[:, [1]]
+    return odds
+
+
+def contrasts(goals: npt.ArrayLike) -> Floats:
+    """Return the logarithms of pairs of expected goals, and the square of each pair's difference: uneven matches have fewer draws.
+
+    >>> contrasts([[np.e, 1.0]]).tolist()
+    [[1.0, 0.0, 1.0]]
+    """
+    logs = np.log(np.asarray(goals, dtype=np.float64))
+    return np.hstack([logs, (logs[:, 0::2] - logs[:, 1::2]) ** 2])

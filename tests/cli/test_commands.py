@@ -1,0 +1,123 @@
+"""Every command explains itself, and a wrong one says what fits: with the documented exit code and without a traceback."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from almanac import errors
+from almanac.cli import EPILOG, build
+from almanac.settings import Settings
+
+Almanac = Callable[..., Any]
+EXPECTED = {
+    "list", "run", "runs", "releases", "rollback", "promote", "diff", "verify", "reproduce", "report", "prune", "new", "serve", "doctor",
+    "predict-one", "db start", "db stop", "db status", "db migrate", "db url", "db psql",
+}  # fmt: skip
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield from commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
+
+
+COMMANDS = list(commands(typer.main.get_command(build())))
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Settings of an empty folder, with a database that nobody answers for."""
+    for name in (field.alias for field in Settings.model_fields.values() if field.alias):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://almanac:hunter22@127.0.0.1:9/almanac")
+
+
+def test_every_command_that_is_promised_exists() -> None:
+    assert {" ".join(path) for path in COMMANDS} >= EXPECTED
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_every_command_explains_itself(path: tuple[str, ...], almanac: Almanac) -> None:
+    told = almanac(*path, "--help")
+    assert (told.code, told.err) == (0, "")
+    assert f"almanac {' '.join(path)}" in told.out
+    assert len(told.out.splitlines()) > 4
+
+
+def test_almanac_alone_lists_its_commands(almanac: Almanac) -> None:
+    told = almanac()
+    assert (told.code, told.err) == (2, "")
+    assert "predict-one" in told.out
+
+
+WRONG = {
+    ("run", "football", "--bogus"): "No such option: --bogus",
+    ("fly",): "No such command 'fly'",
+    ("promote", "football", "one", "--why", "because"): "Invalid value for 'version'",
+    ("promote", "football", "1"): "Missing option '--why'",
+    ("run",): "Name a workload, or use --all. Known workloads: ",
+    ("run", "fotball"): "Unknown workload 'fotball'. Known workloads: ",
+    ("run", "football", "--slot", "noon"): "'noon' is not",
+    ("run", "football", "--sample", "half"): "Unknown sample 'half'. Use full or mock.",
+    ("run", "football", "--data-as-of", "15.4.2025"): "'15.4.2025' is not a date. Write it as YYYY-MM-DD",
+    ("run", "football", "--every", "10x"): "'10x' is not a duration. Write a number and s, m or h",
+    ("run", "football", "--every", "0m"): "'0m' is not a duration",
+    ("run", "football", "-p", "SEED"): "'SEED' is not a parameter. Write -p name=value.",
+    ("run", "football", "-p", "import os=1"): "is not a parameter",
+    ("runs", "fotball"): "Unknown workload 'fotball'",
+    ("releases", "fotball"): "Unknown workload 'fotball'",
+    ("rollback", "football", "--to", "x", "--resume"): "--to and --resume exclude each other.",
+    ("predict-one", "football", "home"): "'home' is not an input. Write name=value.",
+    ("new", "Not-a-name"): "'Not-a-name' cannot name a workload",
+    ("db", "url", "--role", "king"): "Unknown role 'king'. Roles: login, owner, worker, reader.",
+    ("db", "start"): "DATABASE_URL names a server of your own",
+    ("db", "stop"): "DATABASE_URL names a server of your own",
+}
+
+
+@pytest.mark.parametrize("words", WRONG, ids=" ".join)
+def test_a_wrong_command_says_what_fits_and_leaves_with_exit_code_2(words: tuple[str, ...], almanac: Almanac) -> None:
+    told = almanac(*words)
+    assert (told.code, told.out) == (2, "")
+    assert WRONG[words] in told.err
+    assert "Traceback" not in told.err
+
+
+@pytest.mark.parametrize("words", [("list",), ("runs",), ("verify", "x"), ("db", "migrate"), ("db", "status")], ids=" ".join)
+def test_a_database_that_is_away_is_named_without_its_password(words: tuple[str, ...], almanac: Almanac) -> None:
+    told = almanac(*words)
+    assert told.code == 3
+    assert "Cannot reach the database at 127.0.0.1:9/almanac" in told.err
+    assert "hunter22" not in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    told = almanac("runs")
+    assert told.code == 2
+    assert "PORT has value 'many'" in told.err
+
+
+def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("almanac.cli.releases.comparison.compare", fail)
+    monkeypatch.setattr("almanac.cli.releases.Project", fail)
+    told = almanac("diff", "football", "1", "2")
+    assert (told.code, told.out) == (1, "")
+    assert "Unexpected ZeroDivisionError: by hand. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where." in told.err
+    monkeypatch.setenv("LOG_LEVEL", "DEBUG")
+    with pytest.raises(ZeroDivisionError):
+        almanac("diff", "football", "1", "2")
+
+
+def fail(*_: object, **__: object) -> None:
+    raise ZeroDivisionError("by hand")
+
+
+def test_every_exit_code_is_documented() -> None:
+    classes = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, errors.AlmanacError)]
+    assert {found.exit_code for found in classes} == set(range(1, 11))
+    assert all(f"{code} " in EPILOG for code in [*range(11), 130])

@@ -1,0 +1,147 @@
+"""What several test files share: a local server, a real PostgreSQL, a fresh database for each test, a stub workload."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from house import NEW, House, build, commit
+from local_server import LocalServer, serving
+from psycopg.conninfo import make_conninfo
+from stub import STUB
+
+from almanac import workloads
+from almanac.contract import Contract
+from almanac.settings import Settings
+from almanac.store import embedded
+from almanac.store.database import Database
+from almanac.store.migrate import migrate
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    """A server on the loopback that answers as the test tells it."""
+    with serving() as local:
+        yield local
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[str]:
+    """The URL of a PostgreSQL server: the one of ALMANAC_TEST_DATABASE_URL, or an embedded one that ends with the tests."""
+    given = os.environ.get("ALMANAC_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    # A short path: PostgreSQL puts its socket beside its data, and such paths may not be long.
+    with tempfile.TemporaryDirectory(prefix="alm") as folder:
+        yield embedded.start(Path(folder, "pg"))
+        embedded.stop(Path(folder, "pg"))
+
+
+@pytest.fixture(scope="session")
+def template(cluster: str) -> str:
+    """The name of a migrated database that tests copy."""
+    name = f"template_{uuid4().hex[:8]}"
+    _execute(cluster, f"CREATE DATABASE {name}")
+    migrate(Database(make_conninfo(cluster, dbname=name), "login"), workloads.contracts() | {STUB.name: STUB})
+    return name
+
+
+@pytest.fixture
+def database_url(cluster: str, template: str) -> Iterator[str]:
+    """The URL of a fresh, migrated database with the tables of every workload and of the stub."""
+    name = f"test_{uuid4().hex[:12]}"
+    _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield make_conninfo(cluster, dbname=name)
+    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def owner(database_url: str) -> Iterator[Database]:
+    """The fresh database in the role of its owner."""
+    yield from _opened(Database(database_url, "owner"))
+
+
+@pytest.fixture
+def worker(database_url: str) -> Iterator[Database]:
+    """The fresh database in the role of a worker."""
+    yield from _opened(Database(database_url, "worker"))
+
+
+@pytest.fixture
+def reader(database_url: str) -> Iterator[Database]:
+    """The fresh database in the role of a reader."""
+    yield from _opened(Database(database_url, "reader"))
+
+
+@pytest.fixture
+def stub() -> Contract:
+    """A small workload without notebooks."""
+    return STUB
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of an installation in a temporary folder on the fresh database; without network."""
+    for name in (field.alias for field in Settings.model_fields.values() if field.alias):
+        monkeypatch.delenv(name, raising=False)
+    return Settings(home=tmp_path, database_url=database_url, offline=True, actor="tester")
+
+
+@pytest.fixture(scope="session")
+def house(cluster: str) -> Iterator[House]:
+    """An installation with a generated workload that has run once, at the slot of this moment, on a database of its own."""
+    name = f"house_{uuid4().hex[:8]}"
+    _execute(cluster, f"CREATE DATABASE {name}")
+    with tempfile.TemporaryDirectory(prefix="alm") as folder:
+        made = build(Path(folder), make_conninfo(cluster, dbname=name))
+        commit(made)
+        ran = made.almanac("run", NEW, "--sample", "mock")
+        assert ran.returncode == 0, ran.stderr
+        (made.home / "first_run.txt").write_text(ran.stdout)
+        (made.home / "first_run.err").write_text(ran.stderr)
+        yield made
+    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def registry_loaded() -> None:
+    """MLflow, loaded without the warnings that it gives itself."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import_module("mlflow.sklearn")
+        import_module("mlflow.store.tracking.sqlalchemy_store")
+
+
+@pytest.fixture
+def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> House:
+    """The house, its workload and its environment known to this process."""
+    for name, value in house.environment().items():
+        monkeypatch.setenv(name, value)
+    place = house.home / "src" / "almanac" / "workloads"
+    monkeypatch.setattr(workloads, "HERE", place)
+    monkeypatch.setattr(workloads, "__path__", [*workloads.__path__, str(place)])
+    return house
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of the house on one worker, since building it takes half a minute."""
+    for item in items:
+        if "house" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("house"))
+            item.add_marker(pytest.mark.slow)
+
+
+def _opened(database: Database) -> Iterator[Database]:
+    yield database
+    database.engine.dispose()
+
+
+def _execute(url: str, statement: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(statement.encode())

@@ -1,0 +1,93 @@
+"""A small HTTP server on the loopback that answers as it is told and remembers what it was asked."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer; `broken` closes the connection without one."""
+
+    body: object = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    broken: bool = False
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request as it came in."""
+
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+
+
+class LocalServer:
+    """Answers each path with its answers one after the other, the last one for ever, and 404 elsewhere."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.url = ""
+        self._answers: dict[str, list[Answer]] = {}
+        self._lock = threading.Lock()
+
+    def answer(self, path: str, *answers: Answer) -> None:
+        """Set the answers of a path."""
+        self._answers[path] = list(answers)
+
+    def next_answer(self, asked: Asked) -> Answer:
+        """Note a request and return what it is answered."""
+        with self._lock:
+            self.asked.append(asked)
+            answers = self._answers.get(asked.path, [Answer({"message": "nothing here"}, 404)])
+            return answers.pop(0) if len(answers) > 1 else answers[0]
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths asked, in their order."""
+        return [asked.path for asked in self.asked]
+
+
+@contextmanager
+def serving() -> Iterator[LocalServer]:
+    """Run a local server while the block runs."""
+    local = LocalServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            answer = local.next_answer(Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}))
+            if answer.broken:
+                self.close_connection = True
+                return
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    local.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield local
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

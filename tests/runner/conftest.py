@@ -1,0 +1,31 @@
+"""The bench on which the runner's tests work."""
+
+from pathlib import Path
+
+import pytest
+from stub import STUB
+from workbench import NAMES, OPEN, PARAMETERS, PUBLISH, REPORT, VERSION, Bench, FakeRegistry
+
+from almanac import workloads
+from almanac.project import Project
+from almanac.settings import Settings
+from almanac.store import versions
+from almanac.store.database import Database
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def bench(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A bench on the fresh database with four notebooks that work; predict publishes ten rows."""
+    contracts = {STUB.name: STUB}
+    monkeypatch.setattr(workloads, "contract", contracts.__getitem__)
+    monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    project, registry = Project(settings), FakeRegistry()
+    project.__dict__.update({"registry": registry, "database": owner})
+    made = Bench(project, registry, contracts)
+    for step in NAMES:
+        made.write(step, PARAMETERS + OPEN.format(step=step) + REPORT + (PUBLISH if step == "predict" else ""))
+    with owner.engine.begin() as connection:
+        versions.add(connection, VERSION)
+    return made

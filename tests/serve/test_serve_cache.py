@@ -1,0 +1,37 @@
+"""Answers are kept within a bound of memory."""
+
+from serve.cache import OVERHEAD_BYTES, Body, Cache
+
+ENTRY = Body(b"x" * (1_000 - OVERHEAD_BYTES))
+
+
+def test_the_least_recently_used_answer_goes_first():
+    cache = Cache(8_000)
+    for key in "abcdefgh":
+        cache.put(key, ENTRY)
+    assert cache.get("a") is ENTRY
+    cache.put("i", ENTRY)
+    assert cache.get("b") is None
+    assert cache.get("a") is ENTRY
+    assert cache.used_bytes == 8_000
+
+
+def test_an_answer_of_more_than_an_eighth_of_the_room_is_not_kept():
+    cache = Cache(7_999)
+    cache.put("a", ENTRY)
+    assert cache.get("a") is None
+    assert cache.used_bytes == 0
+
+
+def test_the_same_answer_put_twice_counts_once():
+    cache = Cache(100_000)
+    cache.put("a", ENTRY)
+    cache.put("a", Body(b"other"))
+    assert cache.get("a") is ENTRY
+    assert cache.used_bytes == 1_000
+
+
+def test_without_room_nothing_is_kept():
+    cache = Cache(0)
+    cache.put("a", Body(b""))
+    assert cache.get("a") is None

@@ -1,0 +1,57 @@
+"""Schemathesis asks everything that the OpenAPI description allows, and much that it does not."""
+
+import re
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from publishing import match
+from running import in_thread
+from stub import STUB, release
+
+from almanac import workloads
+from almanac.settings import Settings
+from serve.routes import football
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,"
+    "negative_data_rejection,unsupported_method"
+)
+
+
+@pytest.fixture
+def address(publisher):
+    """The address of a server that has what the examples of its own documentation ask for."""
+    publisher.publish([match(number) for number in range(10)] + [football.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
+    release(publisher.database)
+    with in_thread(Settings(database_url=publisher.database.url), {**workloads.contracts(), "stub": STUB}) as client:
+        yield str(client.base_url)
+
+
+# An address that became too long is refused as it should be.
+CONFIG = '[checks]\nnegative_data_rejection.expected-statuses = ["400", "404", "405", "414", "422", "431"]\n'
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cases", "seed"), [(5_000, 20250415), pytest.param(20_000, 20250416, marks=pytest.mark.faults)])
+def test_no_answer_is_an_error_of_the_server_or_undeclared(address, tmp_path, cases, seed):
+    operations = len(httpx.get(f"{address}/openapi.json").json()["paths"])
+    (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json", "--seed", str(seed), "--checks", CHECKS]
+    # Routes without parameters run out of cases, so the others get more than their share.
+    command += [
+        "--phases",
+        "examples,coverage,fuzzing,stateful",
+        "--max-examples",
+        str(cases * 5 // operations // 4),
+        "--generation-database",
+        "none",
+    ]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=900)
+    assert ended.returncode == 0, ended.stdout[-8_000:]
+    generated = re.search(r"([\d,]+) generated", ended.stdout)
+    assert generated, ended.stdout
+    assert int(generated[1].replace(",", "")) >= cases, ended.stdout

@@ -1,0 +1,60 @@
+"""Model versions and promotion decisions."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+from asking import within
+
+from almanac.errors import NotFound
+from almanac.store import decisions, versions
+from almanac.store.database import Database
+
+
+def version(number: int, **changes: object) -> dict[str, object]:
+    hashes = {"artifact_hash": f"a{number}", "data_hash": "d", "recipe_hash": "r"}
+    return {"workload": "stub", "version": number, "mlflow_run_id": "m", "trained_until": date(2025, 4, 15), **hashes} | changes
+
+
+def test_a_version_is_recorded_once_with_what_it_was_made_from(worker: Database) -> None:
+    within(worker, versions.add, version(1, parameters={"trees": 200}))
+    record = within(worker, versions.get, "stub", 1)
+    assert (record["artifact_hash"], record["parameters"], record["metrics"], record["simulated"]) == ("a1", {"trees": 200}, {}, False)
+    with pytest.raises(sa.exc.IntegrityError, match="model_versions_pkey"):
+        within(worker, versions.add, version(1))
+
+
+def test_an_unknown_version_is_named_with_the_way_out(worker: Database) -> None:
+    with pytest.raises(NotFound, match=r"'stub' has no model version 7\. `almanac list`"):
+        within(worker, versions.get, "stub", 7)
+
+
+def test_the_newest_version_is_the_highest_number_of_its_workload(worker: Database) -> None:
+    assert within(worker, versions.newest, "stub") is None
+    for row in (version(2), version(10), version(11, workload="football")):
+        within(worker, versions.add, row)
+    assert within(worker, versions.newest, "stub") == 10
+
+
+def test_the_same_data_and_recipe_find_the_newest_version_made_of_them(worker: Database) -> None:
+    for row in (version(1), version(2), version(3, data_hash="other"), version(4, recipe_hash="other"), version(5, workload="football")):
+        within(worker, versions.add, row)
+    assert within(worker, versions.same, "stub", data_hash="d", recipe_hash="r")["version"] == 2
+    assert within(worker, versions.same, "stub", data_hash="other", recipe_hash="other") is None
+
+
+def test_held_out_figures_are_written_to_one_version(worker: Database) -> None:
+    for row in (version(1), version(2)):
+        within(worker, versions.add, row)
+    within(worker, versions.set_metrics, "stub", 2, {"log_loss": 1.0125})
+    assert [within(worker, versions.get, "stub", number)["metrics"] for number in (1, 2)] == [{}, {"log_loss": 1.0125}]
+
+
+def test_the_newest_decision_is_the_last_one_written(owner: Database) -> None:
+    assert within(owner, decisions.newest, "stub") is None
+    for promoted, reason in ((True, "first"), (False, "no new evidence")):
+        within(owner, decisions.write, {"workload": "stub", "promoted": promoted, "reason": reason, "who": "tester", "challenger": 1})
+    found = within(owner, decisions.newest, "stub")
+    assert found is not None
+    assert (found["promoted"], found["reason"], found["evidence"]) == (False, "no new evidence", {})
+    assert within(owner, decisions.newest, "football") is None

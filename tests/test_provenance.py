@@ -1,0 +1,62 @@
+"""Where a run comes from, told apart by commit, code, lock file and Python."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from almanac import provenance
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A project of three files with one commit."""
+    for name in ("src/model.py", "notebooks/football/1_collect.ipynb", "requirements/lab.txt", "README.md"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
+        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True)
+    return tmp_path
+
+
+def head(checkout: Path) -> str:
+    return subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_origin_names_commit_and_python(checkout: Path) -> None:
+    found = provenance.origin(checkout, "football")
+    assert (found.git_commit, found.python) == (head(checkout), platform.python_version())
+    assert provenance.commit_exists(checkout, found.git_commit)
+
+
+@pytest.mark.parametrize("name", ["src/model.py", "src/new.py", "notebooks/football/1_collect.ipynb", "requirements/lab.txt"])
+def test_a_change_of_what_shapes_a_run_is_told(checkout: Path, name: str) -> None:
+    (checkout / name).write_text("changed")
+    assert provenance.git_commit(checkout) == f"{head(checkout)}+changes"
+    assert provenance.commit_exists(checkout, f"{head(checkout)}+changes")
+
+
+def test_a_change_of_anything_else_is_not(checkout: Path) -> None:
+    (checkout / "README.md").write_text("changed")
+    assert provenance.git_commit(checkout) == head(checkout)
+
+
+def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path) -> None:
+    assert provenance.git_commit(tmp_path) == "unknown"
+    assert not provenance.commit_exists(tmp_path, "0" * 40)
+
+
+def test_the_code_hash_changes_with_a_notebook(checkout: Path) -> None:
+    before = provenance.code_hash(checkout, "football")
+    (checkout / "notebooks/football/1_collect.ipynb").write_text("changed")
+    assert provenance.code_hash(checkout, "football") != before
+
+
+def test_the_lock_hash_changes_with_the_lock_file(checkout: Path) -> None:
+    before = provenance.lock_hash(checkout)
+    (checkout / "requirements/lab.txt").write_text("changed")
+    changed = provenance.lock_hash(checkout)
+    (checkout / "requirements/lab.txt").unlink()
+    assert len({before, changed, provenance.lock_hash(checkout)}) == 3
+    assert provenance.lock_hash(checkout) == "none"

@@ -1,0 +1,106 @@
+"""What MLflow keeps of a run: candidates side by side, versions with all that is known, models that are loaded only unchanged."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from house import NEW, House
+
+from almanac.errors import ModelTampered, RegistryError
+from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes
+from almanac.store import versions
+
+
+def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: House) -> None:
+    with at_home.project() as project:
+        with project.database.engine.begin() as connection:
+            record = versions.get(connection, NEW, 1)
+        found = project.registry.client.get_run(record["mlflow_run_id"])
+    model = at_home.artifact("MLmodel").parent
+    assert found.data.params == {"candidate": "logit", "seed": "7", "strength": "1.0"}
+    assert {"log_loss", "accuracy", "calibration_error", "n"} <= set(found.data.metrics)
+    assert {"signature:", "saved_input_example_info:"} <= set((model / "MLmodel").read_text().split())
+    assert set(json.loads((model / "input_example.json").read_text())["columns"]) == {"effort", "success_rate_before"}
+    assert record["artifact_hash"] == folder_hash(model)
+    assert record["data_hash"] == file_hash(at_home.artifact("training.parquet"))
+    assert (record["parameters"], record["simulated"]) == ({"candidate": "logit", "seed": 7, "strength": 1.0}, True)
+
+
+def test_no_model_is_saved_as_pickle(house: House) -> None:
+    names = {path.suffix for path in (house.home / "mlruns" / "artifacts").rglob("*")}
+    assert ".skops" in names
+    assert {".pkl", ".pickle", ".joblib", ".cloudpickle"} & names == set()
+
+
+def test_the_candidates_of_a_training_are_children_of_its_run(at_home: House) -> None:
+    with at_home.project() as project:
+        with project.database.engine.begin() as connection:
+            parent = versions.get(connection, NEW, 1)["mlflow_run_id"]
+        client = project.registry.client
+        children = client.search_runs([project.registry.experiment(NEW)], f"tags.mlflow.parentRunId = '{parent}'")
+    assert sorted(child.info.run_name for child in children) == ["base_rate", "logit"]
+    assert all({"log_loss", "accuracy"} <= set(child.data.metrics) for child in children)
+    assert {child.info.status for child in children} == {"FINISHED"}
+
+
+def test_a_model_with_a_changed_byte_is_not_loaded(at_home: House) -> None:
+    path = at_home.artifact("model.skops")
+    before = path.read_bytes()
+    with at_home.project() as project:
+        with project.database.engine.begin() as connection:
+            known = versions.get(connection, NEW, 1)["artifact_hash"]
+        assert project.registry.load(NEW, 1, artifact_hash=known, trusted_types=()).predict_proba(pd.DataFrame(ROWS)).shape == (2, 2)
+        path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
+        try:
+            with pytest.raises(ModelTampered, match=f"Version 1 of '{NEW}' has files with hash .+ It is not loaded"):
+                project.registry.load(NEW, 1, artifact_hash=known, trusted_types=())
+        finally:
+            path.write_bytes(before)
+
+
+def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
+    path, before, live = at_home.artifact("model.skops"), at_home.artifact("model.skops").read_bytes(), at_home.live()
+    path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
+    try:
+        ran = at_home.almanac("run", NEW, "--sample", "mock", "--slot", "now", "--only", "predict", "--json")
+    finally:
+        path.write_bytes(before)
+    assert (ran.returncode, at_home.live()) == (5, live)
+    assert "ModelTampered" in json.loads(ran.stdout)["reason"]
+
+
+def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(at_home: House) -> None:
+    with at_home.project() as project:
+        assert project.registry.alias(NEW, "nobody") is None
+        assert project.registry.alias("nothing", CHAMPION) is None
+        with pytest.raises(RegistryError, match=r"MLflow at sqlite:.+ said: "):
+            project.registry.set_alias(NEW, CHAMPION, 999)
+
+
+def test_a_registry_that_is_away_is_named_without_its_password(registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    away = Registry("http://me:hunter22@127.0.0.1:9", "")
+    with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 said: ") as caught:
+        away.experiment("stub")
+    assert "hunter22" not in str(caught.value)
+
+
+def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_adds(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    first = folder_hash(tmp_path)
+    (tmp_path / "registered_model_meta").write_text("now")
+    assert folder_hash(tmp_path) == first
+    (tmp_path / "a").rename(tmp_path / "b")
+    renamed = folder_hash(tmp_path)
+    (tmp_path / "b").write_text("2")
+    assert len({first, renamed, folder_hash(tmp_path)}) == 3
+
+
+def test_the_same_frame_gives_the_same_bytes() -> None:
+    frame = pd.DataFrame(ROWS)
+    assert frame_bytes(frame) == frame_bytes(frame.set_axis([5, 9]))
+    assert frame_bytes(frame) != frame_bytes(frame.assign(effort=0.2))
+
+
+ROWS = {"effort": [0.1, 0.5], "success_rate_before": [0.5, 0.25]}

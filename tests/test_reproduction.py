@@ -1,0 +1,59 @@
+"""A run made again from its record gives the same predictions, and nothing is compared across different programs unasked."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from house import House
+from psycopg import sql
+
+from almanac import reproduction
+from almanac.errors import NotFound
+
+
+@contextmanager
+def recorded(house: House, column: str, value: str) -> Iterator[None]:
+    """Let the record of the first run say something else for a while."""
+    run_id, change = house.first_run, sql.SQL("UPDATE almanac.runs SET {0} = %s WHERE run_id = %s").format(sql.Identifier(column))
+    with house.bypass() as connection:
+        row = connection.execute(sql.SQL("SELECT {} FROM almanac.runs WHERE run_id = %s").format(sql.Identifier(column)), [run_id]).fetchone()
+        connection.execute(change, [value, run_id])
+    yield
+    with house.bypass() as connection:
+        assert row
+        connection.execute(change, [row[0], run_id])
+
+
+def test_the_same_program_makes_the_same_predictions(house: House) -> None:
+    found = house.ask("reproduce", house.first_run)
+    assert found["equal"] is True
+    assert found["recorded"] == found["found"]
+    assert found["differences"] == []
+
+
+def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(house: House) -> None:
+    with recorded(house, "git_commit", "f" * 40), recorded(house, "lock_hash", "e" * 64), recorded(house, "python", "3.11.0"):
+        refused = house.almanac("reproduce", house.first_run)
+        anyway = house.almanac("reproduce", house.first_run, "--anyway", "--json")
+    assert refused.returncode == 2
+    for difference in ("commit was ffffffffffff", "lock file was eeeeeeeeeeee", "Python was 3.11.0"):
+        assert difference in refused.stderr
+    assert (anyway.returncode, json.loads(anyway.stdout)["equal"]) == (0, True)
+
+
+def test_predictions_that_differ_leave_with_exit_code_9(house: House) -> None:
+    change = """UPDATE almanac.run_steps
+        SET results = jsonb_set(results, '{hashes,predictions}', to_jsonb(reverse(results->'hashes'->>'predictions'))) WHERE run_id = %s AND step = 'predict'"""
+    with house.bypass() as connection:
+        assert connection.execute(change, [house.first_run]).rowcount == 1
+    ran = house.almanac("reproduce", house.first_run)
+    with house.bypass() as connection:
+        connection.execute(change, [house.first_run])
+    assert ran.returncode == 9
+    assert "Predictions are different: recorded " in ran.stdout
+
+
+def test_a_run_without_kept_rows_cannot_be_made_again(at_home: House) -> None:
+    with at_home.project() as project, recorded(at_home, "input_hash", ""), pytest.raises(NotFound, match="kept no scored rows"):
+        reproduction.reproduce(project, at_home.first_run)

@@ -1,0 +1,107 @@
+"""The proof of the house: a new workload runs, is served and tested at once, and nothing else has to be edited."""
+
+import ast
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from house import NEW, ROOT, House
+
+from almanac import scaffold, workloads
+from almanac.errors import UsageError
+
+LONGEST = "a_name_of_19_letter"
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files of a new workload with the longest name there can be, in a copy of the sources."""
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    monkeypatch.setattr(workloads, "HERE", tmp_path / "src" / "almanac" / "workloads")
+    return scaffold.create(tmp_path, LONGEST)
+
+
+def test_a_new_workload_is_a_package_four_notebooks_and_a_test(made: list[Path], tmp_path: Path) -> None:
+    package, notebooks = f"src/almanac/workloads/{LONGEST}", f"notebooks/{LONGEST}"
+    modules = [f"{package}/{name}.py" for name in ("__init__", "contract", "evaluation", "features", "model", "sources")]
+    steps = [f"{notebooks}/{name}.ipynb" for name in ("1_collect", "2_train", "3_evaluate", "4_predict")]
+    assert [path.relative_to(tmp_path).as_posix() for path in made] == [*modules, *steps, f"tests/test_{LONGEST}.py"]
+
+
+def test_the_generated_files_are_clean_also_with_the_longest_name(made: list[Path], tmp_path: Path) -> None:
+    for words in (["check"], ["format", "--check"]):
+        ran = subprocess.run([Path(sys.executable).with_name("ruff"), *words, *made], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -> None:
+    for path in (path for path in made if path.suffix == ".ipynb"):
+        notebook = json.loads(path.read_text())
+        nbformat.validate(notebook)
+        code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+        first, last = ("".join(notebook["cells"][place]["source"]) for place in (0, -1))
+        assert re.match(r"# \S.*\n\n\S", first)
+        assert last.startswith("## Next\n")
+        assert len(code) <= 15
+        assert max(len(cell.splitlines()) for cell in code) <= 15
+        defined = [node for cell in code for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert defined == []
+
+
+@pytest.mark.parametrize("name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé"])
+def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "HERE", tmp_path / "workloads")
+    with pytest.raises(UsageError, match="cannot name a workload"):
+        scaffold.create(tmp_path, name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_workload_that_exists_is_not_overwritten(made: list[Path], tmp_path: Path) -> None:
+    before = [path.read_text() for path in made]
+    with pytest.raises(UsageError, match="exists already"):
+        scaffold.create(tmp_path, LONGEST)
+    assert [path.read_text() for path in made] == before
+
+
+def test_a_new_workload_has_run_at_once_and_told_so(house: House) -> None:
+    told = (house.home / "first_run.txt").read_text()
+    assert "Demand: SIMULATED, as of 2025-06-30, 12 of 40" in told
+    assert "40 predictions saved" in told
+    assert "Held-out figures: " in told
+
+
+def test_a_new_workload_is_served_at_once(house: House) -> None:
+    with house.serving() as client:
+        answer = client.get(f"/v1/{NEW}/predictions", params={"limit": 3})
+        none = client.get(f"/v1/{NEW}/predictions", params={"min_chance": 1.0})
+    assert (answer.status_code, none.status_code) == (200, 200)
+    body = answer.json()
+    assert [row["item_id"] for row in body["rows"]] == ["item-000", "item-001", "item-002"]
+    assert all(0 < row["chance"] < 1 and row["date"] == "2025-06-30" for row in body["rows"])
+    assert none.json()["rows"] == []
+
+
+def test_the_generated_package_has_strict_types(house: House) -> None:
+    cache = str(ROOT / ".mypy_cache" / "house")
+    ran = house.command("-m", "mypy", "--strict", "--cache-dir", cache, f"src/almanac/workloads/{NEW}")
+    assert ran.returncode == 0, ran.stdout
+
+
+def test_nothing_but_the_new_files_was_needed(house: House) -> None:
+    tracked = subprocess.run(["git", "-C", str(house.home), "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    assert [line for line in tracked.splitlines() if not line.startswith("??")] == []
+    for part in ("src", "serve"):
+        copied = {path.relative_to(house.home) for path in (house.home / part).rglob("*.py")}
+        ours = {path.relative_to(ROOT) for path in (ROOT / part).rglob("*.py")}
+        assert {path.parent.as_posix() for path in copied - ours} <= {f"src/almanac/workloads/{NEW}"}
+
+
+def test_the_generated_test_passes(house: House) -> None:
+    ran = house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/test_{NEW}.py")
+    assert ran.returncode == 0, ran.stdout
