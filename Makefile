@@ -1,5 +1,6 @@
 # Almanac. `make` alone lists the targets.
-SHELL := /bin/sh
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
 VENV := .venv
 BIN := $(VENV)/bin
 # The first supported Python on this machine; pass PYTHON=… to choose another.
@@ -8,6 +9,9 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $
 ALMANAC_MIRROR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
 export ALMANAC_MIRROR
 export ALMANAC_HOME := $(CURDIR)
+# pip tells every package; a person wants to know that it moves, and every error.
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
+TELL := awk '/^Collecting/ {if (++n % 25 == 0) print "  " n " packages …"; fflush()} /^Installing/ {print "  installing …"; fflush()} /^ *(ERROR|error)/ {print}'
 # Two cores: one worker each, the tests of a group on the same one.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -70,11 +74,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.lab: requirements/lab.txt pyproject.toml | $(VENV)/bin/python
 	@echo "Installing the locked packages (about 200, one to two minutes) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/lab.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(INSTALL) --require-hashes -r requirements/lab.txt 2>&1 | $(TELL)
+	@$(INSTALL) --no-deps --no-build-isolation --editable . 2>&1 | $(TELL)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.lab
 	@echo "Installing the locked packages for development …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --require-hashes -r requirements/dev.txt 2>&1 | $(TELL)
 	@touch $@

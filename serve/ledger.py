@@ -56,7 +56,8 @@ def newest_run(condition: str) -> bytes:
     kept = "status = 'succeeded' AND rows > 0 AND pruned_at IS NULL"
     return f"""
         SELECT run.workload, released.release_id, run.run_id,
-               CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END, run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
+               CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END,
+               run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
         FROM (SELECT * FROM api.runs WHERE workload = %s AND {condition} AND {kept} ORDER BY started_at DESC, run_id DESC LIMIT 1) AS run
         CROSS JOIN LATERAL (SELECT array_agg(run_id ORDER BY run_id) AS run_ids FROM api.runs WHERE workload = run.workload
             AND model_version = run.model_version AND started_at <= run.started_at AND {kept}) AS version

@@ -4,6 +4,7 @@ import os
 import tempfile
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from uuid import uuid4
@@ -93,20 +94,33 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
     return Settings(home=tmp_path, database_url=database_url, offline=True, actor="tester")
 
 
-@pytest.fixture(scope="session")
-def house(cluster: str) -> Iterator[House]:
-    """An installation with a generated workload that has run once, at the slot of this moment, on a database of its own."""
+@contextmanager
+def built(cluster: str) -> Iterator[House]:
+    """An installation with a generated workload, on a database of its own."""
     name = f"house_{uuid4().hex[:8]}"
     _execute(cluster, f"CREATE DATABASE {name}")
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
-        made = build(Path(folder), make_conninfo(cluster, dbname=name))
+        yield build(Path(folder), make_conninfo(cluster, dbname=name))
+    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def house(cluster: str) -> Iterator[House]:
+    """An installation under version control whose generated workload has run once, at the slot of this moment."""
+    with built(cluster) as made:
         commit(made)
         ran = made.almanac("run", NEW, "--sample", "mock")
         assert ran.returncode == 0, ran.stderr
         (made.home / "first_run.txt").write_text(ran.stdout)
         (made.home / "first_run.err").write_text(ran.stderr)
         yield made
-    _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def bare_house(cluster: str) -> Iterator[House]:
+    """An installation in which nothing has run yet."""
+    with built(cluster) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -130,10 +144,10 @@ def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of the house on one worker, since building it takes half a minute."""
+    """Keep the tests of a house on one worker, since building it takes half a minute."""
     for item in items:
-        if "house" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("house"))
+        for name in {"house", "bare_house"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(name))
             item.add_marker(pytest.mark.slow)
 
 

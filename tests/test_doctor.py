@@ -10,7 +10,9 @@ DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
     "all is set": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow", "artifact_root": "s3://bucket/a"}, []),
     "MLflow keeps the artifacts itself": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow"}, []),
-    "MLflow is a file": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "sqlite:///m.db", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"]),
+    "MLflow is a file": (
+        {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "sqlite:///m.db", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"],
+    ),
     "artifacts are files": (
         {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow", "artifact_root": "/var/a"}, ["ALMANAC_ARTIFACT_ROOT"],
     ),
@@ -20,7 +22,7 @@ DURABLE = {
 @pytest.mark.parametrize("what", DURABLE)
 def test_a_champion_would_survive_the_machine_if(what: str, settings: Settings) -> None:
     given, wrong = DURABLE[what]
-    found = doctor.examine_durability(settings.model_copy(update={"database_url": None}).model_validate({"ALMANAC_HOME": settings.home, **given}))
+    found = doctor.examine_durability(Settings(home=settings.home, **given))
     assert [finding.what for finding in found if finding.level == "error"] == wrong
     assert all(finding.advice for finding in found if finding.level == "error")
 
@@ -29,7 +31,9 @@ def named(found: list[Finding]) -> dict[str, Finding]:
     return {finding.what: finding for finding in found}
 
 
-def test_a_database_without_schema_is_an_error_with_its_way_out(settings: Settings, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_without_schema_is_an_error_with_its_way_out(
+    settings: Settings, cluster: str, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(workloads, "names", list)
     found = named(doctor.examine(Settings(home=settings.home, database_url=cluster, port=0)))
     assert found["database"].level == "error"

@@ -43,8 +43,8 @@ def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked
 
 
 def test_predictions_that_differ_leave_with_exit_code_9(house: House) -> None:
-    change = """UPDATE almanac.run_steps
-        SET results = jsonb_set(results, '{hashes,predictions}', to_jsonb(reverse(results->'hashes'->>'predictions'))) WHERE run_id = %s AND step = 'predict'"""
+    place = "'{hashes,predictions}', to_jsonb(reverse(results->'hashes'->>'predictions'))"
+    change = f"UPDATE almanac.run_steps SET results = jsonb_set(results, {place}) WHERE run_id = %s AND step = 'predict'".encode()
     with house.bypass() as connection:
         assert connection.execute(change, [house.first_run]).rowcount == 1
     ran = house.almanac("reproduce", house.first_run)

@@ -27,7 +27,7 @@ class Second:
 def second(house: House) -> Second:
     """A second version, held back by the promotion rule, and scored as a shadow of the champion."""
     before = house.live()
-    told = house.ask("run", NEW, "--sample", "mock", "--slot", "now", "-p", "STRENGTH=0.001")
+    told = house.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "train,evaluate,predict", "-p", "STRENGTH=0.001")
     with house.project() as project, project.database.engine.begin() as connection:
         version = connection.exec_driver_sql("SELECT max(version) FROM almanac.model_versions WHERE workload = 'demand'").scalar_one()
     return Second(version, told["run_id"], before)
@@ -129,7 +129,7 @@ def test_a_rollback_is_one_more_row_of_the_ledger_and_holds_later_runs_back(seco
     assert restored.live() == (newest["release_id"], restored.first_run, 1)
     assert (newest["kind"], newest["previous_release_id"], newest["why"]) == ("rollback", current[0], f"rolled back from release {current[0]}")
     assert "on hold" in listed(almanac)["warning"]
-    held = restored.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "collect,predict")
+    held = restored.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "predict")
     assert (held["status"], held["release_id"]) == ("succeeded", None)
     assert "is on hold after a rollback" in held["reason"]
     assert restored.live()[1] == restored.first_run

@@ -56,10 +56,10 @@ def test_a_publisher_killed_at_random_leaves_one_whole_run(owner: Database, read
     attempt(owner, content(size, word="old"))
     seconds, moment = time.monotonic() - began, random.Random(20250415)
     with watched(reader) as watch:
-        for _ in range(kills):
-            known = count_runs(owner)
+        for number in range(kills):
+            begun = count_runs(owner) + 1 + number % 2
             victim = started(publish_for_ever, owner.url, size)
-            while count_runs(owner) == known and victim.is_alive():
+            while count_runs(owner) < begun and victim.is_alive():
                 time.sleep(0.01)
             victim.join(moment.uniform(0, 2 * seconds))
             victim.kill()
@@ -70,7 +70,7 @@ def test_a_publisher_killed_at_random_leaves_one_whole_run(owner: Database, read
     released = one(owner, "SELECT array_agg(run_id ORDER BY release_id) FROM almanac.releases")
     succeeded = one(owner, "SELECT array_agg(run_id ORDER BY finished_at) FROM almanac.runs WHERE status = 'succeeded'")
     assert released == succeeded
-    assert len(released) > 2, "some of the killed had published before"
+    assert len(released) >= 2 + kills // 2, "every other victim had published before"
     assert len(released) < count_runs(owner), "some were killed in the middle"
     assert one(owner, "SELECT count(DISTINCT run_id) FROM almanac.stub_totals") == len(released)
     assert (staged_tables(owner), one(owner, "SELECT count(*) FROM almanac.runs WHERE status = 'running'")) == ([], 0)

@@ -11,7 +11,7 @@ from almanac.errors import UsageError
 from almanac.store import ledger, prune, runs
 from almanac.store.database import Database
 
-LATER = datetime.now(UTC) + STUB.retention + timedelta(minutes=1)
+LATER = datetime.now(UTC) + STUB.retention + timedelta(hours=1)
 
 
 def kept(owner: Database) -> set[str]:

@@ -18,10 +18,10 @@ def start(folder: Path, *, keep_running: bool = False) -> str:
 
     `keep_running` leaves the server running until `stop`, whichever process ends. Raises DatabaseError with the place of the server's log.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    if keep_running:
-        _keeper(folder).touch()
     try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        if keep_running:
+            _keeper(folder).touch()
         server = _library().get_server(folder, cleanup_mode=None if _keeper(folder).exists() else "stop")
     except (subprocess.SubprocessError, OSError, AssertionError) as error:
         raise DatabaseError(
@@ -40,6 +40,8 @@ def stop(folder: Path) -> bool:
         return False
     server = _library().get_server(folder, cleanup_mode="stop")
     _library().pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
+    # Let go of our own hold on it too, so that this process could start it anew.
+    server.cleanup()
     return True
 
 

@@ -93,8 +93,8 @@ def of_run(connection: sa.Connection, run_id: str) -> list[tuple[Release, Releas
     """Return every release of a run, each with the release before it."""
     columns = tables.releases.c
     found = connection.execute(sa.select(tables.releases).where(columns.run_id == run_id).order_by(columns.release_id)).mappings().all()
-    before = sa.select(tables.releases).where(columns.release_id == sa.bindparam("previous"))
-    return [(row, connection.execute(before, {"previous": row["previous_release_id"]}).mappings().first()) for row in found]
+    previous = sa.select(tables.releases).where(columns.release_id == sa.bindparam("previous"))
+    return [(row, connection.execute(previous, {"previous": row["previous_release_id"]}).mappings().first()) for row in found]
 
 
 def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | None = None) -> int:

@@ -51,7 +51,7 @@ def table_name(contract: Contract, table: Table) -> str:
 
 def raw_table(contract: Contract, table: Table) -> sa.Table:
     """Return the SQLAlchemy table of a raw table."""
-    columns = [_column(column, primary_key=column.name in table.key) for column in table.columns]
+    columns = [_column(table, column, primary_key=column.name in table.key) for column in table.columns]
     return sa.Table(table_name(contract, table), sa.MetaData(schema=SCHEMA), *columns, *_checks(table))
 
 
@@ -59,7 +59,7 @@ def released_table(contract: Contract, table: Table) -> sa.Table:
     """Return the SQLAlchemy table of a prediction or side table, partitioned by run."""
     name = table_name(contract, table)
     run = sa.Column("run_id", TYPES["text"], nullable=False)
-    columns = [_column(column) for column in table.columns]
+    columns = [_column(table, column) for column in table.columns]
     key = sa.PrimaryKeyConstraint("run_id", *table.key)
     made = sa.Table(name, sa.MetaData(schema=SCHEMA), run, *columns, key, *_checks(table), postgresql_partition_by="LIST (run_id)")
     for index_columns in indexes(contract, table):
@@ -90,8 +90,9 @@ def _enter_before_readers(connection: sa.Connection, contract: Contract) -> None
         connection.execute(sa.text(f'ALTER VIEW IF EXISTS {API}."{name}" OWNER TO almanac_owner'))
 
 
-def _column(column: Column, *, primary_key: bool = False) -> sa.Column[object]:
-    return sa.Column(column.name, TYPES[column.type], nullable=column.nullable, primary_key=primary_key, autoincrement=False)
+def _column(table: Table, column: Column, *, primary_key: bool = False) -> sa.Column[object]:
+    nullable = column.nullable and column.name not in table.key
+    return sa.Column(column.name, TYPES[column.type], nullable=nullable, primary_key=primary_key, autoincrement=False)
 
 
 def _checks(table: Table) -> list[sa.CheckConstraint]:

@@ -1,0 +1,71 @@
+"""A contract that contradicts itself is refused before it reaches a database."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+from stub import STUB
+
+from almanac import workloads
+from almanac.contract import RESERVED, Column, Contract, Filter, SumRule, Table
+
+ITEM = Column(name="item", type="text")
+
+
+def table(**change: Any) -> Table:
+    return Table(**{"name": "predictions", "key": ("item",), "columns": (ITEM, Column(name="up", type="real")), **change})
+
+
+def contract(**change: Any) -> Contract:
+    return Contract(**{"name": "stub", "title": "Stub", "doc": "Stub.", "predictions": table(), "primary_metric": "log_loss", **change})
+
+
+WRONG_TABLES = {
+    "a column twice": ({"columns": (ITEM, ITEM)}, r"declares column \['item'\] twice"),
+    "a key that is no column": ({"key": ("day",)}, r"key \['day'\] of table 'predictions' is not among its columns"),
+    "no key": ({"key": ()}, "at least 1 item"),
+    "a name that is no identifier": ({"name": "Drop table"}, "should match pattern"),
+    **{f"the reserved column {name}": ({"columns": (ITEM, Column(name=name, type="text"))}, "reserved column name") for name in sorted(RESERVED)},
+}
+WRONG_CONTRACTS = {
+    "two key columns": ({"predictions": table(key=("item", "up"))}, "exactly one key column, the entity"),
+    "a filter on no column": ({"filters": (Filter(name="a", column="day", op="eq"),)}, "filter of 'stub' names column 'day'"),
+    "an order by no column": ({"order": ("day",)}, "order of 'stub' names column 'day'"),
+    "a sum of no column": ({"sums": (SumRule(columns=("up", "down")),)}, "sum of 'stub' names column 'down'"),
+    "an order by a column with gaps": (
+        {"predictions": table(columns=(ITEM, Column(name="up", type="real", nullable=True))), "order": ("up",)},
+        "nullable column, which cannot be paged",
+    ),
+    "names that are too long together": ({"predictions": table(name="p" * 27)}, "more than 30 characters"),
+    "a word it does not know": ({"colour": "red"}, "Extra inputs are not permitted"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_TABLES)
+def test_a_table_is_refused_for(what: str) -> None:
+    change, message = WRONG_TABLES[what]
+    with pytest.raises(ValidationError, match=message):
+        table(**change)
+
+
+@pytest.mark.parametrize("what", WRONG_CONTRACTS)
+def test_a_contract_is_refused_for(what: str) -> None:
+    change, message = WRONG_CONTRACTS[what]
+    with pytest.raises(ValidationError, match=message):
+        contract(**change)
+
+
+def test_a_contract_knows_its_entity_and_what_it_releases() -> None:
+    assert STUB.entity == "item"
+    assert [released.name for released in STUB.released_tables] == ["predictions", "totals"]
+    assert STUB.predictions.column("up").maximum == 1.0
+    with pytest.raises(KeyError):
+        STUB.predictions.column("left")
+
+
+@pytest.mark.parametrize("name", workloads.names())
+def test_every_workload_s_contract_survives_being_written_down(name: str) -> None:
+    declared = workloads.contract(name)
+    assert Contract.model_validate_json(declared.model_dump_json()) == declared
+    assert declared.name == name
+    assert all(column.doc for column in declared.predictions.columns)

@@ -1,0 +1,63 @@
+"""Deployment choices come from the environment only, and a wrong one is named."""
+
+from pathlib import Path
+
+import pytest
+
+from almanac.errors import UsageError
+from almanac.settings import PROJECT, Settings
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (field.alias for field in Settings.model_fields.values() if field.alias):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = Settings.read()
+    assert (settings.home, settings.state_folder, settings.port, settings.sample) == (PROJECT, PROJECT / ".almanac", 8000, "full")
+    assert settings.database_url is None
+    assert settings.secrets() == []
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PORT", "")
+    assert (Settings.read().database_url, Settings.read().port) == (None, 8000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [("PORT", "70000", "'70000'"), ("LOG_LEVEL", "LOUD", "'LOUD'"), ("ALMANAC_SAMPLE", "half", "'half'"), ("ALMANAC_OFFLINE", "maybe", "'maybe'")],
+)
+def test_a_value_that_does_not_fit_is_named_with_its_variable(name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=rf"{name} has value {shown}: .+ \.env\.example explains it"):
+        Settings.read()
+
+
+def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ALMANAC_HOME", "/opt/almanac")
+    monkeypatch.setenv("ALMANAC_STATE", str(tmp_path))
+    assert Settings.read().state_folder == tmp_path
+    assert Settings.read().cache_folder == tmp_path / "cache"
+    assert Settings.read().notebooks_folder == Path("/opt/almanac/notebooks")
+
+
+def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GITHUB_ACTOR", raising=False)
+    user = Settings.read().who
+    monkeypatch.setenv("GITHUB_ACTOR", "octocat")
+    robot = Settings.read().who
+    monkeypatch.setenv("ALMANAC_ACTOR", "ada")
+    assert (bool(user), robot, Settings.read().who) == (True, "octocat", "ada")
+
+
+def test_secrets_show_neither_when_printed_nor_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://almanac:hunter22@db/almanac")
+    monkeypatch.setenv("ODDS_API_KEY", "0123456789")
+    settings = Settings.read()
+    assert sorted(settings.secrets()) == ["0123456789", "postgresql://almanac:hunter22@db/almanac"]
+    assert "hunter22" not in repr(settings)
+    assert "0123456789" not in repr(settings)

@@ -1,0 +1,95 @@
+"""The handle of a notebook: what it reads and reports, in a run and when it is opened by hand."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+
+import pytest
+from stub import STUB, begin, content
+
+from almanac import workloads
+from almanac.contract import CutOff
+from almanac.errors import NotFound, UsageError
+from almanac.settings import Settings
+from almanac.steps import Step
+from almanac.store import runs
+from almanac.store.database import Database
+
+CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
+
+
+@pytest.fixture
+def step(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Step:
+    """The step `predict` of a run under way."""
+    monkeypatch.setattr(workloads, "contract", {STUB.name: STUB}.__getitem__)
+    run_id = begin(owner)
+    with owner.engine.begin() as connection:
+        runs.start_step(connection, run_id, "predict")
+    return Step(STUB.name, "predict", run_id, "mock", datetime(2025, 4, 15, tzinfo=UTC), None, settings)
+
+
+def reported(step: Step, owner: Database) -> dict[str, object]:
+    with owner.engine.begin() as connection:
+        return dict(runs.steps(connection, step.run_id)[0]["results"])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [({"sample": "half"}, "SAMPLE has value 'half'"), ({"data_as_of": "15.4.2025"}, "is not a date"), ({"slot": "noon"}, "'noon' is not")],
+)
+def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        Step.open(STUB.name, "collect", **parameters)
+
+
+def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
+    step = Step.open(STUB.name, "collect", run_id="", slot="", sample="mock", data_as_of="")
+    assert (step.is_exploration, step.sample, step.wanted_date, step.slot.tzinfo) == (True, "mock", None, UTC)
+
+
+def test_reports_of_a_step_are_added_to_each_other_as_plain_data(step: Step, owner: Database) -> None:
+    step.report(rows=3, share=float("nan"))
+    step.report(day=date(2025, 4, 15), rows=4)
+    assert reported(step, owner) == {"rows": 4, "share": None, "day": "2025-04-15"}
+    step.database.engine.dispose()
+
+
+def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
+    assert step.settle(CUT) == date(2025, 4, 15)
+    with owner.engine.begin() as connection:
+        runs.note(connection, step.run_id, runs.Facts(data_as_of=date(2025, 4, 15)))
+    later = replace(step)
+    with pytest.raises(UsageError, match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it"):
+        later.settle(replace(CUT, data_as_of=date(2025, 4, 16)))
+    for opened in (step, later):
+        opened.database.engine.dispose()
+
+
+def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> None:
+    alone = replace(step, run_id="")
+    staged = alone.stage(content(), version=1, scored=content()["predictions"])
+    with owner.engine.begin() as connection:
+        left = connection.exec_driver_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").scalar_one()
+    assert (staged.rows, left) == (10, 0)
+    with pytest.raises(NotFound, match="An exploration has no earlier steps"):
+        alone.results("train")
+    alone.database.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("challenger", "champion", "serving", "shadow"),
+    [(2, 1, 2, 1), (2, 1, 1, 2), (2, None, 2, None), (1, 1, 1, None)],
+)
+def test_the_shadow_is_the_other_of_challenger_and_champion(
+    challenger: int, champion: int | None, serving: int, shadow: int | None, step: Step, owner: Database
+) -> None:
+    with owner.engine.begin() as connection:
+        runs.start_step(connection, step.run_id, "evaluate")
+        runs.report_step(connection, step.run_id, "evaluate", {"decision": {"challenger": challenger, "champion": champion}})
+        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
+    assert step.shadow_version(serving) == shadow
+    step.database.engine.dispose()
+
+
+def test_without_an_evaluation_there_is_no_shadow(step: Step) -> None:
+    assert step.shadow_version(1) is None
+    step.database.engine.dispose()
