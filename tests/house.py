@@ -84,9 +84,15 @@ class House:
         return int(row[0]), str(row[1]), int(row[2])
 
     def artifact(self, name: str) -> Path:
-        """Return the one kept file whose path ends in `name`."""
-        (found,) = (self.home / "mlruns" / "artifacts").glob(f"**/{name}")
-        return found
+        """Return the one file called `name` that the first run has kept."""
+        (found,) = (path for path in (self.home / "kept.txt").read_text().splitlines() if Path(path).name == name)
+        return Path(found)
+
+    def note_first_run(self, ran: "subprocess.CompletedProcess[str]") -> None:
+        """Remember what the first run said and which files it has kept, before others come to them."""
+        (self.home / "first_run.txt").write_text(ran.stdout)
+        (self.home / "first_run.err").write_text(ran.stderr)
+        (self.home / "kept.txt").write_text("\n".join(map(str, (self.home / "mlruns" / "artifacts").rglob("*"))) + "\n")
 
     @contextmanager
     def project(self) -> Iterator[Project]:

@@ -1,14 +1,11 @@
 """The model, the ledger and the runs, and a workload without routes of its own."""
 
-from datetime import date
-
 import pytest
 from publishing import match
 from running import in_thread, wait_for_release
 from stub import STUB, content, release
 
 from almanac.settings import Settings
-from almanac.store import versions
 
 
 def test_the_ledger_is_listed_newest_first(published, reading):
@@ -39,16 +36,7 @@ def test_a_run_of_another_workload_or_none_is_404(reading):
 
 
 def test_the_model_that_answers_is_told_with_its_figures(publisher, client):
-    row = {"workload": "football", "version": 7, "run_id": None, "mlflow_run_id": "m7", "artifact_hash": "a" * 64, "data_hash": "d" * 64}
-    row |= {
-        "recipe_hash": "r" * 64,
-        "trained_until": date(2025, 4, 17),
-        "parameters": {"depth": 3},
-        "metrics": {"log_loss": 1.01},
-        "simulated": False,
-    }
-    with publisher.database.engine.begin() as connection:
-        versions.add(connection, row)
+    publisher.register(7)
     publisher.publish([match(0)], version=7)
     wait_for_release(client, 1)
     answer = client.get("/v1/football/model")

@@ -39,9 +39,10 @@ def stop(folder: Path) -> bool:
     if not is_running(folder):
         return False
     server = _library().get_server(folder, cleanup_mode="stop")
-    _library().pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
-    # Let go of our own hold on it too, so that this process could start it anew.
+    # Letting go of our own hold stops it where nobody else has one.
     server.cleanup()
+    if is_running(folder):
+        _library().pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
     return True
 
 

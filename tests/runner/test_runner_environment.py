@@ -14,7 +14,7 @@ SECRETS = {
     "password of a proxy": ("HTTPS_PROXY", "http://me:hunter22@proxy:3128", ("hunter22",)),
     "password of the tracking server": ("MLFLOW_TRACKING_URI", "https://me:hunter33@mlflow", ("hunter33",)),
     "key of a source": ("ODDS_API_KEY", "0123456789abcdef", ("0123456789abcdef",)),
-    "token that Almanac does not know": ("GITHUB_TOKEN", "ghp_abcdefgh", ("ghp_abcdefgh",)),
+    "token that Almanac does not know": ("SLACK_TOKEN", "xoxb-1-abcdefgh", ("xoxb-1-abcdefgh",)),
 }
 
 
@@ -36,10 +36,10 @@ def test_a_secret_is_blotted_out_however_it_is_spelt() -> None:
 
 def test_a_kernel_gets_the_listed_variables_and_the_worker_s_database(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner@db/almanac")
-    monkeypatch.setenv("GITHUB_TOKEN", "ghp_abcdefgh")
+    monkeypatch.setenv("SLACK_TOKEN", "xoxb-1-abcdefgh")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow")
     given = kernel_environment(settings, Database("postgresql://worker@db/almanac", "worker"))
-    assert {"DATABASE_URL", "GITHUB_TOKEN"} & set(given) == set()
+    assert {"DATABASE_URL", "SLACK_TOKEN"} & set(given) == set()
     assert given["ALMANAC_WORKER_DATABASE_URL"] == "postgresql://worker@db/almanac"
     assert given["MLFLOW_TRACKING_URI"] == "http://mlflow"
     assert Path(given["ALMANAC_HOME"]) == settings.home
