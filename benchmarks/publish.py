@@ -195,7 +195,7 @@ def bare_copy(owner: Database, data: bytes, *, is_indexed_first: bool = True) ->
     return seconds
 
 
-def indexing() -> sql.Composable:
+def indexing() -> sql.Composed:
     """Return the statements that give the bare table the key and the indexes of a run's own table."""
     lists = [sql.SQL(", ").join(map(sql.Identifier, columns)) for columns in shape.indexes(CONTRACT, TABLE)]
     key = sql.SQL("ALTER TABLE staging.bare ADD PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, ("run_id", *TABLE.key))))

@@ -65,7 +65,7 @@ class House:
     @property
     def settings(self) -> Settings:
         """The settings of this house."""
-        return Settings(home=self.home, database_url=self.url or None, offline=True, actor="tester")
+        return Settings(home=self.home, database_url=self.url or None, mlflow_tracking_uri=None, offline=True, actor="tester")
 
     @property
     def first_run(self) -> str:

@@ -42,6 +42,7 @@ def another_history(house: House, run_id: str) -> Iterator[None]:
     (house.home / "away").rename(house.home / ".git")
 
 
+PUBLISHED = "run_id = '{run}' AND kind = 'publish'"
 COLLECT = "run_id = '{run}' AND step = 'collect'"
 BACKWARDS = ("reverse(artifact_hash)", "reverse(artifact_hash)")
 
@@ -56,8 +57,8 @@ def in_file(name: str) -> Tampering:
 
 
 TAMPERED = {
-    "the ledger says another reason": (in_database("releases", "why", "why || '!'", "left(why, -1)"), "release"),
-    "the ledger says another person": (in_database("releases", "who", "'somebody'", "'tester'"), "release"),
+    "the ledger says another reason": (in_database("releases", "why", "why || '!'", "left(why, -1)", PUBLISHED), "release"),
+    "the ledger says another person": (in_database("releases", "who", "'somebody'", "'tester'", PUBLISHED), "release"),
     "the run had other parameters": (in_database("runs", "parameters", '\'{"SEED": "8"}\'', "'{}'"), "run"),
     "the run took longer": (in_database("runs", "seconds", "seconds + 1", "seconds - 1"), "run"),
     "a step reported something else": (
@@ -91,7 +92,7 @@ def test_the_chain_behind_a_release_holds(at_home: House) -> None:
     run_id = at_home.first_run
     states = links(at_home, run_id)
     assert set(states.values()) == {"ok"}
-    assert list(states)[1:] == [
+    assert [name for name in states if not name.startswith("release ")] == [
         "run", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
         "training data", "scored data", "model version 1", "predictions", "commit",
     ]  # fmt: skip

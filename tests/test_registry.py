@@ -1,6 +1,7 @@
 """What MLflow keeps of a run: candidates side by side, versions with all that is known, models that are loaded only unchanged."""
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -84,6 +85,15 @@ def test_a_registry_that_is_away_is_named_without_its_password(registry_loaded: 
     with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 said: ") as caught:
         away.experiment("stub")
     assert "hunter22" not in str(caught.value)
+
+
+def test_opening_a_registry_leaves_the_environment_as_it_was(registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert Registry("http://127.0.0.1:9", "").client
+    unset = os.environ.get("MLFLOW_TRACKING_URI")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow")
+    assert Registry("http://127.0.0.1:10", "").client
+    assert (unset, os.environ["MLFLOW_TRACKING_URI"]) == (None, "http://mlflow")
 
 
 def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_adds(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A run made again from its record gives the same predictions, and nothing is compared across different programs unasked."""
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +8,7 @@ from house import House
 from psycopg import sql
 
 from almanac import reproduction
-from almanac.errors import NotFound
+from almanac.errors import NotFound, UsageError
 
 
 @contextmanager
@@ -32,14 +31,16 @@ def test_the_same_program_makes_the_same_predictions(house: House) -> None:
     assert found["differences"] == []
 
 
-def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(house: House) -> None:
-    with recorded(house, "git_commit", "f" * 40), recorded(house, "lock_hash", "e" * 64), recorded(house, "python", "3.11.0"):
-        refused = house.almanac("reproduce", house.first_run)
-        anyway = house.almanac("reproduce", house.first_run, "--anyway", "--json")
-    assert refused.returncode == 2
-    for difference in ("commit was ffffffffffff", "lock file was eeeeeeeeeeee", "Python was 3.11.0"):
-        assert difference in refused.stderr
-    assert (anyway.returncode, json.loads(anyway.stdout)["equal"]) == (0, True)
+def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(at_home: House) -> None:
+    with recorded(at_home, "git_commit", "f" * 40), recorded(at_home, "lock_hash", "e" * 64), recorded(at_home, "python", "3.11.0"):
+        with at_home.project() as project, pytest.raises(UsageError) as refused:
+            reproduction.reproduce(project, at_home.first_run)
+        with at_home.project() as project:
+            anyway = reproduction.reproduce(project, at_home.first_run, anyway=True)
+    for difference in ("commit was ffffffffffff, is ", "lock file was eeeeeeeeeeee, is ", "Python was 3.11.0, is "):
+        assert difference in str(refused.value)
+        assert any(found.startswith(difference) for found in anyway.differences)
+    assert anyway.is_equal
 
 
 def test_predictions_that_differ_leave_with_exit_code_9(house: House) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHAMPION, CHALLENGER = "champion", "challenger"
+URI_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 # User and password inside a URL.
 CREDENTIALS = re.compile(r"://[^/@\s]*@")
 # A registry that is away answers in seconds, not in the four minutes of MLflow's defaults.
@@ -73,8 +74,13 @@ class Registry:
         """The MLflow client of this store."""
         import mlflow
 
+        given = {name: value for name, value in os.environ.items() if name in URI_VARIABLES}
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
+        # MLflow also writes the environment, which our kernels and commands would take for the user's own wish.
+        for name in URI_VARIABLES:
+            os.environ.pop(name, None)
+        os.environ.update(given)
         return mlflow.MlflowClient(self.uri, self.uri)
 
     def experiment(self, workload: str) -> str:

@@ -13,6 +13,22 @@ CHANNEL = "almanac_release"
 Release = sa.RowMapping
 RANKS = ("simulated", "demo", "real")
 HASHED = ("workload", "run_id", "run_ids", "model_version", "kind", "previous_release_id", "who", "why", "run_hash", "released_at")
+# Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would think as long as PostgreSQL works.
+LIVE = sa.text("""
+    SELECT l.*, r.demo, r.simulated FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
+    WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity') ORDER BY l.release_id DESC LIMIT 1
+""")
+CANDIDATE = sa.text(f"""
+    SELECT run_id, workload, status, rows, pruned_at, demo, simulated, model_version, actor, {runs.RECORD_HASH} AS run_hash
+    FROM almanac.runs AS r WHERE run_id = :run_id
+""")
+INSERT = sa.text(f"""
+    WITH written AS (
+        INSERT INTO almanac.releases ({", ".join(HASHED)}, release_hash) VALUES ({", ".join(f":{name}" for name in HASHED)}, :release_hash)
+        RETURNING workload, release_id
+    )
+    SELECT release_id, pg_notify(:channel, workload || ' ' || release_id) FROM written
+""")
 
 
 @dataclass(frozen=True)
@@ -33,7 +49,7 @@ def append(connection: sa.Connection, entry: Entry) -> int:
     """
     workload = runs.get(connection, entry.run_id)["workload"]
     instant = lock(connection, workload)
-    return _write(connection, entry, runs.get(connection, entry.run_id), live(connection, workload), instant)
+    return _write(connection, entry, live(connection, workload), instant)
 
 
 def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | None:
@@ -42,7 +58,7 @@ def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | Non
     instant = lock(connection, workload)
     if is_on_hold(connection, workload):
         return None
-    return _write(connection, entry, runs.get(connection, entry.run_id), live(connection, workload), instant)
+    return _write(connection, entry, live(connection, workload), instant)
 
 
 def lock(connection: sa.Connection, workload: str) -> datetime:
@@ -58,14 +74,6 @@ def entry_hash(row: sa.RowMapping | dict[str, object], previous: sa.RowMapping |
     return combined_hash([previous["release_hash"] if previous else "", content])
 
 
-def refuse_incomplete(run: runs.Record) -> None:
-    """Raise UsageError unless a run is succeeded, has rows and was not pruned."""
-    if run["status"] != "succeeded" or not run["rows"]:
-        raise UsageError(f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released.")
-    if run["pruned_at"]:
-        raise UsageError(f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again.")
-
-
 def refuse_invention(connection: sa.Connection, workload: str, *, demo: bool, simulated: bool) -> None:
     """Raise UsageError for demo or simulated predictions while the workload is answered from something closer to life."""
     _refuse_lower(live(connection, workload), demo=demo, simulated=simulated)
@@ -73,12 +81,7 @@ def refuse_invention(connection: sa.Connection, workload: str, *, demo: bool, si
 
 def live(connection: sa.Connection, workload: str, as_of: datetime | None = None) -> Release | None:
     """Return the release that answers now, or answered at the instant `as_of`, with `demo` and `simulated` of its run."""
-    columns = tables.releases.c
-    query = sa.select(tables.releases, tables.runs.c.demo, tables.runs.c.simulated).join(tables.runs, tables.runs.c.run_id == columns.run_id)
-    query = query.where(columns.workload == workload).order_by(columns.release_id.desc()).limit(1)
-    if as_of is not None:
-        query = query.where(columns.released_at <= as_of)
-    return connection.execute(query).mappings().first()
+    return connection.execute(LIVE, {"workload": workload, "as_of": as_of}).mappings().first()
 
 
 def entries(connection: sa.Connection, workload: str | None = None, *, limit: int = 20) -> list[Release]:
@@ -103,11 +106,11 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
     current = live(connection, workload)
     if current is None:
         raise NotFound(f"'{workload}' has no release yet, so there is nothing to roll back.")
-    target = runs.get(connection, to) if to else before(connection, current)
+    target = runs.get(connection, to)["run_id"] if to else before(connection, current)
     if target is None:
         raise NotFound(f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to.")
-    entry = Entry(target["run_id"], "rollback", who, f"rolled back from release {current['release_id']}")
-    release_id = _write(connection, entry, target, current, instant)
+    entry = Entry(target, "rollback", who, f"rolled back from release {current['release_id']}")
+    release_id = _write(connection, entry, current, instant)
     set_hold(connection, workload, on_hold=True)
     return release_id
 
@@ -123,24 +126,26 @@ def is_on_hold(connection: sa.Connection, workload: str) -> bool:
     return bool(connection.execute(query).scalar())
 
 
-def before(connection: sa.Connection, current: Release) -> runs.Record | None:
+def before(connection: sa.Connection, current: Release) -> str | None:
     """Return the run to which a rollback goes: the newest other one released earlier whose rows are kept."""
     columns = tables.releases.c
     query = (
-        sa.select(tables.runs)
-        .join(tables.releases, tables.runs.c.run_id == columns.run_id)
+        sa.select(columns.run_id)
+        .join(tables.runs, tables.runs.c.run_id == columns.run_id)
         .where(columns.workload == current["workload"], columns.release_id < current["release_id"], columns.run_id != current["run_id"])
         .where(tables.runs.c.pruned_at.is_(None))
         .order_by(columns.release_id.desc())
         .limit(1)
     )
-    return connection.execute(query).mappings().first()
+    found: str | None = connection.execute(query).scalar()
+    return found
 
 
-def _write(connection: sa.Connection, entry: Entry, run: runs.Record, current: Release | None, instant: datetime) -> int:
+def _write(connection: sa.Connection, entry: Entry, current: Release | None, instant: datetime) -> int:
+    run = connection.execute(CANDIDATE, {"run_id": entry.run_id}).mappings().one()
     if current and current["workload"] != run["workload"]:
         raise UsageError(f"Run {run['run_id']} belongs to '{run['workload']}', not to '{current['workload']}'.")
-    refuse_incomplete(run)
+    _refuse_incomplete(run)
     _refuse_lower(current, demo=run["demo"], simulated=run["simulated"])
     row = {
         "workload": run["workload"],
@@ -151,14 +156,20 @@ def _write(connection: sa.Connection, entry: Entry, run: runs.Record, current: R
         "previous_release_id": current["release_id"] if current else None,
         "who": entry.who or run["actor"],
         "why": entry.why,
-        "run_hash": runs.seal(run, runs.steps(connection, run["run_id"])),
+        "run_hash": run["run_hash"],
         "released_at": instant,
     }
     row["release_hash"] = entry_hash(row, current)
-    written = sa.insert(tables.releases).values(row).returning(tables.releases.c.release_id).cte("written")
-    told = sa.func.pg_notify(CHANNEL, sa.func.concat(run["workload"], " ", written.c.release_id))
-    release_id: int = connection.execute(sa.select(written.c.release_id, told)).scalar_one()
+    release_id: int = connection.execute(INSERT, row | {"channel": CHANNEL}).one()[0]
     return release_id
+
+
+def _refuse_incomplete(run: sa.RowMapping) -> None:
+    """Raise UsageError unless a run is succeeded, has rows and was not pruned."""
+    if run["status"] != "succeeded" or not run["rows"]:
+        raise UsageError(f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released.")
+    if run["pruned_at"]:
+        raise UsageError(f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again.")
 
 
 def _refuse_lower(current: Release | None, *, demo: bool, simulated: bool) -> None:

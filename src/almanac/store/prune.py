@@ -49,7 +49,7 @@ def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
     if current is None:
         return set()
     before = ledger.before(connection, current)
-    return {*current["run_ids"], *([before["run_id"]] if before else [])}
+    return {*current["run_ids"], *([before] if before else [])}
 
 
 def _pruned(connection: sa.Connection, contract: Contract) -> list[str]:
