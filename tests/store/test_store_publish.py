@@ -1,5 +1,6 @@
 """Publishing: a run becomes visible whole, released in the same breath, or not at all."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import psycopg
@@ -35,6 +36,23 @@ def test_publishing_attaches_the_rows_and_releases_them_together(owner: Database
     assert live(owner)["release_id"] == publication.release_id
     assert staged_tables(owner) == []
     assert one(owner, "SELECT status FROM almanac.runs WHERE run_id = :run", run=staged.run_id) == "succeeded"
+
+
+def test_a_statement_planned_before_a_release_is_answered_from_the_one_before(owner: Database, reader: Database) -> None:
+    """The planner sleeps over the second table expression, so that a release comes between the plan and the snapshot of one statement."""
+    release(owner, content(10))
+    change(owner, "CREATE FUNCTION api.a_pause() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN 0; END $$")
+    query = "WITH seen AS MATERIALIZED (SELECT count(*) AS n FROM api.stub_live), paused AS MATERIALIZED (SELECT api.a_pause() AS n) "
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(one, reader, query + "SELECT seen.n + paused.n FROM seen, paused")
+        while not one(
+            owner, "SELECT EXISTS (SELECT FROM pg_locks WHERE relation = to_regclass('almanac.stub_predictions') AND mode = 'AccessShareLock')"
+        ):
+            assert not asked.done(), "the statement ended before the release"
+        release(owner, content(7))
+        assert not asked.done(), "the release came between"
+    assert asked.result() == 10
+    assert one(reader, "SELECT count(*) FROM api.stub_live") == 7
 
 
 def test_attaching_neither_scans_the_rows_nor_builds_an_index(owner: Database, staged: publish.Order, monkeypatch: pytest.MonkeyPatch) -> None:

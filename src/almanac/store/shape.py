@@ -23,6 +23,15 @@ TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     "timestamp": sa.DateTime(timezone=True),
     "json": JSON(),
 }
+# PostgreSQL plans a statement before it takes the snapshot that the statement reads by, so a plan may lack the partition of a release
+# that the snapshot already shows. Such a statement is answered from the newest release that its own plan can reach.
+LIVE_ROWS = """
+    SELECT * FROM {rows} WHERE run_id = ANY ((
+        SELECT run_ids FROM {schema}.releases AS r
+        WHERE workload = '{workload}' AND (SELECT true FROM {rows} AS p WHERE p.run_id = r.run_id LIMIT 1)
+        ORDER BY release_id DESC LIMIT 1
+    )::text[])
+"""
 WAY_OUT = "Declare the column under a new name, or rename the table in the contract and keep the old one for its history."
 
 
@@ -167,8 +176,7 @@ def _make_views(connection: sa.Connection, contract: Contract) -> None:
         columns = ", ".join(f'"{column["name"]}"' for column in inspector.get_columns(name, schema=SCHEMA))
         _replace_view(connection, name, f'SELECT {columns} FROM {SCHEMA}."{name}"')
     name = table_name(contract, contract.predictions)
-    live = f"(SELECT run_ids FROM {SCHEMA}.releases WHERE workload = '{contract.name}' ORDER BY release_id DESC LIMIT 1)"
-    _replace_view(connection, f"{contract.name}_live", f'SELECT * FROM {API}."{name}" WHERE run_id = ANY ({live}::text[])')
+    _replace_view(connection, f"{contract.name}_live", LIVE_ROWS.format(rows=f'{API}."{name}"', schema=SCHEMA, workload=contract.name))
 
 
 def _replace_view(connection: sa.Connection, name: str, query: str) -> None:
