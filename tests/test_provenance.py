@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from almanac import provenance
+from almanac.settings import Settings
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def head(checkout: Path) -> str:
 
 
 def test_the_origin_names_commit_and_python(checkout: Path) -> None:
-    found = provenance.origin(checkout, "football")
+    found = provenance.origin(Settings(home=checkout), "football")
     assert (found.git_commit, found.python) == (head(checkout), platform.python_version())
     assert provenance.commit_exists(checkout, found.git_commit)
 
@@ -44,6 +45,7 @@ def test_a_change_of_anything_else_is_not(checkout: Path) -> None:
 
 def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path) -> None:
     assert provenance.git_commit(tmp_path) == "unknown"
+    assert provenance.git_commit(tmp_path, stated="4f2c1d0") == "4f2c1d0"
     assert not provenance.commit_exists(tmp_path, "0" * 40)
 
 

@@ -67,7 +67,7 @@ class RunFenced(AlmanacError):
 
 
 class AuditFailed(AlmanacError):
-    """Staged predictions break the contract; nothing was published."""
+    """Rows break what the contract says of their table; nothing of them was stored or published."""
 
     exit_code = 7
 

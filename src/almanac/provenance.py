@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from almanac.settings import Settings
+
 # What shapes a run, below the project's folder.
 SHAPING = ("src", "notebooks", "requirements")
 
@@ -21,16 +23,17 @@ class Origin:
     python: str
 
 
-def origin(home: Path, workload: str) -> Origin:
-    """Return the origin of a run of `workload` started now from the project in `home`."""
-    return Origin(git_commit(home), code_hash(home, workload), lock_hash(home), platform.python_version())
+def origin(settings: Settings, workload: str) -> Origin:
+    """Return the origin of a run of `workload` started now from the project of `settings`."""
+    home = settings.home
+    return Origin(git_commit(home, stated=settings.commit), code_hash(home, workload), lock_hash(home), platform.python_version())
 
 
-def git_commit(home: Path) -> str:
-    """Return the commit of the project, or "unknown" outside a checkout."""
+def git_commit(home: Path, *, stated: str = "") -> str:
+    """Return the commit of the project; outside a checkout, as in an image, the one that is `stated` or "unknown"."""
     commit = _git(home, "rev-parse", "HEAD")
     if not commit:
-        return "unknown"
+        return stated or "unknown"
     # A new file that nobody has committed shapes a run as well; README and tests do not.
     return f"{commit}+changes" if _git(home, "status", "--porcelain", "--", *SHAPING) else commit
 

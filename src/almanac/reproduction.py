@@ -7,16 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from psycopg import sql
 
 from almanac import provenance, workloads
-from almanac.contract import Contract
 from almanac.errors import NotFound, UsageError
 from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store import frames, runs, versions
-from almanac.store.database import Database
-from almanac.store.shape import table_name
 
 
 @dataclass(frozen=True)
@@ -50,12 +46,12 @@ def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reprodu
     model: Any = workloads.module(run["workload"], "model")
     pipeline = project.registry.load(run["workload"], version["version"], artifact_hash=version["artifact_hash"], trusted_types=model.TRUSTED_TYPES)
     contract = workloads.contract(run["workload"])
-    again = _hash(project.database, contract, model.predict(pipeline, _scored(project, run)))
+    again = frames.frame_hash(contract.predictions, model.predict(pipeline, _scored(project, run)))
     return Reproduction(recorded[contract.predictions.name], again, differences)
 
 
 def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
-    now = provenance.origin(project.settings.home, run["workload"])
+    now = provenance.origin(project.settings, run["workload"])
     pairs = {
         "commit": (run["git_commit"], now.git_commit),
         "code": (run["code_hash"], now.code_hash),
@@ -74,12 +70,3 @@ def _scored(project: Project, run: runs.Record) -> pd.DataFrame:
                 f"The kept rows of run {run['run_id']} have hash {found[:12]}, recorded was {run['input_hash'][:12]}; they were changed."
             )
         return pd.read_parquet(path)
-
-
-def _hash(database: Database, contract: Contract, predictions: pd.DataFrame) -> str:
-    """Hash predictions in the form in which they would be stored, through a temporary table."""
-    parent, target = frames.location(table_name(contract, contract.predictions)), sql.Identifier("again")
-    with database.connect() as connection:
-        connection.execute(sql.SQL("CREATE TEMP TABLE {} (LIKE {}) ON COMMIT DROP").format(target, parent))
-        connection.execute(sql.SQL("ALTER TABLE {} ALTER run_id DROP NOT NULL").format(target))
-        return frames.copy_in(connection, target, contract.predictions, predictions)

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT, alias="ALMANAC_HOME")
     state: Path = Field(Path(".almanac"), alias="ALMANAC_STATE")
     actor: str = Field("", alias="ALMANAC_ACTOR")
+    commit: str = Field("", alias="ALMANAC_COMMIT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
     sample: Literal["full", "mock"] = Field("full", alias="ALMANAC_SAMPLE")
 

@@ -52,7 +52,7 @@ def continued(connection: Connection, request: Request, slot: datetime) -> tuple
 
 def described(settings: Settings, request: Request, *, slot: datetime, steps: Sequence[str], parent: str | None) -> runs.Opening:
     """Return all that is known about a run before it starts."""
-    origin = provenance.origin(settings.home, request.workload)
+    origin = provenance.origin(settings, request.workload)
     return runs.Opening(
         workload=request.workload,
         slot=slot,

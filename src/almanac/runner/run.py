@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,7 @@ from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
 from almanac.store import prune, publish, runs, shape, staging
 from almanac.store.database import driver
+from almanac.store.locks import patiently
 
 log = structlog.get_logger("almanac")
 
@@ -48,8 +50,7 @@ def run(project: Project, request: Request, *, on_progress: OnProgress = silent)
     chosen = notebooks.choose(found, only=request.only, start=request.start)
     notebooks.parameters(chosen, request.parameters)
     slot = opening.due(request, contract, predicts=chosen[-1].step == "predict")
-    with project.database.engine.begin() as connection:
-        shape.ensure(connection, contract)
+    patiently(project.database, partial(shape.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
             staging.sweep(driver(connection), contract)
