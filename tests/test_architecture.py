@@ -93,6 +93,7 @@ def test_a_heavy_library_is_imported_at_its_home_and_nowhere_else(library: str) 
     assert importers, f"{library} has lost its home {HOMES[library]}"
 
 
+@pytest.mark.slow
 def test_the_running_server_has_loaded_no_heavy_library() -> None:
     program = """
 import importlib, json, pkgutil, sys

@@ -109,6 +109,7 @@ def test_the_servers_image_holds_no_model_no_notebook_and_no_writing_side() -> N
     assert "src/almanac/workloads/football/contract.py" in held
 
 
+@pytest.mark.slow
 def test_what_the_servers_image_holds_is_enough_to_start_it(tmp_path: Path) -> None:
     for name in admitted(ROOT / "serve/Dockerfile.dockerignore"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,7 @@ def named(found: list[Finding]) -> dict[str, Finding]:
     return {finding.what: finding for finding in found}
 
 
+@pytest.mark.slow
 def test_a_database_without_schema_is_an_error_with_its_way_out(
     settings: Settings, cluster: str, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,7 @@ def test_every_hook_works_without_a_network() -> None:
     assert {hook["language"] for hook in hooks()} == {"unsupported"}
 
 
+@pytest.mark.slow
 def test_the_hooks_empty_a_notebook_keep_its_parameters_and_refuse_a_key(tmp_path: Path) -> None:
     output = {"output_type": "stream", "name": "stdout", "text": ["1\n"]}
     cell = {"cell_type": "code", "id": "a", "execution_count": 1, "metadata": {"tags": ["parameters"]}, "source": ["print(1)"], "outputs": [output]}

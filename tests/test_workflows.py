@@ -52,11 +52,13 @@ def program(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 by_name = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 
+@pytest.mark.slow
 def test_zizmor_finds_nothing_to_object_to() -> None:
     found = program("zizmor", "--offline", "--no-progress", "--strict-collection", ".github", ".pre-commit-config.yaml")
     assert found.returncode == 0, found.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("schema", "files"),
     [

@@ -73,6 +73,7 @@ def test_bands_set_the_hit_rate_of_picks_beside_their_promise() -> None:
     assert np.isnan(told.loc["0.90-1.00", "hit_rate"])
 
 
+@pytest.mark.slow
 def test_a_split_by_season_leaves_the_first_season_to_warm_up() -> None:
     train, validation, test = evaluation.split_by_season(sample_features(), validation="2023-24", test="2024-25")
     assert sorted(train["season"].unique()) == ["2020-21", "2021-22", "2022-23"]

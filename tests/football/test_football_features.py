@@ -149,6 +149,7 @@ def test_predictions_made_ahead_know_only_what_was_known_at_their_snapshot() -> 
     assert last(*rows, as_of=date(2020, 8, 15))["elo_difference"] > 0.0
 
 
+@pytest.mark.slow
 def test_a_coming_match_is_seen_from_the_cut_whether_or_not_features_are_made_ahead() -> None:
     ahead = features.build(sample(), as_of=CUT, horizon_days=14)
     coming = features.coming(sample_features(), as_of=CUT, days=14)

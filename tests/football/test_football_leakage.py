@@ -28,6 +28,7 @@ def parts(frame: pd.DataFrame) -> Split:
     return evaluation.split_by_season(frame, validation="2023-24", test="2024-25")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("day", ["2019-11-02", "2022-08-20", "2024-02-10", "2025-05-03"])
 @pytest.mark.parametrize("horizon_days", [0, 14])
 def test_scores_from_a_day_on_leave_every_feature_up_to_that_day_bit_identical(day: str, horizon_days: int) -> None:
@@ -70,6 +71,7 @@ def obvious(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(outcome=np.select([gap < low, gap < high], ["away", "draw"], "home"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", model.CANDIDATES)
 def test_a_model_of_permuted_outcomes_falls_back_to_base_rates(name: str) -> None:
     train, test = (obvious(part) for part in (parts(sample_features()).train, parts(sample_features()).test))

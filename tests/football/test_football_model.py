@@ -32,6 +32,7 @@ def coming() -> pd.DataFrame:
     return features.coming(sample_features(), as_of=CUT, days=14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_every_model_gives_chances_of_away_draw_and_home_that_add_up_to_one(name: str) -> None:
     chances = fitted(name).predict_proba(parts().validation)
@@ -41,6 +42,7 @@ def test_every_model_gives_chances_of_away_draw_and_home_that_add_up_to_one(name
     assert chances.min() >= 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
 def test_a_saved_model_gives_the_same_chances_and_needs_no_other_types_than_the_reviewed(name: str) -> None:
     saved = skops.io.dumps(fitted(name))
@@ -49,11 +51,13 @@ def test_a_saved_model_gives_the_same_chances_and_needs_no_other_types_than_the_
     np.testing.assert_array_equal(loaded.predict_proba(coming()), fitted(name).predict_proba(coming()))
 
 
+@pytest.mark.slow
 def test_every_reviewed_type_is_needed_by_some_model() -> None:
     needed = [skops.io.get_untrusted_types(data=skops.io.dumps(fitted(name))) for name in EVERY]
     assert set().union(*needed) == set(model.TRUSTED_TYPES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["random_forest", "gradient_boosting", "blend"])
 def test_the_same_seed_gives_the_same_model_and_another_seed_another(name: str) -> None:
     mine, again, other = (model.fit(model.make(name, seed=seed), parts().train).predict_proba(coming()) for seed in (1, 1, 2))

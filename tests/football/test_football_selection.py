@@ -59,6 +59,7 @@ def test_an_unknown_club_is_refused_with_the_nearest_names() -> None:
         sources.club(matches("2025-05-01"), "Arsenall")
 
 
+@pytest.mark.slow
 def test_a_single_match_gets_the_features_of_the_day_of_the_cut_off() -> None:
     known = simulated.matches()
     home, away = known["home"].iloc[-1], known["away"].iloc[-1]

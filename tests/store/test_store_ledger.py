@@ -137,6 +137,7 @@ KINDS = {"simulated": {"simulated": True}, "demo": {"demo": True}, "real": {}}
 ORDER = list(KINDS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("newcomer", KINDS)
 @pytest.mark.parametrize("answering", KINDS)
 def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(owner: Database, answering: str, newcomer: str) -> None:

@@ -105,6 +105,7 @@ CORRUPTIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("corruption", CORRUPTIONS)
 def test_other_rows_than_those_audited_are_refused_and_the_old_release_answers(
     owner: Database, worker: Database, reader: Database, corruption: str

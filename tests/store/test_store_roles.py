@@ -36,6 +36,7 @@ WORKER_MAY_NOT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", WORKER_MAY_NOT)
 def test_a_worker_cannot_publish_and_cannot_change_what_is_published(owner: Database, worker: Database, statement: str) -> None:
     run_id = release(owner)
@@ -65,6 +66,7 @@ def test_a_reader_reads_every_view_and_nothing_else(owner: Database, reader: Dat
             connection.execute(f"SELECT * FROM {place}".encode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
