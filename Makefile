@@ -12,6 +12,8 @@ export ALMANAC_HOME := $(CURDIR)
 # pip tells every package; a person wants to know that it moves, and every error.
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 TELL := awk '/^Collecting/ {if (++n % 25 == 0) print "  " n " packages …"; fflush()} /^Installing/ {print "  installing …"; fflush()} /^ *(ERROR|error)/ {print}'
+# In a container one is often root, which Jupyter refuses unless it is told; it listens on the loopback and asks for its token.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 # Two cores: one worker each, the tests of a group on the same one.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -28,7 +30,7 @@ serve: $(VENV)/.lab ## Answer on http://127.0.0.1:8000 from what was published
 	@$(BIN)/almanac serve
 
 lab: $(VENV)/.lab ## Open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --ip 127.0.0.1 notebooks
+	@$(BIN)/jupyter lab --ip 127.0.0.1 $(AS_ROOT) notebooks
 
 mlflow: $(VENV)/.lab ## Open the MLflow UI on http://127.0.0.1:5000
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \

@@ -57,7 +57,7 @@ class Client(asyncio.Protocol):
         """Count a complete answer and send the next request."""
         self._buffer += data
         head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found or len(body) < _length(head):
+        if not found or not _is_complete(head.lower(), body):
             return
         self.latencies_ms.append((time.perf_counter() - self._sent_at) * 1000)
         self.failures += not head.startswith(b"HTTP/1.1 200")
@@ -80,11 +80,20 @@ class Client(asyncio.Protocol):
 
 def run(port: int, paths: Sequence[str], requests: int, *, connections: int = CONNECTIONS) -> Load:
     """Send `requests` GET requests for `paths` in turn over several connections."""
-    return asyncio.run(_run(port, paths, requests, connections))
+    return send(port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths], requests, connections=connections)
 
 
-async def _run(port: int, paths: Sequence[str], requests: int, connections: int) -> Load:
-    encoded = [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
+def posted(path: str, body: bytes) -> bytes:
+    """Return a POST request with a JSON body."""
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def send(port: int, encoded: Sequence[bytes], requests: int, *, connections: int = CONNECTIONS) -> Load:
+    """Send `requests` whole requests, those given in turn, over several connections."""
+    return asyncio.run(_send(port, encoded, requests, connections))
+
+
+async def _send(port: int, encoded: Sequence[bytes], requests: int, connections: int) -> Load:
     shared = itertools.islice(itertools.cycle(encoded), requests)
     loop = asyncio.get_running_loop()
     started, clients, ends = time.perf_counter(), [], []
@@ -98,11 +107,12 @@ async def _run(port: int, paths: Sequence[str], requests: int, connections: int)
     return Load(seconds, [latency for client in clients for latency in client.latencies_ms], sum(client.failures for client in clients))
 
 
-def _length(head: bytes) -> int:
-    lowered = head.lower()
-    begin = lowered.index(b"content-length:") + len(b"content-length:")
-    end = lowered.find(b"\r\n", begin)
-    return int(lowered[begin : end if end > 0 else len(lowered)])
+def _is_complete(head: bytes, body: bytes) -> bool:
+    if b"transfer-encoding: chunked" in head:
+        return body.endswith(b"0\r\n\r\n")
+    begin = head.index(b"content-length:") + len(b"content-length:")
+    end = head.find(b"\r\n", begin)
+    return len(body) >= int(head[begin : end if end > 0 else len(head)])
 
 
 def joined(loads: Sequence[Load]) -> Load:

@@ -2,24 +2,17 @@
 
 import argparse
 import json
-import os
 import random
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import _load
-import httpx
+import _serving
 import pandas as pd
-import psutil
 
 from almanac.contract import Contract, Table
 from almanac.store import embedded, publish, runs, staging
@@ -79,37 +72,9 @@ def made_up(contract: Contract, table: Table) -> pd.DataFrame:
     return pd.DataFrame(columns, dtype=object)
 
 
-@contextmanager
-def serving(url: str, *, cache_mb: float) -> Iterator[tuple[int, psutil.Process, float]]:
-    """Start the server; yield its port, its process and the seconds until it was ready."""
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        port = line.getsockname()[1]
-    environment = os.environ | {"DATABASE_URL": url, "PORT": str(port), "ALMANAC_CACHE_MB": str(cache_mb), "LOG_LEVEL": "INFO"}
-    begun = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "serve"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        while not is_ready(port):
-            if process.poll() is not None or time.perf_counter() - begun > 30:
-                raise SystemExit("the server did not start")
-            time.sleep(0.005)
-        yield port, psutil.Process(process.pid), time.perf_counter() - begun
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def is_ready(port: int) -> bool:
-    """Tell whether the server says that it is ready."""
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
-
-
 def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, Any]:
     """Alternate slices of the constant route and of random ids; the share is the median over neighbouring slices."""
-    with serving(url, cache_mb=cache_mb) as (port, _, _):
+    with _serving.almanac(url, cache_mb=cache_mb) as (port, _, _):
         _load.run(port, paths, SLICE_REQUESTS)
         pairs = [(_load.run(port, [CONSTANT], SLICE_REQUESTS), _load.run(port, paths, SLICE_REQUESTS)) for _ in range(SLICES)]
     constant, reads = (_load.joined([pair[which] for pair in pairs]) for which in (0, 1))
@@ -120,7 +85,7 @@ def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, An
 def memory(url: str, paths: Sequence[str]) -> dict[str, float]:
     """Return the server's memory when it is ready and after many requests for single predictions and lists."""
     lists = [f"/v1/football/predictions?limit={limit}" for limit in (10, 50, 200)]
-    with serving(url, cache_mb=8) as (port, process, _):
+    with _serving.almanac(url, cache_mb=8) as (port, process, _):
         before = process.memory_info().rss
         _load.run(port, [*paths, *lists], MEMORY_REQUESTS)
         after = process.memory_info().rss
@@ -131,7 +96,7 @@ def starting(url: str) -> float:
     """Return the median seconds from starting the program to its first ready answer."""
     seconds = []
     for _ in range(STARTS):
-        with serving(url, cache_mb=8) as (_, _, waited):
+        with _serving.almanac(url, cache_mb=8) as (_, _, waited):
             seconds.append(waited)
     return round(median(seconds), 2)
 

