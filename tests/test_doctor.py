@@ -39,3 +39,9 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     assert found["database"].level == "error"
     assert found["database"].advice == "almanac db migrate"
     assert "role owner" not in found
+
+
+def test_each_role_is_looked_at_in_its_own_way(settings: Settings, registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "names", list)
+    found = named(doctor.examine(settings))
+    assert [found[f"role {role}"].level for role in doctor.ROLES] == ["ok"] * 4
