@@ -71,10 +71,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding("database", "ok", f"{kind}, schema revision {found}")
     for role in ROLES:
-        yield _role(open_database(settings, role))
+        yield examine_role(open_database(settings, role))
 
 
-def _role(database: Database) -> Finding:
+def examine_role(database: Database) -> Finding:
+    """Look whether a role can do its work, and with no more rights than it needs."""
     name = f"role {database.role}"
     try:
         with database.connect() as connection:
