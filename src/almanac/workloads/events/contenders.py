@@ -112,7 +112,7 @@ def when(rule, load: Load, first: int, free: float) -> tuple[float, int]:
     counts = np.arange(lowest, max(last - first, lowest) + 1)
     kb = load.kb_before[first + counts] - load.kb_before[first]
     starts = np.maximum(np.maximum(oldest + rule.start_ages(counts, kb), arrivals[first + counts - 1]), now)
-    following = np.append(arrivals[first + counts[:-1]], np.inf) 
+    following = np.append(arrivals[first + counts[:-1]], np.inf)
     at = int(np.argmax(starts < following))
     start = float(starts[at]) if counts[at] < rule.largest else max(now, float(arrivals[first + counts[at] - 1]))
     n = waiting(load, first, start)

@@ -114,7 +114,7 @@ GRANT SELECT ON api.events_received, api.events_batches, api.events_rollups, api
     TO almanac_reader, almanac_worker;
 
 GRANT SELECT, UPDATE, DELETE ON almanac.events_queue TO almanac_worker;
-GRANT SELECT, INSERT ON almanac.events_batches TO almanac_worker;
+GRANT SELECT, INSERT, DELETE ON almanac.events_batches TO almanac_worker;
 GRANT USAGE ON SEQUENCE almanac.events_batches_batch_id_seq TO almanac_worker;
 GRANT SELECT, INSERT, UPDATE ON almanac.events_rollups TO almanac_worker;
 GRANT SELECT, INSERT, DELETE ON almanac.events_dead TO almanac_worker;
