@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     events_batch_minimum: int = Field(1, alias="ALMANAC_EVENTS_BATCH_MINIMUM", ge=1, le=500)
     events_batch_maximum: int = Field(500, alias="ALMANAC_EVENTS_BATCH_MAXIMUM", ge=1, le=500)
     events_batch_step: int = Field(1, alias="ALMANAC_EVENTS_BATCH_STEP", ge=1, le=500)
+    events_default_size: int = Field(50, alias="ALMANAC_EVENTS_DEFAULT_SIZE", ge=1, le=500)
+    events_explore_share: float = Field(0.05, alias="ALMANAC_EVENTS_EXPLORE", ge=0, le=0.5)
+    events_keep_days: float = Field(7.0, alias="ALMANAC_EVENTS_KEEP_DAYS", gt=0, le=3_650)
 
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
