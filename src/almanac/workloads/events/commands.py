@@ -51,8 +51,6 @@ def _group() -> None:
 def work_events(
     policy: Annotated[str, typer.Option(help="published, fixed:N, or polling:N:SECONDS.")] = "published",
     objective_seconds: Annotated[float | None, typer.Option(help="Most age of an event when it is done; default ALMANAC_EVENTS_OBJECTIVE.")] = None,
-        float | None, typer.Option(help="How old an event may be when it is done; default ALMANAC_EVENTS_OBJECTIVE.")
-    ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when nothing waits.")] = False,
     processing: Annotated[str, typer.Option(help="none, or light or heavy: let each batch take as long as in the replays.")] = "none",
     json: Json = False,

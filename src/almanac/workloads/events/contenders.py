@@ -1,21 +1,22 @@
 """The ways of sizing batches that are compared in replays; each is a rule of `replay`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.load import Integers, Load
+from almanac.workloads.events.patience import OLDEST, Patience, Timing, best_start
 
-# Seconds that batches of some counts and kB are expected to take.
-Predictor = Callable[[Integers, Floats], Floats]
+# Median seconds of batches of some counts and kB, and the deviation of their logarithm.
+Predictor = Callable[[Integers, Floats], tuple[Floats, Floats]]
 
 
 @dataclass(frozen=True)
 class FixedSize:
-    """Wait until there are `size` events; no timer, so that in quiet hours they wait long."""
+    """Wait until there are `size` events; without a timer, so that in quiet hours they wait long."""
 
     size: int
 
@@ -30,14 +31,14 @@ class Polling:
     """Take what is there, at most `size`; when nothing is, sleep for `every_seconds`: what a plain worker does."""
 
     size: int
-    every_seconds: float
+    every_seconds: float = 2.0
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start at the first poll that finds an event."""
         arrived = float(load.arrivals[first])
-        base = free if np.isfinite(free) else arrived
-        sleeps = max(0.0, np.ceil((arrived - base) / self.every_seconds))
-        start = base + sleeps * self.every_seconds
+        begun = free if np.isfinite(free) else arrived
+        sleeps = np.ceil(max(0.0, arrived - begun) / self.every_seconds)
+        start = max(arrived, float(begun + sleeps * self.every_seconds))
         return start, min(self.size, waiting(load, first, start))
 
 
@@ -51,15 +52,15 @@ class FixedWithTimer:
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start at whichever comes first."""
-        full = load.arrivals[first + self.size - 1] if first + self.size <= len(load) else np.inf
-        due = load.arrivals[first] + self.objective_seconds - self.lead_seconds
-        start = max(free, float(load.arrivals[first]), min(float(full), float(due)))
+        oldest = float(load.arrivals[first])
+        full = float(load.arrivals[first + self.size - 1]) if first + self.size <= len(load) else np.inf
+        start = max(free, oldest, min(full, oldest + self.objective_seconds - self.lead_seconds))
         return start, min(self.size, waiting(load, first, start))
 
 
 @dataclass(frozen=True)
 class ByRate:
-    """Size a batch by the arrivals of the last `memory_seconds`: as many as are expected within the objective less the lead."""
+    """Take as many as the arrivals of the last `memory_seconds` make likely within the objective less the lead."""
 
     objective_seconds: float
     lead_seconds: float
@@ -69,8 +70,8 @@ class ByRate:
         """Start when that many are there, or when the oldest is within the lead of its objective."""
         now = max(free, float(load.arrivals[first]))
         recent = waiting(load, 0, now) - int(np.searchsorted(load.arrivals, now - self.memory_seconds))
-        wait = max(self.objective_seconds - self.lead_seconds, 0.0)
-        size = int(np.clip(recent / self.memory_seconds * wait, 1, LARGEST_BATCH))
+        expected = recent / self.memory_seconds * max(self.objective_seconds - self.lead_seconds, 0.0)
+        size = int(np.clip(expected, 1, LARGEST_BATCH))
         return FixedWithTimer(size, self.objective_seconds, self.lead_seconds).next(load, first, free)
 
 
@@ -84,17 +85,53 @@ class LastMoment:
     largest: int = LARGEST_BATCH
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
-        """Start when the age of the oldest reaches the objective less the predicted seconds of what waits."""
-        return when(self, load, first, free)
+        """Start when the age of the oldest reaches the objective less slack and predicted seconds."""
+        counts, now = _possible(load, first, free, horizon=self.objective_seconds, largest=self.largest)
+        seconds, _ = self.predict(counts, load.kb(first, first + counts))
+        due = load.arrivals[first] + self.objective_seconds - self.slack_seconds - seconds
+        starts = np.maximum(np.maximum(due, load.arrivals[first + counts - 1]), now)
+        at = int(np.argmax(starts < _following(load, first, counts, self.largest)))
+        start = starts[at] if counts[at] < self.largest else max(now, load.arrivals[first + counts[at] - 1])
+        return float(start), int(counts[at])
 
-    def start_ages(self, counts: Integers, kb: Floats) -> Floats:
-        """Return the age at which the oldest of so many events must start."""
-        return self.objective_seconds - self.slack_seconds - self.predict(counts, kb)
 
-    def take(self, backlog: int, age_seconds: float, kb: float) -> int:
-        """Take all."""
-        del age_seconds, kb
-        return min(backlog, self.largest)
+@dataclass
+class Patient:
+    """T with a budget of misses, spent where the next oldest event is much younger; the published policy is this rule."""
+
+    predict: Predictor
+    patience: Patience
+    largest: int = LARGEST_BATCH
+    _last: tuple[int, int, float] | None = field(default=None, init=False, repr=False)
+
+    def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
+        """Start at the best moment for the events that are there; every arrival before it is a new decision."""
+        self._look_back(load, free)
+        goal = self.patience.goal
+        counts, now = _possible(load, first, free, horizon=goal.latest_seconds, largest=self.largest)
+        seconds, spreads = self.predict(counts, load.kb(first, first + counts))
+        following = _following(load, first, counts, self.largest)
+        # Before this no start is worth trying, since luck could not make the batch late for its oldest event.
+        soonest = load.arrivals[first] + goal.objective_seconds - seconds * np.exp(3 * spreads)
+        start, size = now, int(counts[0])
+        for at in np.flatnonzero(soonest < following):
+            size = int(counts[at])
+            start = max(now, float(load.arrivals[first + size - 1]))
+            if size == self.largest:
+                break
+            oldest = load.arrivals[first : first + min(size, OLDEST)]
+            start = best_start(oldest, start, Timing(float(seconds[at]), float(spreads[at])), goal, self.patience.worth_seconds)
+            if start < following[at]:
+                break
+        self._last = first, size, free
+        return start, size
+
+    def _look_back(self, load: Load, free: float) -> None:
+        """Learn from the batch that has just ended at `free`."""
+        if self._last is not None:
+            first, size, _ = self._last
+            late = int(np.searchsorted(load.arrivals, free - self.patience.goal.objective_seconds))
+            self.patience.learn(int(np.clip(late - first, 0, size)), size)
 
 
 def waiting(load: Load, first: int, instant: float) -> int:
@@ -102,18 +139,16 @@ def waiting(load: Load, first: int, instant: float) -> int:
     return int(np.searchsorted(load.arrivals, instant, side="right")) - first
 
 
-def when(rule, load: Load, first: int, free: float) -> tuple[float, int]:
-    arrivals = load.arrivals
-    oldest = float(arrivals[first])
-    now = max(free, oldest)
-    backlog = waiting(load, first, now)
-    last = min(len(load), first + rule.largest, int(np.searchsorted(arrivals, max(now, oldest + rule.objective_seconds * 1.5), side="right")))
-    lowest = min(backlog, rule.largest)
-    counts = np.arange(lowest, max(last - first, lowest) + 1)
-    kb = load.kb_before[first + counts] - load.kb_before[first]
-    starts = np.maximum(np.maximum(oldest + rule.start_ages(counts, kb), arrivals[first + counts - 1]), now)
-    following = np.append(arrivals[first + counts[:-1]], np.inf)
-    at = int(np.argmax(starts < following))
-    start = float(starts[at]) if counts[at] < rule.largest else max(now, float(arrivals[first + counts[at] - 1]))
-    n = waiting(load, first, start)
-    return start, rule.take(n, start - oldest, float(load.kb_before[first + n] - load.kb_before[first]))
+def _possible(load: Load, first: int, free: float, *, horizon: float, largest: int) -> tuple[Integers, float]:
+    """Return the sizes a batch could have that starts within `horizon` of its oldest event, or at once, and the earliest start."""
+    now = max(free, float(load.arrivals[first]))
+    most = min(waiting(load, first, max(now, float(load.arrivals[first]) + horizon)), largest)
+    return np.arange(min(waiting(load, first, now), largest), most + 1), now
+
+
+def _following(load: Load, first: int, counts: Integers, largest: int) -> Floats:
+    """Return when the next event after each size arrives; never after the greatest size."""
+    following = np.append(load.arrivals[first + counts[:-1]], np.inf)
+    if counts[-1] < largest and first + counts[-1] < len(load):
+        following[-1] = np.inf
+    return following

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+from scipy.optimize import nnls
 
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.sources.trace import Trace
@@ -51,15 +53,22 @@ class Load:
     def __len__(self) -> int:
         return len(self.arrivals)
 
-    def kb(self, first: npt.ArrayLike, last: npt.ArrayLike) -> Floats:
+    def kb(self, first: int | Integers, last: int | Integers) -> Floats:
         """Return the kB of the events from `first` up to, and without, `last`."""
-        sizes: Floats = self.kb_before[last] - self.kb_before[first]
-        return sizes
+        return np.asarray(self.kb_before[last] - self.kb_before[first], dtype=np.float64)
 
-    def seconds(self, first: npt.ArrayLike, last: npt.ArrayLike) -> Floats:
+    def seconds(self, first: int | Integers, last: int | Integers) -> Floats:
         """Return how long batches of these events take."""
-        taken: Floats = self.processing.seconds(np.subtract(last, first), self.kb(first, last)) * self.luck[first]
-        return taken
+        return np.asarray(self.processing.seconds(np.subtract(last, first), self.kb(first, last)) * self.luck[first], dtype=np.float64)
+
+
+def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
+    """Return the processing that fits batches with `count`, `kb` and `seconds` best, by non-negative least squares on relative errors."""
+    seconds = np.maximum(batches["seconds"].to_numpy(dtype=np.float64), 1e-6)
+    design = np.column_stack([np.ones(len(batches)), batches["count"], batches["kb"]])
+    found, _ = nnls(design / seconds[:, np.newaxis], np.ones(len(seconds)))
+    spread = float(np.std(np.log(seconds / np.maximum(design @ found, 1e-9))))
+    return Processing(name, *(float(part) for part in found), spread=spread)
 
 
 def make(trace: Trace, processing: Processing, *, seed: int) -> Load:
