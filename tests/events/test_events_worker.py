@@ -195,7 +195,7 @@ def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench
 
 def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:
     worker = bench.worker()
-    sight = Sight(backlog=5, average_kb=1.0, oldest_seconds=9.0, oldest_id="a", is_any_again=True, is_again_due=True, hour=3)
+    sight = Sight(backlog=5, average_kb=1.0, ages=[9.0], oldest_id="a", is_any_again=True, is_again_due=True, hour=3)
     assert worker._decide(sight) == Decision(1, 0.0, "again")
     worker._was_again = True
     assert worker._decide(sight).sized_by == "fixed"

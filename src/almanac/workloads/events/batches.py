@@ -60,6 +60,7 @@ class Batch:
     oldest_seconds: float
     cost: Parts
     sized_by: str
+    missed: int
 
 
 class WorkFailed(Exception):
@@ -130,13 +131,13 @@ def _recorded(connection: Connection, order: Order, terms: Terms, claimed: Claim
     }
     known |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
     connection.execute(RECORD, known | _promised(order))
-    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by)
+    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by, known["missed"])
 
 
 def _promised(order: Order) -> dict[str, Any]:
     """Return what the policy said of this batch; without a policy it said nothing."""
-    state = order.decision.state
-    if state is None:
+    choice = order.decision.choice
+    if choice is None:
         return dict.fromkeys(("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost"))
-    predicted = {"predicted_seconds": state.expected_seconds, "predicted_p90_seconds": state.p90_seconds, "predicted_cost": state.expected_cost}
-    return predicted | {"state_id": state.state_id, "release_id": order.release_id}
+    predicted = {"predicted_seconds": choice.expected_seconds, "predicted_p90_seconds": choice.p90_seconds, "predicted_cost": choice.expected_cost}
+    return predicted | {"state_id": choice.state_id, "release_id": order.release_id}

@@ -18,6 +18,7 @@ from almanac.store.database import Database, open_database
 from almanac.workloads.events import load, queue, sizing
 from almanac.workloads.events.batches import Terms
 from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.patience import Goal
 from almanac.workloads.events.simulate import Pace, Simulator
 from almanac.workloads.events.sizing import Fixed
 from almanac.workloads.events.sources import traces
@@ -61,7 +62,8 @@ def work_events(
     if not 0 < objective <= 86_400:
         raise UsageError(f"An objective of {objective:g} seconds does not fit. Use more than 0 and at most 86400.")
     default = Fixed(settings.events_default_size, objective, "default")
-    rule = sizing.parse(policy, default, explore_share=settings.events_explore_share)
+    goal = Goal(objective, settings.events_missed_share)
+    rule = sizing.parse(policy, default, goal, explore_share=settings.events_explore_share)
     prices = Prices(settings.events_fixed_cost, settings.events_event_cost, settings.events_second_price)
     terms = Terms(f"{socket.gethostname()}-{os.getpid()}", prices, objective, simulated=processing != "none")
     manner = Manner(rule, _work(processing), drain, keep_seconds=settings.events_keep_days * 86_400)

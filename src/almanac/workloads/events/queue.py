@@ -23,7 +23,7 @@ WITH waiting AS MATERIALIZED (
     FROM almanac.events_queue WHERE state = 'waiting' AND attempts > 0 ORDER BY next_attempt_at LIMIT 1
 )
 SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb,
-    coalesce(extract(epoch FROM clock_timestamp() - min(received_at)), 0)::float8 AS oldest_seconds,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{{}}') AS ages,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
     EXISTS (SELECT FROM again) AS is_any_again, coalesce((SELECT is_due FROM again), false) AS is_again_due,
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
@@ -87,15 +87,23 @@ class EventFailed(AlmanacError):
 
 @dataclass(frozen=True)
 class Sight:
-    """What waits and nobody has claimed. Events whose work failed before are not in the backlog: each is tried again by itself."""
+    """What waits and nobody has claimed; `ages` are the seconds of the oldest eight, oldest first.
+
+    Events whose work failed before are not in the backlog: each is tried again by itself.
+    """
 
     backlog: int
     average_kb: float
-    oldest_seconds: float
+    ages: Sequence[float]
     oldest_id: str | None
     is_any_again: bool
     is_again_due: bool
     hour: int
+
+    @property
+    def oldest_seconds(self) -> float:
+        """The age of the oldest event."""
+        return self.ages[0] if self.ages else 0.0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from almanac.errors import UsageError
-from almanac.workloads.events.published import Policy, State
+from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.policy import Choice
+from almanac.workloads.events.published import Policy
 from almanac.workloads.events.queue import Connection, Sight
 
 SizedBy = Literal["published", "explore", "default", "fixed", "polling", "again"]
@@ -21,12 +23,12 @@ LEAST_EXPLORED = 4
 
 @dataclass(frozen=True)
 class Decision:
-    """How many events to take and how long to wait before; `state` is the row of the policy that said so."""
+    """How many events to take and how long to wait before; `choice` is what the policy said."""
 
     size: int
     wait_seconds: float
     sized_by: SizedBy
-    state: State | None = None
+    choice: Choice | None = None
 
 
 class Rule(Protocol):
@@ -41,6 +43,9 @@ class Rule(Protocol):
 
     def refresh(self, connection: Connection) -> None:
         """Read again what the rule goes by, if that is due."""
+
+    def learn(self, missed: int, events: int) -> None:
+        """Take in how many events of a finished batch missed the objective."""
 
     @property
     def source(self) -> str:
@@ -78,6 +83,9 @@ class Fixed:
     def refresh(self, connection: Connection) -> None:
         """Nothing changes."""
 
+    def learn(self, missed: int, events: int) -> None:
+        """Nothing changes."""
+
 
 @dataclass
 class Polling:
@@ -109,18 +117,24 @@ class Polling:
     def refresh(self, connection: Connection) -> None:
         """Nothing changes."""
 
+    def learn(self, missed: int, events: int) -> None:
+        """Nothing changes."""
+
 
 @dataclass
 class Published:
-    """Follow the published policy; where none is published or none of its states fits, use the default and say so.
+    """Follow the published policy; where none is published or it says nothing, use the default and say so.
 
-    Now and then a batch takes less than the policy says, so that history has sizes to learn from.
+    What a miss is worth begins as the policy says and is learned from then on, as in the replays that judged the policy. Now and then a
+    batch takes less than the policy says, so that history has sizes to learn from.
     """
 
     default: Fixed
+    goal: Goal
     explore_share: float = 0.0
     policy: Policy = field(default_factory=Policy)
     luck: random.Random = field(default_factory=random.Random, repr=False)
+    _patience: Patience | None = field(default=None, repr=False)
 
     @property
     def name(self) -> str:
@@ -130,7 +144,7 @@ class Published:
     @property
     def source(self) -> str:
         """Where the policy comes from."""
-        return self.policy.source if self.policy.states else f"default of {self.default.size}: {self.policy.source}"
+        return self.policy.source if self.policy.lookup else f"default of {self.default.size}, since {self.policy.source}"
 
     @property
     def release_id(self) -> int | None:
@@ -139,31 +153,38 @@ class Published:
 
     def decide(self, sight: Sight) -> Decision:
         """Look up the state of the queue."""
-        state = self.policy.find(sight)
-        if state is None:
+        choice = self.policy.find(sight)
+        if choice is None:
             return self.default.decide(sight)
-        left = state.start_age_seconds - sight.oldest_seconds
-        if left > 0:
-            return Decision(state.batch_size, left, "published", state)
-        return self._explored(sight, Decision(state.batch_size, 0.0, "published", state))
+        if self._patience is None:
+            self._patience = Patience(self.goal, choice.patience_seconds)
+        wait = choice.wait(sight.ages, self.goal, self._patience.worth_seconds) if sight.backlog < choice.batch_size else 0.0
+        return self._explored(sight, Decision(choice.batch_size, max(0.0, wait), "published", choice))
 
     def refresh(self, connection: Connection) -> None:
         """Read the policy again where another release is live."""
-        self.policy = self.policy.renewed(connection)
+        known, self.policy = self.policy, self.policy.renewed(connection)
+        if known.release_id != self.policy.release_id:
+            self._patience = None
+
+    def learn(self, missed: int, events: int) -> None:
+        """Let misses become dearer or cheaper."""
+        if self._patience:
+            self._patience.learn(missed, events)
 
     def _explored(self, sight: Sight, decision: Decision) -> Decision:
         taken = min(decision.size, sight.backlog)
-        if taken < LEAST_EXPLORED or self.luck.random() >= self.explore_share:
+        if decision.wait_seconds > 0 or taken < LEAST_EXPLORED or self.luck.random() >= self.explore_share:
             return decision
-        return Decision(max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART))), 0.0, "explore", decision.state)
+        return Decision(max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART))), 0.0, "explore", decision.choice)
 
 
-def parse(text: str, default: Fixed, *, explore_share: float) -> Rule:
+def parse(text: str, default: Fixed, goal: Goal, *, explore_share: float) -> Rule:
     """Return the rule that a command line names: fixed:N, polling:N:S or published; raises UsageError."""
     if text == "published":
-        return Published(default, explore_share)
+        return Published(default, goal, explore_share)
     if found := re.fullmatch(rf"fixed:({NUMBER})", text):
-        return Fixed(int(found[1]), default.objective_seconds)
+        return Fixed(int(found[1]), goal.objective_seconds)
     if found := re.fullmatch(rf"polling:({NUMBER}):(\d{{1,6}}(?:\.\d{{1,6}})?)", text):
         return Polling(int(found[1]), float(found[2]))
     raise UsageError(f"Unknown policy '{text}'. Use published, fixed:N (for example fixed:50) or polling:N:SECONDS (for example polling:50:2).")

@@ -110,8 +110,8 @@ class Worker:
         now = time.monotonic()
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
-        age = max(sight.oldest_seconds, now - self._oldest[1]) if sight.backlog else 0.0
-        return replace(sight, oldest_seconds=age)
+        short = max(0.0, now - self._oldest[1] - sight.oldest_seconds)
+        return replace(sight, ages=[max(0.0, age + short) for age in sight.ages])
 
     def _decide(self, sight: Sight) -> Decision:
         """Let the rule decide; events to be tried again take turns with the others."""
@@ -135,6 +135,7 @@ class Worker:
         if batch is None:
             return False
         self.tally.add(batch)
+        self._manner.rule.learn(batch.missed, batch.events)
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
         return True
 

@@ -102,6 +102,8 @@ INSERT INTO almanac.events_simulator DEFAULT VALUES;
 CREATE VIEW api.events_received AS
     SELECT event_id, event_type, event_time, size_kb, priority, received_at, state, attempts, next_attempt_at, batch_id, finished_at, simulated
     FROM almanac.events_queue;
+CREATE VIEW api.events_arrivals AS
+    SELECT event_id, received_at AS arrived_at, size_kb AS kb, event_type AS kind FROM almanac.events_queue;
 CREATE VIEW api.events_batches AS SELECT * FROM almanac.events_batches;
 CREATE VIEW api.events_rollups AS SELECT * FROM almanac.events_rollups;
 CREATE VIEW api.events_workers AS SELECT * FROM almanac.events_workers;
@@ -110,7 +112,7 @@ CREATE VIEW api.events_simulator AS
 CREATE VIEW api.events_dead AS
     SELECT event_id, event_type, priority, error, dead.attempts, received_at, died_at
     FROM almanac.events_dead AS dead JOIN almanac.events_queue USING (event_id);
-GRANT SELECT ON api.events_received, api.events_batches, api.events_rollups, api.events_workers, api.events_simulator, api.events_dead
+GRANT SELECT ON api.events_received, api.events_arrivals, api.events_batches, api.events_rollups, api.events_workers, api.events_simulator, api.events_dead
     TO almanac_reader, almanac_worker;
 
 GRANT SELECT, UPDATE, DELETE ON almanac.events_queue TO almanac_worker;
