@@ -164,10 +164,10 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
 
 
 def learned_worth(load: Load, predict: Predictor, goal: Goal) -> float:
-    """Return how many seconds a miss is worth after a replay that learns it."""
-    patience = Patience(goal, WORTH_AT_FIRST * goal.objective_seconds)
-    run(load, Patient(predict, patience))
-    return patience.worth_seconds
+    """Return how many seconds a miss is worth: the median over the batches of a replay that learns it."""
+    rule = Patient(predict, Patience(goal, WORTH_AT_FIRST * goal.objective_seconds))
+    run(load, rule)
+    return float(np.median(rule.worths))
 
 
 def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:

@@ -86,9 +86,9 @@ def frontier(points: Sequence[Point], standings: pd.DataFrame) -> Figure:
     known = sorted((point for point in points if point.missed_share <= MOST_MISSED_SHOWN), key=lambda point: point.missed_share)
     axes.plot([point.missed_share for point in known], [point.cost_per_event for point in known], color=INK, linewidth=1.6)
     near = standings[(standings["missed_share"] <= MOST_MISSED_SHOWN) & standings["contender"].isin(list(COLOURS))]
-    for row in near.itertuples():
-        axes.plot(row.missed_share, row.cost_per_event, "o", color=COLOURS[str(row.contender)], markersize=8)
-        axes.annotate(str(row.contender), (row.missed_share, row.cost_per_event), xytext=(7, 3), textcoords="offset points", fontsize=9, color=INK)
+    for name, missed, cost in zip(near["contender"], near["missed_share"], near["cost_per_event"], strict=True):
+        axes.plot(missed, cost, "o", color=COLOURS[name], markersize=8)
+        axes.annotate(name, (missed, cost), xytext=(7, 3), textcoords="offset points", fontsize=9, color=INK)
     axes.set_xlabel("share of events later than the objective")
     axes.set_ylabel("cost per event")
     return figure
