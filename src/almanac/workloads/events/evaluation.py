@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from almanac.metrics import Floats, Interval
-from almanac.workloads.events import hindsight, load
+from almanac.workloads.events import hindsight, load, policy
 from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.hindsight import Point
@@ -22,7 +22,6 @@ VALIDATION_SHARE = 0.25
 MISS_PRICES = np.array([0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 1.0])
 FIXED_SIZE = 50
 SLACKS = np.array([0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6])
-WORTH_AT_FIRST = 0.2
 WINDOW_SECONDS = 60.0
 P90 = 0.9
 
@@ -56,6 +55,13 @@ def edge_of(instants: pd.Series, share: float = TRAIN_SHARE) -> pd.Timestamp:
     """Return the instant at which `share` of the spanned time is over."""
     edge: pd.Timestamp = instants.min() + (instants.max() - instants.min()) * share
     return edge
+
+
+def later(frame: pd.DataFrame, until: str) -> pd.DataFrame:
+    """Return the batches that began after an instant, and not before the last 40 % of the time."""
+    edge = max(pd.Timestamp(until), edge_of(frame["started_at"]))
+    rows: pd.DataFrame = frame[frame["started_at"] > edge]
+    return rows
 
 
 def losses(batches: pd.DataFrame, told: Floats) -> Floats:
@@ -165,7 +171,7 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
 
 def learned_worth(load: Load, predict: Predictor, goal: Goal) -> float:
     """Return how many seconds a miss is worth: the median over the batches of a replay that learns it."""
-    rule = Patient(predict, Patience(goal, WORTH_AT_FIRST * goal.objective_seconds))
+    rule = Patient(predict, Patience(goal, policy.WORTH_AT_FIRST * goal.objective_seconds))
     run(load, rule)
     return float(np.median(rule.worths))
 

@@ -1,6 +1,7 @@
 """A load: arrivals in their order, and how long a worker takes for any run of them."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +9,10 @@ import pandas as pd
 
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.estimators import LEAST_SECONDS, RelativeLine
-from almanac.workloads.events.sources.trace import Trace
+
+if TYPE_CHECKING:
+    # The package of sources replays traces, and for that needs this module.
+    from almanac.workloads.events.sources.trace import Trace
 
 Integers = npt.NDArray[np.int64]
 
@@ -70,7 +74,7 @@ def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     return Processing(name, line.intercept_, float(line.coef_[0]), float(line.coef_[1]), spread)
 
 
-def make(trace: Trace, processing: Processing, *, seed: int) -> Load:
+def make(trace: "Trace", processing: Processing, *, seed: int) -> Load:
     """Return the load of a trace under one setting of processing times; the same seed brings the same luck."""
     random = np.random.default_rng(seed)
     luck = random.lognormal(-(processing.spread**2) / 2, processing.spread, len(trace))
