@@ -39,7 +39,7 @@ def kept(metrics: Mapping[str, Any]) -> pd.DataFrame:
 
 def _compared(known: pd.DataFrame, ours: str, theirs: str) -> str:
     mine, other = known.loc[ours], known.loc[theirs]
-    change = float(mine["cost_per_event"]) / float(other["cost_per_event"]) - 1
+    change = float(mine.to_dict()["cost_per_event"] / other.to_dict()["cost_per_event"]) - 1
     misses = f"{mine['missed_share']:.2%} misses against {other['missed_share']:.2%}"
     if abs(change) < AS_GOOD:
         return f"{ours} costs as much as {theirs} ({change:+.1%}, {misses}): the simpler is as good."
