@@ -64,7 +64,7 @@ def work_events(
     default = Fixed(settings.events_default_size, objective, "default")
     goal = Goal(objective, settings.events_missed_share)
     rule = sizing.parse(policy, default, goal, explore_share=settings.events_explore_share)
-    prices = Prices(settings.events_fixed_cost, settings.events_event_cost, settings.events_second_price)
+    prices = Prices.of(settings)
     terms = Terms(f"{socket.gethostname()}-{os.getpid()}", prices, objective, simulated=processing != "none")
     manner = Manner(rule, _work(processing), drain, keep_seconds=settings.events_keep_days * 86_400)
     _open(settings)

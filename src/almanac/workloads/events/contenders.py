@@ -102,7 +102,8 @@ class Patient:
     predict: Predictor
     patience: Patience
     largest: int = LARGEST_BATCH
-    _last: tuple[int, int, float] | None = field(default=None, init=False, repr=False)
+    worths: list[float] = field(default_factory=list, init=False, repr=False)
+    _last: tuple[int, int] | None = field(default=None, init=False, repr=False)
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start at the best moment for the events that are there; every arrival before it is a new decision."""
@@ -123,15 +124,16 @@ class Patient:
             start = best_start(oldest, start, Timing(float(seconds[at]), float(spreads[at])), goal, self.patience.worth_seconds)
             if start < following[at]:
                 break
-        self._last = first, size, free
+        self._last = first, size
         return start, size
 
     def _look_back(self, load: Load, free: float) -> None:
-        """Learn from the batch that has just ended at `free`."""
+        """Learn from the batch that has just ended at `free`, and note what a miss is worth now."""
         if self._last is not None:
-            first, size, _ = self._last
+            first, size = self._last
             late = int(np.searchsorted(load.arrivals, free - self.patience.goal.objective_seconds))
             self.patience.learn(int(np.clip(late - first, 0, size)), size)
+        self.worths.append(self.patience.worth_seconds)
 
 
 def waiting(load: Load, first: int, instant: float) -> int:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from almanac.settings import Settings
+
 Floats = npt.NDArray[np.float64]
 
 
@@ -29,6 +31,11 @@ class Prices:
     fixed: float = 0.10
     per_event: float = 0.005
     per_second: float = 0.02
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Prices":
+        """Return the prices of a deployment."""
+        return cls(settings.events_fixed_cost, settings.events_event_cost, settings.events_second_price)
 
     def parts(self, events: int, seconds: float) -> Parts:
         """Return the cost of a batch in its parts.

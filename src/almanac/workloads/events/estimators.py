@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
 from almanac.workloads.events.costs import Floats
@@ -40,6 +41,30 @@ class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
         middle = _positive(self.middle_.predict(X))
         upper = middle * self.factor_ if self.upper_ is None else _positive(self.upper_.predict(X))
         return np.column_stack([middle, np.maximum(upper, middle)])
+
+
+class RelativeLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A line without negative parts that has the least squared relative errors: a short batch counts as much as a long one.
+
+    More events or more kB never take less time; held to that, a line may be followed beyond the sizes that were seen.
+    """
+
+    def fit(self, X: pd.DataFrame, y: Floats) -> "RelativeLine":
+        """Find the constant and the coefficients by non-negative least squares."""
+        seconds = _positive(y)
+        found, _ = nnls(_with_constant(X) / seconds[:, np.newaxis], np.ones(len(seconds)))
+        self.intercept_, self.coef_ = float(found[0]), found[1:]
+        return self
+
+    def predict(self, X: pd.DataFrame) -> Floats:
+        """Return the seconds on the line."""
+        seconds: Floats = _with_constant(X) @ np.append(self.intercept_, self.coef_)
+        return seconds
+
+
+def _with_constant(X: pd.DataFrame) -> Floats:
+    columns = np.asarray(X, dtype=np.float64)
+    return np.column_stack([np.ones(len(columns)), columns])
 
 
 def _positive(seconds: Any) -> Floats:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.optimize import nnls
 
 from almanac.workloads.events.costs import Floats
+from almanac.workloads.events.estimators import LEAST_SECONDS, RelativeLine
 
 if TYPE_CHECKING:
     # The package of sources replays traces, and for that needs this module.
@@ -67,12 +67,11 @@ class Load:
 
 
 def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
-    """Return the processing that fits batches with `count`, `kb` and `seconds` best, by non-negative least squares on relative errors."""
-    seconds = np.maximum(batches["seconds"].to_numpy(dtype=np.float64), 1e-6)
-    design = np.column_stack([np.ones(len(batches)), batches["count"], batches["kb"]])
-    found, _ = nnls(design / seconds[:, np.newaxis], np.ones(len(seconds)))
-    spread = float(np.std(np.log(seconds / np.maximum(design @ found, 1e-9))))
-    return Processing(name, *(float(part) for part in found), spread=spread)
+    """Return the processing that fits batches with `count`, `kb` and `seconds` best, and its spread."""
+    line = RelativeLine().fit(batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64))
+    seconds = np.maximum(batches["seconds"].to_numpy(dtype=np.float64), LEAST_SECONDS)
+    spread = float(np.std(np.log(seconds / np.maximum(line.predict(batches[["count", "kb"]]), LEAST_SECONDS))))
+    return Processing(name, line.intercept_, float(line.coef_[0]), float(line.coef_[1]), spread)
 
 
 def make(trace: "Trace", processing: Processing, *, seed: int) -> Load:

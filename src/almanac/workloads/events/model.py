@@ -9,13 +9,12 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestRegressor
-from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
 from almanac.workloads.events import policy
-from almanac.workloads.events.estimators import HIGH, SecondsAndBound
+from almanac.workloads.events.estimators import HIGH, RelativeLine, SecondsAndBound
 from almanac.workloads.events.features import FEATURES
 
 BASELINE = "constant"
@@ -25,6 +24,7 @@ LINEAR = ["count", "kb", "kinds"]
 
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
 TRUSTED_TYPES = [
+    "almanac.workloads.events.estimators.RelativeLine",
     "almanac.workloads.events.estimators.SecondsAndBound",
     "sklearn._loss._loss.CyPinballLoss",
     "sklearn._loss.loss.PinballLoss",
@@ -46,9 +46,9 @@ def make(name: str = "linear", *, seed: int) -> Pipeline:
         case "constant":
             return _pipeline(["count"], SecondsAndBound(DummyRegressor(strategy="median")))
         case "count":
-            return _pipeline(["count"], SecondsAndBound(_line()))
+            return _pipeline(["count"], SecondsAndBound(RelativeLine()))
         case "linear":
-            return _pipeline(LINEAR, SecondsAndBound(_line()))
+            return _pipeline(LINEAR, SecondsAndBound(RelativeLine()))
         case "gradient_boosting":
             return _pipeline(FEATURES, SecondsAndBound(_boosting(0.5, seed), _boosting(HIGH, seed)))
     return _pipeline(FEATURES, SecondsAndBound(RandomForestRegressor(100, min_samples_leaf=5, random_state=seed)))
@@ -62,11 +62,6 @@ def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
 def _pipeline(names: list[str], regressor: SecondsAndBound) -> Pipeline:
     chosen = ColumnTransformer([("chosen", "passthrough", names)], verbose_feature_names_out=False).set_output(transform="pandas")
     return Pipeline([("columns", chosen), ("seconds", regressor)])
-
-
-def _line() -> LinearRegression:
-    """More events or more kB never take less time; held to that, a line may be followed beyond the sizes that were seen."""
-    return LinearRegression(positive=True)
 
 
 def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:

@@ -14,6 +14,7 @@ OLDEST = 8
 TRIED = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 Z_90 = 1.2815515655446004
 LEARNING_RATE = 0.05
+MOST_LEARNT = 4.0
 # The 99th percentile of latency is not to pass 1.25 times the objective.
 LATEST = 1.24
 LEAST_SPREAD = 0.005
@@ -51,7 +52,9 @@ class Patience:
 
     def learn(self, missed: int, events: int) -> None:
         """Take in one finished batch."""
-        factor = np.exp(LEARNING_RATE * (missed - self.goal.missed_share * events))
+        # A burst in which hundreds cannot be saved says little about what a miss is worth afterwards.
+        surplus = min(missed - self.goal.missed_share * events, MOST_LEARNT)
+        factor = np.exp(LEARNING_RATE * surplus)
         objective = self.goal.objective_seconds
         self.worth_seconds = float(np.clip(self.worth_seconds * factor, 0.02 * objective, 4 * objective))
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from almanac.settings import Settings
 from almanac.workloads.events.contract import POLICY
 from almanac.workloads.events.costs import Floats, Prices
 from almanac.workloads.events.features import FEATURES
@@ -21,6 +22,7 @@ SINGLE_COUNTS = 16
 COUNT_RATIO = 1.08
 KB_RATIO = 1.1
 MOST_KB_BANDS = 60
+WORTH_AT_FIRST = 0.2
 AGE_EDGES = (0.0, 0.5, 0.9, 1.24)
 
 
@@ -51,6 +53,13 @@ class Terms:
     prices: Prices
     sizes: Sizes
     worth_seconds: float
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Terms":
+        """Return the terms of a deployment, a miss being worth a fifth of the objective at first."""
+        goal = Goal(settings.events_objective_seconds, settings.events_missed_share)
+        sizes = Sizes(settings.events_batch_minimum, settings.events_batch_maximum, settings.events_batch_step)
+        return cls(goal, Prices.of(settings), sizes, WORTH_AT_FIRST * goal.objective_seconds)
 
 
 @dataclass(frozen=True)
@@ -197,7 +206,7 @@ def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     ids = [f"b{b:02d}-a{a:02d}-k{k:02d}-h{h:02d}" for b, a, k, h in zip(*places, strict=True)]
     return named.assign(
         state_id=ids,
-        batch_size=terms.sizes.at_least(np.minimum(named["backlog_max"], terms.sizes.largest).to_numpy(dtype=np.int64)),
+        batch_size=terms.sizes.at_least(np.minimum(named["backlog_max"].to_numpy(dtype=np.int64), terms.sizes.largest)),
         objective_seconds=terms.goal.objective_seconds,
         latest_age_seconds=terms.goal.latest_seconds,
         patience_seconds=terms.worth_seconds,

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from typing import Literal
 
 import pandas as pd
@@ -11,12 +11,12 @@ from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable
 from almanac.http import NoConnection
 from almanac.settings import Settings
-from almanac.store.database import Database
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.sources import generator, measured, replayed, traces
+from almanac.workloads.events.sources.measured import Observe
 from almanac.workloads.events.sources.trace import Trace
 
-__all__ = ["ENOUGH_BATCHES", "Fetched", "cut_off", "fetch", "prices", "select"]
+__all__ = ["ENOUGH_BATCHES", "Fetched", "cut_off", "fetch", "of_same_source", "select"]
 
 # From so many batches on a queue's own history is used, and nothing replayed beside it.
 ENOUGH_BATCHES = 500
@@ -37,27 +37,22 @@ class Fetched:
     skipped_sources: list[str]
 
 
-def fetch(settings: Settings, database: Database, *, sample: Literal["full", "mock"] = "full") -> Fetched:
+def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock"] = "full") -> Fetched:
     """Fetch what the workers measured; while that is little, also an hour of a public trace replayed against a simulated clock.
 
-    Without mirror, cache and network a generated trace takes its place, said loudly. Raises SourceCorrupt.
+    `observe` is the step's. Without mirror, cache and network a generated trace takes its place, said loudly. Raises SourceCorrupt.
     """
     if sample == "mock":
         return _replayed(generator.generate(MOCK_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=MOCK_SECONDS)), settings, [])
-    batches = measured.batches(database)
+    batches = measured.batches(observe)
     if len(batches) >= ENOUGH_BATCHES:
-        return Fetched(batches, measured.arrivals(database), measured.SOURCE, [])
+        return Fetched(batches, measured.arrivals(observe), measured.SOURCE, [])
     reason = f"{measured.SOURCE} ({len(batches)} batches so far, {ENOUGH_BATCHES} are needed)"
     try:
         return _replayed(traces.read(DEMONSTRATION, settings), settings, [reason])
     except NoConnection as error:
         log.warning("NO REAL ARRIVALS: %s A GENERATED TRACE is used; every answer will say 'source: simulated'.", error)
         return _replayed(traces.read(generator.SOURCE, settings), settings, [reason, f"{DEMONSTRATION} ({error})"])
-
-
-def prices(settings: Settings) -> Prices:
-    """Return the prices of this deployment."""
-    return Prices(settings.events_fixed_cost, settings.events_event_cost, settings.events_second_price)
 
 
 def select(history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: date | None = None) -> pd.DataFrame:
@@ -74,6 +69,13 @@ def select(history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: da
     raise SourceUnavailable(f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`.")
 
 
+def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest arrivals of the source that selected batches have, none later than the last batch, in their order."""
+    own: pd.DataFrame = traffic[(traffic["source"] == history["source"].iloc[0]) & (traffic["arrived_at"] <= history["started_at"].max())]
+    newest: pd.DataFrame = own.sort_values(["arrived_at", "event_id"], kind="stable").tail(measured.NEWEST_EVENTS).reset_index(drop=True)
+    return newest
+
+
 def cut_off(history: pd.DataFrame) -> CutOff:
     """Return the cut-off of selected batches: the day after the last one, since all before it is known.
 
@@ -86,5 +88,5 @@ def cut_off(history: pd.DataFrame) -> CutOff:
 
 
 def _replayed(trace: Trace, settings: Settings, skipped: list[str]) -> Fetched:
-    made = replayed.history(trace, prices(settings), objective_seconds=settings.events_objective_seconds, seed=SEED)
+    made = replayed.history(trace, Prices.of(settings), objective_seconds=settings.events_objective_seconds, seed=SEED)
     return Fetched(made, trace.frame(), trace.name, skipped)
