@@ -136,7 +136,7 @@ CONTRACT = Contract(
     title="Event batching policy",
     doc="For each state of an event queue the batch size to take and how long the oldest event may still wait, computed ahead.",
     predictions=POLICY,
-    order=("backlog_min", "age_min_seconds", "kb_min"),
+    order=("backlog_min",),
     filters=(
         Filter(name="from_backlog", column="backlog_max", op="min", doc="Bands that reach at least this backlog."),
         Filter(name="to_backlog", column="backlog_min", op="max", doc="Bands that begin at this backlog or below."),

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from almanac.metrics import Floats, Interval
-from almanac.workloads.events import hindsight, load, policy
+from almanac.workloads.events import hindsight, load, model, policy
 from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
 from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.hindsight import Point
 from almanac.workloads.events.load import Integers, Load
 from almanac.workloads.events.patience import Goal, Patience
@@ -19,6 +22,8 @@ from almanac.workloads.events.sources import trace
 TRAIN_SHARE = 0.6
 # Of the training: candidates are chosen on its last part.
 VALIDATION_SHARE = 0.25
+FIRST_SHARE = 0.2
+FOLDS = 5
 MISS_PRICES = np.array([0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 1.0])
 FIXED_SIZE = 50
 SLACKS = np.array([0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6])
@@ -34,6 +39,13 @@ class Case:
     later: Load
     goal: Goal
     prices: Prices
+
+
+class Told(NamedTuple):
+    """Batches, and the seconds and 90th percentiles that were predicted for them."""
+
+    batches: pd.DataFrame
+    seconds: Floats
 
 
 @dataclass(frozen=True)
@@ -57,11 +69,16 @@ def edge_of(instants: pd.Series, share: float = TRAIN_SHARE) -> pd.Timestamp:
     return edge
 
 
-def later(frame: pd.DataFrame, until: str) -> pd.DataFrame:
-    """Return the batches that began after an instant, and not before the last 40 % of the time."""
-    edge = max(pd.Timestamp(until), edge_of(frame["started_at"]))
-    rows: pd.DataFrame = frame[frame["started_at"] > edge]
-    return rows
+def rolling(pipeline: Pipeline, frame: pd.DataFrame, *, since: str = "") -> Told:
+    """Return each batch with what a copy of the pipeline said that was fitted on earlier batches only.
+
+    The first FIRST_SHARE of the batches, and those up to the instant `since`, are only learned from; then FOLDS parts follow, each
+    predicted by a fit on everything before it.
+    """
+    begins = max(round(len(frame) * FIRST_SHARE), int((frame["started_at"] <= pd.Timestamp(since)).sum()) if since else 0)
+    parts = [part for part in np.array_split(np.arange(begins, len(frame)), FOLDS) if len(part)]
+    told = [model.fit(pipeline, frame.iloc[: part[0]]).predict(frame.iloc[part][FEATURES]) for part in parts]
+    return Told(frame.iloc[begins:], np.concatenate(told) if told else np.empty((0, 2)))
 
 
 def losses(batches: pd.DataFrame, told: Floats) -> Floats:

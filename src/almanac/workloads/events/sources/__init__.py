@@ -19,7 +19,7 @@ from almanac.workloads.events.sources.trace import Trace
 __all__ = ["ENOUGH_BATCHES", "Fetched", "cut_off", "fetch", "of_same_source", "select"]
 
 # From so many batches on a queue's own history is used, and nothing replayed beside it.
-ENOUGH_BATCHES = 500
+ENOUGH_BATCHES = 250
 DEMONSTRATION = "azure-conv"
 MOCK_SECONDS = 900.0
 SEED = 20_231_116

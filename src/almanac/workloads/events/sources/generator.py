@@ -23,7 +23,7 @@ class Shape:
     day_seconds: float = 86_400.0
     bursts_per_hour: float = 6.0
     burst_seconds: float = 8.0
-    burst_factor: float = 6.0
+    burst_factor: float = 3.0
 
 
 def generate(seconds: float, *, seed: int, shape: Shape | None = None) -> Trace:
