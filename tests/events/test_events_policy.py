@@ -35,9 +35,9 @@ def test_the_table_has_the_columns_of_the_contract_and_one_row_per_state(table: 
     assert table.notna().all().all()
 
 
-@pytest.mark.parametrize("backlog", [1, 16, 17, 137, 500, 90_000])
+@pytest.mark.parametrize("backlog", [1, 16, 137, 90_000])
 @pytest.mark.parametrize("age", [0.0, 0.99, 1.0, 60.0])
-@pytest.mark.parametrize("average", [0.0, 1.3, 9_999.0])
+@pytest.mark.parametrize("average", [0.0, 9_999.0])
 def test_every_state_lies_in_exactly_one_row_and_the_look_up_finds_it(
     table: pd.DataFrame, lookup: Lookup, backlog: int, age: float, average: float
 ) -> None:
