@@ -6,6 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from asking import change
+from policies import release_policy
 from trying import Bench, events
 
 from almanac.errors import UsageError
@@ -126,7 +127,7 @@ def test_the_rules_of_the_command_line() -> None:
     assert [rule.name for rule in rules] == ["published", "fixed:7", "polling:9:2.5"]
 
 
-def test_a_worker_follows_a_release_as_soon_as_there_is_one(database_url: str, owner: Database, release_policy) -> None:
+def test_a_worker_follows_a_release_as_soon_as_there_is_one(database_url: str, owner: Database) -> None:
     bench = Bench(database_url)
     rule = Published(DEFAULT, GOAL)
     bench.send(*events(4))

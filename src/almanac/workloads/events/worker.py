@@ -23,7 +23,7 @@ LEAST_SLEEP_SECONDS = 0.002
 BEAT_SECONDS = 1.0
 CLEAN_SECONDS = 60.0
 TELL_SECONDS = 10.0
-LONGEST_AWAY_SECONDS = 2.0
+FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
 AGAIN = Decision(1, 0.0, "again")
 log = logging.getLogger("almanac.events")
 
@@ -78,13 +78,14 @@ class Worker:
         """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
         rule, terms = self._manner.rule, self.terms
         log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
-        away = 0.05
+        away = FIRST_AWAY_SECONDS
         while not self._stopping.is_set():
             try:
                 with self._connect() as connection:
+                    away = FIRST_AWAY_SECONDS
                     self._serve(connection)
             except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
-                log.warning("the database is away (%s), trying again in %.2f s", str(error).strip().splitlines()[:1], away)
+                log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
                 self._stopping.wait(away)
                 away = min(away * 2, LONGEST_AWAY_SECONDS)
         log.info("worker %s ends: %s", terms.worker, self._told())

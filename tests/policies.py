@@ -1,26 +1,17 @@
-"""Publishes a policy that a test has made up."""
+"""Publishes a policy for events that a test has made up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pandas as pd
-import pytest
 
 from almanac.store import publish, runs, staging
 from almanac.store.database import Database
 from almanac.workloads.events.contract import CONTRACT
 
-Release = Callable[[Database, Sequence[dict[str, Any]]], str]
 
-
-@pytest.fixture
-def release_policy() -> Release:
-    """Publishes the states it is given as one run and returns the run's id."""
-    return released
-
-
-def released(owner: Database, states: Sequence[dict[str, Any]]) -> str:
+def release_policy(owner: Database, states: Sequence[dict[str, Any]]) -> str:
     """Publish a policy of these states and return the run's id."""
     opening = runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "tester")
     with owner.engine.begin() as connection:
