@@ -76,9 +76,7 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
     fitted = {name: model.fit(model.make(name, seed=seed), batches) for name in ("linear", "count")}
     earlier, later = load.make(each.earlier, each.processing, seed=seed), load.make(each.later, each.processing, seed=seed + 1)
     busy = float(each.processing.seconds(len(later), later.kb(0, len(later)))) / float(later.arrivals[-1] - later.arrivals[0])
-    print(
-        f"\n{each.name}, {each.processing.name}: {len(earlier)} arrivals before, {len(later)} after; {len(batches)} batches learned from; busy {busy:.2f}"
-    )
+    print(f"\n{each.name}, {each.processing.name}: {len(earlier)} arrivals before, {len(later)} after; busy {busy:.2f}")
     points = evaluation.frontier(Case(earlier, later, Goal(objective, 0.0), prices))
     results = []
     for budget in BUDGETS:
@@ -104,9 +102,8 @@ def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFram
     floor = KAFKA_FLOOR if each.name == "kafka" and budget == 0.05 else FLOORS.get((each.processing.name, budget))
     found = table.loc["policy", "at_budget" if budget == 0.05 else "against_hindsight"]
     if floor:
-        print(
-            f"floor {floor:g} of hindsight: {'met' if found <= floor else 'NOT met'} ({found:.4f} at {table.loc['policy', 'missed_share']:.2%} misses)"
-        )
+        state = "met" if found <= floor else "NOT met"
+        print(f"floor {floor:g} of hindsight: {state} ({found:.4f} at {table.loc['policy', 'missed_share']:.2%} misses)")
     print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
 
 
