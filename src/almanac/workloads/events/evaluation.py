@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from almanac.metrics import Floats, Interval
 from almanac.workloads.events import hindsight, load, model, policy
 from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
+from almanac.workloads.events.contract import CONTENDERS
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.hindsight import Point
@@ -200,15 +201,13 @@ def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:
 
 def standings(case: Case, outcomes: Mapping[str, Outcome], points: Sequence[Point], *, seed: int) -> pd.DataFrame:
     """Return the contract's `contenders`: cost, misses and latency of each, beside hindsight at its own share of misses."""
-    rows = [_standing(case, name, each, points) for name, each in outcomes.items()]
-    for row, each in zip(rows, outcomes.values(), strict=True):
+    strict = hindsight.plan(case.later, case.prices, objective_seconds=case.goal.objective_seconds, miss_price=float(MISS_PRICES[-1]))
+    known = {**outcomes, "hindsight": Outcome("knows all arrivals and all seconds; with its fewest misses", strict)}
+    rows = [_standing(case, name, each, points) for name, each in known.items()]
+    for row, each in zip(rows, known.values(), strict=True):
         saved = saving(each.replay, outcomes["polling"].replay, case.prices, seed=seed)
         row |= {"saving_low": saved.low, "saving": saved.estimate, "saving_high": saved.high}
-    least = min(points, key=lambda point: (point.missed_share, point.cost_per_event))
-    nobody = dict.fromkeys(("saving_low", "saving", "saving_high"), None)
-    known = {"contender": "hindsight", "doc": "knows all arrivals and seconds; its least misses", "events": len(case.later), "batches": 0}
-    figures = {"cost_per_event": least.cost_per_event, "missed_share": least.missed_share, "p99_seconds": 0.0, "against_hindsight": 1.0}
-    return pd.DataFrame([*rows, {**known, **figures, **nobody, "objective_seconds": case.goal.objective_seconds}])
+    return pd.DataFrame(rows, columns=CONTENDERS.column_names)
 
 
 def _standing(case: Case, name: str, outcome: Outcome, points: Sequence[Point]) -> dict[str, object]:

@@ -56,6 +56,6 @@ def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.Array
 
 def of_frame(frame: pd.DataFrame, *, simulated: bool = False) -> Trace:
     """Return the arrivals of rows of `traffic` that have one source."""
-    instants = frame["arrived_at"].astype("int64").to_numpy() / 1e6
+    instants = frame["arrived_at"].dt.as_unit("us").astype("int64").to_numpy() / 1e6
     made = make(str(frame["source"].iloc[0]), instants, frame["kb"], frame["kind"].to_numpy(dtype=np.str_))
     return replace(made, simulated=simulated)

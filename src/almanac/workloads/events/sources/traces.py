@@ -49,7 +49,7 @@ def read(name: str, settings: Settings) -> Trace:
 def azure(settings: Settings) -> Trace:
     """Return the hour of requests to a language-model service; a token counts as four bytes."""
     rows = pd.read_csv(io.BytesIO(mirror.read(AZURE, settings).content))
-    instants = pd.to_datetime(rows["TIMESTAMP"], utc=True).astype("int64").to_numpy() / 1e9
+    instants = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns").astype("int64").to_numpy() / 1e9
     tokens = rows["ContextTokens"] + rows["GeneratedTokens"]
     return make("azure-conv", instants, tokens * BYTES_PER_TOKEN / 1024, np.full(len(rows), "conversation"))
 
