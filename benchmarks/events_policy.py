@@ -12,18 +12,41 @@ import pandas as pd
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.events import evaluation, features, hindsight, load, model, policy, standing
+from almanac.workloads.events.contenders import Patient, Predictor
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.evaluation import Case
 from almanac.workloads.events.load import Processing
-from almanac.workloads.events.patience import Goal
+from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.replay import run
 from almanac.workloads.events.sources import replayed, traces
 from almanac.workloads.events.sources.trace import Trace
 
 OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
-BUDGETS = (0.002, 0.01, 0.05)
-FLOORS = {("light", 0.002): 1.02, ("heavy", 0.01): 1.06, ("light", 0.05): 1.07, ("heavy", 0.05): 1.09}
-KAFKA_FLOOR = 1.06
-SHOWN = ["batches", "cost_per_event", "missed_share", "p99_of_objective", "against_hindsight", "at_budget", "saving", "saving_low", "saving_high"]
+# The last aims a little lower than the 5 % it is to keep.
+BUDGETS = (0.002, 0.01, 0.048)
+SHOWN = ["batches", "cost_per_event", "missed_share", "p99_of_objective", "against_hindsight", "at_5_percent", "saving", "saving_low", "saving_high"]
+
+
+@dataclass(frozen=True)
+class Floor:
+    """What is asked of the policy: at most `ratio` of hindsight (at its own misses, or at `most_missed`) with at most `most_missed` of misses."""
+
+    budget: float
+    traces: tuple[str, ...]
+    processing: str
+    ratio: float
+    most_missed: float
+    column: str
+
+
+FLOORS = (
+    Floor(0.002, ("azure-conv", "nasa", "kafka"), "light", 1.02, 0.01, "against_hindsight"),
+    Floor(0.01, ("azure-conv",), "heavy", 1.06, 0.02, "against_hindsight"),
+    Floor(0.048, ("azure-conv", "nasa"), "light", 1.07, 0.05, "at_5_percent"),
+    Floor(0.048, ("azure-conv", "nasa"), "heavy", 1.09, 0.05, "at_5_percent"),
+    Floor(0.048, ("kafka",), "light", 1.06, 0.05, "at_5_percent"),
+    Floor(0.048, ("kafka",), "heavy", 1.06, 0.05, "at_5_percent"),
+)
 
 
 @dataclass(frozen=True)
@@ -86,24 +109,38 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
         told = {name: policy.Lookup.of(model.predict(pipeline, states)).seconds for name, pipeline in fitted.items()}
         outcomes = evaluation.compete(case, told["linear"], told["count"])
         table = evaluation.standings(case, outcomes, points, seed=seed).set_index("contender")
-        table = table.assign(p99_of_objective=table["p99_seconds"] / objective, at_budget=table["cost_per_event"] / hindsight.cost_at(points, budget))
+        table = table.assign(
+            p99_of_objective=table["p99_seconds"] / objective, at_5_percent=table["cost_per_event"] / hindsight.cost_at(points, 0.05)
+        )
         parts = standing.decomposed(case, outcomes, seed=seed)
         report(each, budget, table, parts)
         results.append(
             {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
         )
         results[-1]["saving"] = parts.reset_index().to_dict("records")
+    if each.name == "kafka":
+        print(bursts(Case(earlier, later, Goal(objective, BUDGETS[0]), prices), told["linear"]))
     return results
+
+
+def bursts(case: Case, predict: Predictor) -> str:
+    """Return in words what the policy misses of the bursts in the earlier part, and what nobody could save."""
+    goal = case.goal
+    replayed_part = run(case.earlier, Patient(predict, Patience(goal, goal.objective_seconds)))
+    best = hindsight.plan(case.earlier, case.prices, objective_seconds=goal.objective_seconds, miss_price=1.0)
+    told = replayed_part.missed_share(goal.objective_seconds), best.missed_share(goal.objective_seconds)
+    return f"\nbursts of the first part: the policy misses {told[0]:.1%}, hindsight {told[1]:.1%}"
 
 
 def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFrame) -> None:
     """Print one table, its floor where there is one, and where the saving comes from."""
     print(f"\nbudget of misses {budget:.1%}\n{table[SHOWN].round(4).to_string()}")
-    floor = KAFKA_FLOOR if each.name == "kafka" and budget == 0.05 else FLOORS.get((each.processing.name, budget))
-    found = table.loc["policy", "at_budget" if budget == 0.05 else "against_hindsight"]
-    if floor:
-        state = "met" if found <= floor else "NOT met"
-        print(f"floor {floor:g} of hindsight: {state} ({found:.4f} at {table.loc['policy', 'missed_share']:.2%} misses)")
+    found = table.loc["policy"]
+    for floor in FLOORS:
+        if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
+            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed
+            state = "met" if is_met else "NOT met"
+            print(f"floor {floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses: {state} ({found[floor.column]:.4f})")
     print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
 
 

@@ -87,7 +87,7 @@ def test_fixed_sizes_trade_cost_for_misses() -> None:
 @pytest.fixture(scope="module")
 def competition() -> tuple[Case, dict[str, evaluation.Outcome], pd.DataFrame]:
     """A short generated trace, replayed by all contenders."""
-    case = evaluation.case(BATCHES, TRACE.frame(), TERMS.goal, TERMS.prices, seed=1)
+    case = evaluation.case(BATCHES, TRACE.frame(), TERMS, seed=1)
     early, _ = evaluation.split(BATCHES)
     states = policy.states(early, TRACE.kb, TERMS)
     made = [Lookup.of(model.predict(model.fit(model.make(name, seed=1), early), states)).seconds for name in ("linear", "count")]
@@ -134,6 +134,6 @@ def test_the_verdict_says_when_the_simpler_rule_is_as_good() -> None:
 
 
 def test_training_never_sees_the_later_traffic() -> None:
-    case = evaluation.case(BATCHES, TRACE.frame(), TERMS.goal, TERMS.prices, seed=1)
+    case = evaluation.case(BATCHES, TRACE.frame(), TERMS, seed=1)
     assert len(case.earlier) + len(case.later) == len(TRACE)
     assert case.earlier.arrivals[-1] <= 0.61 * TRACE.seconds[-1]

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from almanac.errors import UsageError
+from almanac.settings import Settings
 from almanac.workloads.events import features, model, policy
 from almanac.workloads.events.contract import CONTRACT
 from almanac.workloads.events.costs import Prices
@@ -94,3 +96,15 @@ def test_batch_sizes_keep_to_minimum_maximum_and_step(sizes: Sizes, wanted: list
 def test_a_state_says_in_words_why(table: pd.DataFrame) -> None:
     assert table.loc[table["wait_seconds"] > 0, "reason"].str.startswith("wait up to").all()
     assert table.loc[table["wait_seconds"] == 0, "reason"].str.startswith("start now").all()
+
+
+def test_a_minimum_above_the_maximum_is_refused_by_name() -> None:
+    with pytest.raises(UsageError, match=r"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: 60 is more than 50"):
+        Terms.of(Settings(ALMANAC_EVENTS_BATCH_MINIMUM=60, ALMANAC_EVENTS_BATCH_MAXIMUM=50))
+
+
+def test_a_policy_of_small_batches_has_bands_up_to_the_largest() -> None:
+    terms = Terms(Goal(2.0, 0.01), Prices(), Sizes(2, 6, 2), worth_seconds=1.0)
+    states = policy.states(BATCHES, TRACE.kb, terms)
+    assert sorted(states["backlog_min"].unique()) == [1, 2, 3, 4, 5, 6]
+    assert sorted(states["batch_size"].unique()) == [2, 4, 6]

@@ -11,12 +11,13 @@ from sklearn.pipeline import Pipeline
 from almanac.metrics import Floats, Interval
 from almanac.workloads.events import hindsight, load, model, policy
 from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
-from almanac.workloads.events.contract import CONTENDERS
+from almanac.workloads.events.contract import CONTENDERS, LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.hindsight import Point
 from almanac.workloads.events.load import Integers, Load
 from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.policy import Terms
 from almanac.workloads.events.replay import Replay, Rule, run
 from almanac.workloads.events.sources import trace
 
@@ -40,6 +41,7 @@ class Case:
     later: Load
     goal: Goal
     prices: Prices
+    largest: int = LARGEST_BATCH
 
 
 class Told(NamedTuple):
@@ -146,7 +148,7 @@ def saving(ours: Replay, theirs: Replay, prices: Prices, *, seed: int) -> Interv
     return Interval(1 - kept.estimate, 1 - kept.high, 1 - kept.low)
 
 
-def case(batches: pd.DataFrame, traffic: pd.DataFrame, goal: Goal, prices: Prices, *, seed: int) -> Case:
+def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: Terms, *, seed: int) -> Case:
     """Return the replay of some traffic, divided where TRAIN_SHARE of its time, and of the batches' time, is over.
 
     `batches` are features with what was measured. Each part's processing is the one that fits the batches of that part.
@@ -155,7 +157,8 @@ def case(batches: pd.DataFrame, traffic: pd.DataFrame, goal: Goal, prices: Price
     early = batches["started_at"] <= edge_of(batches["started_at"])
     before = traffic["arrived_at"] <= edge
     earlier = load.make(trace.of_frame(traffic[before]), load.measured(batches[early]), seed=seed)
-    return Case(earlier, load.make(trace.of_frame(traffic[~before]), load.measured(batches[~early]), seed=seed + 1), goal, prices)
+    later = load.make(trace.of_frame(traffic[~before]), load.measured(batches[~early]), seed=seed + 1)
+    return Case(earlier, later, terms.goal, terms.prices, terms.sizes.largest)
 
 
 def by_size(case: Case, sizes: Sequence[int] = (1, 2, 5, 10, 20, 50, 100, 200)) -> pd.DataFrame:
@@ -172,24 +175,24 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
     objective = goal.objective_seconds
     lead = objective * _tuned(case, lambda slack: FixedWithTimer(FIXED_SIZE, objective, objective * slack))
     rate = objective * _tuned(case, lambda slack: ByRate(objective, objective * slack))
-    counted = objective * _tuned(case, lambda slack: LastMoment(count_only, objective, objective * slack))
-    slack = objective * _tuned(case, lambda slack: LastMoment(predict, objective, objective * slack))
-    worth = learned_worth(case.earlier, predict, goal)
+    counted = objective * _tuned(case, lambda slack: LastMoment(count_only, objective, objective * slack, case.largest))
+    slack = objective * _tuned(case, lambda slack: LastMoment(predict, objective, objective * slack, case.largest))
+    worth = learned_worth(case.earlier, predict, goal, largest=case.largest)
     rules: dict[str, tuple[str, Rule]] = {
         "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
         "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
         "timer": (f"{FIXED_SIZE} events, or {lead:.2f} s before the objective", FixedWithTimer(FIXED_SIZE, objective, lead)),
         "rate": (f"as many as the rate makes likely, or {rate:.2f} s before the objective", ByRate(objective, rate)),
-        "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted)),
-        "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack)),
-        "policy": (f"T with a budget of misses, a miss worth {worth:.2f} s at first", Patient(predict, Patience(goal, worth))),
+        "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted, case.largest)),
+        "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack, case.largest)),
+        "policy": (f"T with a budget of misses, a miss worth {worth:.2f} s at first", Patient(predict, Patience(goal, worth), case.largest)),
     }
     return {name: Outcome(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
 
 
-def learned_worth(load: Load, predict: Predictor, goal: Goal) -> float:
+def learned_worth(load: Load, predict: Predictor, goal: Goal, *, largest: int = LARGEST_BATCH) -> float:
     """Return how many seconds a miss is worth: the median over the batches of a replay that learns it."""
-    rule = Patient(predict, Patience(goal, policy.WORTH_AT_FIRST * goal.objective_seconds))
+    rule = Patient(predict, Patience(goal, policy.WORTH_AT_FIRST * goal.objective_seconds), largest)
     run(load, rule)
     return float(np.median(rule.worths))
 

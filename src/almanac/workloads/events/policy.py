@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from almanac.errors import UsageError
 from almanac.settings import Settings
 from almanac.workloads.events.contract import POLICY
 from almanac.workloads.events.costs import Floats, Prices
@@ -56,7 +57,10 @@ class Terms:
 
     @classmethod
     def of(cls, settings: Settings) -> "Terms":
-        """Return the terms of a deployment, a miss being worth a fifth of the objective at first."""
+        """Return the terms of a deployment, a miss being worth a fifth of the objective at first; raises UsageError."""
+        if settings.events_batch_minimum > settings.events_batch_maximum:
+            limits = f"{settings.events_batch_minimum} is more than {settings.events_batch_maximum}"
+            raise UsageError(f"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: {limits}. Correct one of them.")
         goal = Goal(settings.events_objective_seconds, settings.events_missed_share)
         sizes = Sizes(settings.events_batch_minimum, settings.events_batch_maximum, settings.events_batch_step)
         return cls(goal, Prices.of(settings), sizes, WORTH_AT_FIRST * goal.objective_seconds)

@@ -44,7 +44,7 @@ def rates(instants: Floats, bursts: Floats, shape: Shape) -> Floats:
     """Return the expected arrivals per second at some instants, given when bursts began; the day begins at its quietest.
 
     >>> rates(np.array([0.0, 50.0]), np.array([48.0]), Shape(rate=10, swing=0.5, day_seconds=100)).tolist()
-    [5.0, 90.0]
+    [5.0, 45.0]
     """
     day = 1 - shape.swing * np.cos(2 * np.pi * instants / shape.day_seconds)
     begun = np.searchsorted(bursts, instants, side="right") - np.searchsorted(bursts, instants - shape.burst_seconds, side="right")

@@ -39,7 +39,7 @@ def history(trace: Trace, prices: Prices, *, objective_seconds: float, seed: int
         {
             "batch_id": [f"{trace.name}-{number:06d}" for number in range(len(replay))],
             "source": trace.name,
-            "started_at": pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s"),
+            "started_at": (pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s")).as_unit("us"),
             "events": replay.sizes,
             "kb": replay.kb,
             "kinds": _kinds(trace, replay),

@@ -41,7 +41,7 @@ class Trace:
     def frame(self) -> pd.DataFrame:
         """Return the arrivals as rows of the contract's `traffic`."""
         ids = [f"{number:07d}" for number in range(len(self))]
-        arrived = pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")
+        arrived = (pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")).as_unit("us")
         return pd.DataFrame({"source": self.name, "event_id": ids, "arrived_at": arrived, "kb": self.kb, "kind": self.kinds})
 
 
