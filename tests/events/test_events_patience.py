@@ -1,0 +1,65 @@
+"""When a batch starts, and what a missed event is worth."""
+
+import numpy as np
+import pytest
+
+from almanac.workloads.events.patience import Goal, Patience, Timing, best_start, spread_of
+
+GOAL = Goal(10.0, 0.01)
+SURE = Timing(seconds=2.0, spread=0.005)
+
+
+def test_an_event_that_must_not_be_missed_starts_when_it_still_makes_it() -> None:
+    assert best_start(np.array([0.0]), 0.0, SURE, GOAL, 40.0) == pytest.approx(8.0, abs=0.05)
+
+
+def test_an_event_that_is_late_anyway_waits_for_others_but_not_beyond_the_latest() -> None:
+    assert best_start(np.array([0.0]), 9.5, SURE, GOAL, 40.0) == pytest.approx(12.4 - 2.0)
+    assert best_start(np.array([0.0]), 11.0, SURE, GOAL, 40.0) == 11.0
+
+
+def test_an_event_that_is_late_anyway_does_not_hold_up_one_that_can_make_it() -> None:
+    assert best_start(np.array([0.0, 1.6]), 9.0, SURE, GOAL, 40.0) == pytest.approx(9.6, abs=0.05)
+
+
+@pytest.mark.parametrize(("worth", "governing"), [(40.0, 0.0), (1.5, 2.0)])
+def test_the_oldest_is_let_go_where_the_gain_is_more_than_it_is_worth(worth: float, governing: float) -> None:
+    assert best_start(np.array([0.0, 2.0, 2.1]), 0.0, SURE, GOAL, worth) == pytest.approx(governing + 8.0, abs=0.06)
+
+
+def test_nobody_waits_knowingly_longer_than_the_latest() -> None:
+    assert best_start(np.array([0.0]), 0.0, SURE, GOAL, 0.01) + SURE.seconds == pytest.approx(12.4)
+
+
+def test_the_less_sure_the_seconds_the_earlier_the_start() -> None:
+    unsure = Timing(seconds=2.0, spread=0.3)
+    assert best_start(np.array([0.0]), 0.0, unsure, GOAL, 40.0) < best_start(np.array([0.0]), 0.0, SURE, GOAL, 40.0)
+
+
+def test_misses_make_a_miss_dearer_and_events_in_time_make_it_cheaper() -> None:
+    patience = Patience(GOAL, 1.0)
+    patience.learn(1, 1)
+    dearer = patience.worth_seconds
+    patience.learn(0, 99)
+    assert dearer == pytest.approx(np.exp(0.05 * 0.99))
+    assert patience.worth_seconds == pytest.approx(1.0)
+
+
+def test_a_burst_that_nobody_could_save_counts_as_four_misses() -> None:
+    patience = Patience(GOAL, 1.0)
+    patience.learn(500, 500)
+    assert patience.worth_seconds == pytest.approx(np.exp(0.05 * 4))
+
+
+def test_the_worth_of_a_miss_stays_within_its_limits() -> None:
+    patience = Patience(GOAL, 1.0)
+    for _ in range(1000):
+        patience.learn(500, 500)
+    assert patience.worth_seconds == 40.0
+    patience.learn(0, 10**9)
+    assert patience.worth_seconds == 0.2
+
+
+def test_the_spread_is_that_of_a_log_normal_with_this_percentile() -> None:
+    spread = spread_of(np.array([2.0, 2.0]), np.array([2.0 * np.exp(0.2 * 1.2815515655446004), 2.0]))
+    assert spread.tolist() == pytest.approx([0.2, 0.005])
