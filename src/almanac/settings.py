@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     worker_database_url: SecretStr | None = Field(None, alias="ALMANAC_WORKER_DATABASE_URL")
     reader_database_url: SecretStr | None = Field(None, alias="ALMANAC_READER_DATABASE_URL")
+    ingest_database_url: SecretStr | None = Field(None, alias="ALMANAC_INGEST_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
@@ -46,6 +47,18 @@ class Settings(BaseSettings):
     igdb_url: str = Field("https://api.igdb.com/v4", alias="IGDB_URL")
     igdb_token_url: str = Field("https://id.twitch.tv/oauth2/token", alias="IGDB_TOKEN_URL")
 
+    events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
+    events_missed_share: float = Field(0.01, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
+    events_fixed_cost: float = Field(0.10, alias="ALMANAC_EVENTS_FIXED_COST", ge=0)
+    events_event_cost: float = Field(0.005, alias="ALMANAC_EVENTS_EVENT_COST", ge=0)
+    events_second_price: float = Field(0.02, alias="ALMANAC_EVENTS_SECOND_PRICE", ge=0)
+    events_batch_minimum: int = Field(1, alias="ALMANAC_EVENTS_BATCH_MINIMUM", ge=1, le=500)
+    events_batch_maximum: int = Field(500, alias="ALMANAC_EVENTS_BATCH_MAXIMUM", ge=1, le=500)
+    events_batch_step: int = Field(1, alias="ALMANAC_EVENTS_BATCH_STEP", ge=1, le=500)
+    events_default_size: int = Field(50, alias="ALMANAC_EVENTS_DEFAULT_SIZE", ge=1, le=500)
+    events_explore_share: float = Field(0.05, alias="ALMANAC_EVENTS_EXPLORE", ge=0, le=0.5)
+    events_keep_days: float = Field(7.0, alias="ALMANAC_EVENTS_KEEP_DAYS", gt=0, le=3_650)
+
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
     statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)
@@ -54,6 +67,10 @@ class Settings(BaseSettings):
     cache_mb: float = Field(8.0, alias="ALMANAC_CACHE_MB", ge=0, le=4096)
     body_limit_bytes: int = Field(1_048_576, alias="ALMANAC_BODY_LIMIT", ge=0)
     cors_origins: str = Field("", alias="ALMANAC_CORS_ORIGINS")
+
+    ingest: bool = Field(False, alias="ALMANAC_INGEST")
+    ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
+    allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
 
     @classmethod
     def settings_customise_sources(cls, *_arguments: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:

@@ -17,7 +17,7 @@ from almanac.instants import parse_date, parse_instant
 from almanac.promotion import Decision
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, raw, runs, staging, versions
+from almanac.store import frames, own, raw, runs, staging, versions
 from almanac.store.database import Database, open_database
 
 if TYPE_CHECKING:
@@ -100,6 +100,10 @@ class Step:
     def read(self, table: str) -> pd.DataFrame:
         """Return a raw table as a frame."""
         return raw.read(self.database, self.contract, table)
+
+    def observe(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
+        """Return the newest rows, oldest first, of a view that the workload's own migrations made, ordered `by` a column."""
+        return own.newest(self.database, self.workload, view, by=by, limit=limit)
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""

@@ -147,3 +147,12 @@ raw_changes = sa.Table(
     sa.Column("run_id", sa.Text),
     sa.Column("changed_at", Instant, nullable=False, server_default=NOW),
 )
+
+workload_migrations = sa.Table(
+    "workload_migrations",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("applied_at", Instant, nullable=False, server_default=NOW),
+)

@@ -42,6 +42,12 @@ class Encoded:
         told += ((histories @ self.sparse) @ self.sparse.T).toarray()
         return np.asarray(told, dtype=np.float32)
 
+    def between(self, ones: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> float:
+        """Return the mean similarity of pairs of games."""
+        dense = np.einsum("ij,ij->i", self.dense[ones], self.dense[others])
+        named = np.asarray(self.sparse[ones].multiply(self.sparse[others]).sum(axis=1)).ravel()
+        return float((dense + named).mean())
+
 
 class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Learns how rare each genre, theme, category and platform is; `weights` are the fields' shares of the similarity."""

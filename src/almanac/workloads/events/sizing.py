@@ -1,0 +1,169 @@
+"""When a worker starts its next batch and how many events it takes: a fixed size, polling, or the published policy."""
+
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from almanac.errors import UsageError
+from almanac.workloads.events.published import Policy, State
+from almanac.workloads.events.queue import Connection, Sight
+
+SizedBy = Literal["published", "explore", "default", "fixed", "polling", "again"]
+NUMBER = r"[1-9]\d{0,8}"
+# Without a forecast of the seconds that a batch takes, half of the objective is left for them.
+PART_FOR_WAITING = 0.5
+# A batch that explores takes this part of what it would take.
+LEAST_PART, MOST_PART = 0.3, 0.9
+LEAST_EXPLORED = 4
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How many events to take and how long to wait before; `state` is the row of the policy that said so."""
+
+    size: int
+    wait_seconds: float
+    sized_by: SizedBy
+    state: State | None = None
+
+
+class Rule(Protocol):
+    """A way of sizing batches."""
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+
+    def decide(self, sight: Sight) -> Decision:
+        """Return what to do about what waits."""
+
+    def refresh(self, connection: Connection) -> None:
+        """Read again what the rule goes by, if that is due."""
+
+    @property
+    def source(self) -> str:
+        """Where the rule has its sizes from, in words."""
+
+    @property
+    def release_id(self) -> int | None:
+        """The release of the policy in use, if it is a published one."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Take `size` events as soon as so many wait, or what there is when the oldest has waited for half of the objective."""
+
+    size: int
+    objective_seconds: float
+    sized_by: SizedBy = "fixed"
+    release_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return f"fixed:{self.size}"
+
+    @property
+    def source(self) -> str:
+        """Where the size comes from."""
+        return "the command line"
+
+    def decide(self, sight: Sight) -> Decision:
+        """Wait until the batch is full or its time has come."""
+        left = self.objective_seconds * PART_FOR_WAITING - sight.oldest_seconds
+        return Decision(self.size, 0.0 if sight.backlog >= self.size else max(0.0, left), self.sized_by)
+
+    def refresh(self, connection: Connection) -> None:
+        """Nothing changes."""
+
+
+@dataclass
+class Polling:
+    """Take what there is, at most `size`; where there is nothing, look again after `every_seconds`: what a plain worker does."""
+
+    size: int
+    every_seconds: float
+    release_id: int | None = None
+    _next_poll: float = field(default=0.0, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return f"polling:{self.size}:{self.every_seconds:g}"
+
+    @property
+    def source(self) -> str:
+        """Where size and interval come from."""
+        return "the command line"
+
+    def decide(self, sight: Sight) -> Decision:
+        """Sleep after a poll that found nothing."""
+        left = self._next_poll - time.monotonic()
+        if left <= 0 and not sight.backlog:
+            self._next_poll = time.monotonic() + self.every_seconds
+            left = self.every_seconds
+        return Decision(self.size, max(0.0, left), "polling")
+
+    def refresh(self, connection: Connection) -> None:
+        """Nothing changes."""
+
+
+@dataclass
+class Published:
+    """Follow the published policy; where none is published or none of its states fits, use the default and say so.
+
+    Now and then a batch takes less than the policy says, so that history has sizes to learn from.
+    """
+
+    default: Fixed
+    explore_share: float = 0.0
+    policy: Policy = field(default_factory=Policy)
+    luck: random.Random = field(default_factory=random.Random, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return "published"
+
+    @property
+    def source(self) -> str:
+        """Where the policy comes from."""
+        return self.policy.source if self.policy.states else f"default of {self.default.size}: {self.policy.source}"
+
+    @property
+    def release_id(self) -> int | None:
+        """The release of the policy in use."""
+        return self.policy.release_id
+
+    def decide(self, sight: Sight) -> Decision:
+        """Look up the state of the queue."""
+        state = self.policy.find(sight)
+        if state is None:
+            return self.default.decide(sight)
+        left = state.start_age_seconds - sight.oldest_seconds
+        if left > 0:
+            return Decision(state.batch_size, left, "published", state)
+        return self._explored(sight, Decision(state.batch_size, 0.0, "published", state))
+
+    def refresh(self, connection: Connection) -> None:
+        """Read the policy again where another release is live."""
+        self.policy = self.policy.renewed(connection)
+
+    def _explored(self, sight: Sight, decision: Decision) -> Decision:
+        taken = min(decision.size, sight.backlog)
+        if taken < LEAST_EXPLORED or self.luck.random() >= self.explore_share:
+            return decision
+        return Decision(max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART))), 0.0, "explore", decision.state)
+
+
+def parse(text: str, default: Fixed, *, explore_share: float) -> Rule:
+    """Return the rule that a command line names: fixed:N, polling:N:S or published; raises UsageError."""
+    if text == "published":
+        return Published(default, explore_share)
+    if found := re.fullmatch(rf"fixed:({NUMBER})", text):
+        return Fixed(int(found[1]), default.objective_seconds)
+    if found := re.fullmatch(rf"polling:({NUMBER}):(\d{{1,6}}(?:\.\d{{1,6}})?)", text):
+        return Polling(int(found[1]), float(found[2]))
+    raise UsageError(f"Unknown policy '{text}'. Use published, fixed:N (for example fixed:50) or polling:N:SECONDS (for example polling:50:2).")
