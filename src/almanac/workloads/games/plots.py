@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from almanac.metrics import Interval
 from almanac.workloads.games import evaluation
 from almanac.workloads.games.evaluation import Outcome
 
@@ -47,6 +48,19 @@ def candidates(found: Mapping[str, Outcome], *, seed: int) -> Figure:
     axes.set_ylim(-0.6, len(order) - 0.4)
     axes.set_xlim(left=0)
     axes.set_xlabel("NDCG@10, 95 % interval (right is better)")
+    return figure
+
+
+def intervals(spans: Mapping[str, Interval], metric: str, cases: int) -> Figure:
+    """Show the mean score of each model with its 95 % interval; versions go by their numbers."""
+    figure, axes = _canvas(f"{metric} on {cases:,} cases", width=8, height=1.3 + 0.45 * len(spans))
+    for row, (name, span) in enumerate(sorted(spans.items(), key=lambda item: item[1].estimate)):
+        axes.plot([span.low, span.high], [row, row], color=COLOURS[0], linewidth=2, solid_capstyle="round")
+        axes.plot(span.estimate, row, "o", color=COLOURS[0], markersize=7)
+        axes.text(span.high, row, f"  {name if not name.isdigit() else f'version {name}'}", va="center", fontsize=9, color=INK)
+    axes.set_yticks([])
+    axes.set_xlim(left=0)
+    axes.set_ylim(-0.6, len(spans) - 0.4)
     return figure
 
 
