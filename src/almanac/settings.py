@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     igdb_token_url: str = Field("https://id.twitch.tv/oauth2/token", alias="IGDB_TOKEN_URL")
 
     events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
-    events_missed_share: float = Field(0.01, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
+    events_missed_share: float = Field(0.002, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
     events_fixed_cost: float = Field(0.10, alias="ALMANAC_EVENTS_FIXED_COST", ge=0)
     events_event_cost: float = Field(0.005, alias="ALMANAC_EVENTS_EVENT_COST", ge=0)
     events_second_price: float = Field(0.02, alias="ALMANAC_EVENTS_SECOND_PRICE", ge=0)

@@ -60,7 +60,7 @@ CONTENDERS = Table(
     key=("contender",),
     doc="How each way of sizing batches did in a replay of traffic later than its training.",
     columns=(
-        Column(name="contender", type="text", doc="For example polling, fixed, timer, rate, T count, T, policy, hindsight."),
+        Column(name="contender", type="text", doc="One of polling, fixed, timer, rate, T count, T, policy, hindsight."),
         Column(name="doc", type="text", doc="What it does."),
         count("events", "Events replayed."),
         count("batches", "Batches made of them."),

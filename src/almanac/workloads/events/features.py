@@ -45,7 +45,8 @@ def main_kind_share(history: pd.DataFrame) -> pd.Series:
 
 def hour(history: pd.DataFrame) -> pd.Series:
     """Return the hour of the day, UTC, at which a batch began."""
-    return history["started_at"].dt.hour.astype("float64")
+    hours: pd.Series = history["started_at"].dt.hour.astype("float64")
+    return hours
 
 
 def recent_residual(history: pd.DataFrame) -> pd.Series:
@@ -56,7 +57,8 @@ def recent_residual(history: pd.DataFrame) -> pd.Series:
     seconds, events = history["seconds"].astype("float64"), history["events"].astype("float64")
     likely = events * (seconds.cumsum().shift() / events.cumsum().shift())
     residual = pd.Series(np.log(seconds.clip(lower=1e-6) / likely.clip(lower=1e-6)), index=history.index)
-    return residual.rolling(REMEMBERED, min_periods=1).mean().shift().fillna(0.0)
+    remembered: pd.Series = residual.rolling(REMEMBERED, min_periods=1).mean().shift().fillna(0.0)
+    return remembered
 
 
 MADE = [count, kb, kinds, main_kind_share, hour, recent_residual]

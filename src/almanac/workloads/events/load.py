@@ -68,7 +68,7 @@ def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     design = np.column_stack([np.ones(len(batches)), batches["count"], batches["kb"]])
     found, _ = nnls(design / seconds[:, np.newaxis], np.ones(len(seconds)))
     spread = float(np.std(np.log(seconds / np.maximum(design @ found, 1e-9))))
-    return Processing(name, *(float(part) for part in found), spread=spread)
+    return Processing(name, float(found[0]), float(found[1]), float(found[2]), spread)
 
 
 def make(trace: Trace, processing: Processing, *, seed: int) -> Load:

@@ -197,7 +197,7 @@ def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     ids = [f"b{b:02d}-a{a:02d}-k{k:02d}-h{h:02d}" for b, a, k, h in zip(*places, strict=True)]
     return named.assign(
         state_id=ids,
-        batch_size=terms.sizes.at_least(np.minimum(named["backlog_max"], terms.sizes.largest).to_numpy(dtype=np.int64)),
+        batch_size=terms.sizes.at_least(np.minimum(named["backlog_max"].to_numpy(dtype=np.int64), terms.sizes.largest)),
         objective_seconds=terms.goal.objective_seconds,
         latest_age_seconds=terms.goal.latest_seconds,
         patience_seconds=terms.worth_seconds,
