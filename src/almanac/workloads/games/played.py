@@ -23,7 +23,9 @@ class _Neighbours(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         del X
         matrix, games = matrix_of(y, most_games=self.most_games)
         self.games_ = np.array(games, dtype=str)
-        self.weights_ = strongest(self._weigh(matrix), self.kept)
+        kept = strongest(self._weigh(matrix), self.kept)
+        # Plain arrays, so that a saved model holds nothing that has to be trusted.
+        self.values_, self.columns_, self.starts_ = kept.data, kept.indices, kept.indptr
         return self
 
     def on(self, catalogue: pd.DataFrame) -> Scorer:
@@ -32,7 +34,8 @@ class _Neighbours(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         inside = np.flatnonzero(place.notna())
         ones = np.ones(len(inside), dtype=np.float32)
         chosen = sparse.csr_matrix((ones, (inside, place.iloc[inside].astype(int))), shape=(len(catalogue), len(self.games_)))
-        return lambda histories: np.asarray((histories @ chosen @ self.weights_ @ chosen.T).toarray(), dtype=np.float32)
+        weights = sparse.csr_matrix((self.values_, self.columns_, self.starts_), shape=(len(self.games_), len(self.games_)))
+        return lambda histories: np.asarray((histories @ chosen @ weights @ chosen.T).toarray(), dtype=np.float32)
 
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         raise NotImplementedError
