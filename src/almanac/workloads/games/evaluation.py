@@ -58,7 +58,7 @@ def split(known: Known, *, seed: int, most_users: int = MOST_USERS) -> Split:
 
 def _held(plays: pd.DataFrame, seed: int) -> pd.DataFrame:
     drawn = pd.Series(np.random.default_rng(seed).random(len(plays)), index=plays.index)
-    seconds = plays["played_at"].map(lambda moment: moment.timestamp(), na_action="ignore").astype("float64")
+    seconds = (plays["played_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
     timed = seconds.groupby(plays["user_id"]).transform(lambda times: times.notna().all()).astype(bool)
     order = seconds.where(timed, drawn)
     ordered = plays.assign(order=order).sort_values(["user_id", "order", "game_id"], kind="stable")
