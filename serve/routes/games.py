@@ -42,7 +42,8 @@ QUERY = Parameter("q", readers.text, {**parameters.TEXT, "minLength": 1}, "Title
 EMPTY = {"name": "q", "reason": "must hold a letter or a digit"}
 GAME = f"""
 SELECT row_to_json(told)::text FROM (SELECT {", ".join(TOLD)} FROM api.games_predictions WHERE run_id = %s AND game_id = %s) AS told""".encode()
-CHOSEN = {"similar": "similar", "recommendations": "coalesce(recommended, similar)"}
+# PostgreSQL knows SIMILAR as a word of its own.
+CHOSEN = {"similar": '"similar"', "recommendations": 'coalesce(recommended, "similar")'}
 
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
