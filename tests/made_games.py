@@ -24,7 +24,8 @@ def game(title: str, **facts: Any) -> dict[str, Any]:
     """Return one game as a source tells it; its id is made of its title."""
     told = {"game_id": f"steam:{title.lower().replace(' ', '-')}", "title": title, "released": "2015-05-18", "source": "steam"}
     known = {"genres": "RPG", "themes": "Open World;Fantasy", "platforms": "windows", "developer": "Studio", "publisher": "Studio"}
-    return told | known | {"reviews": 100, "good_reviews": 90} | facts
+    reviews = int(facts.get("reviews", 100))
+    return told | known | {"reviews": reviews, "good_reviews": reviews * 9 // 10} | facts
 
 
 def catalogue(*rows: dict[str, Any], as_of: date = CUT) -> pd.DataFrame:

@@ -83,9 +83,9 @@ class Client:
         """
         return self._ask("GET", path, params=dict(params or {}))
 
-    def post(self, path: str, content: bytes) -> httpx.Response:
-        """Return the answer to POST, for sources that are asked that way; asked again as GET is, so only for what may be asked twice."""
-        return self._ask("POST", path, content=content)
+    def post(self, path: str, content: bytes) -> Any:
+        """Return the JSON answer to POST, for sources that are asked that way; asked again as GET is, so only for what may be asked twice."""
+        return self._decoded(path, self._ask("POST", path, content=content))
 
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         retrying = tenacity.Retrying(
@@ -103,8 +103,11 @@ class Client:
 
     def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the JSON answer to GET; raises as `get` does, also where the answer is not JSON."""
+        return self._decoded(path, self.get(path, params))
+
+    def _decoded(self, path: str, response: httpx.Response) -> Any:
         try:
-            return self.get(path, params).json()
+            return response.json()
         except ValueError:
             raise SourceUnavailable(self._message(path, "answered with something that is not JSON")) from None
 

@@ -46,7 +46,7 @@ def fetch(settings: Settings, manners: Manners | None = None) -> tuple[pd.DataFr
         for number, item in enumerate(_items(client), start=1):
             try:
                 rows.append(_game(item))
-            except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
                 refused.append((SOURCE, number, f"{type(error).__name__}: {error}", str(item)[:200]))
     made = games.frame(rows).assign(steam_id=[row["steam_id"] for row in rows])
     return made, games.skipped(refused)
@@ -83,7 +83,7 @@ def _token(settings: Settings, manners: Manners) -> str:
     secret = settings.igdb_client_secret.get_secret_value() if settings.igdb_client_secret else ""
     given = {"client_id": _client_id(settings), "client_secret": secret, "grant_type": "client_credentials"}
     with Client(settings.igdb_token_url, params=given, manners=manners) as client:
-        answer = client.post("", b"").json()
+        answer = client.post("", b"")
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
         raise SourceUnavailable(f"{settings.igdb_token_url} gave no access token; are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET right?")
@@ -95,7 +95,7 @@ def _items(client: Client) -> Iterator[dict[str, Any]]:
     last = 0
     for _ in range(MOST_PAGES):
         question = f"fields {FIELDS}; where {CONDITION} & id > {last}; sort id asc; limit {PAGE};"
-        page = client.post("games", question.encode()).json()
+        page = client.post("games", question.encode())
         if not isinstance(page, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), int) for item in page):
             raise SourceUnavailable(f"{client.base_url}/games told no list of games; the source may have changed its format.")
         yield from page
