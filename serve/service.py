@@ -45,7 +45,7 @@ class Service:
             edition = await self.editions.choose(question)
             stale = self._is_stale(question.contract, edition)
             tag = answers.tag(edition, stale, route, question.values)
-            if known := answers.known_tag(question.request, tag):
+            if question.request.method == "GET" and (known := answers.known_tag(question.request, tag)):
                 return answers.not_modified(known, edition)
             if (body := self.cache.get(tag)) is None:
                 members = await make(edition)

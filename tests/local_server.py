@@ -30,6 +30,7 @@ class Asked:
     path: str
     query: dict[str, str]
     headers: dict[str, str]
+    body: bytes = b""
 
 
 class LocalServer:
@@ -67,7 +68,8 @@ def serving() -> Iterator[LocalServer]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            answer = local.next_answer(Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}))
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
+            answer = local.next_answer(Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body))
             if answer.broken:
                 self.close_connection = True
                 return
@@ -77,6 +79,8 @@ def serving() -> Iterator[LocalServer]:
             self.send_header("Content-Length", str(len(answer.content)))
             self.end_headers()
             self.wfile.write(answer.content)
+
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             """Keep the test's output quiet."""

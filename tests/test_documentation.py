@@ -39,7 +39,7 @@ def generic(route: str) -> str:
     last = route.split("/")[-1]
     shared = {"model", "predictions", "releases", "{entity}", "{run}"}
     own = route.startswith(("/v1/football/leagues", "/v1/football/results"))
-    return route.replace("/football/", "/{workload}/") if last in shared and not own else route
+    return re.sub(r"^/v1/(football|games)/", "/v1/{workload}/", route) if last in shared and not own else route
 
 
 @pytest.mark.parametrize("name", workloads.names())

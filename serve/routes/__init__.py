@@ -22,12 +22,13 @@ def endpoints(service: Service) -> list[Endpoint]:
 
 
 def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
-    """Return a workload's routes; its own file may bring an EXAMPLE of a prediction and further endpoints."""
+    """Return a workload's routes; its own file may bring an EXAMPLE of a prediction, further endpoints, and one in place of a generic one."""
     module = _module(contract.name)
     if module is None:
         return generic.endpoints(service, contract)
     own: list[Endpoint] = module.endpoints(service, contract)
-    return [*own, *generic.endpoints(service, contract, example=module.EXAMPLE)]
+    taken = {endpoint.path for endpoint in own}
+    return [*own, *(each for each in generic.endpoints(service, contract, example=module.EXAMPLE) if each.path not in taken)]
 
 
 def _module(workload: str) -> ModuleType | None:

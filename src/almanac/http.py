@@ -81,6 +81,13 @@ class Client:
 
         `headers` and `params` of the client are secret: no message repeats them.
         """
+        return self._ask("GET", path, params=dict(params or {}))
+
+    def post(self, path: str, content: bytes) -> Any:
+        """Return the JSON answer to POST, for sources that are asked that way; asked again as GET is, so only for what may be asked twice."""
+        return self._decoded(path, self._ask("POST", path, content=content))
+
+    def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.manners.attempts),
             wait=_wait,
@@ -89,24 +96,28 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(self._once, path, dict(params or {}))
+            return retrying(self._once, method, path, sent)
         except _Transient as error:
             reason = f"{error} after {self.manners.attempts} attempts"
             raise self._refused(path, reason, error.status) if error.status else SourceUnavailable(self._message(path, reason)) from None
 
     def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the JSON answer to GET; raises as `get` does, also where the answer is not JSON."""
+        return self._decoded(path, self.get(path, params))
+
+    def _decoded(self, path: str, response: httpx.Response) -> Any:
         try:
-            return self.get(path, params).json()
+            return response.json()
         except ValueError:
             raise SourceUnavailable(self._message(path, "answered with something that is not JSON")) from None
 
-    def _once(self, path: str, params: dict[str, str]) -> httpx.Response:
+    def _once(self, method: str, path: str, sent: Mapping[str, Any]) -> httpx.Response:
         self._await_turn()
         if self._unreachable:
             raise NoConnection(self._unreachable)
         try:
-            response = self._http.get(f"{self.base_url}/{path.lstrip('/')}", params={**params, **self._secret_params} or None)
+            params = {**sent.get("params", {}), **self._secret_params} or None
+            response = self._http.request(method, self._address(path), params=params, content=sent.get("content"))
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._unreachable = self._message(path, f"cannot be reached ({type(error).__name__})")
             raise NoConnection(self._unreachable) from None
@@ -149,8 +160,11 @@ class Client:
     def _refused(self, path: str, reason: str, status: int) -> Refused:
         return Refused(self._message(path, reason), status)
 
+    def _address(self, path: str) -> str:
+        return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
+
     def _message(self, path: str, reason: str) -> str:
-        return f"{self.hidden(self.base_url)}/{self.hidden(path.lstrip('/'))} {reason}."
+        return f"{self.hidden(self._address(path))} {reason}."
 
     def hidden(self, text: str) -> str:
         """Return the text with every secret of this client replaced."""

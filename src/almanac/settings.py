@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     odds_api_key: SecretStr | None = Field(None, alias="ODDS_API_KEY")
     odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
 
+    igdb_client_id: SecretStr | None = Field(None, alias="IGDB_CLIENT_ID")
+    igdb_client_secret: SecretStr | None = Field(None, alias="IGDB_CLIENT_SECRET")
+    igdb_url: str = Field("https://api.igdb.com/v4", alias="IGDB_URL")
+    igdb_token_url: str = Field("https://id.twitch.tv/oauth2/token", alias="IGDB_TOKEN_URL")
+
     events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
     events_missed_share: float = Field(0.002, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
     events_fixed_cost: float = Field(0.10, alias="ALMANAC_EVENTS_FIXED_COST", ge=0)
@@ -84,7 +89,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = str(first["loc"][0])
-            value = "(hidden)" if "URL" in name or "KEY" in name or "TOKEN" in name else repr(first["input"])
+            value = "(hidden)" if "URL" in name or "KEY" in name or "TOKEN" in name or "SECRET" in name else repr(first["input"])
             raise UsageError(f"{name} has value {value}: {first['msg']}. .env.example explains it.") from None
 
     @property

@@ -1,0 +1,1 @@
+"""Games: for each video game the ten that its players will like next."""

@@ -1,0 +1,66 @@
+"""Recommenders that need nobody's plays: what is popular, and what is alike."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from almanac.workloads.games.encoding import Array, FieldEncoder
+
+# From histories (a row per player, weights of the games that add up to 1) to a score for every game of the catalogue.
+Scorer = Callable[[sparse.csr_matrix], Array]
+
+# Tuned on the proxy of `proxies.series_found` and by reading lists of well-known games.
+WEIGHTS = {"themes": 0.46, "genres": 0.18, "categories": 0.10, "year": 0.06, "developer": 0.08, "publisher": 0.03, "series": 0.09}
+# Even a game that nobody has reviewed yet keeps this share of its similarity.
+FLOOR = 0.1
+
+
+class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """The most played games for everybody, or the most reviewed where no plays are known: the baseline."""
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "Popularity":
+        """Learn nothing; the catalogue itself says what is popular."""
+        del X, y
+        self.is_fitted_ = True
+        return self
+
+    def on(self, catalogue: pd.DataFrame) -> Scorer:
+        """Return the scorer for the games of a catalogue."""
+        known = catalogue["players"] if catalogue["players"].any() else np.expm1(10 * catalogue["popularity"])
+        logs = np.log1p(known.to_numpy(dtype=np.float64))
+        shares = (logs / max(logs.max(), 1e-9)).astype(np.float32)
+        return lambda histories: np.tile(shares, (histories.shape[0], 1))
+
+
+class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Nearest neighbours by genres, themes, makers and year, times how well known and how well liked a game is."""
+
+    def __init__(self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5) -> None:
+        self.weights = weights
+        self.fame = fame
+        self.praise = praise
+
+    def fit(self, X: pd.DataFrame, y: Any = None) -> "Content":
+        """Learn how rare each word of the catalogue is."""
+        del y
+        self.encoder_ = FieldEncoder(weights=dict(self.weights)).fit(X)
+        return self
+
+    def on(self, catalogue: pd.DataFrame) -> Scorer:
+        """Return the scorer for the games of a catalogue."""
+        encoded, prior = self.encoder_.transform(catalogue), self.prior(catalogue)
+        return lambda histories: encoded.likeness(histories) * prior
+
+    def prior(self, catalogue: pd.DataFrame) -> Array:
+        """Return by how much the similarity of each game counts: 1 for the best known and best liked, never 0."""
+        fame = _raised(catalogue["popularity"], self.fame)
+        return np.asarray(fame * _raised(catalogue["rating"], self.praise), dtype=np.float32)
+
+
+def _raised(shares: pd.Series, power: float) -> Array:
+    raised: Array = (((FLOOR + shares.to_numpy(dtype=np.float64)) / (FLOOR + 1.0)) ** power).astype(np.float32)
+    return raised

@@ -1,0 +1,34 @@
+"""The games that come with the package: some 300 well-known ones, written by hand, for a machine without network and mirror."""
+
+import csv
+from datetime import date
+from importlib.resources import files
+
+import pandas as pd
+
+from almanac.workloads.games.contract import title_key
+from almanac.workloads.games.sources import games
+
+SOURCE = "simulated"
+PLATFORM_LETTERS = {"w": "windows", "m": "mac", "l": "linux", "p": "playstation", "x": "xbox", "n": "nintendo"}
+
+
+def catalogue() -> pd.DataFrame:
+    """Return the games as the contract's `games`; nobody has reviewed them, and of a release only the year is told."""
+    with (files(__package__) / "well_known.tsv").open(encoding="utf-8") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    return games.frame(_game(row) for row in rows)
+
+
+def _game(row: dict[str, str]) -> dict[str, object]:
+    return {
+        "game_id": f"sample:{title_key(row['title']).replace(' ', '-')}",
+        "title": row["title"],
+        "released": date(int(row["year"]), 7, 1),
+        "genres": row["genres"],
+        "themes": row["themes"],
+        "platforms": ";".join(PLATFORM_LETTERS[letter] for letter in row["platforms"]),
+        "developer": row["developer"],
+        "publisher": row["developer"],
+        "source": SOURCE,
+    }
