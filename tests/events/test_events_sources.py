@@ -106,8 +106,8 @@ def test_a_queue_with_a_history_learns_from_nothing_else(tmp_path: Path) -> None
 
 
 def test_an_event_that_was_tried_again_alone_is_no_batch_to_learn_from() -> None:
-    rows = history("worker", 4).assign(sized_by=["published", "again", "default", "again"])
-    assert measured.batches(observed(rows))["sized_by"].tolist() == ["published", "default"]
+    rows = history("worker", 4).assign(sized_by=["published", "again", "default", "again"], batch_id=[11, 12, 13, 14])
+    assert measured.batches(observed(rows))["batch_id"].tolist() == ["11", "13"]
 
 
 @pytest.mark.parametrize(

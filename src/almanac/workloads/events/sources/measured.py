@@ -19,7 +19,8 @@ Observe = Callable[..., pd.DataFrame]
 def batches(observe: Observe) -> pd.DataFrame:
     """Return the newest batches that workers processed, as rows of the contract's `history`."""
     found = observe("batches", by="started_at", limit=NEWEST_BATCHES)
-    return found[found["sized_by"] != ALONE].assign(source=SOURCE)[HISTORY.column_names].reset_index(drop=True)
+    kept = found[found["sized_by"] != ALONE].reset_index(drop=True)
+    return kept.assign(source=SOURCE, batch_id=kept["batch_id"].astype(str))[HISTORY.column_names]
 
 
 def arrivals(observe: Observe) -> pd.DataFrame:
