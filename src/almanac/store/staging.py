@@ -91,9 +91,10 @@ def _index(connection: psycopg.Connection[Any], contract: Contract, table: Table
     target = frames.location(name, STAGING)
     key = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *table.key)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target, key))
-    for columns in indexes(contract, table):
+    for number, columns in enumerate(indexes(contract, table)):
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
-        connection.execute(sql.SQL("CREATE INDEX ON {} ({})").format(target, names))
+        # Names that PostgreSQL makes of the columns' names are cut, and then are alike in the schema to which the table moves.
+        connection.execute(sql.SQL("CREATE INDEX {} ON {} ({})").format(sql.Identifier(f"i{number}_{name}"[:63]), target, names))
     connection.execute(sql.SQL("ANALYZE {}").format(target))
 
 

@@ -230,13 +230,14 @@ def _standing(case: Case, name: str, outcome: Outcome, points: Sequence[Point]) 
 
 
 def _tuned(case: Case, rule: Callable[[float], Rule]) -> float:
-    """Return the slack, a share of the objective, with the least cost among those that keep the goal on the earlier traffic.
+    """Return the slack, a share of the objective, that does best on the earlier traffic.
 
-    Where none keeps it, the one with the fewest misses.
+    Each event missed beyond the goal counts like the fixed cost of a batch, so that a goal out of reach does not lead to extremes.
     """
     tried = []
     for slack in SLACKS:
         replay = run(case.earlier, rule(float(slack)))
         missed = replay.missed_share(case.goal.objective_seconds)
-        tried.append((max(missed, case.goal.missed_share), float(replay.costs(case.prices).sum()), float(slack)))
-    return min(tried)[2]
+        beyond = max(missed - case.goal.missed_share, 0.0) * len(case.earlier)
+        tried.append((float(replay.costs(case.prices).sum()) + case.prices.fixed * beyond, float(slack)))
+    return min(tried)[1]

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyRegressor
@@ -72,7 +71,8 @@ def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:
 
 def fit(pipeline: Pipeline, batches: pd.DataFrame) -> Pipeline:
     """Fit a copy of the pipeline on batches with their `seconds`; the result does not depend on how many processors there are."""
-    with threadpool_limits(limits=1), parallel_config("threading", n_jobs=2):
+    # On one thread, since a forest adds up its trees in the order in which threads end.
+    with threadpool_limits(limits=1):
         return clone(pipeline).fit(batches[FEATURES], batches["seconds"])
 
 
