@@ -90,8 +90,9 @@ def test_the_published_policy_says_how_long_to_wait_and_how_many_to_take() -> No
     assert rule.source == "release 7, model version 3"
 
 
-def test_a_full_batch_of_the_policy_starts_at_once() -> None:
-    assert published().decide(sight(100, 0.0)).wait_seconds == 0.0
+def test_where_more_waits_than_a_batch_takes_it_starts_at_once() -> None:
+    assert published().decide(sight(100, 0.0)).wait_seconds > 1.0
+    assert published().decide(sight(101, 0.0)).wait_seconds == 0.0
 
 
 def test_another_objective_than_the_policy_was_made_for_moves_the_start() -> None:
@@ -110,7 +111,7 @@ def test_exploring_takes_less_than_the_policy_says_and_never_starts_early_or_tak
 
 
 def test_misses_make_a_worker_start_earlier() -> None:
-    rule = published(p90_seconds=0.8, patience_seconds=0.3)
+    rule = published(p90_seconds=0.8, patience_seconds=1.0)
     before = rule.decide(sight(5, 0.25)).wait_seconds
     rule.learn(missed=50, events=50)
     assert rule.decide(sight(5, 0.25)).wait_seconds < before

@@ -158,7 +158,8 @@ class Published:
             return self.default.decide(sight)
         if self._patience is None:
             self._patience = Patience(self.goal, choice.patience_seconds)
-        wait = choice.wait(sight.ages, self.goal, self._patience.worth_seconds) if sight.backlog < choice.batch_size else 0.0
+        # More than one batch can take: waiting would make nothing cheaper.
+        wait = 0.0 if sight.backlog > choice.batch_size else choice.wait(sight.ages, self.goal, self._patience.worth_seconds)
         return self._explored(sight, Decision(choice.batch_size, max(0.0, wait), "published", choice))
 
     def refresh(self, connection: Connection) -> None:
