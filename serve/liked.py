@@ -29,10 +29,15 @@ Name = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Platform = Literal["windows", "mac", "linux", "playstation", "xbox", "nintendo"]
 Year = Annotated[int, Field(ge=1950, le=2100)]
 RESOLVED = b"""
-SELECT DISTINCT ON (asked.place) asked.place, game.game_id, json_build_object('game_id', game.game_id, 'title', game.title)::text
-FROM unnest(%(names)s::text[], %(keys)s::text[]) WITH ORDINALITY AS asked(name, key, place)
-JOIN api.games_predictions AS game ON game.run_id = %(run)s AND (game.game_id = asked.name OR game.title_key = asked.key)
-ORDER BY asked.place, game.game_id = asked.name DESC, game.rank"""
+WITH asked AS (SELECT * FROM unnest(%(names)s::text[], %(keys)s::text[]) WITH ORDINALITY AS asked(name, key, place)), meant AS (
+    SELECT asked.place, 0 AS preference, 0 AS rank, game.game_id, game.title
+    FROM asked JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = asked.name
+    UNION ALL
+    SELECT asked.place, 1, game.rank, game.game_id, game.title
+    FROM asked JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.title_key = asked.key
+)
+SELECT DISTINCT ON (place) place, game_id, json_build_object('game_id', game_id, 'title', title)::text
+FROM meant ORDER BY place, preference, rank"""
 COMBINED = b"""
 WITH near AS (
     SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, liked.title

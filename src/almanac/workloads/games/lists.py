@@ -45,7 +45,7 @@ def neighbours(catalogue: pd.DataFrame, scorer: Scorer) -> Iterator[Neighbours]:
 def _best(scores: Array) -> Iterator[tuple[Places, Array]]:
     """Yield places and scores of the best of each row; among equals the more popular, which stands first, wins."""
     count = min(LOOKED_AT, scores.shape[1])
-    chosen = np.argpartition(-scores, count - 1, axis=1)[:, :count]
+    chosen = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
     for places, row in zip(chosen, scores, strict=True):
         ordered = places[np.lexsort((places, -row[places]))]
         yield ordered, row[ordered]

@@ -64,7 +64,7 @@ def _game(number: int, random: np.random.Generator, reviews: int, maker: str) ->
     }
 
 
-def world(known: pd.DataFrame, *, users: int = 1500, seed: int = SEED) -> World:
+def world(known: pd.DataFrame, *, users: int = 1000, seed: int = SEED) -> World:
     """Return players of the games of `known`, each with a taste, playing one game after the other; some games appear late.
 
     A player's liking of a game is the fame of the game plus how its kind fits the taste; each play is drawn by it from the games out by then.
