@@ -58,7 +58,7 @@ def test_with_plays_every_model_makes_lists_that_fit_the_contract():
     assert model.candidates(sample()) == model.CANDIDATES
     found = predicted("blend")
     assert list(found.columns) == CONTRACT.predictions.column_names
-    assert found["rank"].tolist() == list(range(1, 443))
+    assert found["rank"].tolist() == list(range(1, 401))
     assert found["recommended_titles"].iloc[0] == " · ".join(titles(found["recommended"].iloc[0]))
 
 

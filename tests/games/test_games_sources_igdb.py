@@ -115,4 +115,4 @@ def test_a_source_that_is_away_is_skipped_and_named_and_the_catalogue_stays(serv
     server.answer("/v4/games", Answer({"message": "no"}, 401))
     told = sources._with_igdb(keyed, sources._made_up())
     assert "401" in told.skipped_sources[0]
-    assert len(told.games) == 442
+    assert len(told.games) == 400
