@@ -113,7 +113,8 @@ def test_exploring_takes_less_than_the_policy_says_and_never_starts_early_or_tak
 def test_misses_make_a_worker_start_earlier() -> None:
     rule = published(p90_seconds=0.8, patience_seconds=1.0)
     before = rule.decide(sight(5, 0.25)).wait_seconds
-    rule.learn(missed=50, events=50)
+    for _ in range(5):
+        rule.learn(missed=50, events=50)
     assert rule.decide(sight(5, 0.25)).wait_seconds < before
 
 

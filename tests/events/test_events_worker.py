@@ -146,6 +146,7 @@ def test_an_event_waits_longer_before_each_attempt(bench: Bench) -> None:
         assert [told.event_id for told in queue.claim_again(connection)] == ["a"]
 
 
+@pytest.mark.slow
 def test_a_clock_that_is_set_back_does_not_make_an_event_wait_longer(bench: Bench) -> None:
     bench.send(event())
     bench.ask("UPDATE almanac.events_queue SET received_at = received_at + interval '1 hour', rank_at = rank_at + interval '1 hour' RETURNING 1")
@@ -155,6 +156,7 @@ def test_a_clock_that_is_set_back_does_not_make_an_event_wait_longer(bench: Benc
     assert bench.ask("SELECT oldest_seconds FROM almanac.events_batches") == [(0.0,)]
 
 
+@pytest.mark.slow
 def test_a_full_batch_starts_at_once_and_another_when_its_time_has_come(bench: Bench) -> None:
     worker = bench.worker(Fixed(10, 1.0), drain=False)
     bench.send(*events(12))
@@ -180,7 +182,7 @@ def test_a_worker_shows_that_it_is_there_and_that_it_has_left(bench: Bench) -> N
         "SELECT worker, policy, policy_source, batches, events, stopped_at IS NOT NULL FROM api.events_workers"
     )
     assert (worker, policy, source, has_left) == ("first", "fixed:10", "the command line", True)
-    assert (batches, count) == ({}, 0) or (batches, count) == ({"fixed": 1}, 10)
+    assert (batches, count) == ({"fixed": 1}, 10)
 
 
 def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench) -> None:

@@ -69,6 +69,7 @@ class Worker:
         self._oldest: tuple[str | None, float] = (None, 0.0)
         self._is_among_others = False
         self._was_again = False
+        self._told_events = 0
 
     def stop(self) -> None:
         """End after the batch that is under way."""
@@ -103,6 +104,7 @@ class Worker:
                 self._stopping.wait(max(LEAST_SLEEP_SECONDS, min(LOOK_SECONDS, decision.wait_seconds)))
             elif not self._make(connection, Order(sight, decision, self._manner.rule.release_id)):
                 self._stopping.wait(LOOK_SECONDS)
+        presence.beat(connection, self._shown())
         presence.leave(connection, self.terms.worker)
 
     def _seen(self, connection: Connection) -> Sight:
@@ -148,12 +150,15 @@ class Worker:
     def _keep_house(self, connection: Connection) -> None:
         if self._is_due("beat", BEAT_SECONDS):
             self._manner.rule.refresh(connection)
-            seen = presence.Seen(self.terms, self._manner.rule, self.tally.batches, self.tally.events)
-            self._is_among_others = presence.beat(connection, seen)
+            self._is_among_others = presence.beat(connection, self._shown())
         if self._is_due("clean", CLEAN_SECONDS):
             queue.forget(connection, self._manner.keep_seconds)
-        if self._is_due("tell", TELL_SECONDS) and self.tally.events:
+        if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
+            self._told_events = self.tally.events
             log.info("worker %s: %s", self.terms.worker, self._told())
+
+    def _shown(self) -> presence.Seen:
+        return presence.Seen(self.terms, self._manner.rule, self.tally.batches, self.tally.events)
 
     def _is_due(self, what: str, every_seconds: float) -> bool:
         now = time.monotonic()
