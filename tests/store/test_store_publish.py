@@ -42,6 +42,7 @@ def test_a_statement_planned_before_a_release_is_answered_from_the_one_before(ow
     """The planner sleeps over the second table expression, so that a release comes between the plan and the snapshot of one statement."""
     release(owner, content(10))
     change(owner, "CREATE FUNCTION api.a_pause() RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN 0; END $$")
+    change(owner, "GRANT EXECUTE ON FUNCTION api.a_pause() TO almanac_reader")
     query = "WITH seen AS MATERIALIZED (SELECT count(*) AS n FROM api.stub_live), paused AS MATERIALIZED (SELECT api.a_pause() AS n) "
     with ThreadPoolExecutor(1) as pool:
         asked = pool.submit(one, reader, query + "SELECT seen.n + paused.n FROM seen, paused")
