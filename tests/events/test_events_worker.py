@@ -83,8 +83,17 @@ def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
 
 
 def test_two_workers_share_the_work_and_nothing_is_done_twice(bench: Bench) -> None:
+    both, met = threading.Barrier(2, timeout=60), set()
+
+    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+        """Begin only when the other worker has a batch, too."""
+        if threading.current_thread() not in met:
+            met.add(threading.current_thread())
+            both.wait()
+        queue.roll_up(connection, batch)
+
     bench.send(*events(600))
-    workers = [bench.worker(Fixed(20, 2.0), name=name, work=slowly) for name in ("one", "two")]
+    workers = [bench.worker(Fixed(20, 2.0), name=name, work=work) for name in ("one", "two")]
     threads = [threading.Thread(target=worker.run) for worker in workers]
     for thread in threads:
         thread.start()
@@ -203,11 +212,6 @@ def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:
     assert worker._decide(sight).sized_by == "fixed"
     assert worker._decide(replace(sight, backlog=0)).wait_seconds > 0
     assert worker._decide(sight).sized_by == "again"
-
-
-def slowly(connection: queue.Connection, batch: list[queue.Event]) -> None:
-    time.sleep(0.01)
-    queue.roll_up(connection, batch)
 
 
 def run_for(worker: object, seconds: float) -> None:

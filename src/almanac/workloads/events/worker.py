@@ -96,7 +96,7 @@ class Worker:
         while not self._stopping.is_set():
             self._keep_house(connection)
             sight = self._seen(connection)
-            if self._manner.drain and not sight.backlog and not sight.is_any_again:
+            if self._manner.drain and not sight.backlog and not sight.is_any_again and _is_empty(connection):
                 self._stopping.set()
                 break
             decision = self._decide(sight)
@@ -173,3 +173,8 @@ class Worker:
         per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
         made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
         return f"{made}; sizes from {self._manner.rule.source}"
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Tell whether nothing waits at all: what another worker only looks at, or has claimed and may still give back, counts as well."""
+    return not queue.look(connection, among_others=False).backlog
