@@ -18,7 +18,7 @@ from almanac.store import embedded
 Connection = sa.Connection
 Answer = TypeVar("Answer")
 Question = Callable[[psycopg.Connection[Any]], Answer]
-Role = Literal["owner", "worker", "reader", "login"]
+Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
 
 
@@ -59,7 +59,8 @@ class Database:
 
 def open_database(settings: Settings, role: Role = "owner", *, keep_running: bool = False) -> Database:
     """Return the database of these settings in `role`; starts the embedded server where no URL is set."""
-    chosen = {"worker": settings.worker_database_url, "reader": settings.reader_database_url}.get(role) or settings.database_url
+    own = {"worker": settings.worker_database_url, "reader": settings.reader_database_url, "ingest": settings.ingest_database_url}
+    chosen = own.get(role) or settings.database_url
     if chosen:
         return Database(chosen.get_secret_value(), role)
     return Database(embedded.start(settings.state_folder / "postgres", keep_running=keep_running), role)

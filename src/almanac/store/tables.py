@@ -162,3 +162,12 @@ erasures = sa.Table(
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("erased_at", Instant, nullable=False, server_default=NOW),
 )
+
+workload_migrations = sa.Table(
+    "workload_migrations",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("applied_at", Instant, nullable=False, server_default=NOW),
+)
