@@ -20,6 +20,7 @@ class Rule(NamedTuple):
 WORDS_WITH_DIGITS = Rule(r"[A-Za-z0-9_./@$#%&*+~?!|\\^-]*[0-9][A-Za-z0-9_./@$#%&*+~?!|\\^-]*", MASK)
 # Lines after the first are a stack trace, which says more by being there than by its words.
 FIRST_LINE = Rule(r"(?s)[\r\n].*", f" {TRACE}")
+SECRETS = "passw(?:or)?d|passwd|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key"
 # Run on distinct texts only, in this order.
 REST = (
     Rule(
@@ -61,7 +62,7 @@ def text_id(masked: str) -> str:
     """Return the name of a masked text: 12 hexadecimal digits of its SHA-256.
 
     >>> text_id("Served block <*>")
-    '3ab8a8b5cd15'
+    'eff2d31a21e9'
     """
     return hashlib.sha256(masked.encode()).hexdigest()[:12]
 

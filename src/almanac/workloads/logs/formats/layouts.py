@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -57,7 +57,7 @@ def _each(one: Callable[[str], datetime | None]) -> Times:
 
 
 def _in_year(one: Callable[[str, int], datetime | None]) -> Times:
-    return lambda written, year: times.by_distinct(written, partial(one, year=year))
+    return lambda written, year: times.by_distinct(written, lambda text: one(text, year))
 
 
 def priorities(written: Sequence[str]) -> pa.Array:

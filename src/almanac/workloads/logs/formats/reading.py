@@ -46,7 +46,7 @@ def parse(content: Iterable[bytes], *, form: str = "", source: str = "", year: i
     yield from _parsed(found, first, begun, given)
 
 
-def blocks(file: IO[bytes]) -> Iterator[bytes]:
+def blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """Yield a file in blocks."""
     while block := file.read(BLOCK_BYTES):
         yield block
