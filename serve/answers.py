@@ -81,6 +81,11 @@ def answer(request: Request, cache: Cache, tag: str, body: Body, edition: Editio
     return Response(content, headers=headers, media_type="application/json")
 
 
+def fresh(content: bytes, *, status: int = 200) -> Response:
+    """Return an answer that no cache may keep: what became of a request that changed something, or the state of this moment."""
+    return Response(content, status, {"Cache-Control": "no-store"}, "application/json")
+
+
 def wants_gzip(request: Request) -> bool:
     """Tell whether the client accepts gzip."""
     for part in request.headers.get("accept-encoding", "").lower().split(","):

@@ -11,10 +11,11 @@ from starlette.middleware.cors import CORSMiddleware
 from almanac import workloads
 from almanac.contract import Contract
 from almanac.settings import Settings
-from serve import endpoints, problems, routes, schemas
+from serve import endpoints, origins, problems, routes, schemas
 from serve.cache import Cache
-from serve.database import Database
+from serve.database import INGEST, READER, Database
 from serve.editions import Editions
+from serve.endpoints import Intake
 from serve.metrics import Metrics
 from serve.middleware import Access, Limits
 from serve.releases import Releases
@@ -47,18 +48,19 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         lifespan=_lifespan,
     )
     app.state.service = service
-    endpoints.register(app, routes.endpoints(service))
+    found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
+    endpoints.register(app, found, Intake(settings.body_limit_bytes, origins.names(settings.allowed_hosts)))
     problems.install(app)
-    if origins := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
-        app.add_middleware(CORSMiddleware, allow_origins=origins, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])
-    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes)
+    if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
+        app.add_middleware(CORSMiddleware, allow_origins=readers, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])
+    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found))
     app.add_middleware(Access, metrics=service.metrics)
     return app
 
 
 def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Service:
     """Return the parts of a server, not yet connected."""
-    database = Database(settings)
+    database = Database(settings, READER)
     releases = Releases(database, contracts, deadline_seconds=settings.deadline_seconds)
     return Service(
         contracts=contracts,
@@ -68,6 +70,7 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         cache=Cache(settings.cache_mb * 1_000_000),
         metrics=Metrics(),
         version=own_version(),
+        ingest=Database(settings, INGEST) if settings.ingest else None,
     )
 
 
@@ -82,10 +85,13 @@ def own_version() -> str:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    pools = [pool for pool in (service.database, service.ingest) if pool]
     await service.releases.start()
-    await service.database.open()
+    for pool in pools:
+        await pool.open()
     try:
         yield
     finally:
         await service.releases.stop()
-        await service.database.close()
+        for pool in pools:
+            await pool.close()

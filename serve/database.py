@@ -1,10 +1,11 @@
-"""Reading from PostgreSQL: a pool in the reader's role, with a deadline that holds even when a backend is stalled."""
+"""Asking PostgreSQL: a pool in one role, with a deadline that holds even when a backend is stalled."""
 
 import asyncio
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
 from typing import Any
@@ -20,14 +21,25 @@ from serve.problems import Unavailable
 
 Values = Sequence[Any] | Mapping[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
-READER = "almanac_reader"
 AWAY = "The database does not answer. The server recovers by itself as soon as it does."
 SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
-OLDER = "The database lacks a table or column that this server expects. Its operator runs: almanac db migrate"
+OLDER = "The database lacks a table, column or function that this server expects. Its operator runs: almanac db migrate"
+
+
+@dataclass(frozen=True)
+class Role:
+    """Who asks: its name in the database, and whether it changes anything there."""
+
+    name: str
+    writes: bool
+
+
+READER = Role("almanac_reader", writes=False)
+INGEST = Role("almanac_ingest", writes=True)
 
 
 class Connection(psycopg.AsyncConnection[Any]):
-    """A reader's connection that asks everything through one cursor; making a cursor costs as much as asking."""
+    """A connection that asks everything through one cursor; making a cursor costs as much as asking."""
 
     @cached_property
     def asking(self) -> psycopg.AsyncCursor[Any]:
@@ -36,16 +48,17 @@ class Connection(psycopg.AsyncConnection[Any]):
 
 
 class Database:
-    """The reader's connections; `rows` answers within the deadline or raises Unavailable."""
+    """The connections of one role; `rows` answers within the deadline or raises Unavailable."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._conninfo = conninfo(settings)
+    def __init__(self, settings: Settings, role: Role = READER) -> None:
+        self._role = role
+        self._conninfo = conninfo(settings, role)
         self._deadline = settings.deadline_seconds
         self._pool = AsyncConnectionPool(
             self._conninfo,
             connection_class=Connection,
             min_size=1,
-            max_size=settings.pool_size,
+            max_size=settings.ingest_pool_size if role.writes else settings.pool_size,
             kwargs={"autocommit": True},
             open=False,
             reconnect_timeout=1.0,
@@ -60,16 +73,20 @@ class Database:
         await self._pool.close(timeout=1.0)
 
     async def connect(self) -> Connection:
-        """Open a connection of its own, outside the pool; raises DatabaseError where the reader's role is missing."""
+        """Open a connection of its own, outside the pool; raises DatabaseError where the role is missing."""
         try:
             return await Connection.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError as error:
-            if READER in str(error):
-                raise DatabaseError(f"The database does not let this user be {READER}: {str(error).strip()}. Run: almanac db migrate") from error
+            if self._role.name in str(error):
+                reason = str(error).strip()
+                raise DatabaseError(f"The database does not let this user be {self._role.name}: {reason}. Run: almanac db migrate") from error
             raise
 
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of one query. A connection that turns out to be dead is replaced and the query asked again."""
+        """Return all rows of one query. A connection that turns out to be dead is replaced and the query asked again.
+
+        So a query that changes something must have the same outcome when it is asked twice: what is stored goes by its id.
+        """
         ends = monotonic() + self._deadline
         for _ in range(self._pool.max_size + 1):
             try:
@@ -79,7 +96,7 @@ class Database:
                     raise Unavailable(SLOW) from error
                 if monotonic() >= ends:
                     break
-            except (errors.UndefinedTable, errors.UndefinedColumn) as error:
+            except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction) as error:
                 raise Unavailable(OLDER) from error
         raise Unavailable(AWAY)
 
@@ -101,14 +118,14 @@ class Database:
             await self._pool.putconn(connection)
 
 
-def conninfo(settings: Settings) -> str:
-    """Return the reader's connection string; raises UsageError where no database is named."""
-    url = settings.reader_database_url or settings.database_url
+def conninfo(settings: Settings, role: Role = READER) -> str:
+    """Return the connection string of `role`; raises UsageError where no database is named."""
+    url = (settings.ingest_database_url if role.writes else settings.reader_database_url) or settings.database_url
     if url is None:
         raise UsageError("DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server.")
     options = {
-        "role": READER,
-        "default_transaction_read_only": "on",
+        "role": role.name,
+        "default_transaction_read_only": "off" if role.writes else "on",
         "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
         "timezone": "UTC",
     }

@@ -1,27 +1,34 @@
-"""A route as one value: its address, parameters, answer and words, registered with FastAPI and shown by OpenAPI."""
+"""A route as one value: its address, parameters, body, answers and words, registered with FastAPI and shown by OpenAPI."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from serve import parameters, problems, schemas
+from serve import bodies, origins, parameters, problems, schemas
+from serve.bodies import Content
 from serve.parameters import Parameter, Values
 
 Handler = Callable[[Request, Values], Awaitable[Response]]
 MEANINGS = {
     304: "The client's copy, named in If-None-Match, is still right.",
+    400: "The body cannot be read.",
+    403: "The Host is not one of this server's, or the Origin is another.",
     404: "There is no such thing.",
+    408: "The body did not arrive in time.",
+    409: "It contradicts what is stored under the same id.",
     410: "It was here and its rows were pruned; `ledger` says what it was.",
     413: "The body is too large.",
     414: "The address is too long.",
-    422: "A parameter does not fit.",
+    415: "The Content-Type or Content-Encoding is not one that this route reads.",
+    422: "A parameter or a member of the body does not fit.",
     431: "The headers are too large.",
     503: "The database is away for the moment; try again after the seconds in Retry-After.",
 }
 ALWAYS = (413, 414, 431)
+WITH_BODY = (400, 408, 415)
 READ_MOST = ("{entity:path}", "predictions")
 HEADERS = {
     "ETag": {"description": "Changes with the answer; send it back in If-None-Match.", "schema": {"type": "string"}},
@@ -32,8 +39,21 @@ LIST = FROM_RELEASE | {"Link": {"description": 'The next page, as rel="next".', 
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A good answer with a status other than 200."""
+
+    status: int
+    summary: str
+    schema: schemas.Schema
+    example: Any
+
+
+@dataclass(frozen=True)
 class Endpoint:
-    """One GET route; `schema` and `example` are those of its 200 answer, `refusals` the problems it may end in."""
+    """One route; `schema` and `example` are those of its 200 answer, `refusals` the problems it may end in.
+
+    Its handler finds what the body held as the value `body`. What `writes` exists only where the server takes in data.
+    """
 
     path: str
     summary: str
@@ -46,9 +66,21 @@ class Endpoint:
     headers: dict[str, Any] | None = None
     tag: str = "platform"
     media_type: str = "application/json"
+    method: Literal["GET", "POST", "PATCH"] = "GET"
+    body: Content | None = None
+    writes: bool = False
+    others: tuple[Answer, ...] = ()
 
 
-def register(app: FastAPI, endpoints: Iterable[Endpoint]) -> None:
+@dataclass(frozen=True)
+class Intake:
+    """What holds for every route with a body: the limit where it has none of its own, and the host names under which it may write."""
+
+    body_limit_bytes: int
+    hosts: frozenset[str]
+
+
+def register(app: FastAPI, endpoints: Iterable[Endpoint], intake: Intake) -> None:
     """Add every endpoint to `app`.
 
     Routes are tried one after the other, so what is read most stands first: single predictions, then lists.
@@ -56,16 +88,21 @@ def register(app: FastAPI, endpoints: Iterable[Endpoint]) -> None:
     for endpoint in sorted(endpoints, key=_rank):
         app.add_api_route(
             endpoint.path,
-            _reading(endpoint),
-            methods=["GET"],
+            _taking(endpoint, intake) if endpoint.body or endpoint.writes else _reading(endpoint),
+            methods=[endpoint.method],
             summary=endpoint.summary,
             description=endpoint.doc,
             tags=[endpoint.tag],
-            operation_id=_operation(endpoint.path),
+            operation_id=_operation(endpoint),
             response_class=Response,
-            openapi_extra={"parameters": _documented(endpoint)},
+            openapi_extra=_documented(endpoint),
             responses=_responses(endpoint),
         )
+
+
+def largest_body(endpoints: Iterable[Endpoint]) -> int:
+    """Return the largest limit of a body that a route declares for itself."""
+    return max((endpoint.body.limit_bytes or 0 for endpoint in endpoints if endpoint.body), default=0)
 
 
 def _rank(endpoint: Endpoint) -> int:
@@ -82,23 +119,42 @@ def _reading(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
     return read
 
 
-def _operation(path: str) -> str:
-    words = [word.strip("{}").removesuffix(":path") for word in path.split("/") if word]
-    return "_".join(word.replace(".", "_").replace("-", "_") for word in words)
+def _taking(endpoint: Endpoint, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
+    known = {parameter.name: parameter for parameter in endpoint.parameters}
+
+    async def take(request: Request) -> Response:
+        if endpoint.writes:
+            origins.check(request, intake.hosts)
+        values = parameters.read(request, known)
+        if endpoint.body:
+            values["body"] = await bodies.read(request, endpoint.body, intake.body_limit_bytes)
+        return await endpoint.handler(request, values)
+
+    return take
 
 
-def _documented(endpoint: Endpoint) -> list[dict[str, Any]]:
+def _operation(endpoint: Endpoint) -> str:
+    words = [word.strip("{}").removesuffix(":path") for word in endpoint.path.split("/") if word]
+    name = "_".join(word.replace(".", "_").replace("-", "_") for word in words)
+    return name if endpoint.method == "GET" else f"{endpoint.method.lower()}_{name}"
+
+
+def _documented(endpoint: Endpoint) -> dict[str, Any]:
     held = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}, "example": '"0123456789abcdef"'}
     own = [parameter.documented() for parameter in endpoint.parameters]
-    return [*own, held | {"description": "ETag of the copy that the client has."}] if endpoint.headers else own
+    told = {"parameters": [*own, held | {"description": "ETag of the copy that the client has."}] if endpoint.headers else own}
+    return told | ({"requestBody": endpoint.body.documented()} if endpoint.body else {})
 
 
 def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
     content = {endpoint.media_type: {"schema": endpoint.schema, "example": endpoint.example}}
     good: dict[int | str, dict[str, Any]] = {200: {"description": endpoint.summary, "content": content, "headers": endpoint.headers or {}}}
+    for other in endpoint.others:
+        good[other.status] = {"description": other.summary, "content": {"application/json": {"schema": other.schema, "example": other.example}}}
     if endpoint.headers:
         good[304] = {"description": MEANINGS[304]}
-    return good | {status: _refusal(status) for status in sorted({*endpoint.refusals, *ALWAYS})}
+    refusals = {*endpoint.refusals, *ALWAYS, *(WITH_BODY if endpoint.body else ()), *((403,) if endpoint.writes else ())}
+    return good | {status: _refusal(status) for status in sorted(refusals)}
 
 
 def _refusal(status: int) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from typing import Any
 from fastapi import FastAPI, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "1"}
+CLOSE = {"Connection": "close"}
 DETAILS = {
     404: "There is nothing at this address. GET /v1/workloads lists what is served, /docs explains it.",
     405: "This address does not know that method; the Allow header names those it knows.",
@@ -60,17 +62,24 @@ def install(app: FastAPI) -> None:
 
 
 async def _answer(request: Request, error: Exception) -> Response:
-    answer = response(_as_problem(error))
+    answer = response(_as_problem(request, error))
     if answer.status_code == 500:
         # This answer is made outside the middleware that names all others.
         answer.headers["X-Request-ID"] = request.scope.get("almanac.request_id", "")
     return answer
 
 
-def _as_problem(error: Exception) -> Problem:
+def _allowed(request: Request) -> str:
+    """Return the methods of every route at this address; each route by itself knows its own only."""
+    here = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    methods = {method for route in here for method in getattr(route, "methods", ())}
+    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+
+
+def _as_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):
-        headers = {name: text.replace("GET", "GET, HEAD") if name == "Allow" else text for name, text in (error.headers or {}).items()}
+        headers = {**(error.headers or {}), **({"Allow": _allowed(request)} if error.status_code == 405 else {})}
         return Problem(error.status_code, DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase), headers=headers)
     return Problem(500, DETAILS[500])

@@ -27,7 +27,7 @@ UNRELEASED = "'{workload}' has no release to read here yet. GET /v1/{workload}/r
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of a running server."""
+    """The parts of a running server; `ingest` stores what clients send, where this server takes in data."""
 
     contracts: Mapping[str, Contract]
     database: Database
@@ -36,6 +36,7 @@ class Service:
     cache: Cache
     metrics: Metrics
     version: str
+    ingest: Database | None = None
 
     async def answer(self, question: Question, make: Make) -> Response:
         """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""

@@ -5,6 +5,7 @@ import pytest
 from almanac import doctor, workloads
 from almanac.doctor import Finding
 from almanac.settings import Settings
+from almanac.store.database import open_database
 
 DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
@@ -39,3 +40,9 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     assert found["database"].level == "error"
     assert found["database"].advice == "almanac db migrate"
     assert "role owner" not in found
+
+
+def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:
+    found = [doctor.examine_role(open_database(settings, role)) for role in doctor.ROLES]
+    assert [(finding.what, finding.detail) for finding in found][-1] == ("role ingest", "works with its own rights only")
+    assert {finding.level for finding in found} == {"ok"}

@@ -27,6 +27,7 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")
     worker_database_url: SecretStr | None = Field(None, alias="ALMANAC_WORKER_DATABASE_URL")
     reader_database_url: SecretStr | None = Field(None, alias="ALMANAC_READER_DATABASE_URL")
+    ingest_database_url: SecretStr | None = Field(None, alias="ALMANAC_INGEST_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
@@ -49,6 +50,10 @@ class Settings(BaseSettings):
     cache_mb: float = Field(8.0, alias="ALMANAC_CACHE_MB", ge=0, le=4096)
     body_limit_bytes: int = Field(1_048_576, alias="ALMANAC_BODY_LIMIT", ge=0)
     cors_origins: str = Field("", alias="ALMANAC_CORS_ORIGINS")
+
+    ingest: bool = Field(False, alias="ALMANAC_INGEST")
+    ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
+    allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
 
     @classmethod
     def settings_customise_sources(cls, *_arguments: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:

@@ -28,12 +28,12 @@ def address(publisher):
     publisher.publish([match(number) for number in range(10)] + [football.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
     publisher.register(1)
     release(publisher.database)
-    with in_thread(Settings(database_url=publisher.database.url), {**workloads.contracts(), "stub": STUB}) as client:
+    with in_thread(Settings(database_url=publisher.database.url, ingest=True), {**workloads.contracts(), "stub": STUB}) as client:
         yield str(client.base_url)
 
 
 # An address that became too long is refused as it should be.
-CONFIG = '[checks]\nnegative_data_rejection.expected-statuses = ["400", "404", "405", "414", "422", "431"]\n'
+CONFIG = '[checks]\nnegative_data_rejection.expected-statuses = ["400", "403", "404", "405", "408", "413", "414", "415", "422", "431"]\n'
 
 
 @pytest.mark.slow

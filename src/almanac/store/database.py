@@ -1,10 +1,10 @@
 """Connections to the database, each in the role its work needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -16,7 +16,9 @@ from almanac.settings import Settings
 from almanac.store import embedded
 
 Connection = sa.Connection
-Role = Literal["owner", "worker", "reader", "login"]
+Answer = TypeVar("Answer")
+Question = Callable[[psycopg.Connection[Any]], Answer]
+Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
 
 
@@ -57,7 +59,8 @@ class Database:
 
 def open_database(settings: Settings, role: Role = "owner", *, keep_running: bool = False) -> Database:
     """Return the database of these settings in `role`; starts the embedded server where no URL is set."""
-    chosen = {"worker": settings.worker_database_url, "reader": settings.reader_database_url}.get(role) or settings.database_url
+    own = {"worker": settings.worker_database_url, "reader": settings.reader_database_url, "ingest": settings.ingest_database_url}
+    chosen = own.get(role) or settings.database_url
     if chosen:
         return Database(chosen.get_secret_value(), role)
     return Database(embedded.start(settings.state_folder / "postgres", keep_running=keep_running), role)

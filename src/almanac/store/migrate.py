@@ -66,7 +66,7 @@ def _bootstrap(login: Database) -> None:
         except psycopg.errors.InsufficientPrivilege as error:
             raise DatabaseError(
                 f"The user of DATABASE_URL may not create roles or schemas ({error.diag.message_primary}). "
-                f"Let an administrator run {BOOTSTRAP.name} once, and GRANT almanac_owner, almanac_worker, almanac_reader TO that user."
+                f"Let an administrator run {BOOTSTRAP.name} once, and GRANT {', '.join(f'almanac_{role}' for role in ROLES)} TO that user."
             ) from error
 
 

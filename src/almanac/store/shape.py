@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from almanac.contract import Column, Contract, Table
 from almanac.errors import ContractError
-from almanac.store import tables
+from almanac.store import own, tables
 from almanac.store.tables import API, SCHEMA
 
 TYPES: dict[str, sa.types.TypeEngine[Any]] = {
@@ -27,8 +27,9 @@ WAY_OUT = "Declare the column under a new name, or rename the table in the contr
 
 
 def ensure(connection: sa.Connection, contract: Contract) -> None:
-    """Make the tables and views of `contract`, add nullable columns; raises ContractError for every other change."""
+    """Make the own tables, then the tables and views of `contract`; add nullable columns; raises ContractError for every other change."""
     connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac shape ' || :name))"), {"name": contract.name})
+    own.migrate(connection, contract.name)
     if _is_recorded(connection, contract):
         return
     _enter_before_readers(connection, contract)

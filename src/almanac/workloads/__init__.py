@@ -31,6 +31,11 @@ def contracts() -> dict[str, Contract]:
     return {name: contract(name) for name in names()}
 
 
+def migrations(name: str) -> list[Path]:
+    """Return the SQL files that make a workload's own tables, in their order; a workload of a test may have no folder."""
+    return sorted((HERE / name / "migrations").glob("*.sql"))
+
+
 def module(name: str, part: str) -> ModuleType | None:
     """Return the module `part` of workload `name`, or None where the workload has none."""
     contract(name)
