@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from almanac.contract import Column, Contract, Filter, Table
+from almanac.contract import Column, Contract, Filter, Merge, Table
 
 LEVELS = ("debug", "info", "warning", "error")
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -11,14 +11,14 @@ KINDS = ("session", "burst", "rare")
 BUCKET = timedelta(minutes=5)
 
 
-def chance(name: str, doc: str) -> Column:
+def chance(name: str, doc: str, *, merge: Merge | None = None) -> Column:
     """Return a column that holds a probability."""
-    return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0)
+    return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0, merge=merge)
 
 
 def count(name: str, doc: str) -> Column:
-    """Return a column that holds a number of things."""
-    return Column(name=name, type="bigint", doc=doc, minimum=0)
+    """Return a column that holds a number of things, added up where runs are put together."""
+    return Column(name=name, type="bigint", doc=doc, minimum=0, merge="sum")
 
 
 PREDICTIONS = Table(
@@ -45,38 +45,52 @@ PREDICTIONS = Table(
 TEMPLATES = Table(
     name="templates",
     key=("template_id",),
-    doc="One template seen by this run; counts are of this run's entries.",
+    doc="One template; counts are of the entries that the release covers.",
     columns=(
         Column(name="template_id", type="text", doc="Hash of the first text that had this template."),
-        Column(name="template", type="text", doc="Masked text; <*> stands for what varies."),
-        Column(name="level", type="text", doc="Level of its entries: debug, info, warning or error."),
-        chance("level_confidence", "Chance the model gives to that level."),
-        chance("warning_chance", "Chance that it deserves warning or worse."),
-        count("entries", "Entries of this run with this template."),
+        Column(name="template", type="text", doc="Masked text; <*> stands for what varies.", merge="last"),
+        Column(name="level", type="text", doc="Level of its entries: debug, info, warning or error.", merge="last"),
+        chance("level_confidence", "Chance the model gives to that level.", merge="last"),
+        chance("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
+        count("entries", "Entries with this template."),
         count("anomalies", "Anomalies among them."),
-        Column(name="first_seen", type="timestamp", doc="Event time of the first of these entries."),
-        Column(name="last_seen", type="timestamp", doc="Event time of the last of these entries."),
-        Column(name="sources", type="json", doc="Sources these entries came from."),
+        Column(name="first_seen", type="timestamp", doc="Event time of the first of these entries.", merge="min"),
+        Column(name="last_seen", type="timestamp", doc="Event time of the last of these entries.", merge="max"),
+    ),
+)
+
+USAGE = Table(
+    name="usage",
+    key=("source", "template_id"),
+    doc="How one source uses one template.",
+    columns=(
+        Column(name="source", type="text", doc="Source."),
+        Column(name="template_id", type="text", doc="Template."),
+        count("entries", "Entries."),
+        count("anomalies", "Anomalies among them."),
+        count("buckets", "Five minutes with such entries; those that two runs share count twice."),
+        Column(name="first_seen", type="timestamp", doc="Event time of the first.", merge="min"),
+        Column(name="last_seen", type="timestamp", doc="Event time of the last.", merge="max"),
     ),
 )
 
 TEXTS = Table(
     name="texts",
     key=("text_id",),
-    doc="One distinct masked text seen by this run, with the prediction that every entry of this text shares.",
+    doc="One distinct masked text, with the prediction that every entry of this text shares.",
     columns=(
         Column(name="text_id", type="text", doc="Hash of the masked text, as `almanac.masking.text_id` makes it."),
-        Column(name="template_id", type="text", doc="Template of the text."),
-        Column(name="level", type="text", doc="Level the text deserves."),
-        chance("level_confidence", "Chance the model gives to that level."),
-        chance("warning_chance", "Chance that it deserves warning or worse."),
+        Column(name="template_id", type="text", doc="Template of the text.", merge="last"),
+        Column(name="level", type="text", doc="Level the text deserves.", merge="last"),
+        chance("level_confidence", "Chance the model gives to that level.", merge="last"),
+        chance("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
     ),
 )
 
 ROLLUPS = Table(
     name="rollups",
     key=("bucket", "source", "level", "severity"),
-    doc="Entries of this run per five minutes of event time.",
+    doc="Entries per five minutes of event time.",
     columns=(
         Column(name="bucket", type="timestamp", doc="Begin of five minutes."),
         Column(name="source", type="text", doc="Source."),
@@ -90,7 +104,7 @@ ROLLUPS = Table(
 TEMPLATE_HOURS = Table(
     name="template_hours",
     key=("bucket", "source", "template_id"),
-    doc="Entries of this run per hour of event time and template.",
+    doc="Entries per hour of event time and template.",
     columns=(
         Column(name="bucket", type="timestamp", doc="Begin of an hour."),
         Column(name="source", type="text", doc="Source."),
@@ -103,17 +117,18 @@ TEMPLATE_HOURS = Table(
 SESSIONS = Table(
     name="sessions",
     key=("source", "session"),
-    doc="One session that got entries in this run, judged with all entries it has so far; the newest run's row counts.",
+    doc="One session, judged with all entries it has so far.",
     columns=(
         Column(name="source", type="text", doc="Source."),
         Column(name="session", type="text", doc="Session id within its source."),
-        Column(name="started_at", type="timestamp", doc="Event time of its first entry."),
-        Column(name="ended_at", type="timestamp", doc="Event time of its last entry so far."),
-        count("entries", "Entries so far."),
-        Column(name="anomaly", type="boolean", doc="Whether the session is abnormal."),
-        chance("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly."),
-        Column(name="severity", type="text", doc="Worst severity of its entries in this run."),
-        Column(name="reasons", type="json", doc="Why, in words, the strongest reason first."),
+        Column(name="started_at", type="timestamp", doc="Event time of its first entry.", merge="min"),
+        Column(name="ended_at", type="timestamp", doc="Event time of its last entry so far.", merge="max"),
+        Column(name="entries", type="bigint", doc="Entries so far.", minimum=0, merge="last"),
+        Column(name="anomaly", type="boolean", doc="Whether the session is abnormal.", merge="last"),
+        chance("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly.", merge="last"),
+        Column(name="severity", type="text", doc="Severity of the session.", merge="last"),
+        Column(name="reasons", type="json", doc="Why, in words, the strongest reason first.", merge="last"),
+        Column(name="templates", type="json", doc="How often each template came in it so far.", merge="last"),
     ),
 )
 
@@ -158,7 +173,7 @@ CONTRACT = Contract(
         Filter(name="severity", column="severity", op="in", doc="Severities, comma separated."),
         Filter(name="template", column="template_id", op="eq", doc="A template id."),
     ),
-    side_tables=(TEMPLATES, TEXTS, ROLLUPS, TEMPLATE_HOURS, SESSIONS),
+    side_tables=(TEMPLATES, USAGE, TEXTS, ROLLUPS, TEMPLATE_HOURS, SESSIONS),
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),
@@ -166,5 +181,7 @@ CONTRACT = Contract(
     retention=timedelta(days=30),
     minimum_rows=0,
     incremental=True,
+    entries="log_entries",
+    entry_columns=("entry_id", "source", "session", "event_time", "level", "text"),
     attribution="Trained on Kafka logs of elastic/examples, logging statements of LogBench and of installed packages, and where opted into loghub.",
 )

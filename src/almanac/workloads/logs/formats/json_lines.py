@@ -66,11 +66,9 @@ def _row(found: Mapping[str, Any]) -> dict[str, Any] | None:
     trace = next((found[name] for name in TRACES if isinstance(found.get(name), str)), None)
     told = {name: None if value is None else _text(value) for name, value in row.items() if name != "event_time"}
     text = told["text"] if trace is None else f"{told['text']}\n{clean(trace)}"
-    return told | {
-        "text": text,
-        "event_time": _time(row["event_time"]),
-        "level": NUMBERED.get(row["level"], told["level"]) if _number(row["level"]) else told["level"],
-    }
+    if _number(row["level"]):
+        told["level"] = NUMBERED.get(int(row["level"] or 0), str(told["level"]))
+    return told | {"text": text, "event_time": _time(row["event_time"])}
 
 
 def _text(value: Any) -> str:
