@@ -45,17 +45,18 @@ def expired(connection: Connection, before: date) -> list[date]:
     return [day for (day,) in connection.execute(query).fetchall() if day < before]
 
 
-def drop(connection: Connection, days: Sequence[date]) -> list[int]:
-    """Drop the tables of these days and what refers to them; return the lowest and the highest number among the entries that went."""
-    span: list[int] = []
-    for day in days:
+def dropping(day: date) -> Callable[[Connection], list[int]]:
+    """Return what drops the tables of a day with what refers to them, and returns the numbers of the entries that went."""
+
+    def drop(connection: Connection) -> list[int]:
         name = sql.Identifier("almanac", f"log_entries_{day:%Y%m%d}")
-        (found,) = connection.execute(sql.SQL("SELECT min(entry_id), max(entry_id) FROM {}").format(name)).fetchall()
-        span += [number for number in found if number is not None]
+        numbers = [number for (number,) in connection.execute(sql.SQL("SELECT entry_id FROM {}").format(name)).fetchall()]
         connection.execute(sql.SQL("DROP TABLE {}").format(name))
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("almanac", f"log_search_{day:%Y%m%d}")))
         connection.execute("DELETE FROM almanac.log_ids WHERE day = %s", [day])
-    return [min(span), max(span)] if span else []
+        return numbers
+
+    return drop
 
 
 def removing(conditions: Sequence[str]) -> Callable[[Connection], list[int]]:
