@@ -168,6 +168,7 @@ CONTRACT = Contract(
     title="Log levels and anomalies",
     doc="Level, anomaly and severity of every log entry, computed ahead minutes after it was written.",
     predictions=PREDICTIONS,
+    order=("event_time",),
     filters=(
         Filter(name="level", column="level", op="in", doc="Levels, comma separated."),
         Filter(name="severity", column="severity", op="in", doc="Severities, comma separated."),

@@ -102,7 +102,8 @@ BEGIN
     RETURN QUERY
     WITH told AS MATERIALIZED (
         SELECT ordinality::integer AS at, item,
-               CASE WHEN item ->> 'id' IS NULL THEN gen_random_uuid() ELSE almanac.log_id('client ', item ->> 'id') END AS key
+               -- Who sends no id gets a key of the server's, so that a call that is repeated after a lost connection stores nothing twice.
+               CASE WHEN item ->> 'id' IS NULL THEN (item ->> 'key')::uuid ELSE almanac.log_id('client ', item ->> 'id') END AS key
         FROM jsonb_array_elements(given) WITH ORDINALITY AS each(item, ordinality)
     ), chosen AS MATERIALIZED (
         -- In the order of their keys: two calls that share ids then wait for each other and never both.
