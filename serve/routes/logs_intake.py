@@ -159,8 +159,10 @@ async def _store(service: Service, _request: Request, values: Values) -> Respons
 
 
 def _told(entry: Entry) -> dict[str, Any]:
-    told = {name: value for name, value in entry.model_dump(mode="json").items() if value is not None}
+    told: dict[str, Any] = {name: value for name, value in entry if value is not None}
     told["text"] = inert(entry.text)
+    if entry.time is not None:
+        told["time"] = entry.time.isoformat()
     return told if entry.id is not None else told | {"key": str(uuid4())}
 
 

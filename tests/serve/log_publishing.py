@@ -66,7 +66,7 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     seen = {"first_seen": ("event_time", "min"), "last_seen": ("event_time", "max")}
     judgement = {name: (name, "last") for name in ("level", "level_confidence", "warning_chance")}
     keyed = frame.assign(five=frame["event_time"].dt.floor("5min"), hour=frame["event_time"].dt.floor("h"))
-    made = {
+    return {
         "templates": keyed.groupby("template_id", as_index=False).agg(template=("template", "last"), **judgement, **counts, **seen),
         "usage": keyed.groupby(["source", "template_id"], as_index=False).agg(**counts, buckets=("five", "nunique"), **seen),
         "texts": keyed.groupby("template_id", as_index=False).agg(**judgement).assign(text_id=lambda rows: rows["template_id"]),
@@ -77,7 +77,6 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
             anomaly_score=("anomaly_score", "max"), severity=("severity", "last"),
         ).assign(reasons=lambda rows: [["made up"]] * len(rows), templates=lambda rows: [{}] * len(rows)),
     }  # fmt: skip
-    return made
 
 
 def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test", tend: bool = True) -> str:

@@ -68,7 +68,12 @@ def test_a_search_finds_entries_newest_first_with_what_the_model_says(client: ht
     row = answer["rows"][1]
     assert row["highlight"] == "⟦Connection⟧ to ⟦node⟧ 7 was broken"
     assert (row["text"], row["source"], row["session"], row["author_level"]) == (TEXTS[0], "broker", "req-1", "WARN")
-    assert (row["level"], row["severity"], row["anomaly"], row["template_id"]) == ("warning", "medium", False, masking.text_id(masking.mask(TEXTS[0])))
+    assert (row["level"], row["severity"], row["anomaly"], row["template_id"]) == (
+        "warning",
+        "medium",
+        False,
+        masking.text_id(masking.mask(TEXTS[0])),
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,8 @@ def test_a_search_finds_entries_newest_first_with_what_the_model_says(client: ht
         ({"template": masking.text_id(masking.mask(TEXTS[4]))}, [5]),
         ({"anomaly": "true"}, [5, 2]),
         ({}, [7, 6, 5, 4, 3, 2, 1]),
-        ({"q": "100% 'x' \\ %s & | ! ( :*"}, [6]),
+        ({"q": "100% done"}, [6]),
+        ({"q": "%s & | ! ( :* \\ ' \""}, [6]),
         ({"q": "'; DROP TABLE almanac.log_entries; --"}, []),
     ],
 )
@@ -155,13 +161,20 @@ def test_entries_come_in_once_by_the_id_that_the_client_gave(client: httpx.Clien
     number = again["results"][0]["entry_id"]  # type: ignore[index]
     shown = client.get(f"/v1/logs/entries/{entry['id']}").json()
     assert shown["row"]["entry_id"] == number
-    assert (shown["row"]["text"], shown["row"]["level"], shown["row"]["source"], shown["row"]["author_level"]) == ("came by HTTP", None, "http", "WARN")
+    assert (shown["row"]["text"], shown["row"]["level"], shown["row"]["source"], shown["row"]["author_level"]) == (
+        "came by HTTP",
+        None,
+        "http",
+        "WARN",
+    )
     assert client.get("/v1/logs/stats").json()["unscored"] >= 2
 
 
 def test_lines_of_json_may_come_packed(client: httpx.Client) -> None:
     lines = b'{"text":"one"}\n\n{"text":"two","source":"packed"}\nnot json\n{"txt":"three"}\n'
-    answer = client.post("/v1/logs", content=gzip.compress(lines), headers={"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}).json()
+    answer = client.post(
+        "/v1/logs", content=gzip.compress(lines), headers={"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    ).json()
     assert [result["status"] for result in answer["results"]] == ["accepted", "accepted", "rejected", "rejected"]
     assert (answer["accepted"], answer["rejected"]) == (2, 2)
 
@@ -204,7 +217,6 @@ def test_hostile_texts_are_kept_as_texts(client: httpx.Client) -> None:
         (b"[" + b'{"text":"x"},' * 1_000 + b'{"text":"x"}]', {}, 413),
         (b'["' + b"x" * 5_000_001 + b'"]', {}, 413),
         (b'[{"text":"\xff"}]', {}, 400),
-        (b'[{"text":1e999}]', {}, 400),
         (b'[{"text":NaN}]', {}, 400),
         (b'[{"text":"\\ud800"}]', {}, 400),
         (b"[" * 300, {}, 400),
