@@ -144,7 +144,7 @@ class Step:
         return self.registry.fetch_frame(kept["uri"], kept["hash"])
 
     def log_candidate(self, candidate: Candidate) -> None:
-        """Log one candidate as a child run, so that MLflow compares candidates side by side."""
+        """Log one candidate as a child run, to be compared side by side."""
         tags = {"almanac.kind": "candidate", "almanac.candidate": candidate.name}
         child = self.registry.start_run(self.workload, candidate.name, tags=tags, parent=self.mlflow_run_id)
         self.registry.log(child, parameters={"candidate": candidate.name, **candidate.parameters}, metrics=candidate.metrics)
@@ -199,7 +199,9 @@ class Step:
                 return int(self.results("train")["model_version"])
             except NotFound:
                 pass
-        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION) or self._newest_version()
+        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION)
+        with self.database.engine.begin() as connection:
+            number = number or versions.newest(connection, self.workload)
         if number is None:
             raise NotFound(f"'{self.workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {self.workload}`.")
         return number
@@ -249,19 +251,17 @@ class Step:
         with self.database.connect() as connection:
             return question(connection)
 
-    def stage(
-        self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False
-    ) -> staging.Staged | increments.Increment:
+    def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
         `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`, or what
         `unscored` returned, of which hash and numbers are kept. In an exploration the rows are loaded and audited, then thrown away.
         """
         run_id = runs.new_id(self.slot, "trial") if self.is_exploration else self.run_id + ("-shadow" if shadow else "")
-        if isinstance(scored, pd.DataFrame):
-            staged: staging.Staged | increments.Increment = staging.stage(self.database, self.contract, run_id, content)
+        if isinstance(scored, Unscored):
+            staged: staging.Staged = increments.stage(self.database, self.contract, run_id, content, part=increments.Part(version, scored))
         else:
-            staged = increments.stage(self.database, self.contract, run_id, content, part=increments.Part(version, scored))
+            staged = staging.stage(self.database, self.contract, run_id, content)
         if self.is_exploration:
             staging.discard(self.database, self.contract, run_id)
             return staged
@@ -283,10 +283,6 @@ class Step:
             return None
         with self.database.engine.begin() as connection:
             return question(connection, self.workload)
-
-    def _newest_version(self) -> int | None:
-        with self.database.engine.begin() as connection:
-            return versions.newest(connection, self.workload)
 
     @cached_property
     def _record(self) -> runs.Record:

@@ -53,6 +53,11 @@ class Unscored:
                 self.rows += len(batch)
                 yield batch
 
+    def first_kept(self) -> int:
+        """Return the lowest number among all entries that are kept."""
+        with self.database.connect() as connection:
+            return first_kept(connection, self.contract)
+
     @property
     def input_hash(self) -> str:
         """The SHA-256 of what was read."""

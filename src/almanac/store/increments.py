@@ -40,29 +40,18 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Increment:
-    """What an incremental run has staged: `own_rows` of its `rows` are new, the others were taken over from the runs `absorbed`.
+class Increment(staging.Staged):
+    """What an incremental run has staged: its own rows and those taken over from the runs `absorbed`; `own_hash` is that of its own."""
 
-    `own_hash` is that of the new predictions, `hashes` those of the whole tables.
-    """
-
-    rows: int
-    own_rows: int
     span: Span
     absorbed: tuple[str, ...]
-    input_hash: str
     own_hash: str
-    hashes: Mapping[str, str]
-
-    @property
-    def prediction_hash(self) -> str:
-        """One hash over all tables."""
-        return frames.combined_hash(self.hashes.values())
+    input_hash: str
 
     def facts(self) -> dict[str, Any]:
-        """Return what the run's record is to say; `hashes` has the hash of the new predictions alone, which `almanac reproduce` compares."""
-        known = {"rows": self.rows, "prediction_hash": self.prediction_hash, "covered_until": self.span.until, "input_hash": self.input_hash}
-        return known | {"covered_after": self.span.after, "absorbed": list(self.absorbed), "hashes": {"predictions": self.own_hash}}
+        """Return what the run's record is to say; `hashes` has the hash of its own predictions, which `almanac reproduce` compares."""
+        covered = {"covered_after": self.span.after, "covered_until": self.span.until, "input_hash": self.input_hash}
+        return super().facts() | covered | {"absorbed": list(self.absorbed), "hashes": {"predictions": self.own_hash}}
 
 
 def unscored(database: Database, contract: Contract, version: int) -> Unscored:
@@ -101,7 +90,8 @@ def stage(database: Database, contract: Contract, run_id: str, content: Mapping[
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise AuditFailed(f"The predictions of run {run_id} were not accepted: {staging.detail(error)}.") from error
         rows = staging.audit(connection, contract, run_id)
-    return Increment(rows, own_rows, part.scored.span, tuple(absorbed), part.scored.input_hash, own_hash, hashes)
+    every = frames.combined_hash(hashes.values())
+    return Increment(rows, every, hashes, part.scored.span, tuple(absorbed), own_hash, part.scored.input_hash)
 
 
 def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: Unscored) -> int:
@@ -165,7 +155,7 @@ def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table
 def merged(table: Table, source: sql.Composable) -> sql.Composed:
     """Return the query that makes one row per key of the rows of `source`, whose column `turn` grows from older to newer."""
     columns = [
-        sql.SQL(MERGED[column.merge]).format(sql.Identifier(column.name), sql.SQL(SUMS.get(column.type, "text")))
+        sql.SQL(f"{MERGED[column.merge]} AS {{0}}").format(sql.Identifier(column.name), sql.SQL(SUMS.get(column.type, "text")))
         if column.merge
         else sql.Identifier(column.name)
         for column in table.columns

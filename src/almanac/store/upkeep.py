@@ -1,0 +1,24 @@
+"""Upkeep: what a workload's module `upkeep` does after each run, and the entries that its retention takes, with a note for each run."""
+
+from datetime import UTC, datetime
+
+from almanac import workloads
+from almanac.contract import Contract
+from almanac.store import erasures
+from almanac.store.database import Database
+
+WHO = "retention"
+
+
+def tend(database: Database, contract: Contract, *, now: datetime | None = None) -> None:
+    """Call the workload's `tend(connection, now)`, then erase what its `expired(connection, now)` yields; without such a module do nothing."""
+    module = workloads.module(contract.name, "upkeep")
+    if module is None:
+        return
+    moment = now or datetime.now(UTC)
+    with database.connect() as connection:
+        module.tend(connection, moment)
+    with database.connect() as connection:
+        expired = list(module.expired(connection, moment))
+    for why, entries, mend in expired:
+        erasures.erase(database, erasures.Order(contract, entries, mend, WHO, why))
