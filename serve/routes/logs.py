@@ -2,7 +2,7 @@
 
 from almanac.contract import Contract
 from serve.endpoints import Endpoint
-from serve.routes import logs_alerts, logs_intake, logs_overview, logs_search
+from serve.routes import logs_alerts, logs_export, logs_intake, logs_overview, logs_search
 from serve.service import Service
 
 EXAMPLE = {
@@ -14,5 +14,5 @@ EXAMPLE = {
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes that only logs has."""
-    parts = (logs_intake, logs_search, logs_overview, logs_alerts)
+    parts = (logs_intake, logs_search, logs_overview, logs_alerts, logs_export)
     return [endpoint for part in parts for endpoint in part.endpoints(service, contract)]

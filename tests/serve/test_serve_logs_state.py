@@ -1,5 +1,8 @@
 """What changes between releases: alerts, versions side by side, what was deleted, a database that restarts under load."""
 
+import csv
+import io
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +17,7 @@ from almanac.store import erasures, upkeep
 from almanac.store.database import Database
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
+from serve.routes import logs_export
 
 
 @pytest.fixture
@@ -143,3 +147,31 @@ def test_before_the_first_release_there_is_nothing_to_find(client: httpx.Client)
     assert client.get("/v1/logs/search").json()["rows"] == []
     assert client.get("/v1/logs/stats").json()["entries"] == 0
     assert client.get("/v1/logs/anomalies").json()["lines"] == []
+
+
+def test_an_export_is_read_to_the_end_with_formulas_made_harmless(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_export, "ROWS_AT_A_TIME", 2)
+    texts = ["=HYPERLINK(1)", "+1", "@x", 'say "so", then\ngo', "plain"]
+    store(owner, recent(texts))
+    publish_logs(owner)
+    answer = client.get("/v1/logs/export")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [row["text"] for row in rows] == ["plain", 'say "so", then\ngo', "'@x", "'+1", "'=HYPERLINK(1)"]
+    assert {row["level"] for row in rows} == {"info", "warning", "error"}
+    lines = client.get("/v1/logs/export", params={"format": "ndjson", "q": "plain"}).text.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["plain"]
+    problem(client.get("/v1/logs/export", params={"format": "xlsx"}), 422)
+
+
+def test_versions_are_compared_entry_by_entry(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["one", "two", "three"]))
+    publish_logs(owner, version=1)
+    publish_logs(owner, version=2)
+    run(owner, "UPDATE almanac.logs_predictions SET level = 'debug' WHERE model_version = 2 AND level = 'error'")
+    answer = client.get("/v1/logs/compare", params={"versions": "1,2"}).json()
+    assert (answer["common"], answer["changed"]) == (3, 1)
+    assert answer["changes"] == [{"level": ["error", "debug"], "severity": ["critical", "critical"], "anomaly": [True, True], "entries": 1}]
+    assert [row["entry_id"] for row in answer["rows"]] == [2]
+    problem(client.get("/v1/logs/compare", params={"versions": "1,9"}), 404)
+    problem(client.get("/v1/logs/compare", params={"versions": "1"}), 422)

@@ -134,7 +134,7 @@ BEGIN
     UPDATE almanac.log_alerts SET state = told, changed_at = clock_timestamp(),
            closed_at = CASE WHEN told = 'closed' THEN clock_timestamp() END
     WHERE alert_id = wanted AND state <> 'closed' AND state <> told;
-    RETURN (SELECT row_to_json(found) FROM api.log_alerts AS found WHERE alert = wanted);
+    RETURN (SELECT row_to_json(changed) FROM api.log_alerts AS changed WHERE changed.alert = wanted);
 END
 $$;
 
