@@ -17,7 +17,7 @@ from almanac.instants import parse_date, parse_instant
 from almanac.promotion import Decision
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, increments, ledger, raw, reading, runs, staging, versions, wire
+from almanac.store import frames, increments, ledger, own, raw, reading, runs, staging, versions, wire
 from almanac.store.database import Answer, Connection, Database, Question, open_database
 from almanac.store.entries import Unscored
 
@@ -100,6 +100,10 @@ class Step:
     def read(self, table: str) -> pd.DataFrame:
         """Return a raw table as a frame."""
         return raw.read(self.database, self.contract, table)
+
+    def observe(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
+        """Return the newest rows, oldest first, of a view that the workload's own migrations made, ordered `by` a column."""
+        return own.newest(self.database, self.workload, view, by=by, limit=limit)
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""
