@@ -8,20 +8,16 @@ Entries and predictions are made up by PostgreSQL itself; the index is the one t
 
 import argparse
 import json
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from os import environ
 from pathlib import Path
 
 import httpx
+from _serving import serving
 from psycopg import sql
 
 from almanac.store import embedded, frames, publish, runs, staging, upkeep
@@ -87,7 +83,7 @@ def main() -> int:
         url = embedded.start(Path(folder, "pg"))
         try:
             made = make(Database(url), given.entries)
-            with serving(url) as client:
+            with serving(url, ALMANAC_CACHE_MB="0", ALMANAC_STATEMENT_TIMEOUT="30", ALMANAC_DEADLINE="30") as client:
                 measured = {kind: measure(client, addresses) for kind, addresses in queries().items()}
         finally:
             embedded.stop(Path(folder, "pg"))
@@ -149,42 +145,6 @@ def predict(owner: Database, after: int, until: int) -> None:
         demo=False, simulated=False, model_version=1, prediction_hash=frames.combined_hash(hashes), rows=until - after, covered_until=until
     )
     publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
-
-
-@contextmanager
-def serving(url: str) -> Iterator[httpx.Client]:
-    """Start the server as users do and wait until it is ready."""
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        port = line.getsockname()[1]
-    variables = {
-        **environ,
-        "DATABASE_URL": url,
-        "PORT": str(port),
-        "ALMANAC_CACHE_MB": "0",
-        "ALMANAC_STATEMENT_TIMEOUT": "30",
-        "ALMANAC_DEADLINE": "30",
-    }
-    server = subprocess.Popen([sys.executable, "-m", "serve"], env=variables, stderr=subprocess.DEVNULL)
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            wait(client)
-            yield client
-    finally:
-        server.terminate()
-        server.wait()
-
-
-def wait(client: httpx.Client) -> None:
-    """Wait until the server answers; raises SystemExit after twenty seconds."""
-    for _ in range(200):
-        try:
-            if client.get("/readyz").status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise SystemExit("the server did not get ready")
 
 
 def measure(client: httpx.Client, addresses: list[str]) -> dict[str, float]:
