@@ -54,7 +54,7 @@ ROLLUPS = """
 HOURS = """
     INSERT INTO {} (bucket, source, template_id, entries, anomalies)
     SELECT date_trunc('hour', event_time, 'UTC'), source, template_id, count(*), count(*) FILTER (WHERE anomaly) FROM {} GROUP BY 1, 2, 3"""
-FILLED = {"predictions": PREDICTIONS, "rollups": ROLLUPS, "template_hours": HOURS}
+FILLED = {"predictions": PREDICTIONS, "rollups": ROLLUPS, "hours": ROLLUPS.replace("5 minutes", "1 hour"), "template_hours": HOURS}
 
 
 def queries() -> dict[str, list[str]]:

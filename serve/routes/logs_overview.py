@@ -20,6 +20,7 @@ from serve.service import Service
 
 MOST_BUCKETS = 2_000
 BUCKETS = {"5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour", "6h": "6 hours", "1d": "1 day"}
+FINE = ("5m", "15m")
 GROUPS = ("level", "severity", "source", "template")
 INSTANT = {"type": "string", "format": "date-time"}
 POINT = (
@@ -36,12 +37,15 @@ COURSE = """SELECT coalesce(json_agg(told ORDER BY bucket, name), '[]')::text FR
     FROM api.{table} WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s
     AND (%(source)s::text IS NULL OR source = %(source)s)
     GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC LIMIT %(most)s) AS told"""
+# Looking at weeks reads hours, which are a twelfth of the rows.
 COURSES = {
-    **{name: COURSE.format(name=name, table="logs_rollups").encode() for name in ("level", "severity", "source")},
-    "template": COURSE.format(name="template_id", table="logs_template_hours").encode(),
+    (name, is_fine): COURSE.format(name=name, table="logs_rollups" if is_fine else "logs_hours").encode()
+    for name in ("level", "severity", "source")
+    for is_fine in (True, False)
 }
-RATE = b"""SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(entries) FILTER (WHERE level = 'error'), 0)::bigint,
-    coalesce(sum(anomalies), 0)::bigint, min(bucket), max(bucket) FROM api.logs_rollups
+TEMPLATE_COURSE = COURSE.format(name="template_id", table="logs_template_hours").encode()
+RATE = """SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(entries) FILTER (WHERE level = 'error'), 0)::bigint,
+    coalesce(sum(anomalies), 0)::bigint FROM api.{table}
     WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s AND (%(source)s::text IS NULL OR source = %(source)s)"""
 GROUPED = """SELECT coalesce(json_object_agg(name, entries), '{{}}')::text FROM (
     SELECT {name} AS name, sum(entries)::bigint AS entries FROM api.logs_rollups
@@ -212,8 +216,14 @@ async def _read_analytics(service: Service, contract: Contract, request: Request
         if edition is None:
             return Body(b'"rows":[],"figures":{"entries":0,"errors":0,"anomalies":0,"error_rate":0.0}')
         wanted = await _wanted(service, edition, values) | {"step": BUCKETS[values["step"]]}
-        [(rows,)] = await service.database.rows(COURSES[values["by"]], wanted)
-        return Body(f'"rows":{rows},"figures":{answers.ENCODE(await _figures(service, wanted))}'.encode())
+        is_fine = values["step"] in FINE and values["by"] != "template"
+        if not is_fine:
+            # Hours are counted whole.
+            wanted["since"] = wanted["since"].replace(minute=0, second=0, microsecond=0)
+        query = TEMPLATE_COURSE if values["by"] == "template" else COURSES[values["by"], is_fine]
+        [(rows,)] = await service.database.rows(query, wanted)
+        figures = await _figures(service, wanted, table="logs_rollups" if is_fine else "logs_hours")
+        return Body(f'"rows":{rows},"figures":{answers.ENCODE(figures)}'.encode())
 
     return await service.answer(understood(contract, request, values), make)
 
@@ -240,8 +250,8 @@ async def _read_anomalies(service: Service, contract: Contract, request: Request
     return await service.answer(understood(contract, request, values), make)
 
 
-async def _figures(service: Service, wanted: dict[str, Any]) -> dict[str, Any]:
-    [(entries, errors, anomalies, *_)] = await service.database.rows(RATE, wanted)
+async def _figures(service: Service, wanted: dict[str, Any], *, table: str = "logs_rollups") -> dict[str, Any]:
+    [(entries, errors, anomalies)] = await service.database.rows(RATE.format(table=table).encode(), wanted)
     return {"entries": entries, "errors": errors, "anomalies": anomalies, "error_rate": round(errors / entries, 6) if entries else 0.0}
 
 

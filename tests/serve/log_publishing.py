@@ -71,6 +71,7 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
         "usage": keyed.groupby(["source", "template_id"], as_index=False).agg(**counts, buckets=("five", "nunique"), **seen),
         "texts": keyed.groupby("template_id", as_index=False).agg(**judgement).assign(text_id=lambda rows: rows["template_id"]),
         "rollups": keyed.groupby(["five", "source", "level", "severity"], as_index=False).agg(**counts).rename(columns={"five": "bucket"}),
+        "hours": keyed.groupby(["hour", "source", "level", "severity"], as_index=False).agg(**counts).rename(columns={"hour": "bucket"}),
         "template_hours": keyed.groupby(["hour", "source", "template_id"], as_index=False).agg(**counts).rename(columns={"hour": "bucket"}),
         "sessions": keyed.groupby(["source", "session"], as_index=False).agg(
             started_at=("event_time", "min"), ended_at=("event_time", "max"), entries=("entry_id", "size"), anomaly=("anomaly", "max"),
