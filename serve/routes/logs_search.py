@@ -149,15 +149,18 @@ def page(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed
     """Return the query for one row more than a page: the JSON of each entry and its key."""
     query = sql.SQL(
         "SELECT row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM (SELECT {texts}, left(e.text, {most}) AS text, {predicted},"
-        " {headline} AS highlight FROM (SELECT f.* FROM {source} WHERE {where} ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f"
-        " JOIN api.log_entries AS e ON e.entry_id = f.entry_id{predictions}) AS shown ORDER BY event_time DESC, entry_id DESC"
+        " {headline} AS highlight FROM (SELECT {chosen} FROM {source} WHERE {where} ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f"
+        " JOIN api.log_entries AS e ON {same}{predictions}) AS shown ORDER BY event_time DESC, entry_id DESC"
     )
     words = sql.SQL("websearch_to_tsquery('simple', {})").format(values["q"]) if "q" in values else None
     headline = sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE) if words else sql.SQL("NULL")
     conditions = _where(values)
     if after:
         conditions.append(sql.SQL("(f.event_time, f.entry_id) < ({}, {})").format(*after))
+    has_day = "q" in values or "session" in values
     return query.format(
+        chosen=sql.SQL("f.entry_id, f.event_time, f.day" if has_day else "f.entry_id, f.event_time"),
+        same=sql.SQL("e.entry_id = f.entry_id AND e.day = f.day" if has_day else "e.entry_id = f.entry_id"),
         texts=sql.SQL(TEXTS),
         most=SHOWN_CHARACTERS,
         predicted=_names("p"),
