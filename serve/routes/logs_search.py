@@ -186,9 +186,15 @@ def _source(edition: Edition, values: Values) -> sql.Composable:
         return sql.SQL("(SELECT * FROM api.logs_predictions WHERE run_id IN ({})) AS f").format(runs)
     if not _is_filtered(values):
         return sql.SQL("api.log_search AS f")
-    return sql.SQL(
-        "(SELECT s.*, {} FROM api.log_search AS s JOIN api.logs_predictions AS p ON p.entry_id = s.entry_id WHERE p.run_id IN ({})) AS f"
-    ).format(_names("p"), runs)
+    bounds = [sql.SQL(f"p.event_time {sign} {{}}").format(values[name]) for name, sign in (("since", ">="), ("until", "<")) if name in values]
+    if bounds:
+        joined = (
+            "(SELECT s.*, {} FROM api.log_search AS s JOIN api.logs_predictions AS p ON p.entry_id = s.entry_id WHERE p.run_id IN ({}) AND {}) AS f"
+        )
+        return sql.SQL(joined).format(_names("p"), runs, sql.SQL(" AND ").join(bounds))
+    # The limit keeps PostgreSQL from reading all predictions of a level only to find those of a few entries.
+    one = "SELECT * FROM api.logs_predictions WHERE entry_id = s.entry_id AND run_id IN ({}) LIMIT 1"
+    return sql.SQL(f"(SELECT s.*, {{}} FROM api.log_search AS s, LATERAL ({one}) AS p) AS f").format(_names("p"), runs)
 
 
 def _is_filtered(values: Values) -> bool:

@@ -79,7 +79,8 @@ BEGIN
         RETURN;
     END IF;
     PERFORM pg_advisory_xact_lock(hashtext('almanac log day'));
-    IF to_regclass('almanac.' || name) IS NULL THEN
+    -- Asked of the table itself: what to_regclass has said once is remembered.
+    IF NOT EXISTS (SELECT FROM pg_class WHERE relname = name AND relnamespace = 'almanac'::regnamespace) THEN
         EXECUTE format('CREATE TABLE almanac.%I PARTITION OF almanac.log_entries FOR VALUES IN (%L)', name, wanted);
         EXECUTE format('GRANT SELECT, INSERT ON almanac.%I TO almanac_worker', name);
     END IF;
