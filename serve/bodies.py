@@ -59,7 +59,7 @@ class Content:
             schema = {"type": "array", "maxItems": self.most_items, "items": {"anyOf": [schema, {}]}}
         content: schemas.Schema = {JSON: {"schema": schema, "example": self.example}}
         if self.most_items:
-            content[LINES] = {"schema": {"type": "string"}, "example": ""}
+            content[LINES] = {"schema": {}}
         return {"description": self.doc, "required": True, "content": content}
 
 
