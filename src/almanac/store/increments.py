@@ -84,9 +84,12 @@ def stage(database: Database, contract: Contract, run_id: str, content: Mapping[
             target = staging.make(connection, contract, predictions, run_id)
             own_hash = frames.copy_in(connection, target, predictions, content[predictions.name])
             _take_over(connection, contract, run_id, absorbed)
+            sent = {predictions.name: own_hash}
             for table in contract.side_tables:
-                _merge(connection, contract, table, run_id, Rows(content[table.name], absorbed))
-            hashes = {table.name: _finish(connection, contract, table, run_id) for table in contract.released_tables}
+                sent[table.name] = _merge(connection, contract, table, run_id, Rows(content[table.name], absorbed))
+            for table in contract.released_tables:
+                staging.index(connection, contract, table, run_id)
+            hashes = _hashes(connection, contract, run_id) if absorbed else sent
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise AuditFailed(f"The predictions of run {run_id} were not accepted: {staging.detail(error)}.") from error
         rows = staging.audit(connection, contract, run_id)
@@ -135,21 +138,21 @@ class Rows:
     absorbed: list[str]
 
 
-def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: Rows) -> None:
-    """Stage a side table: one row per key of what is new and what is taken over."""
+def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: Rows) -> str:
+    """Stage a side table: one row per key of what is new and what is taken over; return the hash of what is new."""
     target, parent = staging.make(connection, contract, table, run_id), frames.location(table_name(contract, table))
     if not rows.absorbed:
-        frames.copy_in(connection, target, table, rows.frame)
-        return
+        return frames.copy_in(connection, target, table, rows.frame)
     incoming = sql.Identifier(f"incoming_{table.name}")
     change = sql.SQL("CREATE TEMP TABLE {0} (LIKE {1}) ON COMMIT DROP; ALTER TABLE {0} DROP run_id")
     connection.execute(change.format(incoming, parent))
-    frames.copy_in(connection, incoming, table, rows.frame)
+    digest = frames.copy_in(connection, incoming, table, rows.frame)
     columns = _listed(table.column_names)
     newer = sql.SQL("SELECT {}, 0 AS turn FROM {}").format(columns, incoming)
     older = sql.SQL("SELECT {}, -array_position({runs}::text[], run_id::text) FROM {} WHERE run_id = ANY ({runs}::text[])")
     source = sql.SQL("{} UNION ALL {}").format(newer, older.format(columns, parent, runs=rows.absorbed))
     connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(target, columns, merged(table, source)))
+    return digest
 
 
 def merged(table: Table, source: sql.Composable) -> sql.Composed:
@@ -164,10 +167,9 @@ def merged(table: Table, source: sql.Composable) -> sql.Composed:
     return query.format(sql.SQL(", ").join(columns), source, _listed(table.key))
 
 
-def _finish(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> str:
-    """Index a staged table and return its hash."""
-    staging.index(connection, contract, table, run_id)
-    return frames.table_hash(connection, staging.place(contract, table, run_id), table, run_id)
+def _hashes(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> dict[str, str]:
+    """Return the hash of each staged table, read back from the database."""
+    return {table.name: frames.table_hash(connection, staging.place(contract, table, run_id), table, run_id) for table in contract.released_tables}
 
 
 def _listed(names: Sequence[str]) -> sql.Composable:
