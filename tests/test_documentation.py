@@ -36,10 +36,8 @@ def routes() -> list[str]:
 
 def generic(route: str) -> str:
     """Return a route as the README's table spells it."""
-    last = route.split("/")[-1]
-    shared = {"model", "predictions", "releases", "{entity}", "{run}"}
-    own = route.startswith(("/v1/football/leagues", "/v1/football/results"))
-    return route.replace("/football/", "/{workload}/") if last in shared and not own else route
+    shared = r"/v1/\w+/(model|releases|runs/\{run\}|predictions(?:/\{entity\})?)"
+    return re.sub(f"^{shared}$", r"/v1/{workload}/\1", route)
 
 
 @pytest.mark.parametrize("name", workloads.names())

@@ -1,11 +1,13 @@
 """`almanac ingest logs` and `almanac logs delete`, as a user calls them."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from almanac.errors import UsageError
+from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.database import Database
 from almanac.workloads.logs import commands
@@ -14,11 +16,12 @@ LINES = "[2025-04-15 06:00:00,000] WARN Slow (kafka.Server)\n[2025-04-15 06:00:0
 
 
 @pytest.fixture(autouse=True)
-def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables of an installation on the test's own database."""
-    assert settings.database_url
-    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
-    monkeypatch.setenv("ALMANAC_ACTOR", "tester")
+def project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """An installation on the test's own database."""
+    opened = Project(settings)
+    monkeypatch.setattr(commands, "Project", lambda _settings: opened)
+    yield opened
+    opened.database.engine.dispose()
 
 
 def count(owner: Database) -> int:
