@@ -2,20 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import diary
 import pytest
-from asking import rows, within
+from asking import change, rows, within
 from diary import DIARY, judged, write
 
-from almanac import workloads
+from almanac import chain, workloads
 from almanac.project import Project
 from almanac.runner import acting
 from almanac.runner.attempt import Attempt, Request, silent
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import ledger, runs, versions
+from almanac.store import erasures, ledger, prune, runs, versions
 from almanac.store.database import Database
 
 
@@ -101,3 +101,41 @@ def test_an_exploration_scores_for_trial_and_leaves_nothing(project: Project, ow
     step.database.engine.dispose()
     assert staged.rows == 2
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
+
+
+def links(project: Project, owner: Database, run_id: str) -> dict[str, tuple[str, str]]:
+    """The links of the chain that differ for increments: what was scored, and the predictions."""
+    opened = chain.Chain(project, within(owner, runs.get, run_id), within(owner, runs.steps, run_id), [], None)
+    return {link.name: (link.state, link.detail) for link in (chain._scored(opened), chain._predictions(opened))}
+
+
+def test_the_entries_that_a_run_has_scored_are_read_again_to_verify_it(project: Project, owner: Database) -> None:
+    write(owner, ["a", "b"])
+    run_id = predict(project, owner)
+    assert links(project, owner, run_id) == {"scored data": ("ok", "2 entries"), "predictions": ("ok", "2 rows")}
+    change(owner, "UPDATE almanac.diary_entries SET text = 'c' WHERE entry_id = 2")
+    assert links(project, owner, run_id)["scored data"] == ("broken", "the entries 1 to 2 were changed")
+    change(owner, "UPDATE almanac.diary_predictions SET score = 0.5 WHERE entry_id = 2")
+    assert links(project, owner, run_id)["predictions"][0] == "broken"
+
+
+def test_what_was_erased_is_pruned_and_what_is_left_verifies(project: Project, owner: Database) -> None:
+    write(owner, ["a", "b"])
+    run_id = predict(project, owner)
+
+    def remove(connection):  # type: ignore[no-untyped-def]
+        return [number for (number,) in connection.execute("DELETE FROM almanac.diary_entries WHERE text = 'b' RETURNING entry_id").fetchall()]
+
+    erasures.erase(owner, erasures.Order(DIARY, remove, lambda _run_ids: lambda _connection: None, "tester", "asked for"))
+    found = links(project, owner, run_id)
+    assert found["scored data"] == ("pruned", "1 of its entries are kept; the others went by retention or were erased")
+    assert found["predictions"][0] == "ok"
+
+
+def test_a_run_whose_rows_were_taken_over_points_to_the_one_that_has_them(project: Project, owner: Database) -> None:
+    made = []
+    for text in "abc":
+        write(owner, [text])
+        made.append(predict(project, owner))
+    assert prune.prune(owner, DIARY, now=datetime.now(UTC) + timedelta(hours=2)) == made[:1]
+    assert links(project, owner, made[0])["predictions"] == ("pruned", f"taken over by run {made[1]}; verify that one")
