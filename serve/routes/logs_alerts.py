@@ -52,46 +52,42 @@ class Change(Members):
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes of alerts."""
-    state = Parameter(
-        "state",
-        readers.listed(_state),
-        {"type": "array", "items": {"type": "string", "enum": list(STATES)}},
-        "States, comma separated.",
-        ["open"],
-        default=("acknowledged", "open"),
+    return [_listing(service, contract), _changing(service, contract)]
+
+
+def _listing(service: Service, contract: Contract) -> Endpoint:
+    states = {"type": "array", "items": {"type": "string", "enum": list(STATES)}}
+    state = Parameter("state", readers.listed(_state), states, "States, comma separated.", ["open"], default=("acknowledged", "open"))
+    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
+    limit = Parameter("limit", readers.integer(1, 1000), most, "Most rows.", 100, default=100)
+    return Endpoint(
+        path="/v1/logs/alerts",
+        summary="Alerts, newest first",
+        doc="Rules are judged after each run. An alert is opened once, and closed by the first run that counts less than its threshold again.",
+        handler=partial(_list, service),
+        schema={"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": schemas.row(COLUMNS)}}},
+        example={"rows": [EXAMPLE]},
+        parameters=(state, limit),
+        tag=contract.name,
     )
-    limit = Parameter(
-        "limit", readers.integer(1, 1000), {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}, "Most rows.", 100, default=100
-    )
+
+
+def _changing(service: Service, contract: Contract) -> Endpoint:
     number = Parameter("alert", readers.integer(1, 2**63 - 1), {"type": "integer", "minimum": 1}, "Number of the alert.", 1, "path")
-    row = schemas.row(COLUMNS)
-    rows = {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": row}}}
-    return [
-        Endpoint(
-            path="/v1/logs/alerts",
-            summary="Alerts, newest first",
-            doc="Rules are judged after each run. An alert is opened once, and closed by the first run that counts less than its threshold again.",
-            handler=partial(_list, service),
-            schema=rows,
-            example={"rows": [EXAMPLE]},
-            parameters=(state, limit),
-            tag=contract.name,
-        ),
-        Endpoint(
-            path="/v1/logs/alerts/{alert}",
-            summary="Acknowledge or close an alert",
-            doc="What was closed stays closed. If its rule still holds, the next run opens a new alert.",
-            handler=partial(_change, service),
-            schema=row,
-            example=EXAMPLE | {"state": "acknowledged"},
-            parameters=(number,),
-            refusals=(404, 422, 503),
-            tag=contract.name,
-            method="PATCH",
-            body=Content(Change, {"state": "acknowledged"}, "The new state."),
-            writes=True,
-        ),
-    ]
+    return Endpoint(
+        path="/v1/logs/alerts/{alert}",
+        summary="Acknowledge or close an alert",
+        doc="What was closed stays closed. If its rule still holds, the next run opens a new alert.",
+        handler=partial(_change, service),
+        schema=schemas.row(COLUMNS),
+        example=EXAMPLE | {"state": "acknowledged"},
+        parameters=(number,),
+        refusals=(404, 422, 503),
+        tag=contract.name,
+        method="PATCH",
+        body=Content(Change, {"state": "acknowledged"}, "The new state."),
+        writes=True,
+    )
 
 
 async def _list(service: Service, _request: Request, values: Values) -> Response:

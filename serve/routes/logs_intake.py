@@ -98,50 +98,57 @@ class Asked(Members):
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes that take something in, and the one where the answer to a question will be."""
+    return [_storing(service, contract), _classifying(service, contract), _answering(service, contract)]
+
+
+def _storing(service: Service, contract: Contract) -> Endpoint:
+    return Endpoint(
+        path="/v1/logs",
+        summary="Store log entries",
+        doc="Up to 1,000 entries as a JSON array or as lines of JSON, 5 MB unpacked. An entry whose `id` is there already is a duplicate "
+        "and changes nothing; without `id` every call stores it. `time` is that of receipt where it is missing. What a terminal would obey "
+        "is taken out of the text.",
+        handler=partial(_store, service),
+        schema=RESULT_SCHEMA,
+        example={"accepted": 1, "duplicate": 0, "rejected": 0, "results": [{"line": 1, "status": "accepted", "entry_id": 1204}]},
+        tag=contract.name,
+        method="POST",
+        body=Content(Entry, [EXAMPLE], "Entries; bad ones are told one by one.", most_items=MOST_ENTRIES, limit_bytes=MOST_BYTES, gzip=True),
+        writes=True,
+    )
+
+
+def _classifying(service: Service, contract: Contract) -> Endpoint:
+    return Endpoint(
+        path="/v1/logs/classify",
+        summary="What level would this text get?",
+        doc="The text is masked and looked up among those that are published. If it is new, 202 says where the answer of the next run will be; "
+        "of the text only the masked form is kept, for 24 hours.",
+        handler=partial(_classify, service, contract),
+        schema=CLASS_SCHEMA,
+        example=CLASS | {"model_version": 3, "release": 12},
+        tag=contract.name,
+        method="POST",
+        body=Content(Asked, {"text": EXAMPLE["text"]}, "The text."),
+        writes=True,
+        others=(Answer(202, "Not known yet; ask again at `location`", WAITING_SCHEMA, WAITING),),
+    )
+
+
+def _answering(service: Service, contract: Contract) -> Endpoint:
     text_id = Parameter("text_id", _text_id, TEXT | {"pattern": "^[0-9a-f]{12}$"}, "Id of the masked text.", CLASS["text_id"], "path")
-    shown = CLASS | {"model_version": 3, "release": 12}
-    return [
-        Endpoint(
-            path="/v1/logs",
-            summary="Store log entries",
-            doc="Up to 1,000 entries as a JSON array or as lines of JSON, 5 MB unpacked. An entry whose `id` is there already is a duplicate "
-            "and changes nothing; without `id` every call stores it. `time` is that of receipt where it is missing. What a terminal would obey "
-            "is taken out of the text.",
-            handler=partial(_store, service),
-            schema=RESULT_SCHEMA,
-            example={"accepted": 1, "duplicate": 0, "rejected": 0, "results": [{"line": 1, "status": "accepted", "entry_id": 1204}]},
-            tag=contract.name,
-            method="POST",
-            body=Content(Entry, [EXAMPLE], "Entries; bad ones are told one by one.", most_items=MOST_ENTRIES, limit_bytes=MOST_BYTES, gzip=True),
-            writes=True,
-        ),
-        Endpoint(
-            path="/v1/logs/classify",
-            summary="What level would this text get?",
-            doc="The text is masked and looked up among those that are published. If it is new, 202 says where the answer of the next run will be; "
-            "of the text only the masked form is kept, for 24 hours.",
-            handler=partial(_classify, service, contract),
-            schema=CLASS_SCHEMA,
-            example=shown,
-            tag=contract.name,
-            method="POST",
-            body=Content(Asked, {"text": EXAMPLE["text"]}, "The text."),
-            writes=True,
-            others=(Answer(202, "Not known yet; ask again at `location`", WAITING_SCHEMA, WAITING),),
-        ),
-        Endpoint(
-            path="/v1/logs/classify/{text_id}",
-            summary="The answer to an earlier question",
-            doc="200 once a run has predicted the text, 202 while it waits, 404 where nobody asked or 24 hours have passed.",
-            handler=partial(_answered, service, contract),
-            schema=CLASS_SCHEMA,
-            example=shown,
-            parameters=(text_id,),
-            refusals=(404, 422, 503),
-            tag=contract.name,
-            others=(Answer(202, "Still waiting", WAITING_SCHEMA, WAITING),),
-        ),
-    ]
+    return Endpoint(
+        path="/v1/logs/classify/{text_id}",
+        summary="The answer to an earlier question",
+        doc="200 once a run has predicted the text, 202 while it waits, 404 where nobody asked or 24 hours have passed.",
+        handler=partial(_answered, service, contract),
+        schema=CLASS_SCHEMA,
+        example=CLASS | {"model_version": 3, "release": 12},
+        parameters=(text_id,),
+        refusals=(404, 422, 503),
+        tag=contract.name,
+        others=(Answer(202, "Still waiting", WAITING_SCHEMA, WAITING),),
+    )
 
 
 async def _store(service: Service, _request: Request, values: Values) -> Response:
