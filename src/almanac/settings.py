@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     football_data_org_url: str = Field("https://api.football-data.org/v4", alias="FOOTBALL_DATA_ORG_URL")
     odds_api_key: SecretStr | None = Field(None, alias="ODDS_API_KEY")
     odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
+    accept_loghub: bool = Field(False, alias="ALMANAC_ACCEPT_LOGHUB")
 
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
