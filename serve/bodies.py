@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -52,7 +52,8 @@ class Content:
 
     def documented(self) -> schemas.Schema:
         """Return the body as OpenAPI describes it."""
-        schema = self.model.model_json_schema()
+        told = self.model.model_json_schema()
+        schema = _inlined(told, told.pop("$defs", {}))
         if self.most_items:
             # A bad item is an answer of its own and no refusal of the whole, so any item is allowed.
             schema = {"type": "array", "maxItems": self.most_items, "items": {"anyOf": [schema, {}]}}
@@ -74,6 +75,16 @@ async def read(request: Request, content: Content, default_limit_bytes: int) -> 
     if len(items) > content.most_items:
         raise Problem(413, f"The body holds more than {content.most_items} items. Send them in several calls.")
     return [_item(content.model, item) for item in items]
+
+
+def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a schema in which the parts stand where they are referred to: OpenAPI keeps such parts elsewhere than pydantic."""
+    if isinstance(schema, list):
+        return [_inlined(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    named = parts[schema["$ref"].rpartition("/")[-1]] if "$ref" in schema else {}
+    return {name: _inlined(member, parts) for name, member in {**named, **schema}.items() if name != "$ref"}
 
 
 def _media_type(request: Request, content: Content) -> str:

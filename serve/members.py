@@ -18,7 +18,8 @@ class Members(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return a text that PostgreSQL can store; raises ValueError."""
     if readers.UNSTORABLE.search(text):
         raise ValueError("must not contain NUL")
     return text
@@ -50,6 +51,6 @@ def _has_nul(value: JsonValue) -> bool:
     return isinstance(value, list) and any(map(_has_nul, value))
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(storable)]
 Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
 Json = Annotated[JsonValue, AfterValidator(_storable_json)]

@@ -48,6 +48,18 @@ def real(given: str) -> float:
     return number
 
 
+def amount(most: float) -> Reader:
+    """Return a reader of numbers from 0 to `most`."""
+
+    def read(given: str) -> float:
+        number = real(given)
+        if not 0 <= number <= most:
+            raise ValueError(f"must be a number from 0 to {most:.15g}")
+        return number
+
+    return read
+
+
 def boolean(given: str) -> bool:
     """Return true or false."""
     if given not in ("true", "false"):

@@ -150,7 +150,9 @@ class Registry:
         import mlflow
         from mlflow.models import infer_signature
 
-        output = submission.pipeline.predict_proba(submission.example)
+        # A model that tells no chances tells values.
+        tell = getattr(submission.pipeline, "predict_proba", submission.pipeline.predict)
+        output = tell(submission.example)
         with _explained(self), mlflow.start_run(run_id=run_id, log_system_metrics=False):
             self.log(run_id, parameters=submission.parameters, metrics=submission.metrics)
             info = mlflow.sklearn.log_model(

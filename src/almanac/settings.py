@@ -43,6 +43,18 @@ class Settings(BaseSettings):
     odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
     accept_loghub: bool = Field(False, alias="ALMANAC_ACCEPT_LOGHUB")
 
+    events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
+    events_missed_share: float = Field(0.002, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
+    events_fixed_cost: float = Field(0.10, alias="ALMANAC_EVENTS_FIXED_COST", ge=0)
+    events_event_cost: float = Field(0.005, alias="ALMANAC_EVENTS_EVENT_COST", ge=0)
+    events_second_price: float = Field(0.02, alias="ALMANAC_EVENTS_SECOND_PRICE", ge=0)
+    events_batch_minimum: int = Field(1, alias="ALMANAC_EVENTS_BATCH_MINIMUM", ge=1, le=500)
+    events_batch_maximum: int = Field(500, alias="ALMANAC_EVENTS_BATCH_MAXIMUM", ge=1, le=500)
+    events_batch_step: int = Field(1, alias="ALMANAC_EVENTS_BATCH_STEP", ge=1, le=500)
+    events_default_size: int = Field(50, alias="ALMANAC_EVENTS_DEFAULT_SIZE", ge=1, le=500)
+    events_explore_share: float = Field(0.05, alias="ALMANAC_EVENTS_EXPLORE", ge=0, le=0.5)
+    events_keep_days: float = Field(7.0, alias="ALMANAC_EVENTS_KEEP_DAYS", gt=0, le=3_650)
+
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
     statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)

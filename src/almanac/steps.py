@@ -1,13 +1,14 @@
 """The handle a notebook holds: what it may read, keep, register, stage and report."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from almanac import provenance, workloads
 from almanac.contract import Contract, CutOff
@@ -16,14 +17,13 @@ from almanac.instants import parse_date, parse_instant
 from almanac.promotion import Decision
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, increments, ledger, raw, reading, runs, staging, versions
-from almanac.store.database import Connection, Database, Question, open_database
+from almanac.store import frames, increments, ledger, own, raw, reading, runs, staging, versions, wire
+from almanac.store.database import Answer, Connection, Database, Question, open_database
 from almanac.store.entries import Unscored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Answer = TypeVar("Answer")
 STEPS = ("collect", "train", "evaluate", "predict")
 
 
@@ -101,6 +101,10 @@ class Step:
         """Return a raw table as a frame."""
         return raw.read(self.database, self.contract, table)
 
+    def observe(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
+        """Return the newest rows, oldest first, of a view that the workload's own migrations made, ordered `by` a column."""
+        return own.newest(self.database, self.workload, view, by=by, limit=limit)
+
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""
         return raw.corrections(self.database, self.workload, limit=limit)
@@ -135,7 +139,8 @@ class Step:
         """
         if self.is_exploration:
             return make()
-        kept = self._kept(name)
+        with self.database.engine.begin() as connection:
+            kept = runs.kept(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
         if kept is None:
             frame = make()
             uri, digest = self.registry.log_frame(self.mlflow_run_id, frame, name)
@@ -251,6 +256,11 @@ class Step:
         with self.database.connect() as connection:
             return question(connection)
 
+    def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
+        """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
+        entries = self._module("entries")
+        return [self.ask(lambda connection, table=table: entries.store(connection, table, entries.Load(wire.encode, demo))) for table in tables]  # type: ignore[misc]  # mypy knows no defaults of a lambda
+
     def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
@@ -288,13 +298,3 @@ class Step:
     def _record(self) -> runs.Record:
         with self.database.engine.begin() as connection:
             return runs.get(connection, self.run_id)
-
-    def _kept(self, name: str) -> dict[str, str] | None:
-        with self.database.engine.begin() as connection:
-            for step in STEPS[: STEPS.index(self.name)]:
-                try:
-                    found: dict[str, str] = runs.results(connection, self.run_id, step)["kept"][name]
-                except (NotFound, KeyError):
-                    continue
-                return found
-        return None

@@ -4,7 +4,6 @@ import os
 import resource
 import signal
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from clusters import control
 from publishing import Publisher, match
 from running import as_program, is_ready, wait_for_release, wait_until
 from watching import Seen, Watch, watching
@@ -118,14 +118,6 @@ def own_cluster() -> Iterator[tuple[Publisher, Path]]:
         yield publisher, data
         publisher.database.engine.dispose()
         embedded.stop(data)
-
-
-def control(data: Path, action: str, mode: str = "fast") -> None:
-    """Stop PostgreSQL, or restart it with the options it had; mode immediate is as if its machine had lost power."""
-    postgres = (data / "postmaster.opts").read_text().split()[0]
-    command = [str(Path(postgres).with_name("pg_ctl")), "-D", str(data), "-w", "-m", mode, action]
-    owner = data.stat().st_uid if os.getuid() == 0 else None
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, user=owner)
 
 
 def assert_only_503_meanwhile(watch: Watch, outages: list[tuple[float, float]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from log_publishing import publish_logs, store, written
 from publishing import match
 from running import in_thread
 from stub import STUB, release
@@ -28,12 +29,25 @@ def address(publisher):
     publisher.publish([match(number) for number in range(10)] + [football.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
     publisher.register(1)
     release(publisher.database)
+    store(publisher.database, written(["Connection to node 7 was broken", "Heartbeat"], session="req-81"))
+    publish_logs(publisher.database, version=3)
+    publish_logs(publisher.database, version=4)
     with in_thread(Settings(database_url=publisher.database.url, ingest=True), {**workloads.contracts(), "stub": STUB}) as client:
         yield str(client.base_url)
 
 
 # An address that became too long is refused as it should be.
-CONFIG = '[checks]\nnegative_data_rejection.expected-statuses = ["400", "403", "404", "405", "408", "413", "414", "415", "422", "431"]\n'
+CONFIG = (
+    'hooks = "hooks"\n[checks]\nnegative_data_rejection.expected-statuses = ["400", "403", "404", "405", "408", "413", "414", "415", "422", "431"]\n'
+)
+# Schemathesis does not know lines of JSON by itself.
+HOOKS = """
+import json, schemathesis
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
+"""
 
 
 @pytest.mark.slow
@@ -42,6 +56,7 @@ CONFIG = '[checks]\nnegative_data_rejection.expected-statuses = ["400", "403", "
 def test_no_answer_is_an_error_of_the_server_or_undeclared(address, tmp_path, cases, seed):
     operations = len(httpx.get(f"{address}/openapi.json").json()["paths"])
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
+    (tmp_path / "hooks.py").write_text(HOOKS)
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{address}/openapi.json", "--seed", str(seed), "--checks", CHECKS]
     # Routes without parameters run out of cases, so the others get more than their share.
     most = str(cases * 13 // operations // 10)

@@ -102,6 +102,15 @@ def test_a_function_may_be_called_by_those_only_who_were_given_the_right(folder:
         connection.execute("SELECT api.note('a', 'first')")
 
 
+def test_the_newest_rows_of_an_own_view_come_as_a_frame_oldest_first(folder: Path, owner: Database, worker: Database) -> None:
+    apply(owner)
+    with owner.connect() as connection:
+        connection.execute("INSERT INTO almanac.stub_notes VALUES ('a', 'one'), ('c', 'three'), ('b', 'two')")
+    found = own.newest(worker, "stub", "notes", by="note_id", limit=2)
+    assert found.to_dict("list") == {"note_id": ["b", "c"], "words": ["two", "three"]}
+    assert list(own.newest(worker, "stub", "notes", by="note_id", limit=0)) == ["note_id", "words"]
+
+
 def test_a_file_of_a_workload_belongs_to_the_package() -> None:
     assert workloads.migrations("nobody") == []
     for name in workloads.names():

@@ -9,7 +9,7 @@ import structlog
 from almanac.errors import StepFailed
 from almanac.registry import CHALLENGER, CHAMPION
 from almanac.runner.attempt import Attempt
-from almanac.store import decisions, ledger, publish, runs, versions
+from almanac.store import decisions, ledger, publish, runs, upkeep, versions
 from almanac.store.database import Connection
 
 log = structlog.get_logger("almanac")
@@ -46,6 +46,8 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
         staged = results.get("staged")
         if staged is None:
             raise StepFailed("predict: the notebook staged no predictions; call step.stage(…) in it.")
+    if staged.get("covered_until") is not None:
+        upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
     if "shadow" in results:
         _publish_shadow(attempt, results["shadow"])
     known, absorbed = _split(staged)

@@ -40,7 +40,15 @@ def erase(database: Database, order: Order) -> int:
         _note(connection, order, None, len(numbers))
         for run_id, rows in sorted(touched.items()):
             _note(connection, order, run_id, rows)
+        _release_again(connection, order, touched)
     return len(numbers)
+
+
+def _release_again(connection: Connection, order: Order, touched: dict[str, int]) -> None:
+    """Give what is left a release of its own, so that no copy of an old answer passes for the present one."""
+    current = ledger.live(connection, order.contract.name)
+    if current and touched.keys() & set(current["run_ids"]):
+        ledger.append(connection, ledger.Entry(current["run_id"], "publish", order.who, f"erased: {order.why}"))
 
 
 def newest(connection: Connection, run_id: str) -> sa.RowMapping | None:

@@ -3,12 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import pandas as pd
 import sqlalchemy as sa
+from psycopg import sql
 
 from almanac import workloads
 from almanac.errors import ContractError
-from almanac.store.database import driver
-from almanac.store.tables import workload_migrations
+from almanac.store.database import Database, driver
+from almanac.store.tables import API, workload_migrations
 
 COLUMNS = workload_migrations.c
 CHANGED = "Restore the file, and write the change as a new file with the next number."
@@ -32,6 +34,15 @@ def migrate(connection: sa.Connection, workload: str) -> list[str]:
     for path in pending:
         _apply(connection, workload, path)
     return [path.name for path in pending]
+
+
+def newest(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
+    """Return the newest rows, oldest of them first and ordered `by` a column, of the view `api.<workload>_<view>` that its migrations made."""
+    names = {"view": sql.Identifier(API, f"{workload}_{view}"), "by": sql.Identifier(by)}
+    query = sql.SQL("SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}").format(**names, limit=limit)
+    with database.connect() as connection:
+        found = connection.execute(query)
+        return pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description or ()])
 
 
 def _applied(connection: sa.Connection, workload: str) -> dict[str, str]:

@@ -236,6 +236,17 @@ def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]
     raise NotFound(f"Neither run '{run_id}' nor the attempts it continues have finished the step '{step}'. Use --from {step}, or run all steps.")
 
 
+def kept(connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str) -> dict[str, str] | None:
+    """Return where an earlier step of a run keeps the frame `name`, and its hash, or None."""
+    for step in earlier:
+        try:
+            found: dict[str, str] = results(connection, run_id, step)["kept"][name]
+        except (NotFound, KeyError):
+            continue
+        return found
+    return None
+
+
 def record_hash(connection: sa.Connection, run_id: str) -> str:
     """Return the SHA-256 over the whole record of a run and its steps; pruning does not change it, nor does a column added later."""
     return str(connection.execute(sa.text(f"SELECT {RECORD_HASH} FROM almanac.runs AS r WHERE r.run_id = :run_id"), {"run_id": run_id}).scalar_one())

@@ -1,4 +1,4 @@
-"""Upkeep: what a workload's module `upkeep` does after each run, and the entries that its retention takes, with a note for each run."""
+"""Upkeep: what a workload's module `upkeep` does before and after a release, and the entries that its retention takes, with a note for each run."""
 
 from datetime import UTC, datetime
 
@@ -8,6 +8,14 @@ from almanac.store import erasures
 from almanac.store.database import Database
 
 WHO = "retention"
+
+
+def prepare(database: Database, contract: Contract, covered_until: int) -> None:
+    """Call the workload's `prepare(connection, covered_until)`: what has to be there before the entries up to that number are released."""
+    module = workloads.module(contract.name, "upkeep")
+    if module is not None:
+        with database.connect() as connection:
+            module.prepare(connection, covered_until)
 
 
 def tend(database: Database, contract: Contract, *, now: datetime | None = None) -> None:

@@ -101,6 +101,13 @@ ROLLUPS = Table(
     ),
 )
 
+HOURS = Table(
+    name="hours",
+    key=ROLLUPS.key,
+    doc="Entries per hour of event time: the roll-ups once more, for looking at weeks.",
+    columns=(Column(name="bucket", type="timestamp", doc="Begin of an hour."), *ROLLUPS.columns[1:]),
+)
+
 TEMPLATE_HOURS = Table(
     name="template_hours",
     key=("bucket", "source", "template_id"),
@@ -168,12 +175,13 @@ CONTRACT = Contract(
     title="Log levels and anomalies",
     doc="Level, anomaly and severity of every log entry, computed ahead minutes after it was written.",
     predictions=PREDICTIONS,
+    order=("event_time",),
     filters=(
         Filter(name="level", column="level", op="in", doc="Levels, comma separated."),
         Filter(name="severity", column="severity", op="in", doc="Severities, comma separated."),
         Filter(name="template", column="template_id", op="eq", doc="A template id."),
     ),
-    side_tables=(TEMPLATES, USAGE, TEXTS, ROLLUPS, TEMPLATE_HOURS, SESSIONS),
+    side_tables=(TEMPLATES, USAGE, TEXTS, ROLLUPS, HOURS, TEMPLATE_HOURS, SESSIONS),
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),

@@ -25,6 +25,10 @@ MENDS = (
     """INSERT INTO almanac.logs_rollups (run_id, bucket, source, level, severity, entries, anomalies)
        SELECT run_id, date_bin('5 minutes', event_time, '2000-01-01Z'), source, level, severity, count(*), count(*) FILTER (WHERE anomaly)
        FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3, 4, 5""",
+    "DELETE FROM almanac.logs_hours WHERE run_id = ANY (%(runs)s)",
+    """INSERT INTO almanac.logs_hours (run_id, bucket, source, level, severity, entries, anomalies)
+       SELECT run_id, date_trunc('hour', bucket, 'UTC'), source, level, severity, sum(entries), sum(anomalies)
+       FROM almanac.logs_rollups WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3, 4, 5""",
     "DELETE FROM almanac.logs_template_hours WHERE run_id = ANY (%(runs)s)",
     """INSERT INTO almanac.logs_template_hours (run_id, bucket, source, template_id, entries, anomalies)
        SELECT run_id, date_trunc('hour', event_time, 'UTC'), source, template_id, count(*), count(*) FILTER (WHERE anomaly)

@@ -54,12 +54,12 @@ def usage(columns: Columns, told: Told, found: pd.DataFrame) -> pd.DataFrame:
     return frame[contract.USAGE.column_names]
 
 
-def rollups(columns: Columns, found: pd.DataFrame) -> pd.DataFrame:
-    """Return the table `rollups`: entries per five minutes, source, level and severity."""
-    by = found.assign(source=columns.source, bucket=columns.event_time // BUCKET_MICROSECONDS)
+def rollups(columns: Columns, found: pd.DataFrame, *, width: int = BUCKET_MICROSECONDS) -> pd.DataFrame:
+    """Return the table `rollups`, or `hours`: entries per bucket of so many microseconds, source, level and severity."""
+    by = found.assign(source=columns.source, bucket=columns.event_time // width)
     frame = _sized(by, ["bucket", "source", "level", "severity"])
     frame = frame.assign(
-        bucket=instants((frame["bucket"] * BUCKET_MICROSECONDS).to_numpy()),
+        bucket=instants((frame["bucket"] * width).to_numpy()),
         source=_named(columns.sources, frame["source"]),
         level=_named(list(LEVELS), frame["level"]),
         severity=_named(list(SEVERITIES), frame["severity"]),

@@ -1,4 +1,4 @@
-"""What is done after each run of the logs, on a connection of the owner: search, alerts, questions, and what has expired."""
+"""What is done around a release of the logs, on a connection of the owner: search, alerts, questions, and what has expired."""
 
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
@@ -15,33 +15,28 @@ Removal = tuple[str, Callable[[Connection], list[int]], Callable[[list[str]], Ca
 ASKED_FOR = timedelta(hours=24)
 NEW_DAYS = """
     SELECT day, count(*) FROM almanac.log_entries WHERE entry_id > %s AND entry_id <= %s GROUP BY day ORDER BY day"""
-COVERED = """
-    SELECT coalesce((SELECT until FROM almanac.log_indexed), 0), coalesce((
-        SELECT r.covered_until FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
-        WHERE l.workload = 'logs' ORDER BY l.release_id DESC LIMIT 1), 0)"""
 FILL = """
     INSERT INTO {} (entry_id, day, event_time, source, session, document)
     SELECT entry_id, day, event_time, source, session, to_tsvector('simple', coalesce(logger || ' ', '') || text)
     FROM almanac.log_entries WHERE day = {} AND entry_id > {} AND entry_id <= {}"""
 
 
-def tend(connection: Connection, now: datetime) -> None:
-    """Index what the live release covers, judge the rules of alerts, forget old questions."""
-    index(connection)
-    alerts.judge(connection, now)
-    connection.execute("DELETE FROM almanac.log_questions WHERE asked_at < %s", [now - ASKED_FOR])
-
-
-def index(connection: Connection) -> int:
-    """Make the entries searchable that the live release covers; return how many were added."""
-    ((indexed, covered),) = connection.execute(COVERED).fetchall()
+def prepare(connection: Connection, covered_until: int) -> int:
+    """Make the entries up to this number searchable; return how many were added. A search shows them from their release on."""
+    ((indexed,),) = connection.execute("SELECT until FROM almanac.log_indexed FOR UPDATE").fetchall()
     connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
     added = 0
-    for day, entries in connection.execute(NEW_DAYS, [indexed, covered]).fetchall():
-        _index_day(connection, day, indexed, covered)
+    for day, entries in connection.execute(NEW_DAYS, [indexed, covered_until]).fetchall():
+        _index_day(connection, day, indexed, covered_until)
         added += entries
-    connection.execute("UPDATE almanac.log_indexed SET until = greatest(until, %s)", [covered])
+    connection.execute("UPDATE almanac.log_indexed SET until = greatest(until, %s)", [covered_until])
     return added
+
+
+def tend(connection: Connection, now: datetime) -> None:
+    """Judge the rules of alerts and forget old questions."""
+    alerts.judge(connection, now)
+    connection.execute("DELETE FROM almanac.log_questions WHERE asked_at < %s", [now - ASKED_FOR])
 
 
 def expired(connection: Connection, now: datetime) -> Iterator[Removal]:

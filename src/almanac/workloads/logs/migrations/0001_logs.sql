@@ -102,7 +102,8 @@ BEGIN
     RETURN QUERY
     WITH told AS MATERIALIZED (
         SELECT ordinality::integer AS at, item,
-               CASE WHEN item ->> 'id' IS NULL THEN gen_random_uuid() ELSE almanac.log_id('client ', item ->> 'id') END AS key
+               -- Who sends no id gets a key of the server's, so that a call that is repeated after a lost connection stores nothing twice.
+               CASE WHEN item ->> 'id' IS NULL THEN (item ->> 'key')::uuid ELSE almanac.log_id('client ', item ->> 'id') END AS key
         FROM jsonb_array_elements(given) WITH ORDINALITY AS each(item, ordinality)
     ), chosen AS MATERIALIZED (
         -- In the order of their keys: two calls that share ids then wait for each other and never both.
@@ -133,7 +134,7 @@ BEGIN
     UPDATE almanac.log_alerts SET state = told, changed_at = clock_timestamp(),
            closed_at = CASE WHEN told = 'closed' THEN clock_timestamp() END
     WHERE alert_id = wanted AND state <> 'closed' AND state <> told;
-    RETURN (SELECT row_to_json(found) FROM api.log_alerts AS found WHERE alert = wanted);
+    RETURN (SELECT row_to_json(changed) FROM api.log_alerts AS changed WHERE changed.alert = wanted);
 END
 $$;
 

@@ -1,0 +1,105 @@
+"""What is told of the queue of events: the columns, and the SQL that makes the answers."""
+
+from almanac.contract import Column
+
+BATCH = (
+    Column(name="batch_id", type="bigint"),
+    Column(name="worker", type="text"),
+    Column(name="started_at", type="timestamp"),
+    Column(name="finished_at", type="timestamp"),
+    Column(name="events", type="integer", doc="Events in the batch."),
+    Column(name="kb", type="real", doc="Their total size."),
+    Column(name="kinds", type="json", doc="How many there were of each type."),
+    Column(name="backlog", type="integer", doc="Events that waited when the batch was claimed."),
+    Column(name="oldest_seconds", type="real", doc="Age of the oldest event at the start."),
+    Column(name="mean_wait_seconds", type="real"),
+    Column(name="seconds", type="real", doc="Processing seconds, as measured."),
+    Column(name="missed", type="integer", doc="Events that were finished later than the objective."),
+    Column(name="objective_seconds", type="real"),
+    Column(name="fixed_cost", type="real", doc="The part of the cost that each batch has."),
+    Column(name="event_cost", type="real", doc="The part that grows with the number of events."),
+    Column(name="second_cost", type="real", doc="The part that grows with the seconds."),
+    Column(name="sized_by", type="text", doc="published, explore, default, fixed, polling, or again for one that had failed before."),
+    Column(name="size_wanted", type="integer"),
+    Column(name="state_id", type="text", nullable=True, doc="The state of the policy that was followed."),
+    Column(name="release_id", type="bigint", nullable=True, doc="The release it came from."),
+    Column(name="predicted_seconds", type="real", nullable=True),
+    Column(name="predicted_p90_seconds", type="real", nullable=True),
+    Column(name="predicted_cost", type="real", nullable=True),
+    Column(name="simulated", type="boolean", doc="Whether the work was a trial that only took time."),
+)
+POINT = (
+    Column(name="at", type="timestamp", doc="Begin of the interval."),
+    Column(name="batches", type="bigint"),
+    Column(name="events", type="bigint"),
+    Column(name="cost_per_event", type="real"),
+    Column(name="fixed_size_cost_per_event", type="real", doc="The same with batches of `fixed_size` that are always full: no wait counts here."),
+    Column(name="batch_size", type="real", doc="Mean."),
+    Column(name="wait_seconds", type="real", doc="Mean wait of an event before its batch began."),
+    Column(name="seconds", type="real", doc="Mean processing seconds of a batch."),
+    Column(name="missed_share", type="real", doc="Share of events finished later than the objective."),
+)
+WORKER = (
+    Column(name="worker", type="text"),
+    Column(name="started_at", type="timestamp"),
+    Column(name="seen_at", type="timestamp", doc="Last sign of life; a worker gives none during a batch."),
+    Column(name="stopped_at", type="timestamp", nullable=True),
+    Column(name="policy", type="text", doc="The rule it was started with."),
+    Column(name="policy_source", type="text", doc="Where its sizes come from: a release, the command line, or the default and why."),
+    Column(name="release_id", type="bigint", nullable=True),
+    Column(name="objective_seconds", type="real"),
+    Column(name="simulated", type="boolean"),
+    Column(name="batches", type="json", doc="How many batches it made, by what sized them."),
+    Column(name="events", type="bigint"),
+)
+STATS = b"""
+WITH waiting AS (SELECT event_type, priority, attempts, received_at FROM api.events_received WHERE state = 'waiting'),
+done AS (SELECT event_type, priority, events, kb, late, early FROM api.events_rollups),
+recent AS (SELECT * FROM api.events_batches WHERE started_at > now() - make_interval(hours => %(hours)s)),
+types AS (
+    SELECT event_type, sum(waiting) AS waiting, sum(done) AS done FROM (
+        SELECT event_type, count(*) AS waiting, 0 AS done FROM waiting GROUP BY 1 UNION ALL SELECT event_type, 0, sum(events) FROM done GROUP BY 1
+    ) AS both_kinds GROUP BY 1 ORDER BY sum(waiting) + sum(done) DESC, 1 LIMIT 100),
+priorities AS (
+    SELECT priority, sum(waiting) AS waiting, sum(done) AS done FROM (
+        SELECT priority, count(*) AS waiting, 0 AS done FROM waiting GROUP BY 1 UNION ALL SELECT priority, 0, sum(events) FROM done GROUP BY 1
+    ) AS both_kinds GROUP BY 1 ORDER BY 1)
+SELECT json_build_object(
+    'workload', 'events', 'hours', %(hours)s::int,
+    'by_state', json_build_object('waiting', (SELECT count(*) FROM waiting WHERE attempts = 0),
+        'again', (SELECT count(*) FROM waiting WHERE attempts > 0), 'done', (SELECT coalesce(sum(events), 0) FROM done),
+        'dead', (SELECT count(*) FROM api.events_dead)),
+    'by_type', (SELECT coalesce(json_agg(json_build_object('event_type', event_type, 'waiting', waiting, 'done', done)), '[]') FROM types),
+    'by_priority', (SELECT coalesce(json_agg(json_build_object('priority', (ARRAY['low', 'medium', 'high'])[priority + 1],
+        'waiting', waiting, 'done', done)), '[]') FROM priorities),
+    'oldest_seconds', (SELECT max(greatest(extract(epoch FROM clock_timestamp() - received_at), 0))::float8 FROM waiting),
+    'late', (SELECT coalesce(sum(late), 0) FROM done), 'early', (SELECT coalesce(sum(early), 0) FROM done),
+    'batches', (SELECT json_build_object('batches', count(*), 'events', coalesce(sum(events), 0), 'batch_size', avg(events)::float8,
+        'seconds', avg(seconds), 'missed_share', (sum(missed)::float8 / sum(events))) FROM recent),
+    'cost', (SELECT json_build_object('fixed', coalesce(sum(fixed_cost), 0), 'events', coalesce(sum(event_cost), 0),
+        'seconds', coalesce(sum(second_cost), 0), 'per_event', sum(fixed_cost + event_cost + second_cost) / sum(events)) FROM recent),
+    'database_rows', (SELECT json_object_agg(relname, greatest(reltuples, 0)::bigint) FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE nspname = 'almanac' AND relkind = 'r' AND relname IN
+        ('events_queue', 'events_batches', 'events_rollups', 'events_dead'))
+)::text"""
+BATCHES = b"""
+SELECT row_to_json(told)::text, told.batch_id FROM (
+    SELECT %s FROM api.events_batches WHERE batch_id < %%s ORDER BY batch_id DESC LIMIT %%s
+) AS told""" % ", ".join(column.name for column in BATCH).encode()
+COST = b"""
+SELECT coalesce(json_agg(row_to_json(told) ORDER BY at), '[]')::text FROM (
+    SELECT date_bin(make_interval(secs => %(interval)s), started_at, timestamptz '2000-01-01 00:00+00') AS at,
+        count(*) AS batches, sum(events) AS events, sum(fixed_cost + event_cost + second_cost) / sum(events) AS cost_per_event,
+        avg(fixed_cost) / %(size)s + (sum(event_cost) + sum(second_cost)) / sum(events) AS fixed_size_cost_per_event,
+        avg(events)::float8 AS batch_size, sum(mean_wait_seconds * events) / sum(events) AS wait_seconds, avg(seconds) AS seconds,
+        sum(missed)::float8 / sum(events) AS missed_share
+    FROM api.events_batches WHERE started_at > now() - make_interval(hours => %(hours)s) GROUP BY 1
+) AS told"""
+WORKERS = b"""
+SELECT json_build_object('workload', 'events', 'rows', (
+        SELECT coalesce(json_agg(row_to_json(told) ORDER BY seen_at DESC), '[]') FROM (
+            SELECT * FROM api.events_workers WHERE seen_at > now() - make_interval(hours => %(hours)s) ORDER BY seen_at DESC LIMIT 1000) AS told),
+    'sized_by', (SELECT coalesce(json_object_agg(sized_by, batches), '{}') FROM (
+        SELECT sized_by, count(*) AS batches FROM api.events_batches
+        WHERE started_at > now() - make_interval(hours => %(hours)s) GROUP BY 1) AS counted)
+)::text"""

@@ -1,0 +1,143 @@
+"""One batch: claim, work, mark and record, in one transaction."""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from almanac.workloads.events import queue
+from almanac.workloads.events.costs import Parts, Prices
+from almanac.workloads.events.queue import Connection, Event, Sight
+from almanac.workloads.events.sizing import Decision
+from almanac.workloads.events.work import Work
+
+# What work raises when it meets data it cannot deal with; any other error is a fault of the program and ends it.
+BAD_DATA = (psycopg.Error, ValueError, TypeError, LookupError, ArithmeticError)
+BEGIN = "SELECT nextval('almanac.events_batches_batch_id_seq'), clock_timestamp()"
+RECORD = """
+INSERT INTO almanac.events_batches (
+    batch_id, worker, started_at, finished_at, hour, events, kb, kinds, backlog, oldest_seconds, mean_wait_seconds, seconds, missed,
+    objective_seconds, fixed_cost, event_cost, second_cost, sized_by, size_wanted, state_id, release_id, predicted_seconds,
+    predicted_p90_seconds, predicted_cost, simulated
+) VALUES (
+    %(batch_id)s, %(worker)s, %(started_at)s, clock_timestamp(), %(hour)s, %(events)s, %(kb)s, %(kinds)s, %(backlog)s, %(oldest_seconds)s,
+    %(mean_wait_seconds)s, %(seconds)s, %(missed)s, %(objective_seconds)s, %(fixed_cost)s, %(event_cost)s, %(second_cost)s, %(sized_by)s,
+    %(size_wanted)s, %(state_id)s, %(release_id)s, %(predicted_seconds)s, %(predicted_p90_seconds)s, %(predicted_cost)s, %(simulated)s
+)
+"""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Under which name a worker makes batches, what they cost, the objective that their events should keep, and whether the work is a trial."""
+
+    worker: str
+    prices: Prices
+    objective_seconds: float
+    simulated: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """A batch that is to be made: what was seen and what was decided, by which release."""
+
+    sight: Sight
+    decision: Decision
+    release_id: int | None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch that was made."""
+
+    events: int
+    seconds: float
+    oldest_seconds: float
+    cost: Parts
+    sized_by: str
+    missed: int
+
+
+class WorkFailed(Exception):
+    """The work on a batch failed; its transaction left nothing behind. `events` are those to try again."""
+
+    def __init__(self, events: Sequence[Event], reason: str) -> None:
+        super().__init__(reason)
+        self.events = events
+
+
+def make(connection: Connection, order: Order, work: Work, terms: Terms) -> Batch | None:
+    """Make one batch; return None where others have claimed everything. Raises WorkFailed, psycopg.OperationalError."""
+    with connection.transaction():
+        again = order.decision.sized_by == "again"
+        events = queue.claim_again(connection) if again else queue.claim(connection, order.decision.size)
+        if not events:
+            return None
+        [(batch_id, started_at)] = connection.execute(BEGIN).fetchall()
+        began = time.perf_counter()
+        _do(connection, events, work)
+        queue.mark(connection, events, batch_id)
+        seconds = time.perf_counter() - began
+        return _recorded(connection, order, terms, Claimed(events, batch_id, started_at, seconds))
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The events of a batch, when its work began and how long that took."""
+
+    events: Sequence[Event]
+    batch_id: int
+    started_at: datetime
+    seconds: float
+
+
+def _do(connection: Connection, events: Sequence[Event], work: Work) -> None:
+    try:
+        work(connection, events)
+    except psycopg.OperationalError:
+        raise
+    except queue.EventFailed as error:
+        raise WorkFailed([event for event in events if event.event_id == error.event_id], str(error)) from error
+    except BAD_DATA as error:
+        raise WorkFailed(events, f"{type(error).__name__}: {error}") from error
+
+
+def _recorded(connection: Connection, order: Order, terms: Terms, claimed: Claimed) -> Batch:
+    events, seconds = claimed.events, claimed.seconds
+    cost = terms.prices.parts(len(events), seconds)
+    waits = [event.waited_seconds for event in events]
+    known: dict[str, Any] = {
+        "batch_id": claimed.batch_id,
+        "worker": terms.worker,
+        "started_at": claimed.started_at,
+        "hour": order.sight.hour,
+        "events": len(events),
+        "kb": sum(event.size_kb for event in events),
+        "kinds": Jsonb(Counter(event.event_type for event in events)),
+        "backlog": max(order.sight.backlog, len(events)),
+        "oldest_seconds": max(waits),
+        "mean_wait_seconds": sum(waits) / len(waits),
+        "seconds": seconds,
+        "missed": sum(wait + seconds > terms.objective_seconds for wait in waits),
+        "objective_seconds": terms.objective_seconds,
+        "sized_by": order.decision.sized_by,
+        "size_wanted": order.decision.size,
+        "simulated": terms.simulated,
+    }
+    known |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
+    connection.execute(RECORD, known | _promised(order))
+    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by, known["missed"])
+
+
+def _promised(order: Order) -> dict[str, Any]:
+    """Return what the policy said of this batch; without a policy it said nothing."""
+    choice = order.decision.choice
+    if choice is None:
+        return dict.fromkeys(("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost"))
+    predicted = {"predicted_seconds": choice.expected_seconds, "predicted_p90_seconds": choice.p90_seconds, "predicted_cost": choice.expected_cost}
+    return predicted | {"state_id": choice.state_id, "release_id": order.release_id}

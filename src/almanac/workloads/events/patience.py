@@ -1,0 +1,80 @@
+"""When a batch is to start: as late as pays, given how many seconds a missed event is worth."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from almanac.workloads.events.costs import Floats
+
+# How many of the oldest events may be let go for a later start.
+OLDEST = 8
+# Standard deviations of luck at which a start is tried.
+TRIED = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
+Z_90 = 1.2815515655446004
+LEARNING_RATE = 0.05
+MOST_LEARNT = 4.0
+# The 99th percentile of latency is not to pass 1.25 times the objective.
+LATEST = 1.24
+LEAST_SPREAD = 0.005
+
+
+@dataclass(frozen=True)
+class Goal:
+    """Finish events within `objective_seconds` but for `missed_share` of them; none is to wait longer than `latest_seconds` knowingly."""
+
+    objective_seconds: float
+    missed_share: float
+
+    @property
+    def latest_seconds(self) -> float:
+        """The latency that is not passed knowingly, not even by an event that is let go."""
+        return LATEST * self.objective_seconds
+
+
+class Timing(NamedTuple):
+    """Processing seconds of a batch: log-normal, so half of the batches take longer; `spread` is the deviation of the logarithm."""
+
+    seconds: float
+    spread: float
+
+
+@dataclass
+class Patience:
+    """How many seconds a missed event is worth; learns from what was missed, so that the share comes out as the goal says.
+
+    This is the price of the constraint found by stochastic approximation: each miss makes misses dearer, each event in time cheaper.
+    """
+
+    goal: Goal
+    worth_seconds: float
+
+    def learn(self, missed: int, events: int) -> None:
+        """Take in one finished batch."""
+        # A burst in which hundreds cannot be saved says little about what a miss is worth afterwards.
+        surplus = min(missed - self.goal.missed_share * events, MOST_LEARNT)
+        factor = np.exp(LEARNING_RATE * surplus)
+        objective = self.goal.objective_seconds
+        self.worth_seconds = float(np.clip(self.worth_seconds * factor, 0.02 * objective, 4 * objective))
+
+
+def spread_of(seconds: Floats, p90_seconds: Floats) -> Floats:
+    """Return the deviation of the logarithm that a log-normal with this median and 90th percentile has."""
+    spread: Floats = np.maximum(np.log(np.maximum(p90_seconds, 1e-9) / np.maximum(seconds, 1e-9)) / Z_90, LEAST_SPREAD)
+    return spread
+
+
+def best_start(oldest: Floats, earliest: float, timing: Timing, goal: Goal, worth_seconds: float) -> float:
+    """Return the instant at which seconds gained less `worth_seconds` times the expected misses is greatest.
+
+    `oldest` are the arrivals of the oldest events, at most OLDEST, in order; all instants are on one clock, and `earliest` is now.
+    With a high worth this is the last moment at which the oldest still makes it: the rule T.
+    """
+    deadlines = oldest + goal.objective_seconds
+    candidates = (deadlines[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)).ravel()
+    last = max(earliest, float(oldest[0]) + goal.latest_seconds - timing.seconds)
+    starts = np.clip(np.append(candidates, last), earliest, last)
+    room = np.maximum(deadlines - starts[:, np.newaxis], 1e-9)
+    missed = ndtr(-np.log(room / timing.seconds) / timing.spread).sum(axis=1)
+    return float(starts[int(np.argmax(starts - worth_seconds * missed))])

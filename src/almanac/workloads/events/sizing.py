@@ -1,0 +1,190 @@
+"""When a worker starts its next batch and how many events it takes: a fixed size, polling, or the published policy."""
+
+import random
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from almanac.errors import UsageError
+from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.policy import Choice
+from almanac.workloads.events.published import Policy
+from almanac.workloads.events.queue import Connection, Sight
+
+SizedBy = Literal["published", "explore", "default", "fixed", "polling", "again"]
+NUMBER = r"[1-9]\d{0,8}"
+# Without a forecast of the seconds that a batch takes, half of the objective is left for them.
+PART_FOR_WAITING = 0.5
+# A batch that explores takes this part of what it would take.
+LEAST_PART, MOST_PART = 0.3, 0.9
+LEAST_EXPLORED = 4
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How many events to take and how long to wait before; `choice` is what the policy said."""
+
+    size: int
+    wait_seconds: float
+    sized_by: SizedBy
+    choice: Choice | None = None
+
+
+class Rule(Protocol):
+    """A way of sizing batches."""
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+
+    def decide(self, sight: Sight) -> Decision:
+        """Return what to do about what waits."""
+
+    def refresh(self, connection: Connection) -> None:
+        """Read again what the rule goes by, if that is due."""
+
+    def learn(self, missed: int, events: int) -> None:
+        """Take in how many events of a finished batch missed the objective."""
+
+    @property
+    def source(self) -> str:
+        """Where the rule has its sizes from, in words."""
+
+    @property
+    def release_id(self) -> int | None:
+        """The release of the policy in use, if it is a published one."""
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Take `size` events as soon as so many wait, or what there is when the oldest has waited for half of the objective."""
+
+    size: int
+    objective_seconds: float
+    sized_by: SizedBy = "fixed"
+    release_id: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return f"fixed:{self.size}"
+
+    @property
+    def source(self) -> str:
+        """Where the size comes from."""
+        return "the command line"
+
+    def decide(self, sight: Sight) -> Decision:
+        """Wait until the batch is full or its time has come."""
+        left = self.objective_seconds * PART_FOR_WAITING - sight.oldest_seconds
+        return Decision(self.size, 0.0 if sight.backlog >= self.size else max(0.0, left), self.sized_by)
+
+    def refresh(self, connection: Connection) -> None:
+        """Nothing changes."""
+
+    def learn(self, missed: int, events: int) -> None:
+        """Nothing changes."""
+
+
+@dataclass
+class Polling:
+    """Take what there is, at most `size`; where there is nothing, look again after `every_seconds`: what a plain worker does."""
+
+    size: int
+    every_seconds: float
+    release_id: int | None = None
+    _next_poll: float = field(default=0.0, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return f"polling:{self.size}:{self.every_seconds:g}"
+
+    @property
+    def source(self) -> str:
+        """Where size and interval come from."""
+        return "the command line"
+
+    def decide(self, sight: Sight) -> Decision:
+        """Sleep after a poll that found nothing."""
+        left = self._next_poll - time.monotonic()
+        if left <= 0 and not sight.backlog:
+            self._next_poll = time.monotonic() + self.every_seconds
+            left = self.every_seconds
+        return Decision(self.size, max(0.0, left), "polling")
+
+    def refresh(self, connection: Connection) -> None:
+        """Nothing changes."""
+
+    def learn(self, missed: int, events: int) -> None:
+        """Nothing changes."""
+
+
+@dataclass
+class Published:
+    """Follow the published policy; where none is published or it says nothing, use the default and say so.
+
+    What a miss is worth begins as the policy says and is learned from then on, as in the replays that judged the policy. Now and then a
+    batch takes less than the policy says, so that history has sizes to learn from.
+    """
+
+    default: Fixed
+    goal: Goal
+    explore_share: float = 0.0
+    policy: Policy = field(default_factory=Policy)
+    luck: random.Random = field(default_factory=random.Random, repr=False)
+    _patience: Patience | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The rule as the command line spells it."""
+        return "published"
+
+    @property
+    def source(self) -> str:
+        """Where the policy comes from."""
+        return self.policy.source if self.policy.lookup else f"default of {self.default.size}, since {self.policy.source}"
+
+    @property
+    def release_id(self) -> int | None:
+        """The release of the policy in use."""
+        return self.policy.release_id
+
+    def decide(self, sight: Sight) -> Decision:
+        """Look up the state of the queue."""
+        choice = self.policy.find(sight)
+        if choice is None:
+            return self.default.decide(sight)
+        if self._patience is None:
+            self._patience = Patience(self.goal, choice.patience_seconds)
+        wait = choice.wait(sight.ages, self.goal, self._patience.worth_seconds) if sight.backlog < choice.batch_size else 0.0
+        return self._explored(sight, Decision(choice.batch_size, max(0.0, wait), "published", choice))
+
+    def refresh(self, connection: Connection) -> None:
+        """Read the policy again where another release is live."""
+        known, self.policy = self.policy, self.policy.renewed(connection)
+        if known.release_id != self.policy.release_id:
+            self._patience = None
+
+    def learn(self, missed: int, events: int) -> None:
+        """Let misses become dearer or cheaper."""
+        if self._patience:
+            self._patience.learn(missed, events)
+
+    def _explored(self, sight: Sight, decision: Decision) -> Decision:
+        taken = min(decision.size, sight.backlog)
+        if decision.wait_seconds > 0 or taken < LEAST_EXPLORED or self.luck.random() >= self.explore_share:
+            return decision
+        return Decision(max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART))), 0.0, "explore", decision.choice)
+
+
+def parse(text: str, default: Fixed, goal: Goal, *, explore_share: float) -> Rule:
+    """Return the rule that a command line names: fixed:N, polling:N:S or published; raises UsageError."""
+    if text == "published":
+        return Published(default, goal, explore_share)
+    if found := re.fullmatch(rf"fixed:({NUMBER})", text):
+        return Fixed(int(found[1]), goal.objective_seconds)
+    if found := re.fullmatch(rf"polling:({NUMBER}):(\d{{1,6}}(?:\.\d{{1,6}})?)", text):
+        return Polling(int(found[1]), float(found[2]))
+    raise UsageError(f"Unknown policy '{text}'. Use published, fixed:N (for example fixed:50) or polling:N:SECONDS (for example polling:50:2).")

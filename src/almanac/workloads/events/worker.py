@@ -1,0 +1,170 @@
+"""The worker: looks at the queue, lets its rule decide, makes batches until it is told to stop."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
+
+import psycopg
+
+from almanac.errors import DatabaseError
+from almanac.workloads.events import batches, presence, queue
+from almanac.workloads.events.batches import Batch, Order, Terms, WorkFailed
+from almanac.workloads.events.queue import Connection, Patience, Sight
+from almanac.workloads.events.sizing import Decision, Rule
+from almanac.workloads.events.work import Work
+
+Connect = Callable[[], AbstractContextManager[Connection]]
+LOOK_SECONDS = 0.05
+LEAST_SLEEP_SECONDS = 0.002
+BEAT_SECONDS = 1.0
+CLEAN_SECONDS = 60.0
+TELL_SECONDS = 10.0
+FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
+AGAIN = Decision(1, 0.0, "again")
+log = logging.getLogger("almanac.events")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How a worker goes about it: its rule and work, whether it ends with the queue, its patience, and how long done events are kept."""
+
+    rule: Rule
+    work: Work = queue.roll_up
+    drain: bool = False
+    patience: Patience = field(default_factory=Patience)
+    keep_seconds: float = 7 * 86_400.0
+
+
+@dataclass
+class Tally:
+    """What a worker has done so far."""
+
+    batches: Counter[str] = field(default_factory=Counter)
+    events: int = 0
+    cost: float = 0.0
+    seconds: float = 0.0
+
+    def add(self, batch: Batch) -> None:
+        """Count one batch."""
+        self.batches[batch.sized_by] += 1
+        self.events += batch.events
+        self.cost += batch.cost.total
+        self.seconds += batch.seconds
+
+
+class Worker:
+    """Makes batches one after the other; a database that goes away is waited for, and what was under way is done again."""
+
+    def __init__(self, connect: Connect, terms: Terms, manner: Manner) -> None:
+        self.terms = terms
+        self.tally = Tally()
+        self._connect = connect
+        self._manner = manner
+        self._stopping = threading.Event()
+        self._due = {"beat": 0.0, "clean": 0.0, "tell": time.monotonic() + TELL_SECONDS}
+        self._oldest: tuple[str | None, float] = (None, 0.0)
+        self._is_among_others = False
+        self._was_again = False
+
+    def stop(self) -> None:
+        """End after the batch that is under way."""
+        self._stopping.set()
+
+    def run(self) -> Tally:
+        """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
+        rule, terms = self._manner.rule, self.terms
+        log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
+        away = FIRST_AWAY_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with self._connect() as connection:
+                    away = FIRST_AWAY_SECONDS
+                    self._serve(connection)
+            except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
+                log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
+                self._stopping.wait(away)
+                away = min(away * 2, LONGEST_AWAY_SECONDS)
+        log.info("worker %s ends: %s", terms.worker, self._told())
+        return self.tally
+
+    def _serve(self, connection: Connection) -> None:
+        while not self._stopping.is_set():
+            self._keep_house(connection)
+            sight = self._seen(connection)
+            if self._manner.drain and not sight.backlog and not sight.is_any_again:
+                self._stopping.set()
+                break
+            decision = self._decide(sight)
+            if decision.wait_seconds > 0:
+                self._stopping.wait(max(LEAST_SLEEP_SECONDS, min(LOOK_SECONDS, decision.wait_seconds)))
+            elif not self._make(connection, Order(sight, decision, self._manner.rule.release_id)):
+                self._stopping.wait(LOOK_SECONDS)
+        presence.leave(connection, self.terms.worker)
+
+    def _seen(self, connection: Connection) -> Sight:
+        """Look at the queue. Its oldest event is at least as old as our own clock says, whatever was done to that of the database."""
+        sight = queue.look(connection, among_others=self._is_among_others)
+        now = time.monotonic()
+        if sight.oldest_id != self._oldest[0]:
+            self._oldest = (sight.oldest_id, now)
+        short = max(0.0, now - self._oldest[1] - sight.oldest_seconds)
+        return replace(sight, ages=[max(0.0, age + short) for age in sight.ages])
+
+    def _decide(self, sight: Sight) -> Decision:
+        """Let the rule decide; events to be tried again take turns with the others."""
+        if sight.is_again_due and not self._was_again:
+            return AGAIN
+        decision = self._manner.rule.decide(sight)
+        if sight.backlog and self._manner.drain:
+            return replace(decision, wait_seconds=0.0)
+        if sight.backlog and decision.wait_seconds <= 0:
+            return decision
+        self._was_again = False
+        return replace(decision, wait_seconds=decision.wait_seconds or LOOK_SECONDS)
+
+    def _make(self, connection: Connection, order: Order) -> bool:
+        self._was_again = order.decision.sized_by == "again"
+        try:
+            batch = batches.make(connection, order, self._manner.work, self.terms)
+        except WorkFailed as failed:
+            self._failed(connection, failed)
+            return True
+        if batch is None:
+            return False
+        self.tally.add(batch)
+        self._manner.rule.learn(batch.missed, batch.events)
+        log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
+        return True
+
+    def _failed(self, connection: Connection, failed: WorkFailed) -> None:
+        log.warning("work failed, %s events are tried again, each by itself: %s", len(failed.events), failed)
+        for event_id in queue.try_again(connection, failed.events, str(failed), self._manner.patience):
+            log.error("event %r is buried after %s attempts: %s", event_id, self._manner.patience.most_attempts, failed)
+
+    def _keep_house(self, connection: Connection) -> None:
+        if self._is_due("beat", BEAT_SECONDS):
+            self._manner.rule.refresh(connection)
+            seen = presence.Seen(self.terms, self._manner.rule, self.tally.batches, self.tally.events)
+            self._is_among_others = presence.beat(connection, seen)
+        if self._is_due("clean", CLEAN_SECONDS):
+            queue.forget(connection, self._manner.keep_seconds)
+        if self._is_due("tell", TELL_SECONDS) and self.tally.events:
+            log.info("worker %s: %s", self.terms.worker, self._told())
+
+    def _is_due(self, what: str, every_seconds: float) -> bool:
+        now = time.monotonic()
+        if now < self._due[what]:
+            return False
+        self._due[what] = now + every_seconds
+        return True
+
+    def _told(self) -> str:
+        tally = self.tally
+        sizes = ", ".join(f"{count} {sized_by}" for sized_by, count in sorted(tally.batches.items())) or "none"
+        per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
+        made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
+        return f"{made}; sizes from {self._manner.rule.source}"

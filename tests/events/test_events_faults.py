@@ -1,0 +1,133 @@
+"""Kills and restarts under load: what was acknowledged is stored, and takes effect exactly once."""
+
+import multiprocessing
+import random
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import httpx
+import pytest
+from clusters import control
+from running import in_thread
+from trying import Bench, events
+
+from almanac import workloads
+from almanac.settings import Settings
+from almanac.store import embedded
+from almanac.store.database import Database
+from almanac.store.migrate import migrate
+from almanac.workloads.events import queue
+from almanac.workloads.events.sizing import Fixed
+
+CONTEXT = multiprocessing.get_context("forkserver")
+# Only what is installed: on Python 3.11 the forkserver does not look beside the tests.
+CONTEXT.set_forkserver_preload(["almanac.workloads.events.worker"])
+BULK = 20
+heavy = [pytest.mark.faults, pytest.mark.timeout(900)]
+
+
+@pytest.fixture
+def own_cluster() -> Iterator[tuple[Bench, Path]]:
+    """A queue on a PostgreSQL that a test may kill."""
+    with tempfile.TemporaryDirectory(prefix="alm") as folder:
+        data = Path(folder, "pg")
+        url = embedded.start(data)
+        migrate(Database(url, "login"), workloads.contracts())
+        yield Bench(url), data
+        embedded.stop(data)
+
+
+class Sender(threading.Thread):
+    """Sends events in bulk for ever; what it was told is stored it remembers, and what it was not told it sends again."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        super().__init__(daemon=True)
+        self.client = client
+        self.acknowledged: set[str] = set()
+        self.longest_seconds = 0.0
+        self.stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            self.send(events(BULK))
+            time.sleep(0.005)
+
+    def send(self, sent: list[dict[str, object]]) -> None:
+        told, began = [event | {"priority": "medium"} for event in sent], time.monotonic()
+        while True:
+            try:
+                answer = self.client.post("/v1/events/bulk", json=told)
+                if answer.status_code == 200:
+                    break
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+        self.longest_seconds = max(self.longest_seconds, time.monotonic() - began)
+        assert {result["status"] for result in answer.json()["results"]} <= {"accepted", "duplicate"}
+        self.acknowledged |= {str(event["event_id"]) for event in sent}
+
+
+def slowly(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    """Do the work with pauses before and after, so that kills come in the middle of it."""
+    time.sleep(0.01)
+    queue.roll_up(connection, batch)
+    time.sleep(0.01)
+
+
+def work_for_ever(url: str, name: str) -> None:
+    """Work on the queue until killed."""
+    Bench(url).worker(Fixed(40, 0.2), name=name, drain=False, work=slowly).run()
+
+
+def started(url: str, name: str) -> ForkServerProcess:
+    process = CONTEXT.Process(target=work_for_ever, args=(url, name), daemon=True)
+    process.start()
+    return process
+
+
+def batches_of(bench: Bench, name: str) -> int:
+    ((count,),) = bench.ask("SELECT count(*) FROM almanac.events_batches WHERE worker = %s", name)
+    return int(count)
+
+
+def kill_one_after_the_other(bench: Bench, kills: int) -> None:
+    """Let a second worker run all the time, and kill one after the other beside it, each after its first batch and at a moment of its own."""
+    moment = random.Random(20261122)
+    for number in range(kills):
+        victim = started(bench.url, f"victim {number}")
+        while not batches_of(bench, f"victim {number}"):
+            time.sleep(0.01)
+        time.sleep(moment.uniform(0, 0.05))
+        victim.kill()
+        victim.join()
+        assert victim.exitcode == -signal.SIGKILL, "it was at work until it was killed"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kills", "restarts"), [(3, 1), pytest.param(30, 5, marks=heavy)])
+def test_what_was_acknowledged_takes_effect_once_whatever_is_killed(own_cluster: tuple[Bench, Path], kills: int, restarts: int) -> None:
+    bench, data = own_cluster
+    with in_thread(Settings(database_url=bench.url, ingest=True)) as client:
+        sender = Sender(client)
+        sender.start()
+        survivor = started(bench.url, "survivor")
+        for _ in range(restarts):
+            kill_one_after_the_other(bench, kills // restarts)
+            control(data, "restart", "immediate")
+            time.sleep(0.5)
+        sender.stopping.set()
+        sender.join(30)
+        survivor.kill()
+        survivor.join()
+    bench.drain(Fixed(500, 2.0))
+    told = bench.settled()
+    assert len(set(told.values())) == 1, told
+    done = {name for (name,) in bench.ask("SELECT event_id FROM almanac.events_queue WHERE state = 'done'")}
+    assert sender.acknowledged - done == set()
+    assert len(done) > 1_000
+    assert sender.longest_seconds > 0.1, "the restarts were felt"

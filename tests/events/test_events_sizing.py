@@ -1,0 +1,148 @@
+"""When a batch starts and how many events it takes: fixed, polling, as published, and by default where nothing is."""
+
+import random
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from asking import change
+from policies import release_policy
+from trying import Bench, events
+
+from almanac.errors import UsageError
+from almanac.store.database import Database
+from almanac.workloads.events import sizing
+from almanac.workloads.events.patience import Goal
+from almanac.workloads.events.policy import Lookup
+from almanac.workloads.events.published import Policy
+from almanac.workloads.events.queue import Sight
+from almanac.workloads.events.sizing import Decision, Fixed, Polling, Published
+
+GOAL = Goal(2.0, 0.01)
+DEFAULT = Fixed(50, 2.0, "default")
+STATE = {
+    "state_id": "b00-a00-k00-h00",
+    "backlog_min": 1,
+    "backlog_max": 1_000_000,
+    "age_min_seconds": 0.0,
+    "age_max_seconds": 1e6,
+    "kb_min": 0.0,
+    "kb_max": 1e6,
+    "hour_min": 0,
+    "hour_max": 24,
+    "batch_size": 100,
+    "wait_seconds": 1.5,
+    "start_age_seconds": 1.5,
+    "latest_age_seconds": 2.0,
+    "patience_seconds": 8.0,
+    "expected_seconds": 0.5,
+    "p90_seconds": 0.5,
+    "expected_cost": 0.3,
+    "expected_cost_per_event": 0.01,
+    "objective_seconds": 2.0,
+    "reason": "Made up.",
+}
+
+
+def sight(backlog: int, age: float = 0.0) -> Sight:
+    return Sight(backlog, 2.0, [age] if backlog else [], "a" if backlog else None, False, False, 6)
+
+
+def published(explore_share: float = 0.0, **state: object) -> Published:
+    policy = Policy(Lookup.of(pd.DataFrame([STATE | state])), 7, "release 7, model version 3", 0.0)
+    return Published(DEFAULT, GOAL, explore_share, policy, random.Random(1))
+
+
+def test_a_fixed_size_waits_until_it_is_full_or_half_of_the_objective_is_over() -> None:
+    rule = Fixed(10, 2.0)
+    assert rule.decide(sight(10)) == rule.decide(sight(99)) == Decision(10, 0.0, "fixed")
+    assert rule.decide(sight(9, 0.25)) == Decision(10, 0.75, "fixed")
+    assert rule.decide(sight(9, 1.0)) == Decision(10, 0.0, "fixed")
+
+
+def test_polling_takes_what_is_there_and_sleeps_after_a_poll_that_found_nothing() -> None:
+    rule = Polling(10, 5.0)
+    assert rule.decide(sight(3)) == Decision(10, 0.0, "polling")
+    assert rule.decide(sight(0)).wait_seconds == 5.0
+    assert 4.0 < rule.decide(sight(3)).wait_seconds <= 5.0
+
+
+def test_without_a_policy_the_default_is_used_and_said() -> None:
+    rule = Published(DEFAULT, GOAL)
+    assert rule.decide(sight(50)) == Decision(50, 0.0, "default")
+    assert (rule.source, rule.release_id) == ("default of 50, since no policy is published", None)
+
+
+def test_a_state_that_the_policy_does_not_have_is_decided_by_the_default() -> None:
+    assert published(backlog_min=10).decide(sight(50)).sized_by == "published"
+    assert published(backlog_min=10).decide(sight(9, 1.0)) == Decision(50, 0.0, "default")
+
+
+def test_the_published_policy_says_how_long_to_wait_and_how_many_to_take() -> None:
+    rule = published()
+    early, late = rule.decide(sight(5, 0.25)), rule.decide(sight(5, 1.99))
+    # Processing takes 0.5 s of 2 s, so an event of 0.25 s may wait for 1.25 s more.
+    assert (early.size, early.sized_by) == (100, "published")
+    assert early.wait_seconds == pytest.approx(1.25, abs=0.02)
+    assert late.wait_seconds == 0.0
+    assert late.choice is not None
+    assert late.choice.state_id == "b00-a00-k00-h00"
+    assert rule.source == "release 7, model version 3"
+
+
+def test_a_full_batch_of_the_policy_starts_at_once() -> None:
+    assert published().decide(sight(100, 0.0)).wait_seconds == 0.0
+
+
+def test_another_objective_than_the_policy_was_made_for_moves_the_start() -> None:
+    rule = replace(published(), goal=Goal(5.0, 0.01))
+    assert rule.decide(sight(5, 0.25)).wait_seconds == pytest.approx(4.25, abs=0.05)
+
+
+def test_exploring_takes_less_than_the_policy_says_and_never_starts_early_or_takes_more() -> None:
+    rule = published(explore_share=1.0)
+    sizes = {rule.decide(sight(40, 1.99)).size for _ in range(200)}
+    assert {rule.decide(sight(40, 1.99)).sized_by for _ in range(20)} == {"explore"}
+    assert min(sizes) == 12
+    assert max(sizes) == 36
+    assert rule.decide(sight(40, 0.1)).sized_by == "published"
+    assert rule.decide(sight(3, 1.99)).sized_by == "published"
+
+
+def test_misses_make_a_worker_start_earlier() -> None:
+    rule = published(p90_seconds=0.8, patience_seconds=0.3)
+    before = rule.decide(sight(5, 0.25)).wait_seconds
+    rule.learn(missed=50, events=50)
+    assert rule.decide(sight(5, 0.25)).wait_seconds < before
+
+
+@pytest.mark.parametrize("text", ["", "fixed", "fixed:0", "fixed:-1", "polling:10", "polling:10:x", "polling:10:1e9", "T", "published:1"])
+def test_an_unknown_rule_is_refused_with_those_that_are_known(text: str) -> None:
+    with pytest.raises(UsageError, match=r"Unknown policy '.*'\. Use published, fixed:N \(for example fixed:50\) or polling:N:SECONDS"):
+        sizing.parse(text, DEFAULT, GOAL, explore_share=0.0)
+
+
+def test_the_rules_of_the_command_line() -> None:
+    rules = [sizing.parse(text, DEFAULT, GOAL, explore_share=0.1) for text in ("published", "fixed:7", "polling:9:2.5")]
+    assert [rule.name for rule in rules] == ["published", "fixed:7", "polling:9:2.5"]
+
+
+def test_a_worker_follows_a_release_as_soon_as_there_is_one(database_url: str, owner: Database) -> None:
+    bench = Bench(database_url)
+    rule = Published(DEFAULT, GOAL)
+    bench.send(*events(4))
+    assert bench.drain(rule).batches == {"default": 1}
+    release_policy(owner, [STATE])
+    rule.policy = Policy()
+    bench.send(*events(6))
+    assert bench.drain(rule).batches == {"published": 1}
+    columns = "sized_by, state_id, release_id, predicted_seconds, predicted_p90_seconds, predicted_cost"
+    assert bench.ask(f"SELECT {columns} FROM almanac.events_batches ORDER BY batch_id") == [
+        ("default", None, None, None, None, None),
+        ("published", "b00-a00-k00-h00", 1, 0.5, 0.5, 0.3),
+    ]
+    change(owner, "DROP VIEW api.events_live; DROP VIEW api.events_predictions")
+    rule.policy = Policy()
+    with bench.worker()._connect() as connection:
+        rule.refresh(connection)
+    assert rule.source == "default of 50, since the policy cannot be read (UndefinedTable)"

@@ -1,0 +1,218 @@
+"""The worker claims in order, does the work once, records what it cost, tries again, buries, and stops when it is told."""
+
+import logging
+import threading
+import time
+from dataclasses import replace
+
+import pytest
+from trying import Bench, event, events
+
+from almanac.workloads.events import queue
+from almanac.workloads.events.queue import EventFailed, Sight
+from almanac.workloads.events.sizing import Decision, Fixed
+
+
+@pytest.fixture
+def bench(database_url: str) -> Bench:
+    return Bench(database_url)
+
+
+def test_every_event_takes_effect_once(bench: Bench) -> None:
+    bench.send(*events(25, size_kb=2.0))
+    tally = bench.drain()
+    assert (tally.events, tally.batches) == (25, {"fixed": 3})
+    assert bench.settled() == dict.fromkeys(("stored", "done", "rolled up", "in batches", "with batch"), 25)
+    assert bench.drain().events == 0
+
+
+def test_events_are_rolled_up_by_type_and_minute_and_late_and_early_ones_are_counted(bench: Bench) -> None:
+    bench.send(
+        event(event_time="2020-01-01T00:00:59Z", event_type="click", size_kb=1.5), event(event_time="2020-01-01T00:00:01Z", event_type="click")
+    )
+    bench.send(event(event_time="2099-01-01T02:00:00+02:00", event_type="order", priority=2))
+    bench.drain()
+    found = bench.ask("SELECT minute::text, event_type, priority, events, kb, late, early FROM almanac.events_rollups ORDER BY minute")
+    assert found == [("2020-01-01 00:00:00+00", "click", 1, 2, 3.5, 2, 0), ("2099-01-01 00:00:00+00", "order", 2, 1, 2.0, 0, 1)]
+
+
+def test_a_batch_is_recorded_with_its_waits_and_the_parts_of_its_cost(bench: Bench) -> None:
+    bench.send(*events(3, event_type="click"), event(size_kb=4.0))
+    bench.drain(work=lambda connection, batch: time.sleep(0.05), objective=0.04)
+    columns = "worker, events, kb, kinds, backlog, size_wanted, sized_by, fixed_cost, event_cost, second_cost / seconds, missed, simulated"
+    ((worker, count, kb, kinds, backlog, wanted, sized_by, fixed, per_event, price, missed, simulated),) = bench.ask(
+        f"SELECT {columns} FROM almanac.events_batches"
+    )
+    assert (worker, count, kb, kinds, backlog) == ("first", 4, 10.0, {"click": 3, "order": 1}, 4)
+    assert (wanted, sized_by, fixed, per_event, missed, simulated) == (10, "fixed", 0.10, 0.02, 4, False)
+    assert price == pytest.approx(0.02)
+    ((seconds, oldest, mean, predicted),) = bench.ask(
+        "SELECT seconds, oldest_seconds, mean_wait_seconds, predicted_seconds FROM almanac.events_batches"
+    )
+    assert 0.05 <= seconds < 1
+    assert 0 <= mean <= oldest < 5
+    assert predicted is None
+
+
+def test_high_priority_goes_first_and_low_priority_grows_old_enough_to_be_taken(bench: Bench) -> None:
+    bench.send(*(event(event_id=name, priority=step) for name, step in (("low", 0), ("high", 2), ("medium", 1), ("high2", 2))))
+    assert claimed(bench, 4) == ["high", "high2", "medium", "low"]
+    # A step of priority is worth 30 seconds: low overtakes high after a minute.
+    bench.ask("UPDATE almanac.events_queue SET rank_at = rank_at - interval '61 seconds' WHERE event_id = 'low' RETURNING 1")
+    assert claimed(bench, 2) == ["low", "high"]
+
+
+def test_what_one_worker_has_claimed_another_neither_sees_nor_claims(bench: Bench) -> None:
+    bench.send(*events(5))
+    with bench.worker()._connect() as first, bench.worker()._connect() as second, first.transaction():
+        queue.claim(first, 3)
+        assert queue.look(second, among_others=True).backlog == 2
+        with second.transaction():
+            assert len(queue.claim(second, 5)) == 2
+
+
+def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
+    with bench.worker()._connect() as connection:
+        nothing = queue.look(connection, among_others=False)
+        bench.send(event(event_id="a", size_kb=1.0), event(size_kb=4.0))
+        time.sleep(0.05)
+        sight = queue.look(connection, among_others=False)
+    assert (nothing.backlog, nothing.oldest_seconds, nothing.oldest_id, nothing.average_kb) == (0, 0.0, None, 0.0)
+    assert (sight.backlog, sight.oldest_id, sight.average_kb, sight.is_any_again) == (2, "a", 2.5, False)
+    assert 0.05 <= sight.oldest_seconds < 5
+
+
+def test_two_workers_share_the_work_and_nothing_is_done_twice(bench: Bench) -> None:
+    bench.send(*events(600))
+    workers = [bench.worker(Fixed(20, 2.0), name=name, work=slowly) for name in ("one", "two")]
+    threads = [threading.Thread(target=worker.run) for worker in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(worker.tally.events > 0 for worker in workers)
+    assert set(bench.settled().values()) == {600}
+
+
+def test_an_event_that_always_fails_is_buried_with_its_error_and_the_others_are_done(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+        if any(told.event_id == "poison" for told in batch):
+            raise EventFailed("poison", "cannot be read")
+        queue.roll_up(connection, batch)
+
+    bench.send(*events(4), event(event_id="poison"), *events(4))
+    bench.drain(work=work)
+    assert bench.ask("SELECT event_id, error, attempts FROM api.events_dead") == [("poison", "cannot be read", 3)]
+    assert bench.settled() == {"stored": 9, "done": 8, "rolled up": 8, "in batches": 8, "with batch": 8}
+    assert "event 'poison' is buried after 3 attempts: cannot be read" in caplog.text
+
+
+def test_a_batch_that_fails_without_saying_why_is_tried_again_event_by_event(bench: Bench) -> None:
+    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+        for told in batch:
+            int(told.payload["number"])
+        queue.roll_up(connection, batch)
+
+    bench.send(*events(5, payload={"number": "7"}), event(event_id="poison", payload={"number": "seven"}))
+    tally = bench.drain(work=work)
+    assert tally.batches == {"again": 5}
+    ((event_id, error),) = bench.ask("SELECT event_id, error FROM api.events_dead")
+    assert (event_id, error) == ("poison", "ValueError: invalid literal for int() with base 10: 'seven'")
+    assert bench.settled()["done"] == 5
+
+
+def test_the_buried_can_be_brought_back(bench: Bench) -> None:
+    bench.send(event(event_id="poison", payload={}), event(payload={"number": 1}))
+    bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch] and queue.roll_up(connection, batch))
+    with bench.worker()._connect() as connection:
+        assert queue.revive(connection, "unknown") == 0
+        assert queue.revive(connection) == 1
+    assert bench.drain().events == 1
+    assert bench.ask("SELECT count(*) FROM api.events_dead") == [(0,)]
+
+
+def test_an_event_waits_longer_before_each_attempt(bench: Bench) -> None:
+    bench.send(event(event_id="a"))
+    with bench.worker()._connect() as connection:
+        for attempt, seconds in enumerate((10, 20, 40, 60)):
+            with connection.transaction():
+                claimed_now = [queue.Event("a", "order", 2.0, None, attempt, False, 0.0)]
+                assert queue.try_again(connection, claimed_now, "no", queue.Patience(9, 10.0)) == []
+            ((waits,),) = bench.ask("SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float8 FROM almanac.events_queue")
+            assert seconds - 2 < waits <= seconds
+        assert queue.claim_again(connection) == []
+        # A clock that was set back by an hour leaves the next attempt an hour away; nobody waits for that.
+        bench.ask("UPDATE almanac.events_queue SET next_attempt_at = next_attempt_at + interval '1 hour' RETURNING 1")
+        assert [told.event_id for told in queue.claim_again(connection)] == ["a"]
+
+
+def test_a_clock_that_is_set_back_does_not_make_an_event_wait_longer(bench: Bench) -> None:
+    bench.send(event())
+    bench.ask("UPDATE almanac.events_queue SET received_at = received_at + interval '1 hour', rank_at = rank_at + interval '1 hour' RETURNING 1")
+    worker = bench.worker(Fixed(10, 0.4), drain=False)
+    run_for(worker, 1.5)
+    assert worker.tally.events == 1
+    assert bench.ask("SELECT oldest_seconds FROM almanac.events_batches") == [(0.0,)]
+
+
+def test_a_full_batch_starts_at_once_and_another_when_its_time_has_come(bench: Bench) -> None:
+    worker = bench.worker(Fixed(10, 1.0), drain=False)
+    bench.send(*events(12))
+    run_for(worker, 1.2)
+    assert bench.ask("SELECT events, round(oldest_seconds::numeric, 1) >= 0.5 FROM almanac.events_batches ORDER BY 1") == [(2, True), (10, False)]
+
+
+def test_a_worker_that_is_told_to_stop_ends_after_its_batch(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "almanac.events")
+    bench.send(*events(30))
+    worker = bench.worker(work=lambda connection, batch: time.sleep(0.3) or queue.roll_up(connection, batch))
+    threading.Timer(0.1, worker.stop).start()
+    tally = worker.run()
+    assert (tally.events, bench.settled()["done"]) == (10, 10)
+    assert "worker first begins: policy fixed:10, objective 2 s" in caplog.text
+    assert "worker first ends: 10 events in 1 batches (1 fixed)" in caplog.text
+
+
+def test_a_worker_shows_that_it_is_there_and_that_it_has_left(bench: Bench) -> None:
+    bench.send(*events(10))
+    bench.drain()
+    ((worker, policy, source, batches, count, has_left),) = bench.ask(
+        "SELECT worker, policy, policy_source, batches, events, stopped_at IS NOT NULL FROM api.events_workers"
+    )
+    assert (worker, policy, source, has_left) == ("first", "fixed:10", "the command line", True)
+    assert (batches, count) == ({}, 0) or (batches, count) == ({"fixed": 1}, 10)
+
+
+def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench) -> None:
+    bench.send(event(event_id="old"), event(event_id="new"))
+    bench.drain()
+    bench.send(event(event_id="waiting"))
+    bench.ask("UPDATE almanac.events_queue SET received_at = received_at - interval '8 days' WHERE event_id <> 'new' RETURNING 1")
+    with bench.worker()._connect() as connection:
+        assert queue.forget(connection, 7 * 86_400) == 1
+    assert bench.ask("SELECT event_id FROM almanac.events_queue ORDER BY 1") == [("new",), ("waiting",)]
+
+
+def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:
+    worker = bench.worker()
+    sight = Sight(backlog=5, average_kb=1.0, ages=[9.0], oldest_id="a", is_any_again=True, is_again_due=True, hour=3)
+    assert worker._decide(sight) == Decision(1, 0.0, "again")
+    worker._was_again = True
+    assert worker._decide(sight).sized_by == "fixed"
+    assert worker._decide(replace(sight, backlog=0)).wait_seconds > 0
+    assert worker._decide(sight).sized_by == "again"
+
+
+def slowly(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    time.sleep(0.01)
+    queue.roll_up(connection, batch)
+
+
+def run_for(worker: object, seconds: float) -> None:
+    threading.Timer(seconds, worker.stop).start()
+    worker.run()
+
+
+def claimed(bench: Bench, size: int) -> list[str]:
+    with bench.worker()._connect() as connection, connection.transaction():
+        return [told.event_id for told in queue.claim(connection, size)]
