@@ -41,6 +41,7 @@ class Settings(BaseSettings):
     football_data_org_url: str = Field("https://api.football-data.org/v4", alias="FOOTBALL_DATA_ORG_URL")
     odds_api_key: SecretStr | None = Field(None, alias="ODDS_API_KEY")
     odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
+    accept_loghub: bool = Field(False, alias="ALMANAC_ACCEPT_LOGHUB")
 
     events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
     events_missed_share: float = Field(0.002, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)

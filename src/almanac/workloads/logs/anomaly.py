@@ -53,16 +53,16 @@ def burst(entries: Floats, usual: Floats, buckets: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Sessions:
-    """Sessions as counts: a row per session, a column per template, whose ids (as numbers) are `templates`."""
+    """Sessions as counts: a row per session, a column per masked text, whose ids (as numbers) are `texts`."""
 
     counts: sparse.csr_matrix
-    templates: Ids
+    texts: Ids
 
 
 class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """How abnormal a session is, from how often each template came in it.
+    """How abnormal a session is, from how often each masked text came in it.
 
-    Without labels: the share of training sessions that are at least as strange, by the rarest template a session has or by the most
+    Without labels: the share of training sessions that are at least as strange, by the rarest text a session has or by the most
     usual one it lacks, against PRIOR. With labels: logistic regression on the logarithms of the counts.
     """
 
@@ -72,7 +72,7 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def fit(self, sessions: Sessions, abnormal: npt.NDArray[np.object_] | Flags | None = None) -> Self:
         """Fit on sessions; `abnormal` is True, False or None per session."""
-        self.templates_ = sessions.templates
+        self.texts_ = sessions.texts
         present = sessions.counts > 0
         self.shares_ = np.asarray(present.mean(axis=0)).ravel()
         self.rare_ = np.sort(self._rarest(present))
@@ -93,14 +93,14 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return bool(len(self.weights_))
 
     def knows(self, sessions: Sessions) -> Flags:
-        """Tell of each session whether most of its events have templates of the training."""
+        """Tell of each session whether most of its events have texts of the training."""
         total = np.asarray(sessions.counts.sum(axis=1)).ravel()
         known = np.asarray(self._aligned(sessions).sum(axis=1)).ravel()
         flags: Flags = known >= 0.5 * total
         return flags
 
     def score(self, sessions: Sessions) -> Floats:
-        """Return how abnormal each session is; from 0.5 on it counts as anomaly. A template that was never seen makes it one."""
+        """Return how abnormal each session is; from 0.5 on it counts as anomaly. A text that was never seen makes it one."""
         counts = self._aligned(sessions)
         unseen = np.asarray(sessions.counts.sum(axis=1)).ravel() > np.asarray(counts.sum(axis=1)).ravel()
         scores = self._supervised(counts) if self.is_supervised else self._unsupervised(counts)
@@ -116,22 +116,22 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return strangeness(share, PRIOR)
 
     def _rarest(self, present: sparse.csr_matrix) -> Floats:
-        """Return the share of sessions that have the rarest template of each session."""
+        """Return the share of sessions that have the rarest text of each session."""
         return _least(present, self.shares_)
 
     def _lacking(self, present: sparse.csr_matrix) -> Floats:
-        """Return the share of sessions that lack the most usual template which a session lacks."""
+        """Return the share of sessions that lack the most usual text which a session lacks."""
         lacks = sparse.csr_matrix(1 - present.toarray().astype(np.int8)) if present.shape[1] else present
         return _least(lacks, 1.0 - self.shares_)
 
     def _aligned(self, sessions: Sessions) -> sparse.csr_matrix:
-        """Return the counts of the templates known from training, in their order."""
-        order = np.argsort(self.templates_)
-        place = np.searchsorted(self.templates_[order], sessions.templates)
-        place = order[np.minimum(place, len(order) - 1)] if len(order) else np.zeros(len(sessions.templates), dtype=np.int64)
-        is_known = self.templates_[place] == sessions.templates if len(order) else np.zeros(len(sessions.templates), dtype=bool)
+        """Return the counts of the texts known from training, in their order."""
+        order = np.argsort(self.texts_)
+        place = np.searchsorted(self.texts_[order], sessions.texts)
+        place = order[np.minimum(place, len(order) - 1)] if len(order) else np.zeros(len(sessions.texts), dtype=np.int64)
+        is_known = self.texts_[place] == sessions.texts if len(order) else np.zeros(len(sessions.texts), dtype=bool)
         rows = np.flatnonzero(is_known)
-        mapping = sparse.csr_matrix((np.ones(len(rows)), (rows, place[is_known])), shape=(len(sessions.templates), len(self.templates_)))
+        mapping = sparse.csr_matrix((np.ones(len(rows)), (rows, place[is_known])), shape=(len(sessions.texts), len(self.texts_)))
         return sparse.csr_matrix(sessions.counts @ mapping)
 
 

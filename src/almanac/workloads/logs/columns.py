@@ -41,8 +41,11 @@ class _Places:
         return np.array([self.known.setdefault(value, len(self.known)) for value in values], dtype=np.int64)
 
 
-def gather(entries: Iterable[pa.Table]) -> Columns:
-    """Read batches of entries with entry_id, source, session, event_time and text; microseconds since 1970 stand for event times."""
+def gather(entries: Iterable[pa.Table], *, asked: Sequence[str] = ()) -> Columns:
+    """Read batches of entries with entry_id, source, session, event_time and text; microseconds since 1970 stand for event times.
+
+    `asked` are masked texts that no entry needs to have.
+    """
     sources, sessions, texts = _Places(), _Places(), _Places()
     parts: dict[str, list[Numbers]] = {name: [] for name in ("entry_id", "event_time", "source", "session", "text")}
     for batch in entries:
@@ -53,6 +56,7 @@ def gather(entries: Iterable[pa.Table]) -> Columns:
         parts["session"].append(_session_places(batch["session"], parts["source"][-1], sessions))
         parts["entry_id"].append(batch["entry_id"].to_numpy().astype(np.int64))
         parts["event_time"].append(batch["event_time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy())
+    texts.of(asked)
     joined = {name: np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64) for name, arrays in parts.items()}
     return Columns(
         **joined,

@@ -135,7 +135,7 @@ SESSIONS = Table(
         chance("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly.", merge="last"),
         Column(name="severity", type="text", doc="Severity of the session.", merge="last"),
         Column(name="reasons", type="json", doc="Why, in words, the strongest reason first.", merge="last"),
-        Column(name="templates", type="json", doc="How often each template came in it so far.", merge="last"),
+        Column(name="texts", type="json", doc="How often each masked text came in it so far, by its id.", merge="last"),
     ),
 )
 
@@ -158,13 +158,13 @@ STATEMENTS = Table(
 TRACES = Table(
     name="traces",
     key=("session_id",),
-    doc="One session of a training log: which templates came when, and whether it was abnormal where that is known.",
+    doc="One session of a training log: which masked texts came when, and whether it was abnormal where that is known.",
     columns=(
         Column(name="session_id", type="text"),
         Column(name="origin", type="text", doc="hdfs, own or simulated."),
         Column(name="started_at", type="timestamp"),
         Column(name="ended_at", type="timestamp"),
-        Column(name="templates", type="json", doc="Template ids in the order of their events."),
+        Column(name="texts", type="json", doc="Ids of masked texts in the order of their events."),
         Column(name="seconds", type="json", doc="Seconds after started_at of each event."),
         Column(name="abnormal", type="boolean", nullable=True, doc="Label, where there is one."),
     ),

@@ -14,10 +14,9 @@ from almanac.metrics import Floats, Labels
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import LEVELS
 
-Counts = npt.NDArray[np.int64]
-
 FOLDS = 4
-LEAST_LABELLED = 20
+# Far below what matters to a chance of two digits, and half the time.
+TOLERANCE = 1e-2
 
 
 class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -35,13 +34,11 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         """Fit on counts of n-grams that `features.vectorizer` has made."""
         scores = np.zeros((len(labels), len(LEVELS)))
         for learn, judge in GroupKFold(FOLDS).split(counts, labels, groups):
-            scores[judge] = _Ridge(self.alpha, counts[learn], labels[learn], weights[learn]).scores(counts[judge])
-        # Mild enough to leave the chances alone, strong enough for a few hundred texts.
-        calibration = LogisticRegression(C=100.0, max_iter=1000).fit(scores, labels, sample_weight=weights)
-        final = _Ridge(self.alpha, counts, labels, weights)
+            scores[judge] = Ridge(self.alpha, counts[learn], labels[learn], weights[learn]).scores(counts[judge])
+        self.calibration_weights_, self.calibration_offsets_ = calibration(scores, labels, weights)
+        final = Ridge(self.alpha, counts, labels, weights)
         self.idf_words_, self.idf_characters_ = final.idf
         self.weights_, self.offsets_ = final.weights, final.offsets
-        self.calibration_weights_, self.calibration_offsets_ = _multinomial(calibration)
         self.classes_ = np.array(LEVELS)
         return self
 
@@ -52,7 +49,7 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
     def chances_of_counts(self, counts: sparse.csr_matrix) -> Floats:
         """Return the chances of LEVELS for counts of n-grams."""
         scores = _weighed(counts, (self.idf_words_, self.idf_characters_)) @ self.weights_.T + self.offsets_
-        return _softmax(scores @ self.calibration_weights_.T + self.calibration_offsets_)
+        return calibrated(scores, (self.calibration_weights_, self.calibration_offsets_))
 
     def predict(self, texts: npt.ArrayLike) -> npt.NDArray[np.str_]:
         """Return the most likely level of each text."""
@@ -60,13 +57,14 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         return levels
 
 
-class _Ridge:
-    """One ridge regression of every level on TF-IDF features."""
+class Ridge:
+    """One ridge regression of every level on TF-IDF features: scores of LEVELS that are no chances yet."""
 
     def __init__(self, alpha: float, counts: sparse.csr_matrix, labels: Labels, weights: Floats) -> None:
+        """Fit on counts of n-grams and the places of levels."""
         halves = _halves(counts)
         self.idf = tuple(TfidfTransformer(sublinear_tf=True).fit(half).idf_.astype(np.float32) for half in halves)
-        fitted = RidgeClassifier(alpha=alpha).fit(_weighed(counts, self.idf), labels, sample_weight=weights)
+        fitted = RidgeClassifier(alpha=alpha, solver="sparse_cg", tol=TOLERANCE).fit(_weighed(counts, self.idf), labels, sample_weight=weights)
         # A level that is not there gets the score of a text without any sign of it.
         self.weights = np.zeros((len(LEVELS), counts.shape[1]), dtype=np.float32)
         self.offsets = np.full(len(LEVELS), -1.0)
@@ -76,6 +74,7 @@ class _Ridge:
         self.weights[fitted.classes_], self.offsets[fitted.classes_] = coefficients, intercepts
 
     def scores(self, counts: sparse.csr_matrix) -> Floats:
+        """Return a score of each of LEVELS, a row per text."""
         scores: Floats = np.asarray(_weighed(counts, self.idf) @ self.weights.T + self.offsets)
         return scores
 
@@ -90,14 +89,19 @@ def _weighed(counts: sparse.csr_matrix, idf: tuple[Any, ...]) -> sparse.csr_matr
 
 
 def _tf_idf(counts: sparse.csr_matrix, idf: npt.NDArray[np.float32]) -> sparse.csr_matrix:
-    weighed = counts.copy().astype(np.float64)
+    weighed = counts.astype(np.float32)
     weighed.data = (1.0 + np.log(weighed.data)) * idf[weighed.indices]
     lengths = np.sqrt(np.asarray(weighed.multiply(weighed).sum(axis=1)).ravel())
-    return sparse.diags_array(1.0 / np.maximum(lengths, 1e-12)).tocsr() @ weighed
+    return sparse.diags_array((1.0 / np.maximum(lengths, 1e-12)).astype(np.float32)).tocsr() @ weighed
 
 
-def _multinomial(fitted: LogisticRegression) -> tuple[Floats, Floats]:
-    """Return weights and offsets with a row per level; a level that was never there gets next to no chance."""
+def calibration(scores: Floats, labels: Labels, weights: Floats) -> tuple[Floats, Floats]:
+    """Fit chances to held-out scores (Platt, for all levels at once); return weights and offsets with a row per level.
+
+    A level that was never there gets next to no chance.
+    """
+    # Mild enough to leave the chances alone, strong enough for a few hundred texts.
+    fitted = LogisticRegression(C=100.0, max_iter=1000).fit(scores, labels, sample_weight=weights)
     weights, offsets = np.zeros((len(LEVELS), len(LEVELS))), np.full(len(LEVELS), -20.0)
     coefficients, intercepts = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:
@@ -106,7 +110,9 @@ def _multinomial(fitted: LogisticRegression) -> tuple[Floats, Floats]:
     return weights, offsets
 
 
-def _softmax(scores: Floats) -> Floats:
+def calibrated(scores: Floats, fitted: tuple[Floats, Floats]) -> Floats:
+    """Return the chances that a calibration gives to scores."""
+    scores = scores @ fitted[0].T + fitted[1]
     raised = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances: Floats = raised / raised.sum(axis=1, keepdims=True)
     return chances

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from almanac.metrics import Floats
 from almanac.workloads.logs import features, levels, traces
-from almanac.workloads.logs.anomaly import Sessions, SessionModel
+from almanac.workloads.logs.anomaly import SessionModel, Sessions
 from almanac.workloads.logs.contract import LEVELS
 from almanac.workloads.logs.estimators import TextLevels
 
@@ -66,7 +66,7 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return scores, judged
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
-        return SessionModel(use_labels=self.use_labels).fit(traces.counted(sessions["templates"].tolist()), traces.labels(sessions))
+        return SessionModel(use_labels=self.use_labels).fit(traces.counted(sessions["texts"].tolist()), traces.labels(sessions))
 
 
 def make(recipe: Mapping[str, Any] | None = None) -> LogModel:
@@ -78,6 +78,11 @@ def fit(model: LogModel, statements: pd.DataFrame, sessions: pd.DataFrame) -> Lo
     """Fit a model on one thread, so that the result does not depend on how many there are."""
     with threadpool_limits(limits=1):
         return model.fit(statements, sessions)
+
+
+def training(statements: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return everything a model was fitted on as one frame, to be kept with it: statements first, then sessions."""
+    return pd.concat([statements, sessions.drop(columns=["abnormal"]).assign(abnormal=sessions["abnormal"].astype("boolean"))], ignore_index=True)
 
 
 def text_numbers(texts: list[str]) -> npt.NDArray[np.int64]:

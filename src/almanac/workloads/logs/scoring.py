@@ -1,15 +1,17 @@
 """Scores entries: each distinct masked text once, each template, session and bucket once, and every entry by looking these up."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from almanac.metrics import Floats
 from almanac.workloads.logs import features, severity
-from almanac.workloads.logs.columns import Columns, gather, words
+from almanac.workloads.logs.columns import Columns, Numbers, gather, words
 from almanac.workloads.logs.contract import CONTRACT, KINDS, LEVELS, PREDICTIONS, SEVERITIES
 from almanac.workloads.logs.levels import WARNING
 from almanac.workloads.logs.model import LogModel
@@ -34,12 +36,21 @@ def nothing_past() -> Past:
     return Past(empty["templates"], empty["usage"], empty["sessions"])
 
 
-def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, version: int, predicted_at: datetime) -> dict[str, pd.DataFrame]:
+@dataclass(frozen=True)
+class Mark:
+    """What every row of a run says of itself, and the masked texts that somebody asked about."""
+
+    version: int
+    predicted_at: datetime
+    asked: Sequence[str] = ()
+
+
+def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, mark: Mark) -> dict[str, pd.DataFrame]:
     """Return the frame of each released table for entries with entry_id, source, session, event_time and text.
 
     Each batch is forgotten once its texts are masked, so memory holds numbers only. The same entries, model and past give the same frames.
     """
-    columns = gather(entries)
+    columns = gather(entries, asked=mark.asked)
     told = _told(model, columns, past)
     standing = lines(columns, told.template, past.usage, told.template_ids)
     sessions = judged(model, columns, told, past.sessions)
@@ -48,26 +59,9 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, version: 
     is_anomaly = scores >= 0.5
     levels = told.level[columns.text]
     found = pd.DataFrame({"level": levels, "anomaly": is_anomaly, "severity": severity.places(levels, is_anomaly)})
-    predictions = pd.DataFrame(
-        {
-            "entry_id": columns.entry_id,
-            "event_time": pd.to_datetime(columns.event_time, unit="us", utc=True),
-            "source": words(columns.sources, columns.source),
-            "level": words(list(LEVELS), levels),
-            "level_confidence": told.chances.max(axis=1)[columns.text],
-            "warning_chance": told.chances[:, WARNING:].sum(axis=1).clip(0.0, 1.0)[columns.text],
-            "anomaly": is_anomaly,
-            "anomaly_score": scores,
-            "anomaly_kind": words(list(KINDS), np.where(is_anomaly, kinds, -1)),
-            "severity": words(list(SEVERITIES), found["severity"].to_numpy()),
-            "template_id": words(told.template_ids, told.template[columns.text]),
-            "model_version": np.full(len(levels), version, dtype=np.int32),
-            "predicted_at": pd.Series(pd.Timestamp(predicted_at).tz_convert("UTC"), index=range(len(levels)), dtype="datetime64[us, UTC]"),
-        },
-        columns=PREDICTIONS.column_names,
-    )
+    standing_out = _Standing(scores, np.where(is_anomaly, kinds, -1), is_anomaly)
     return {
-        "predictions": predictions,
+        "predictions": _predictions(columns, told, standing_out, found, mark),
         "templates": templates(columns, told, found),
         "usage": usage(columns, told, found),
         "texts": texts(told),
@@ -76,6 +70,37 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, version: 
         "template_hours": template_hours(columns, told, found),
         "sessions": sessions.table,
     }
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Score of each entry, place of its kind in KINDS or -1, and whether it counts as anomaly."""
+
+    scores: Floats
+    kinds: Numbers
+    flags: npt.NDArray[np.bool_]
+
+
+def _predictions(columns: Columns, told: Told, standing: _Standing, found: pd.DataFrame, mark: Mark) -> pd.DataFrame:
+    levels = told.level[columns.text]
+    return pd.DataFrame(
+        {
+            "entry_id": columns.entry_id,
+            "event_time": pd.to_datetime(columns.event_time, unit="us", utc=True),
+            "source": words(columns.sources, columns.source),
+            "level": words(list(LEVELS), levels),
+            "level_confidence": told.chances.max(axis=1)[columns.text],
+            "warning_chance": told.chances[:, WARNING:].sum(axis=1).clip(0.0, 1.0)[columns.text],
+            "anomaly": standing.flags,
+            "anomaly_score": standing.scores,
+            "anomaly_kind": words(list(KINDS), standing.kinds),
+            "severity": words(list(SEVERITIES), found["severity"].to_numpy()),
+            "template_id": words(told.template_ids, told.template[columns.text]),
+            "model_version": np.full(len(levels), mark.version, dtype=np.int32),
+            "predicted_at": pd.Series(pd.Timestamp(mark.predicted_at).tz_convert("UTC"), index=range(len(levels)), dtype="datetime64[us, UTC]"),
+        },
+        columns=PREDICTIONS.column_names,
+    )
 
 
 def _told(model: LogModel, columns: Columns, past: Past) -> Told:

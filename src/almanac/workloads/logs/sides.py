@@ -37,6 +37,7 @@ def templates(columns: Columns, told: Told, found: pd.DataFrame) -> pd.DataFrame
     """Return the table `templates`; its level is that of the text that most of its entries have."""
     by = pd.DataFrame({"template": told.template[columns.text], "anomaly": found["anomaly"], "time": columns.event_time})
     counts = _counts(by, ["template"])
+    # A template that only a question has is not one of the log.
     per_text = pd.DataFrame({"template": told.template, "entries": np.bincount(columns.text, minlength=len(told.template)), **_shared(told)})
     main = per_text.sort_values("entries", kind="stable").drop_duplicates("template", keep="last").set_index("template")
     frame = counts.join(main.drop(columns="entries"), on="template")

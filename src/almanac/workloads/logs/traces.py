@@ -1,4 +1,4 @@
-"""Sessions as traces: which templates came when, cut where a test begins, and counted."""
+"""Sessions as traces: which masked texts came when, cut where a test begins, and counted."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,11 +10,11 @@ from scipy import sparse
 
 from almanac.workloads.logs.anomaly import Sessions
 
-COLUMNS = ["session_id", "origin", "started_at", "ended_at", "templates", "seconds", "abnormal"]
+COLUMNS = ["session_id", "origin", "started_at", "ended_at", "texts", "seconds", "abnormal"]
 
 
 def make(events: pd.DataFrame, *, origin: str, labels: pd.Series | None = None) -> pd.DataFrame:
-    """Return a trace per session (the contract's `traces`) of events with session, event_time and template_id.
+    """Return a trace per session (the contract's `traces`) of events with session, event_time and text_id.
 
     `labels` tells by session whether it is abnormal.
     """
@@ -27,7 +27,7 @@ def make(events: pd.DataFrame, *, origin: str, labels: pd.Series | None = None) 
         {
             "started_at": grouped["event_time"].min(),
             "ended_at": grouped["event_time"].max(),
-            "templates": grouped["template_id"].agg(list),
+            "texts": grouped["text_id"].agg(list),
             "seconds": grouped["seconds"].agg(list),
         }
     )
@@ -42,7 +42,7 @@ def before(traces: pd.DataFrame, cut: datetime | pd.Timestamp) -> pd.DataFrame:
     left = (pd.Timestamp(cut) - begun["started_at"]).dt.total_seconds()
     kept = [int(np.searchsorted(seconds, limit, side="left")) for seconds, limit in zip(begun["seconds"], left, strict=True)]
     return begun.assign(
-        templates=[names[:count] for names, count in zip(begun["templates"], kept, strict=True)],
+        texts=[names[:count] for names, count in zip(begun["texts"], kept, strict=True)],
         seconds=[moments[:count] for moments, count in zip(begun["seconds"], kept, strict=True)],
         ended_at=begun["ended_at"].clip(upper=pd.Timestamp(cut)),
     )
@@ -59,19 +59,19 @@ def middle(traces: pd.DataFrame) -> pd.Timestamp:
     return pd.Timestamp(traces["started_at"].sort_values().iloc[len(traces) // 2])
 
 
-def counted(templates: Sequence[Sequence[str]]) -> Sessions:
-    """Return how often each template came in each session, template ids as numbers in ascending order."""
-    sizes = [len(each) for each in templates]
-    numbers = np.array([int(name, 16) for each in templates for name in each], dtype=np.int64)
+def counted(texts: Sequence[Sequence[str]]) -> Sessions:
+    """Return how often each text came in each session, text ids as numbers in ascending order."""
+    sizes = [len(each) for each in texts]
+    numbers = np.array([int(name, 16) for each in texts for name in each], dtype=np.int64)
     known, places = np.unique(numbers, return_inverse=True)
-    rows = np.repeat(np.arange(len(templates)), sizes)
-    counts = sparse.csr_matrix((np.ones(len(numbers)), (rows, places)), shape=(len(templates), len(known)))
+    rows = np.repeat(np.arange(len(texts)), sizes)
+    counts = sparse.csr_matrix((np.ones(len(numbers)), (rows, places)), shape=(len(texts), len(known)))
     counts.sum_duplicates()
     return Sessions(counts, known)
 
 
 def tallied(counts: Sequence[Mapping[str, int]]) -> Sessions:
-    """Return the same for sessions whose templates are counted already."""
+    """Return the same for sessions whose texts are counted already."""
     numbers = np.array([int(name, 16) for each in counts for name in each], dtype=np.int64)
     known, places = np.unique(numbers, return_inverse=True)
     rows = np.repeat(np.arange(len(counts)), [len(each) for each in counts])

@@ -41,7 +41,7 @@ def parse(blocks: Iterable[bytes], layout: Layout, given: Given) -> Iterator[Par
 def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield blocks that end with a line; a line longer than MOST_CARRIED is cut in two."""
     rest = b""
-    for block in blocks:
+    for block in gathered(blocks):
         joined = rest + block
         end = joined.rfind(b"\n") + 1 or (len(joined) if len(joined) > MOST_CARRIED else 0)
         rest = joined[end:]
@@ -49,6 +49,19 @@ def whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
             yield joined[:end]
     if rest:
         yield rest
+
+
+def gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Join small blocks, for example the lines of an open file, to ones worth working on at once."""
+    waiting: list[bytes] = []
+    size = 0
+    for block in blocks:
+        waiting.append(block)
+        size += len(block)
+        if size >= MOST_CARRIED:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
 def _cut(text: str, layout: Layout) -> tuple[str, str]:
