@@ -95,16 +95,17 @@ def test_two_versions_are_read_side_by_side(owner: Database, client: httpx.Clien
 
 
 def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(owner: Database, client: httpx.Client) -> None:
-    store(owner, recent(["token abc123 leaked", "harmless", "also harmless"], session="s"))
+    store(owner, recent(["token abc123 leaked", "harmless", "also harmless", "harmless"], session="s"))
     run_id = publish_logs(owner)
     assert searched(client, q="leaked") == ["token abc123 leaked"]
     order = erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked")
     assert erasures.erase(owner, order) == 1
     wait_until(lambda: searched(client, q="leaked") == [], seconds=2)
-    assert sorted(searched(client)) == ["also harmless", "harmless"]
-    assert client.get("/v1/logs/analytics").json()["figures"]["entries"] == 2
+    assert sorted(searched(client)) == ["also harmless", "harmless", "harmless"]
+    assert client.get("/v1/logs/analytics").json()["figures"]["entries"] == 3
+    assert client.get("/v1/logs/templates").json()["rows"][0]["entries"] == 2
     tables = ("log_entries", "log_search", "log_ids", "logs_predictions")
-    assert [run(owner, f"SELECT count(*) FROM almanac.{table}") for table in tables] == [[(2,)]] * 4
+    assert [run(owner, f"SELECT count(*) FROM almanac.{table}") for table in tables] == [[(3,)]] * 4
     assert not [row for row in run(owner, "SELECT template FROM almanac.logs_templates") if "token" in str(row)]
     assert run(owner, "SELECT run_id, rows, who, why FROM almanac.erasures ORDER BY erasure_id") == [
         (None, 1, "tester", "leaked"),

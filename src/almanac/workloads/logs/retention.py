@@ -36,6 +36,16 @@ MENDS = (
     # Texts and sessions that no entry has any more say nothing about anybody from now on.
     """DELETE FROM almanac.logs_templates AS t WHERE run_id = ANY (%(runs)s)
        AND NOT EXISTS (SELECT FROM almanac.logs_predictions AS p WHERE p.run_id = t.run_id AND p.template_id = t.template_id)""",
+    """UPDATE almanac.logs_templates AS t SET entries = c.entries, anomalies = c.anomalies, first_seen = c.first_seen, last_seen = c.last_seen
+       FROM (SELECT run_id, template_id, count(*) AS entries, count(*) FILTER (WHERE anomaly) AS anomalies, min(event_time) AS first_seen,
+                    max(event_time) AS last_seen FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2) AS c
+       WHERE t.run_id = c.run_id AND t.template_id = c.template_id""",
+    """DELETE FROM almanac.logs_usage AS u WHERE run_id = ANY (%(runs)s) AND NOT EXISTS (
+           SELECT FROM almanac.logs_predictions AS p WHERE p.run_id = u.run_id AND p.source = u.source AND p.template_id = u.template_id)""",
+    """UPDATE almanac.logs_usage AS u SET entries = c.entries, anomalies = c.anomalies, first_seen = c.first_seen, last_seen = c.last_seen
+       FROM (SELECT run_id, source, template_id, count(*) AS entries, count(*) FILTER (WHERE anomaly) AS anomalies, min(event_time) AS first_seen,
+                    max(event_time) AS last_seen FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3) AS c
+       WHERE u.run_id = c.run_id AND u.source = c.source AND u.template_id = c.template_id""",
     """DELETE FROM almanac.logs_sessions AS s WHERE run_id = ANY (%(runs)s)
        AND NOT EXISTS (SELECT FROM almanac.log_entries AS e WHERE e.source = s.source AND e.session = s.session)""",
 )
