@@ -127,8 +127,7 @@ async def _pages(service: Service, edition: Edition | None, values: Values) -> A
     """Yield the entries as JSON, page by page; of which each begins where the one before has ended."""
     after: tuple[Any, ...] = ()
     while edition:
-        query = logs_search.page(edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after)
-        found = await service.database.rows(logs_search.text_of(query))
+        _, found = await logs_search.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after)
         if found:
             yield [row for row, _ in found]
         if len(found) < ROWS_AT_A_TIME:

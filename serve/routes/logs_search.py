@@ -108,8 +108,7 @@ async def _search(service: Service, contract: Contract, request: Request, values
         if edition is None:
             return Body(pages.listed([]).content + b',"total":0,"is_capped":false')
         after = question.cursor.key if question.cursor else ()
-        rows = await service.database.rows(text_of(page(edition, values, after)))
-        [(counted,)] = await service.database.rows(text_of(_count(edition, values)))
+        counted, rows = await read(service, edition, values, after)
         listed = pages.limited(question, edition, rows)
         told = f',"total":{min(counted, MOST_COUNTED)},"is_capped":{str(counted > MOST_COUNTED).lower()}'
         return Body(listed.content + told.encode(), listed.next)
@@ -145,44 +144,81 @@ def text_of(query: sql.Composable) -> bytes:
     return query.as_bytes(None).replace(b"%", b"%%")
 
 
-def page(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed:
-    """Return the query for one row more than a page: the JSON of each entry and its key."""
+async def read(service: Service, edition: Edition, values: Values, after: Sequence[Any]) -> tuple[int, list[tuple[str, Any]]]:
+    """Return how many entries fit, up to MOST_COUNTED + 1, and of one more than a page the JSON and the key.
+
+    Few entries are found by their words and then sorted; many are met soon enough by walking back in time. PostgreSQL cannot know which
+    it will be where words and what the model says are asked for together, so a count comes first.
+    """
+    found = await service.database.rows(text_of(_few(edition, values, after)))
+    counted = int(found[0][0])
+    if counted <= MOST_COUNTED:
+        return counted, [(row, key) for _, row, key in found if row is not None]
+    return counted, await service.database.rows(text_of(_many(edition, values, after)))
+
+
+def _few(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed:
     query = sql.SQL(
-        "SELECT row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM (SELECT {texts}, left(e.text, {most}) AS text, {predicted},"
-        " {headline} AS highlight FROM (SELECT {chosen} FROM {source} WHERE {where} ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f"
-        " JOIN api.log_entries AS e ON {same}{predictions}) AS shown ORDER BY event_time DESC, entry_id DESC"
+        "WITH found AS MATERIALIZED (SELECT {chosen} FROM {source} WHERE {where} LIMIT {most}), counted AS (SELECT count(*) AS n FROM found)"
+        " SELECT n, row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM counted LEFT JOIN ({shown}) AS shown ON true"
+        " ORDER BY event_time DESC, entry_id DESC"
+    )
+    chosen = sql.SQL("found AS f WHERE (SELECT n FROM counted) <= {}{}").format(MOST_COUNTED, _after(after))
+    where = _joined(_where(values))
+    return query.format(
+        chosen=_chosen(values), source=_source(edition, values), where=where, most=MOST_COUNTED + 1, shown=_shown(edition, values, chosen)
+    )
+
+
+def _many(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed:
+    query = sql.SQL(
+        "SELECT row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM ({}) AS shown ORDER BY event_time DESC, entry_id DESC"
+    )
+    chosen = sql.SQL("{} WHERE {}{}").format(_source(edition, values), _joined(_where(values)), _after(after))
+    return query.format(_shown(edition, values, chosen))
+
+
+def _shown(edition: Edition, values: Values, chosen: sql.Composed) -> sql.Composed:
+    """Return the query for what a page shows of the newest entries that are chosen by a FROM and a WHERE."""
+    query = sql.SQL(
+        "SELECT {texts}, left(e.text, {most}) AS text, {predicted}, {headline} AS highlight FROM (SELECT {columns} FROM {chosen}"
+        " ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f JOIN api.log_entries AS e ON {same}{predictions}"
     )
     words = sql.SQL("websearch_to_tsquery('simple', {})").format(values["q"]) if "q" in values else None
-    headline = sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE) if words else sql.SQL("NULL")
-    conditions = _where(values)
-    if after:
-        conditions.append(sql.SQL("(f.event_time, f.entry_id) < ({}, {})").format(*after))
-    has_day = "q" in values or "session" in values
     return query.format(
-        chosen=sql.SQL("f.entry_id, f.event_time, f.day" if has_day else "f.entry_id, f.event_time"),
-        same=sql.SQL("e.entry_id = f.entry_id AND e.day = f.day" if has_day else "e.entry_id = f.entry_id"),
         texts=sql.SQL(TEXTS),
         most=SHOWN_CHARACTERS,
         predicted=_names("p"),
-        headline=headline,
-        source=_source(edition, values),
-        where=sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true"),
+        headline=sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE) if words else sql.SQL("NULL::text"),
+        columns=_chosen(values),
+        chosen=chosen,
         limit=values["limit"] + 1,
+        same=sql.SQL("e.entry_id = f.entry_id AND e.day = f.day" if _is_of_documents(values) else "e.entry_id = f.entry_id"),
         predictions=_predictions(edition.run_ids),
     )
 
 
-def _count(edition: Edition, values: Values) -> sql.Composed:
-    conditions = _where(values)
-    query = sql.SQL("SELECT count(*) FROM (SELECT FROM {} WHERE {} LIMIT {}) AS found")
-    where = sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
-    return query.format(_source(edition, values), where, MOST_COUNTED + 1)
+def _chosen(values: Values) -> sql.SQL:
+    return sql.SQL("f.entry_id, f.event_time, f.day" if _is_of_documents(values) else "f.entry_id, f.event_time")
+
+
+def _is_of_documents(values: Values) -> bool:
+    """Tell whether the documents are read first, which know the day of an entry and so its table; without words a level has the better index."""
+    return "q" in values or "session" in values or not _is_filtered(values)
+
+
+def _after(after: Sequence[Any]) -> sql.Composable:
+    return sql.SQL(" AND (f.event_time, f.entry_id) < ({}, {})").format(*after) if after else sql.SQL("")
+
+
+def _joined(conditions: Sequence[sql.Composable]) -> sql.Composable:
+    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
 
 
 def _source(edition: Edition, values: Values) -> sql.Composable:
     """Return what is searched: words among documents, joined with predictions where these are asked for; without words predictions alone."""
     runs = _runs(edition.run_ids)
-    if "q" not in values and "session" not in values:
+    if not _is_of_documents(values):
         return sql.SQL("(SELECT * FROM api.logs_predictions WHERE run_id IN ({})) AS f").format(runs)
     if not _is_filtered(values):
         return sql.SQL("api.log_search AS f")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,14 +87,28 @@ def first_kept(connection: psycopg.Connection[Any], contract: Contract) -> int:
 
 
 def _batches(connection: psycopg.Connection[Any], contract: Contract, span: Span) -> Iterator[tuple[bytes, pa.Table]]:
+    """Yield what PostgreSQL sends and what it says; the next batch is fetched while the present one is worked on."""
     kinds = _types(connection, contract)
-    after = max(span.after, first_kept(connection, contract) - 1)
-    while after < span.until:
-        until = min(after + NUMBERS_AT_A_TIME, span.until)
-        content = b"".join(wire.received(connection, _query(contract, Span(after, until))))
-        after = until
-        if content:
-            yield content, _table(content, kinds)
+    parts = list(_parts(Span(max(span.after, first_kept(connection, contract) - 1), span.until)))
+
+    def fetch(part: Span) -> bytes:
+        return b"".join(wire.received(connection, _query(contract, part)))
+
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(fetch, parts[0]) if parts else None
+        for following in [*parts[1:], None]:
+            if coming is None:
+                return
+            content = coming.result()
+            coming = pool.submit(fetch, following) if following else None
+            if content:
+                yield content, _table(content, kinds)
+
+
+def _parts(span: Span) -> Iterator[Span]:
+    """Yield a span in pieces of NUMBERS_AT_A_TIME."""
+    for after in range(span.after, span.until, NUMBERS_AT_A_TIME):
+        yield Span(after, min(after + NUMBERS_AT_A_TIME, span.until))
 
 
 def _query(contract: Contract, span: Span) -> sql.Composed:
