@@ -20,7 +20,7 @@ from almanac.store.database import Database
 from almanac.store.entries import Span, Unscored
 from almanac.store.shape import table_name
 
-LARGEST_ROWS = 500_000
+LARGEST_ROWS = 1_000_000
 SMALLEST_ROWS = 5_000
 MERGED = {
     "sum": "sum({0})::{1}",
