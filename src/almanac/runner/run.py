@@ -13,7 +13,7 @@ import psycopg
 import structlog
 
 from almanac import workloads
-from almanac.errors import AlmanacError, RegistryError, StepFailed
+from almanac.errors import AlmanacError, DatabaseError, RegistryError, StepFailed
 from almanac.project import Project
 from almanac.runner import environment, logs, notebooks, opening
 from almanac.runner.acting import act, release
@@ -199,7 +199,7 @@ def _tend(attempt: Attempt) -> None:
     """Do what a workload brings to be done after each run; where that fails, the next run does it."""
     try:
         upkeep.tend(attempt.project.database, attempt.contract)
-    except psycopg.Error as error:
+    except (psycopg.Error, DatabaseError) as error:
         log.warning("upkeep is left to the next run", workload=attempt.request.workload, reason=str(error).strip())
 
 

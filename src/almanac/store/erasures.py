@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import sqlalchemy as sa
 from psycopg import sql
@@ -10,6 +11,7 @@ from psycopg import sql
 from almanac.contract import Contract
 from almanac.store import frames, ledger, tables
 from almanac.store.database import Connection, Database, Question, driver
+from almanac.store.locks import patiently
 from almanac.store.publish import staged_hash
 from almanac.store.shape import table_name
 from almanac.store.tables import SCHEMA
@@ -31,16 +33,22 @@ class Order:
 
 
 def erase(database: Database, order: Order) -> int:
-    """Remove entries with their predictions from every kept run, note it per run, and return how many entries went; in one transaction."""
-    with database.engine.begin() as connection:
-        ledger.lock(connection, order.contract.name)
-        numbers = order.entries(driver(connection))
-        touched = _remove(connection, order.contract, numbers)
-        order.mend(sorted(touched))(driver(connection))
-        _note(connection, order, None, len(numbers))
-        for run_id, rows in sorted(touched.items()):
-            _note(connection, order, run_id, rows)
-        _release_again(connection, order, touched)
+    """Remove entries with their predictions from every kept run, note it per run, and return how many entries went.
+
+    In one transaction, which gives way to readers and tries again; raises DatabaseError where they never let it.
+    """
+    return patiently(database, partial(_erase, order=order))
+
+
+def _erase(connection: Connection, order: Order) -> int:
+    ledger.lock(connection, order.contract.name)
+    numbers = order.entries(driver(connection))
+    touched = _remove(connection, order.contract, numbers)
+    order.mend(sorted(touched))(driver(connection))
+    _note(connection, order, None, len(numbers))
+    for run_id, rows in sorted(touched.items()):
+        _note(connection, order, run_id, rows)
+    _release_again(connection, order, touched)
     return len(numbers)
 
 
