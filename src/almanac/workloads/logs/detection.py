@@ -76,7 +76,8 @@ def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
     """Return the session among the candidates that a model of all sessions finds strangest, the longer one where two tie."""
     strange = scores(sessions, candidates, use_labels=False)
     order = np.lexsort((candidates["texts"].str.len().to_numpy(), strange))
-    return candidates.iloc[order[-1]]
+    found: pd.Series = candidates.iloc[order[-1]]
+    return found
 
 
 def shares_of(sessions: pd.DataFrame) -> dict[str, float]:

@@ -79,7 +79,7 @@ def anatomy(events: pd.DataFrame) -> Figure:
 
 def volume(predictions: pd.DataFrame) -> Figure:
     """Show entries by level, and anomalies, over event time; sources that lie years apart get a picture each."""
-    spans = {name: part for name, part in predictions.groupby(predictions["event_time"].dt.year.rename("year"))} or {"": predictions}
+    spans = dict(iter(predictions.groupby(predictions["event_time"].dt.year)))
     figure, places = plt.subplots(len(spans), 1, figsize=(10, 2.6 * len(spans)), layout="constrained", squeeze=False)
     for axes, (year, part) in zip(places[:, 0], spans.items(), strict=True):
         _dress(axes, f"{len(part):,} entries of {year}: level by colour, {int(part['anomaly'].sum()):,} anomalies as marks")

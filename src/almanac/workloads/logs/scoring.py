@@ -106,7 +106,7 @@ def _predictions(columns: Columns, told: Told, standing: _Standing, found: pd.Da
 def _told(model: LogModel, columns: Columns, past: Past) -> Told:
     mined = Templates(dict(zip(past.templates["template_id"], past.templates["template"], strict=True)))
     names = mined.add_all(columns.texts)
-    template, template_ids = pd.factorize(pd.array(names, dtype="object")) if names else (np.zeros(0, np.int64), np.zeros(0, object))
+    template, template_ids = pd.factorize(np.array(names, dtype=object)) if names else (np.zeros(0, np.int64), np.zeros(0, object))
     chances = model.predict_proba(pd.DataFrame({"text": columns.texts})) if names else np.zeros((0, len(LEVELS)))
     ids = [str(name) for name in template_ids]
     return Told(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def judged(model: LogModel, columns: Columns, told: Told, past: pd.DataFrame) ->
         anomaly=scores >= 0.5,
         anomaly_score=scores,
         severity=[severity(level, anomaly=score >= 0.5) for level, score in zip(worst, scores, strict=True)],
-        reasons=reasons,
+        reasons=pd.Series(reasons, index=grown.index, dtype="object"),
     )
     of_entries = np.where(columns.session >= 0, scores[columns.session], 0.0)
     return Judged(table[contract.SESSIONS.column_names], of_entries)
@@ -74,10 +75,15 @@ def _grown(now: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
     texts = [_sum(counts, old.texts if old else {}) for counts, old in zip(now["texts"], earlier, strict=True)]
     started = [min(at, old.started_at) if old else at for at, old in zip(now["started_at"], earlier, strict=True)]
     ended = [max(at, old.ended_at) if old else at for at, old in zip(now["ended_at"], earlier, strict=True)]
-    return now.assign(texts=texts, started_at=started, ended_at=ended, entries=[sum(counts.values()) for counts in texts])
+    return now.assign(
+        texts=pd.Series(texts, index=now.index, dtype="object"),
+        started_at=started,
+        ended_at=ended,
+        entries=[sum(counts.values()) for counts in texts],
+    )
 
 
-def _sum(ours: Mapping[str, int], theirs: Mapping[str, int]) -> dict[str, int]:
+def _sum(ours: Mapping[str, int], theirs: Any) -> dict[str, int]:
     return dict(Counter(ours) + Counter(theirs)) if theirs else dict(ours)
 
 
@@ -85,7 +91,8 @@ def _scored(model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Map
     sessions = traces.tallied(grown["texts"].tolist())
     scores, known = model.session_scores(sessions)
     shares = np.asarray((sessions.counts > 0).mean(axis=0)).ravel()
-    for source, rows in grown.groupby("source", sort=True).indices.items():
+    for source, places in grown.groupby("source", sort=True).indices.items():
+        rows = np.asarray(places)
         unknown = rows[~known[rows]]
         others = past.loc[past["source"] == source, "texts"].tolist() if len(past) else []
         if len(unknown) and len(rows) + len(others) >= LEAST_SESSIONS:

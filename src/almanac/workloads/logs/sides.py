@@ -89,7 +89,7 @@ def _shared(told: Told) -> dict[str, object]:
 
 
 def _named(names: list[str], places: "pd.Series[int]") -> pd.Series:
-    return words(names, places.to_numpy(dtype=np.int64)).set_axis(places.index)
+    return words(names, np.asarray(places, dtype=np.int64)).set_axis(places.index)
 
 
 def _sized(by: pd.DataFrame, keys: list[str]) -> pd.DataFrame:

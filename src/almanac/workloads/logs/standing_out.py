@@ -57,7 +57,7 @@ def _past(columns: Columns, usage: pd.DataFrame, template_ids: list[str]) -> pd.
 
 def _used(columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[int]", past: pd.DataFrame) -> _Used:
     earlier = past.set_index(["source", "template"])[["entries", "buckets"]]
-    earlier = earlier.groupby(level=[0, 1]).sum().reindex(pd.MultiIndex.from_arrays(pairs), fill_value=0.0)
+    earlier = earlier.groupby(level=[0, 1]).sum().reindex(pd.MultiIndex.from_arrays([pairs[0], pairs[1]]), fill_value=0.0)
     entries = np.bincount(inverse, minlength=pairs.shape[1]) + earlier["entries"].to_numpy()
     buckets = np.bincount(slots.index.get_level_values(0), minlength=pairs.shape[1]) + earlier["buckets"].to_numpy()
     known = past[past["source"] >= 0]
@@ -69,10 +69,10 @@ def _used(columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[
 def _bursts(columns: Columns, used: _Used, slots: "pd.Series[int]") -> Floats:
     """Return the score of each entry that is the first of a burst; others have 0."""
     pair = slots.index.get_level_values(0).to_numpy()
-    size = slots.to_numpy(dtype=np.float64)
+    size: Floats = slots.to_numpy(dtype=np.float64)
     others = used.buckets[pair] - 1
     usual = (used.entries[pair] - size) / np.maximum(others, 1.0)
-    strong = anomaly.burst(size, usual, others)
+    strong = anomaly.burst(size, usual, np.asarray(others, dtype=np.float64))
     scores = np.zeros(len(columns))
     bursting = {(int(at), int(slot)): float(strong[row]) for row, (at, slot) in enumerate(slots.index) if strong[row] >= 0.5}
     if bursting:

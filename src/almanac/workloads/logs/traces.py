@@ -44,7 +44,7 @@ def before(traces: pd.DataFrame, cut: datetime | pd.Timestamp) -> pd.DataFrame:
     return begun.assign(
         texts=[names[:count] for names, count in zip(begun["texts"], kept, strict=True)],
         seconds=[moments[:count] for moments, count in zip(begun["seconds"], kept, strict=True)],
-        ended_at=begun["ended_at"].clip(upper=pd.Timestamp(cut)),
+        ended_at=begun["ended_at"].where(begun["ended_at"] < cut, cut),
     )
 
 

@@ -37,4 +37,5 @@ def events(entries: pa.Table) -> pd.DataFrame:
     """Return session, event_time and text_id of entries."""
     codes, forms = features.masked(entries["text"])
     ids = np.array(features.text_ids(forms), dtype=object)
-    return entries.select(["session", "event_time"]).to_pandas().assign(text_id=ids[codes])
+    frame: pd.DataFrame = entries.select(["session", "event_time"]).to_pandas()
+    return frame.assign(text_id=ids[codes])

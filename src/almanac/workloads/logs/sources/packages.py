@@ -5,6 +5,8 @@ import importlib.metadata
 import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -31,7 +33,7 @@ def fetch() -> pd.DataFrame:
 
 def is_permissive(package: importlib.metadata.Distribution) -> bool:
     """Tell whether a package's metadata names a permissive licence and no other."""
-    told = package.metadata
+    told: Any = package.metadata
     names = [told.get("License-Expression") or "", (told.get("License") or "")[:200], *(told.get_all("Classifier") or [])]
     licences = " ".join(name for name in names[:2] + [each for each in names[2:] if each.startswith("License")])
     return bool(PERMISSIVE.search(licences)) and not RESTRICTED.search(licences)
@@ -42,7 +44,7 @@ def of_package(package: importlib.metadata.Distribution) -> Iterator[tuple[str, 
     for path in package.files or []:
         if path.suffix == ".py" and "test" not in str(path).lower():
             try:
-                content = path.locate().read_bytes()
+                content = Path(path.locate()).read_bytes()
             except OSError:
                 continue
             if CALL.search(content):
