@@ -182,7 +182,8 @@ def _shown(edition: Edition, values: Values, chosen: sql.Composed) -> sql.Compos
     """Return the query for what a page shows of the newest entries that are chosen by a FROM and a WHERE."""
     query = sql.SQL(
         "SELECT {texts}, left(e.text, {most}) AS text, {predicted}, {headline} AS highlight FROM (SELECT {columns} FROM {chosen}"
-        " ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f JOIN api.log_entries AS e ON {same}{predictions}"
+        " ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f, LATERAL (SELECT * FROM api.log_entries AS e WHERE {same} LIMIT 1) AS e"
+        "{predictions}"
     )
     words = sql.SQL("websearch_to_tsquery('simple', {})").format(values["q"]) if "q" in values else None
     return query.format(
@@ -273,8 +274,9 @@ def _around(run_ids: Sequence[str], source: str, session: str, *place: Any) -> s
 
 
 def _predictions(run_ids: Sequence[str]) -> sql.Composed:
-    """Return the join with the predictions of these runs, where there are any."""
-    return sql.SQL(" LEFT JOIN api.logs_predictions AS p ON p.entry_id = e.entry_id AND p.run_id IN ({})").format(_runs(run_ids))
+    """Return the join with the predictions of these runs, where there are any; the limit makes PostgreSQL look up each by its key."""
+    one = "SELECT * FROM api.logs_predictions WHERE entry_id = e.entry_id AND run_id IN ({}) LIMIT 1"
+    return sql.SQL(f" LEFT JOIN LATERAL ({one}) AS p ON true").format(_runs(run_ids))
 
 
 def _runs(run_ids: Sequence[str]) -> sql.Composable:
