@@ -32,7 +32,7 @@ class Editions:
         if question.cursor:
             return await self._pinned(contract, question.cursor)
         if "model_version" in values:
-            return await self._of_version(contract, values["model_version"])
+            return await self.of_version(contract, values["model_version"])
         if "as_of" in values:
             return await self._released(ledger.AS_OF, contract, values["as_of"])
         return await self.releases.live(contract.name)
@@ -74,7 +74,8 @@ class Editions:
             raise refused({"in": "query", "name": "cursor", "reason": UNREADABLE})
         return edition
 
-    async def _of_version(self, contract: Contract, version: int) -> Edition:
+    async def of_version(self, contract: Contract, version: int) -> Edition:
+        """Return the newest kept edition of a model version; raises Problem 404 or 410."""
         if found := await self.database.rows(ledger.VERSION, (contract.incremental, contract.name, version)):
             return ledger.edition(found[0])
         if entries := await self.database.rows(ledger.RELEASE_OF_VERSION, (contract.name, version)):

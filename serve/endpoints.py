@@ -66,6 +66,7 @@ class Endpoint:
     headers: dict[str, Any] | None = None
     tag: str = "platform"
     media_type: str = "application/json"
+    other_media_types: tuple[str, ...] = ()
     method: Literal["GET", "POST", "PATCH"] = "GET"
     body: Content | None = None
     writes: bool = False
@@ -148,6 +149,7 @@ def _documented(endpoint: Endpoint) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
     content = {endpoint.media_type: {"schema": endpoint.schema, "example": endpoint.example}}
+    content |= {kind: {"schema": {"type": "string"}, "example": ""} for kind in endpoint.other_media_types}
     good: dict[int | str, dict[str, Any]] = {200: {"description": endpoint.summary, "content": content, "headers": endpoint.headers or {}}}
     for other in endpoint.others:
         good[other.status] = {"description": other.summary, "content": {"application/json": {"schema": other.schema, "example": other.example}}}

@@ -53,14 +53,16 @@ def newest_run(condition: str) -> bytes:
 
     The first value says whether the edition consists of all runs of the version up to this one (incremental workloads).
     """
-    kept = "status = 'succeeded' AND rows > 0 AND pruned_at IS NULL"
+    kept = "status = 'succeeded' AND rows IS NOT NULL AND pruned_at IS NULL"
+    # What a later run has taken over belongs to this edition, unless that run does too.
+    own = "NOT EXISTS (SELECT FROM api.runs AS later WHERE later.run_id = api.runs.absorbed_by AND later.started_at <= run.started_at)"
     return f"""
         SELECT run.workload, released.release_id, run.run_id,
                CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END,
                run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
         FROM (SELECT * FROM api.runs WHERE workload = %s AND {condition} AND {kept} ORDER BY started_at DESC, run_id DESC LIMIT 1) AS run
         CROSS JOIN LATERAL (SELECT array_agg(run_id ORDER BY run_id) AS run_ids FROM api.runs WHERE workload = run.workload
-            AND model_version = run.model_version AND started_at <= run.started_at AND {kept}) AS version
+            AND model_version = run.model_version AND started_at <= run.started_at AND {kept} AND {own}) AS version
         LEFT JOIN LATERAL (SELECT release_id, released_at FROM api.releases
             WHERE workload = run.workload AND run_id = run.run_id ORDER BY release_id DESC LIMIT 1) AS released ON true""".encode()
 

@@ -30,16 +30,14 @@ def commands() -> list[str]:
 
 def routes() -> list[str]:
     """Return every route of the server, with the workload's name left open where each workload has it."""
-    app = create_app(Settings(database_url="postgresql://nobody@localhost/nowhere", ingest=True))
+    app = create_app(Settings(database_url="postgresql://nobody@localhost/nowhere"))
     return sorted({re.sub(r":path\}", "}", path) for path in app.openapi()["paths"]})
 
 
 def generic(route: str) -> str:
     """Return a route as the README's table spells it."""
-    parts = route.split("/")
-    shared = {"model", "predictions", "releases", "{entity}", "{run}"}
-    own = route.startswith(("/v1/football/leagues", "/v1/football/results"))
-    return "/".join(["", "v1", "{workload}", *parts[3:]]) if parts[-1] in shared and not own else route
+    shared = r"/v1/\w+/(model|releases|runs/\{run\}|predictions(?:/\{entity\})?)"
+    return re.sub(f"^{shared}$", r"/v1/{workload}/\1", route)
 
 
 @pytest.mark.parametrize("name", workloads.names())

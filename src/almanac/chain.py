@@ -12,8 +12,9 @@ from almanac import provenance, workloads
 from almanac.errors import RegistryError
 from almanac.project import Project
 from almanac.registry import file_hash
-from almanac.store import ledger, runs, versions
+from almanac.store import erasures, ledger, runs, versions
 from almanac.store.database import Connection
+from almanac.store.entries import Span, Unscored
 from almanac.store.publish import staged_hash
 from almanac.store.tables import SCHEMA
 
@@ -91,7 +92,29 @@ def _data(chain: Chain) -> Link:
 
 
 def _scored(chain: Chain) -> Link:
+    if chain.run["covered_until"] is not None:
+        return _entries(chain)
     return _file(chain, "scored data", f"runs:/{chain.run['mlflow_run_id']}/data/scored.parquet", chain.run["input_hash"])
+
+
+def _entries(chain: Chain) -> Link:
+    """Read the entries of an incremental run again; what retention or an erasure took is pruned, not broken."""
+    staged = next((step["results"]["staged"] for step in chain.steps if "staged" in step["results"]), None)
+    if staged is None:
+        return Link("scored data", "none", "a shadow reads what its run reads")
+    again = Unscored(chain.project.database, workloads.contract(chain.run["workload"]), Span(staged["covered_after"], staged["covered_until"]))
+    read = sum(len(batch) for batch in again)
+    if again.input_hash != chain.run["input_hash"] and _is_reduced(chain, again):
+        return Link("scored data", "pruned", f"{read} of its entries are kept; the others went by retention or were erased")
+    whole = again.input_hash == chain.run["input_hash"]
+    return _compared("scored data", whole, f"{read} entries", f"the entries {again.span.after + 1} to {again.span.until} were changed")
+
+
+def _is_reduced(chain: Chain, again: Unscored) -> bool:
+    """Tell whether entries of the run have gone in a way that left a note, or by retention."""
+    with chain.project.database.engine.begin() as connection:
+        notes = erasures.of_workload(connection, chain.run["workload"], since=chain.run["started_at"])
+    return bool(notes) or again.first_kept() > again.span.after + 1
 
 
 def _file(chain: Chain, name: str, uri: str | None, expected: str | None) -> Link:
@@ -123,6 +146,8 @@ def _model(chain: Chain) -> Link:
 def _predictions(chain: Chain) -> Link:
     if not chain.run["prediction_hash"]:
         return Link("predictions", "none", "this run predicted nothing")
+    if chain.run["pruned_at"] and chain.run["absorbed_by"]:
+        return Link("predictions", "pruned", f"taken over by run {chain.run['absorbed_by']}; verify that one")
     if chain.run["pruned_at"]:
         return Link("predictions", "pruned", f"dropped by retention at {chain.run['pruned_at']:%Y-%m-%d %H:%M} UTC")
     contract = workloads.contract(chain.run["workload"])
@@ -131,7 +156,9 @@ def _predictions(chain: Chain) -> Link:
             found = staged_hash(connection, contract, chain.run["run_id"], SCHEMA)
     except psycopg.errors.UndefinedTable:
         return Link("predictions", "broken", "their table is gone")
-    expected = chain.run["prediction_hash"]
+    with chain.project.database.engine.begin() as asking:
+        note = erasures.newest(asking, chain.run["run_id"])
+    expected = note["prediction_hash"] if note else chain.run["prediction_hash"]
     return _compared("predictions", found == expected, f"{chain.run['rows']} rows", f"the rows have hash {found[:12]}, recorded was {expected[:12]}")
 
 

@@ -27,25 +27,29 @@ class Comparison:
 def compare(database: Database, workload: str, first: int, second: int) -> Comparison:
     """Compare the newest kept predictions of two versions; raises NotFound where a version has none."""
     contract = workloads.contract(workload)
-    ids = tuple(_run_of(database, workload, version) for version in (first, second))
-    before, after = (reading.published(database, contract, contract.predictions.name, run_id).set_index(contract.entity) for run_id in ids)
-    common = before.index.intersection(after.index)
-    moves, words = _moves(contract, before.loc[common], after.loc[common]), _words(contract, before.loc[common], after.loc[common])
+    ids = [_runs_of(database, contract, version) for version in (first, second)]
+    pair = reading.differing(database, contract, ids[0], ids[1])
+    before, after = pair.before.set_index(contract.entity), pair.after.set_index(contract.entity)
+    moves, words = _moves(contract, before, after), _words(contract, before, after)
     changed = set(moves.index) | set(words[contract.entity])
-    return Comparison((ids[0], ids[1]), len(common), len(changed), len(before) - len(common), len(after) - len(common), moves, words)
+    return Comparison((ids[0][-1], ids[1][-1]), pair.common, len(changed), pair.only_first, pair.only_second, moves, words)
 
 
-def _run_of(database: Database, workload: str, version: int) -> str:
+def _runs_of(database: Database, contract: Contract, version: int) -> list[str]:
+    """Return the newest run of a version, or all that make it up where the workload is incremental."""
     with database.engine.begin() as connection:
-        found = runs.with_version(connection, workload, version)
-    if found is None:
-        raise NotFound(f"Version {version} of '{workload}' has no kept predictions to compare. Each run scores champion and challenger.")
-    return str(found["run_id"])
+        newest = runs.with_version(connection, contract.name, version)
+        every = runs.of_version(connection, contract.name, version) if contract.incremental else []
+    if newest is None:
+        raise NotFound(f"Version {version} of '{contract.name}' has no kept predictions to compare. Each run scores champion and challenger.")
+    return [str(record["run_id"]) for record in every] or [str(newest["run_id"])]
 
 
 def _moves(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return for each entity the numeric column that moved most, largest move first."""
-    numbers = [column.name for column in contract.predictions.columns if column.type in ("real", "integer", "bigint")]
+    kinds = ("real", "integer", "bigint")
+    numbers = [column.name for column in contract.predictions.columns if column.type in kinds and column.name not in reading.ABOUT_THE_RUN]
+    numbers = [name for name in numbers if name != contract.entity]
     if not numbers or before.empty:
         return pd.DataFrame(columns=["column", "before", "after", "move"])
     distance = (after[numbers].astype("float64") - before[numbers].astype("float64")).abs().fillna(0.0)

@@ -6,10 +6,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 # PostgreSQL cuts names at 63 bytes; a run's own table also carries the run id.
 LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
@@ -20,7 +21,10 @@ class _Declared(BaseModel):
 
 
 class Column(_Declared):
-    """One typed column; `minimum` and `maximum` are audited, `doc` reaches the API's documentation."""
+    """One typed column; `minimum` and `maximum` are audited, `doc` reaches the API's documentation.
+
+    `merge` says how rows with one key become one where the side tables of an incremental workload's runs are put together.
+    """
 
     name: str = Field(pattern=IDENTIFIER)
     type: ColumnType
@@ -28,6 +32,7 @@ class Column(_Declared):
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    merge: Merge | None = None
 
 
 class Filter(_Declared):
@@ -83,6 +88,8 @@ class Contract(_Declared):
 
     `predictions` has one key column, the entity. `order` are the columns by which lists are sorted and paged
     (the entity breaks ties). `side_tables` are released with the predictions. `raw_tables` are filled by collect.
+    An `incremental` workload predicts each row of its table `entries` once: the entity is the number that a row got when it arrived,
+    `entry_columns` are what a model sees of it, and a release names all runs of its version.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")
@@ -103,6 +110,8 @@ class Contract(_Declared):
     minimum_rows: int = 1
     maximum_rows: int = 10_000_000
     incremental: bool = False
+    entries: str = Field("", pattern=rf"{IDENTIFIER}|^$")
+    entry_columns: tuple[str, ...] = ()
     attribution: str = ""
 
     @model_validator(mode="after")
@@ -119,6 +128,21 @@ class Contract(_Declared):
                 raise ValueError(f"{what} of '{self.name}' names column '{name}', which the prediction table lacks")
         if any(self.predictions.column(name).nullable for name in self.order):
             raise ValueError(f"the order of '{self.name}' uses a nullable column, which cannot be paged")
+        return self
+
+    @model_validator(mode="after")
+    def _increments_fit(self) -> Self:
+        if self.incremental != bool(self.entries):
+            raise ValueError(f"'{self.name}' must declare `incremental` and `entries` together or not at all")
+        if not self.incremental:
+            return self
+        if self.predictions.column(self.entity).type != "bigint" or self.entity not in self.entry_columns:
+            raise ValueError(f"the entity of incremental '{self.name}' must be a bigint and stand among `entry_columns`")
+        if self.minimum_rows:
+            raise ValueError(f"incremental '{self.name}' needs minimum_rows=0: there may be nothing new to predict")
+        for table in self.side_tables:
+            if unmerged := [column.name for column in table.columns if column.name not in table.key and column.merge is None]:
+                raise ValueError(f"side table '{table.name}' of incremental '{self.name}' does not say how to merge {unmerged}")
         return self
 
     @property

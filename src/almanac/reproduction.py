@@ -38,6 +38,11 @@ def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reprodu
         run = runs.get(connection, run_id)
         if not run["input_hash"]:
             raise NotFound(f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again.")
+        if run["covered_until"] is not None:
+            raise UsageError(
+                f"The predictions of run {run['run_id']} follow from those before them and are not made again one run at a time. "
+                f"`almanac verify {run['run_id']}` checks what they were made from."
+            )
         version = versions.get(connection, run["workload"], run["model_version"])
         recorded = runs.results(connection, run["run_id"], "predict")["hashes"]
     differences = _differences(project, run)

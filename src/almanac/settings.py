@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     football_data_org_url: str = Field("https://api.football-data.org/v4", alias="FOOTBALL_DATA_ORG_URL")
     odds_api_key: SecretStr | None = Field(None, alias="ODDS_API_KEY")
     odds_api_url: str = Field("https://api.the-odds-api.com/v4", alias="ODDS_API_URL")
+    accept_loghub: bool = Field(False, alias="ALMANAC_ACCEPT_LOGHUB")
 
     igdb_client_id: SecretStr | None = Field(None, alias="IGDB_CLIENT_ID")
     igdb_client_secret: SecretStr | None = Field(None, alias="IGDB_CLIENT_SECRET")

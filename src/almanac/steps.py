@@ -1,14 +1,14 @@
 """The handle a notebook holds: what it may read, keep, register, stage and report."""
 
 import hashlib
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from almanac import provenance, workloads
 from almanac.contract import Contract, CutOff
@@ -17,13 +17,13 @@ from almanac.instants import parse_date, parse_instant
 from almanac.promotion import Decision
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, own, raw, runs, staging, versions
-from almanac.store.database import Database, open_database
+from almanac.store import frames, increments, ledger, own, raw, reading, runs, staging, versions, wire
+from almanac.store.database import Answer, Connection, Database, Question, open_database
+from almanac.store.entries import Unscored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MLFLOW_WAIT_SECONDS = 120
 STEPS = ("collect", "train", "evaluate", "predict")
 
 
@@ -90,7 +90,7 @@ class Step:
     def mlflow_run_id(self) -> str:
         """The MLflow run of this run; an exploration starts one of its own."""
         if not self.is_exploration:
-            return self._recorded_mlflow_run()
+            return runs.mlflow_run(self.database, self.run_id)
         return self.registry.start_run(self.workload, f"exploration {self.name}", tags={"almanac.kind": "exploration", "almanac.step": self.name})
 
     def upsert(self, table: str, frame: pd.DataFrame) -> raw.Upserted:
@@ -139,7 +139,8 @@ class Step:
         """
         if self.is_exploration:
             return make()
-        kept = self._kept(name)
+        with self.database.engine.begin() as connection:
+            kept = runs.kept(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
         if kept is None:
             frame = make()
             uri, digest = self.registry.log_frame(self.mlflow_run_id, frame, name)
@@ -148,7 +149,7 @@ class Step:
         return self.registry.fetch_frame(kept["uri"], kept["hash"])
 
     def log_candidate(self, candidate: Candidate) -> None:
-        """Log one candidate as a child run, so that MLflow compares candidates side by side."""
+        """Log one candidate as a child run, to be compared side by side."""
         tags = {"almanac.kind": "candidate", "almanac.candidate": candidate.name}
         child = self.registry.start_run(self.workload, candidate.name, tags=tags, parent=self.mlflow_run_id)
         self.registry.log(child, parameters={"candidate": candidate.name, **candidate.parameters}, metrics=candidate.metrics)
@@ -172,7 +173,10 @@ class Step:
         else:
             self.registry.log_frame(self.mlflow_run_id, training, "training")
             version = self.registry.register(self.workload, self.mlflow_run_id, submission)
-            self._record_version(version, submission, hashes | {"trained_until": trained_until, "simulated": simulated})
+            made = {"version": version.number, "mlflow_run_id": version.mlflow_run_id, "artifact_hash": version.artifact_hash}
+            told = {"parameters": submission.parameters, "metrics": submission.metrics, "trained_until": trained_until, "simulated": simulated}
+            with self.database.engine.begin() as connection:
+                versions.add(connection, {"workload": self.workload, "run_id": self.run_id or None} | made | hashes | told)
         self.report(model_version=version.number, model_hash=version.artifact_hash, data_hash=hashes["data_hash"])
         return version
 
@@ -200,7 +204,9 @@ class Step:
                 return int(self.results("train")["model_version"])
             except NotFound:
                 pass
-        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION) or self._newest_version()
+        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION)
+        with self.database.engine.begin() as connection:
+            number = number or versions.newest(connection, self.workload)
         if number is None:
             raise NotFound(f"'{self.workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {self.workload}`.")
         return number
@@ -218,7 +224,7 @@ class Step:
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
-        number = self.champion(simulated=simulated)
+        number = self._of_ledger(ledger.held_version) or self.champion(simulated=simulated)
         if number is None and self.is_exploration:
             return self.challenger()
         if number is None:
@@ -226,75 +232,69 @@ class Step:
         return number
 
     def shadow_version(self, serving: int) -> int | None:
-        """Return the other version worth scoring beside `serving`: the challenger, or the champion it has replaced."""
+        """Return the other version worth scoring beside `serving`: the challenger, or the champion it has replaced.
+
+        Without an evaluation an incremental workload scores the version to which a rollback would go, so that it stays complete.
+        """
         try:
             decision = self.results("evaluate")["decision"]
         except (NotFound, KeyError):
-            return None
+            return self._of_ledger(ledger.version_before)
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None
 
-    def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame, shadow: bool = False) -> staging.Staged:
+    def unscored(self, version: int) -> Unscored:
+        """Return the entries of an incremental workload that a version has not predicted yet: an iterable of Arrow tables, to be read once."""
+        return increments.unscored(self.database, self.contract, version)
+
+    def published(self, table: str, version: int) -> pd.DataFrame:
+        """Return a released table of an incremental workload over all runs of a version; side tables merged by key."""
+        return reading.of_version(self.database, self.contract, table, version)
+
+    def ask(self, question: Question[Answer]) -> Answer:
+        """Ask the database a question of the workload's own, in the role of a worker and in one transaction."""
+        with self.database.connect() as connection:
+            return question(connection)
+
+    def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
+        """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
+        entries = self._module("entries")
+        return [self.ask(lambda connection, table=table: entries.store(connection, table, entries.Load(wire.encode, demo))) for table in tables]  # type: ignore[misc]  # mypy knows no defaults of a lambda
+
+    def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
-        `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`.
-        In an exploration the rows are loaded and audited, then thrown away.
+        `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`, or what
+        `unscored` returned, of which hash and numbers are kept. In an exploration the rows are loaded and audited, then thrown away.
         """
         run_id = runs.new_id(self.slot, "trial") if self.is_exploration else self.run_id + ("-shadow" if shadow else "")
-        staged = staging.stage(self.database, self.contract, run_id, content)
+        if isinstance(scored, Unscored):
+            staged: staging.Staged = increments.stage(self.database, self.contract, run_id, content, part=increments.Part(version, scored))
+        else:
+            staged = staging.stage(self.database, self.contract, run_id, content)
         if self.is_exploration:
             staging.discard(self.database, self.contract, run_id)
             return staged
-        self.report(**{"shadow_hashes" if shadow else "hashes": staged.hashes})
-        facts = {"rows": staged.rows, "prediction_hash": staged.prediction_hash, "model_version": version}
-        if shadow:
-            self.report(shadow=facts)
-        else:
-            _, input_hash = self.registry.log_frame(self.mlflow_run_id, scored, "scored")
-            self.report(staged=facts | {"input_hash": input_hash, "model_hash": self.version(version)["artifact_hash"]})
+        facts = staged.facts() | {"model_version": version}
+        self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})
+        if not shadow:
+            facts["model_hash"] = self.version(version)["artifact_hash"]
+            if isinstance(scored, pd.DataFrame):
+                facts["input_hash"] = self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
+        self.report(**{"shadow" if shadow else "staged": facts})
         return staged
 
     def _module(self, part: str) -> Any:
         return workloads.module(self.workload, part)
 
-    def _newest_version(self) -> int | None:
+    def _of_ledger(self, question: Callable[[Connection, str], int | None]) -> int | None:
+        """Return what the ledger says of an incremental workload; of others it is None."""
+        if not self.contract.incremental:
+            return None
         with self.database.engine.begin() as connection:
-            return versions.newest(connection, self.workload)
-
-    def _recorded_mlflow_run(self) -> str:
-        """Wait for the runner, which opens the MLflow run while the first cells already work."""
-        for _ in range(MLFLOW_WAIT_SECONDS * 10):
-            with self.database.engine.begin() as connection:
-                recorded = runs.get(connection, self.run_id)["mlflow_run_id"]
-            if recorded:
-                return str(recorded)
-            time.sleep(0.1)
-        raise NotFound(f"Run '{self.run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells.")
+            return question(connection, self.workload)
 
     @cached_property
     def _record(self) -> runs.Record:
         with self.database.engine.begin() as connection:
             return runs.get(connection, self.run_id)
-
-    def _kept(self, name: str) -> dict[str, str] | None:
-        with self.database.engine.begin() as connection:
-            for step in STEPS[: STEPS.index(self.name)]:
-                try:
-                    found: dict[str, str] = runs.results(connection, self.run_id, step)["kept"][name]
-                except (NotFound, KeyError):
-                    continue
-                return found
-        return None
-
-    def _record_version(self, version: Version, submission: Submission, known: Mapping[str, Any]) -> None:
-        row = {
-            "workload": self.workload,
-            "version": version.number,
-            "run_id": self.run_id or None,
-            "mlflow_run_id": version.mlflow_run_id,
-            "artifact_hash": version.artifact_hash,
-            "parameters": frames.plain(dict(submission.parameters)),
-            "metrics": frames.plain(dict(submission.metrics)),
-        }
-        with self.database.engine.begin() as connection:
-            versions.add(connection, row | dict(known))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from log_publishing import publish_logs, store, written
 from publishing import match
 from running import in_thread
 from stub import STUB, release
@@ -28,6 +29,9 @@ def address(publisher):
     publisher.publish([match(number) for number in range(10)] + [football.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
     publisher.register(1)
     release(publisher.database)
+    store(publisher.database, written(["Connection to node 7 was broken", "Heartbeat"], session="req-81"))
+    publish_logs(publisher.database, version=3)
+    publish_logs(publisher.database, version=4)
     with in_thread(Settings(database_url=publisher.database.url, ingest=True), {**workloads.contracts(), "stub": STUB}) as client:
         yield str(client.base_url)
 

@@ -9,7 +9,7 @@ import structlog
 from almanac.errors import StepFailed
 from almanac.registry import CHALLENGER, CHAMPION
 from almanac.runner.attempt import Attempt
-from almanac.store import decisions, ledger, publish, runs, versions
+from almanac.store import decisions, ledger, publish, runs, upkeep, versions
 from almanac.store.database import Connection
 
 log = structlog.get_logger("almanac")
@@ -46,11 +46,20 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
         staged = results.get("staged")
         if staged is None:
             raise StepFailed("predict: the notebook staged no predictions; call step.stage(…) in it.")
+    if staged.get("covered_until") is not None:
+        upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
     if "shadow" in results:
         _publish_shadow(attempt, results["shadow"])
-    facts = runs.Facts(**staged, **usage, data_hash=_data_hash(attempt, staged))
+    known, absorbed = _split(staged)
+    facts = runs.Facts(**known, **usage, data_hash=_data_hash(attempt, staged))
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
-    return publish.publish(attempt.project.database, publish.Order(attempt.contract, attempt.run_id, facts, why))
+    return publish.publish(attempt.project.database, publish.Order(attempt.contract, attempt.run_id, facts, why, absorbed))
+
+
+def _split(staged: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the facts for a run's record, and the runs whose rows it has taken over."""
+    known = {name: value for name, value in staged.items() if name not in ("absorbed", "covered_after")}
+    return known, tuple(staged.get("absorbed", ()))
 
 
 def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
@@ -62,8 +71,9 @@ def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
             attempt.request.workload, attempt.slot, ("predict",), main["sample"], main["actor"], kind="shadow", parent_run_id=attempt.run_id
         )
         runs.start(connection, opening, shadow)
-    facts = runs.Facts(main["data_as_of"], main["demo"], main["simulated"], main["source"], _data_hash(attempt, staged), **staged)
-    publish.publish(attempt.project.database, publish.Order(attempt.contract, shadow, facts, None))
+    known, absorbed = _split(staged)
+    facts = runs.Facts(main["data_as_of"], main["demo"], main["simulated"], main["source"], _data_hash(attempt, staged), **known)
+    publish.publish(attempt.project.database, publish.Order(attempt.contract, shadow, facts, None, absorbed))
 
 
 def _data_hash(attempt: Attempt, staged: Mapping[str, Any]) -> str:

@@ -14,14 +14,14 @@ import psycopg
 import structlog
 
 from almanac import workloads
-from almanac.errors import AlmanacError, RegistryError, StepFailed
+from almanac.errors import AlmanacError, DatabaseError, RegistryError, StepFailed
 from almanac.project import Project
 from almanac.runner import environment, logs, notebooks, opening
 from almanac.runner.acting import act, release
 from almanac.runner.attempt import Attempt, OnProgress, Request, silent
 from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
-from almanac.store import prune, publish, runs, shape, staging
+from almanac.store import prune, publish, runs, shape, staging, upkeep
 from almanac.store.database import driver
 from almanac.store.locks import patiently
 
@@ -79,6 +79,7 @@ def _guarded(attempt: Attempt, chosen: list[Notebook], given: Mapping[str, Any])
     except BaseException as error:
         _fail(attempt, f"unexpected {type(error).__name__}: {error}")
         raise
+    _tend(attempt)
     _prune(attempt)
     return result
 
@@ -193,6 +194,14 @@ def _end_mlflow_run(attempt: Attempt, mlflow_run_id: str) -> None:
         attempt.project.registry.end_run(mlflow_run_id, succeeded=False)
     except RegistryError as error:
         log.warning("the registry was not told that the run failed", run=attempt.run_id, reason=str(error))
+
+
+def _tend(attempt: Attempt) -> None:
+    """Do what a workload brings to be done after each run; where that fails, the next run does it."""
+    try:
+        upkeep.tend(attempt.project.database, attempt.contract)
+    except (psycopg.Error, DatabaseError) as error:
+        log.warning("upkeep is left to the next run", workload=attempt.request.workload, reason=str(error).strip())
 
 
 def _prune(attempt: Attempt) -> None:

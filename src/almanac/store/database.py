@@ -1,10 +1,10 @@
 """Connections to the database, each in the role its work needs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 import psycopg
 import sqlalchemy as sa
@@ -16,6 +16,8 @@ from almanac.settings import Settings
 from almanac.store import embedded
 
 Connection = sa.Connection
+Answer = TypeVar("Answer")
+Question = Callable[[psycopg.Connection[Any]], Answer]
 Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
 

@@ -15,12 +15,30 @@ RANKS = ("simulated", "demo", "real")
 HASHED = ("workload", "run_id", "run_ids", "model_version", "kind", "previous_release_id", "who", "why", "run_hash", "released_at")
 # Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would think as long as PostgreSQL works.
 LIVE = sa.text("""
-    SELECT l.*, r.demo, r.simulated FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
+    SELECT l.*, r.demo, r.simulated, r.covered_until FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
     WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity') ORDER BY l.release_id DESC LIMIT 1
 """)
 CANDIDATE = sa.text(f"""
-    SELECT run_id, workload, status, rows, pruned_at, demo, simulated, model_version, actor, {runs.RECORD_HASH} AS run_hash
-    FROM almanac.runs AS r WHERE run_id = :run_id
+    SELECT run_id, workload, status, rows, pruned_at, demo, simulated, model_version, covered_until, actor, {runs.RECORD_HASH} AS run_hash,
+           coalesce((w.contract ->> 'incremental')::boolean, false) AS incremental
+    FROM almanac.runs AS r LEFT JOIN almanac.workloads AS w USING (workload) WHERE run_id = :run_id
+""")
+LACKING = (
+    "Version {version} of '{workload}' has predicted the entries up to number {covered}, release {release} those up to {wanted}; "
+    "it cannot answer before it has scored the rest. `almanac promote {workload} {version} --why …` makes it champion: "
+    "the next predict scores what it lacks and releases it."
+)
+BEFORE = sa.text("""
+    SELECT newest.run_id FROM almanac.releases AS l
+    LEFT JOIN almanac.workloads AS w USING (workload)
+    CROSS JOIN LATERAL (
+        SELECT r.run_id FROM almanac.runs AS r WHERE r.pruned_at IS NULL AND r.rows IS NOT NULL AND CASE
+            WHEN (w.contract ->> 'incremental')::boolean
+            THEN l.model_version <> :model_version AND r.workload = l.workload AND r.model_version = l.model_version AND r.status = 'succeeded'
+            ELSE r.run_id = l.run_id AND l.run_id <> :run_id END
+        ORDER BY r.finished_at DESC LIMIT 1
+    ) AS newest
+    WHERE l.workload = :workload AND l.release_id < :release_id ORDER BY l.release_id DESC LIMIT 1
 """)
 INSERT = sa.text(f"""
     WITH written AS (
@@ -53,12 +71,16 @@ def append(connection: sa.Connection, entry: Entry) -> int:
 
 
 def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | None:
-    """Release a run as `append` does, unless the workload is on hold; then return None."""
+    """Release a run as `append` does, unless the workload is on hold; then return None.
+
+    A hold is about versions: an incremental run of the version that answers goes on answering.
+    """
     # A rollback under way is waited for, since it puts the workload on hold.
     instant = lock(connection, workload)
-    if is_on_hold(connection, workload):
+    current = live(connection, workload)
+    if is_on_hold(connection, workload) and not _continues(connection, entry.run_id, current):
         return None
-    return _write(connection, entry, live(connection, workload), instant)
+    return _write(connection, entry, current, instant)
 
 
 def lock(connection: sa.Connection, workload: str) -> datetime:
@@ -106,13 +128,22 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
     current = live(connection, workload)
     if current is None:
         raise NotFound(f"'{workload}' has no release yet, so there is nothing to roll back.")
-    target = runs.get(connection, to)["run_id"] if to else before(connection, current)
+    target = _wanted(connection, to) if to else before(connection, current)
     if target is None:
         raise NotFound(f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to.")
     entry = Entry(target, "rollback", who, f"rolled back from release {current['release_id']}")
     release_id = _write(connection, entry, current, instant)
     set_hold(connection, workload, on_hold=True)
     return release_id
+
+
+def _wanted(connection: sa.Connection, run_id: str) -> str:
+    """Return the run that a rollback names, or the newest of its version where later ones have taken over or continued its rows."""
+    run = connection.execute(CANDIDATE, {"run_id": runs.get(connection, run_id)["run_id"]}).mappings().one()
+    if not run["incremental"] or run["model_version"] is None:
+        return str(run["run_id"])
+    newest = runs.with_version(connection, run["workload"], run["model_version"])
+    return str(newest["run_id"] if newest else run["run_id"])
 
 
 def set_hold(connection: sa.Connection, workload: str, *, on_hold: bool) -> None:
@@ -127,18 +158,25 @@ def is_on_hold(connection: sa.Connection, workload: str) -> bool:
 
 
 def before(connection: sa.Connection, current: Release) -> str | None:
-    """Return the run to which a rollback goes: the newest other one released earlier whose rows are kept."""
-    columns = tables.releases.c
-    query = (
-        sa.select(columns.run_id)
-        .join(tables.runs, tables.runs.c.run_id == columns.run_id)
-        .where(columns.workload == current["workload"], columns.release_id < current["release_id"], columns.run_id != current["run_id"])
-        .where(tables.runs.c.pruned_at.is_(None))
-        .order_by(columns.release_id.desc())
-        .limit(1)
-    )
-    found: str | None = connection.execute(query).scalar()
+    """Return the run to which a rollback goes: the newest other one released earlier whose rows are kept.
+
+    An incremental workload goes back to the newest run of the version released before, whichever runs that consists of by now.
+    """
+    found: str | None = connection.execute(BEFORE, dict(current)).scalar()
     return found
+
+
+def held_version(connection: sa.Connection, workload: str) -> int | None:
+    """Return the version that a rollback holds, with which an incremental workload goes on answering."""
+    current = live(connection, workload)
+    return current["model_version"] if current and is_on_hold(connection, workload) else None
+
+
+def version_before(connection: sa.Connection, workload: str) -> int | None:
+    """Return the version to which a rollback would go."""
+    current = live(connection, workload)
+    run_id = before(connection, current) if current else None
+    return runs.get(connection, run_id)["model_version"] if run_id else None
 
 
 def _write(connection: sa.Connection, entry: Entry, current: Release | None, instant: datetime) -> int:
@@ -147,10 +185,11 @@ def _write(connection: sa.Connection, entry: Entry, current: Release | None, ins
         raise UsageError(f"Run {run['run_id']} belongs to '{run['workload']}', not to '{current['workload']}'.")
     _refuse_incomplete(run)
     _refuse_lower(current, demo=run["demo"], simulated=run["simulated"])
+    _refuse_gaps(run, current)
     row = {
         "workload": run["workload"],
         "run_id": run["run_id"],
-        "run_ids": [run["run_id"]],
+        "run_ids": _answering(connection, run),
         "model_version": run["model_version"],
         "kind": entry.kind,
         "previous_release_id": current["release_id"] if current else None,
@@ -164,12 +203,33 @@ def _write(connection: sa.Connection, entry: Entry, current: Release | None, ins
     return release_id
 
 
+def _continues(connection: sa.Connection, run_id: str, current: Release | None) -> bool:
+    run = connection.execute(CANDIDATE, {"run_id": run_id}).mappings().one()
+    return bool(current and run["incremental"] and run["model_version"] == current["model_version"])
+
+
 def _refuse_incomplete(run: sa.RowMapping) -> None:
     """Raise UsageError unless a run is succeeded, has rows and was not pruned."""
-    if run["status"] != "succeeded" or not run["rows"]:
+    if run["status"] != "succeeded" or run["rows"] is None:
         raise UsageError(f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released.")
     if run["pruned_at"]:
         raise UsageError(f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again.")
+
+
+def _refuse_gaps(run: sa.RowMapping, current: Release | None) -> None:
+    """Raise UsageError where an incremental run's version covers less of the entries than what answers now."""
+    if not run["incremental"] or current is None or (run["covered_until"] or 0) >= (current["covered_until"] or 0):
+        return
+    covered, wanted = run["covered_until"], current["covered_until"]
+    told = {"version": run["model_version"], "workload": run["workload"], "release": current["release_id"]}
+    raise UsageError(LACKING.format(covered=covered, wanted=wanted, **told))
+
+
+def _answering(connection: sa.Connection, run: sa.RowMapping) -> list[str]:
+    """Return the runs that answer together: all of the version, where the workload is incremental."""
+    if not run["incremental"]:
+        return [run["run_id"]]
+    return [made["run_id"] for made in runs.of_version(connection, run["workload"], run["model_version"])]
 
 
 def _refuse_lower(current: Release | None, *, demo: bool, simulated: bool) -> None:

@@ -1,6 +1,6 @@
 """Retention: rows of old runs go, their records and the ledger stay for ever."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
-from almanac.store import frames, ledger, tables
+from almanac.store import frames, ledger, runs, tables
 from almanac.store.database import Database
 from almanac.store.locks import is_about_locks
 from almanac.store.shape import table_name
@@ -17,17 +17,20 @@ from almanac.store.tables import SCHEMA
 
 # Detaching concurrently waits for readers without making any of them wait.
 LOCK_TIMEOUT = "5s"
+# How long the rows of a run stay after a later run has taken them over: a list that is being read page by page can be read to its end.
+READING_TIME = timedelta(hours=1)
 Autocommitting = psycopg.Connection[Any]
 
 
 def prune(database: Database, contract: Contract, *, now: datetime | None = None) -> list[str]:
     """Drop the rows of runs that are past retention and neither live nor what a rollback returns to; return their run ids.
 
+    Of an incremental workload also the rows that a later run has taken over, once nobody should be reading them here.
     Where a reader holds on to the rows, they go with the next call.
     """
     with database.engine.begin() as connection:
         ledger.lock(connection, contract.name)
-        victims = _victims(connection, contract, (now or datetime.now(UTC)) - contract.retention)
+        victims = _victims(connection, contract, now or datetime.now(UTC))
         marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
         connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
         pruned = _pruned(connection, contract)
@@ -36,20 +39,35 @@ def prune(database: Database, contract: Contract, *, now: datetime | None = None
     return victims
 
 
-def _victims(connection: sa.Connection, contract: Contract, before: datetime) -> list[str]:
+def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> list[str]:
     columns = tables.runs.c
-    mine = (columns.workload == contract.name) & (columns.status == "succeeded") & (columns.rows > 0)
-    query = sa.select(columns.run_id).where(mine, columns.pruned_at.is_(None), columns.finished_at < before)
-    return list(connection.execute(query.where(columns.run_id.not_in(_kept(connection, contract)))).scalars())
+    mine = (columns.workload == contract.name) & (columns.status == "succeeded") & columns.rows.is_not(None) & columns.pruned_at.is_(None)
+    query = sa.select(columns.run_id).where(mine, columns.run_id.not_in(_kept(connection, contract)))
+    is_old = columns.finished_at < now - contract.retention
+    if not contract.incremental:
+        return list(connection.execute(query.where(is_old)).scalars())
+    absorber = tables.runs.alias()
+    query = query.outerjoin_from(tables.runs, absorber, absorber.c.run_id == columns.absorbed_by)
+    is_left = absorber.c.finished_at < now - READING_TIME
+    return list(connection.execute(query.where(sa.or_(is_old, is_left))).scalars())
 
 
 def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
-    """Return the runs behind the live release, and the run to which a rollback would go."""
+    """Return the runs behind the live release, and those to which a rollback would go.
+
+    Of an incremental workload also the runs of the release before, which somebody may still be reading page by page.
+    """
     current = ledger.live(connection, contract.name)
     if current is None:
         return set()
     before = ledger.before(connection, current)
-    return {*current["run_ids"], *([before] if before else [])}
+    kept = {*current["run_ids"], *([before] if before else [])}
+    if not contract.incremental:
+        return kept
+    version = runs.get(connection, before)["model_version"] if before else None
+    kept |= {record["run_id"] for record in runs.of_version(connection, contract.name, version)} if version else set()
+    last = sa.select(tables.releases.c.run_ids).where(tables.releases.c.release_id == current["previous_release_id"])
+    return kept | set(connection.execute(last).scalar() or ())
 
 
 def _pruned(connection: sa.Connection, contract: Contract) -> list[str]:

@@ -19,12 +19,16 @@ from almanac.store.tables import SCHEMA, STAGING
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be published: a run, the facts for its record, and why it becomes live (None keeps it without releasing it)."""
+    """What is to be published: a run, the facts for its record, and why it becomes live (None keeps it without releasing it).
+
+    `absorbed` are the runs whose rows the run has taken over; they are read no more once it is published.
+    """
 
     contract: Contract
     run_id: str
     facts: runs.Facts
     why: str | None
+    absorbed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,8 @@ def _switch(connection: sa.Connection, order: Order, at: Callable[[str], None]) 
     if not runs.finish(connection, order.run_id, "succeeded", facts=order.facts):
         status = runs.get(connection, order.run_id)["status"]
         raise RunFenced(f"Run {order.run_id} is {status}, no longer running; it may not publish.")
+    if not runs.absorb(connection, order.run_id, order.absorbed):
+        raise RunFenced(f"Run {order.run_id} took over rows of runs that are no longer kept ({', '.join(order.absorbed)}); run it again.")
     _attach(driver(connection), order.contract, order.run_id)
     publication = _release(connection, order)
     at("before_commit")

@@ -1,6 +1,7 @@
 """Runs and their steps: who tries which slot, how it went, and everything known about it."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
@@ -16,10 +17,11 @@ from almanac.errors import NotFound, RunBusy
 from almanac.store import tables
 from almanac.store.database import Database
 
+MLFLOW_WAIT_SECONDS = 120
 LOCK_SPACE = 0x414C4D
 # Of the run `r`; what is NULL does not count.
 RECORD_HASH = """
-    encode(sha256(convert_to(jsonb_strip_nulls(to_jsonb(r) - 'pruned_at')::text || coalesce((
+    encode(sha256(convert_to(jsonb_strip_nulls(to_jsonb(r) - 'pruned_at' - 'absorbed_by')::text || coalesce((
         SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) ORDER BY s.started_at, s.step)::text FROM almanac.run_steps AS s WHERE s.run_id = r.run_id
     ), ''), 'UTF8')), 'hex')
 """
@@ -65,6 +67,7 @@ class Facts:
     model_hash: str | None = None
     prediction_hash: str | None = None
     rows: int | None = None
+    covered_until: int | None = None
     mlflow_run_id: str | None = None
     seconds: float | None = None
     cpu_seconds: float | None = None
@@ -131,6 +134,17 @@ def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> Record 
     return connection.execute(query).mappings().first()
 
 
+def mlflow_run(database: Database, run_id: str) -> str:
+    """Wait for the MLflow run of a run, which the runner opens while the first cells already work; raises NotFound."""
+    for _ in range(MLFLOW_WAIT_SECONDS * 10):
+        with database.engine.begin() as connection:
+            recorded = get(connection, run_id)["mlflow_run_id"]
+        if recorded:
+            return str(recorded)
+        time.sleep(0.1)
+    raise NotFound(f"Run '{run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells.")
+
+
 def newest(connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any) -> list[Record]:
     """Return the newest runs first, of one workload or of all; `equal` compares columns."""
     query = sa.select(tables.runs).order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc()).limit(limit)
@@ -153,8 +167,23 @@ def with_version(connection: sa.Connection, workload: str, version: int) -> Reco
     """Return the newest run (also a shadow) whose rows were made by a model version and are still kept."""
     columns = tables.runs.c
     made = (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded")
-    query = sa.select(tables.runs).where(made, columns.rows > 0, columns.pruned_at.is_(None)).order_by(columns.finished_at.desc()).limit(1)
+    query = sa.select(tables.runs).where(made, columns.rows.is_not(None), columns.pruned_at.is_(None)).order_by(columns.finished_at.desc()).limit(1)
     return connection.execute(query).mappings().first()
+
+
+def of_version(connection: sa.Connection, workload: str, version: int) -> list[Record]:
+    """Return the runs that make up an incremental workload's version, oldest first: kept, and not taken over by a later one."""
+    columns = tables.runs.c
+    made = (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded") & columns.rows.is_not(None)
+    query = sa.select(tables.runs).where(made, columns.pruned_at.is_(None), columns.absorbed_by.is_(None))
+    return list(connection.execute(query.order_by(columns.finished_at)).mappings().all())
+
+
+def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> bool:
+    """Note that a run has taken over the rows of others; return False where one of them is no longer there to be taken over."""
+    columns = tables.runs.c
+    present = columns.run_id.in_(absorbed) & columns.absorbed_by.is_(None) & columns.pruned_at.is_(None)
+    return connection.execute(sa.update(tables.runs).where(present).values(absorbed_by=run_id)).rowcount == len(absorbed)
 
 
 def note(connection: sa.Connection, run_id: str, facts: Facts) -> None:
@@ -205,6 +234,17 @@ def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]
                 return dict(record["results"])
         wanted = get(connection, wanted)["parent_run_id"]
     raise NotFound(f"Neither run '{run_id}' nor the attempts it continues have finished the step '{step}'. Use --from {step}, or run all steps.")
+
+
+def kept(connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str) -> dict[str, str] | None:
+    """Return where an earlier step of a run keeps the frame `name`, and its hash, or None."""
+    for step in earlier:
+        try:
+            found: dict[str, str] = results(connection, run_id, step)["kept"][name]
+        except (NotFound, KeyError):
+            continue
+        return found
+    return None
 
 
 def record_hash(connection: sa.Connection, run_id: str) -> str:

@@ -24,6 +24,10 @@ class Staged:
     prediction_hash: str
     hashes: Mapping[str, str]
 
+    def facts(self) -> dict[str, Any]:
+        """Return what the run's record is to say."""
+        return {"rows": self.rows, "prediction_hash": self.prediction_hash, "hashes": dict(self.hashes)}
+
 
 def nothing(_point: str) -> None:
     """Do nothing at a named point of publishing."""
@@ -35,7 +39,7 @@ def stage(database: Database, contract: Contract, run_id: str, content: Mapping[
     `content` maps table names to frames. Raises AuditFailed and leaves nothing behind if anything is wrong. `at` is called at the
     named point after_copy.
     """
-    _refuse_other_tables(contract, content)
+    refuse_other_tables(contract, content)
     with database.connect() as connection:
         hashes = {table.name: _load(connection, contract, table, run_id, content[table.name]) for table in contract.released_tables}
         at("after_copy")
@@ -48,47 +52,63 @@ def partition_name(contract: Contract, table: Table, run_id: str) -> str:
     return f"{contract.name}_{table.name}_{run_id.replace('-', '_').lower()}"
 
 
-def audit(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> None:
-    """Check the staged rows of a run against the contract; raises AuditFailed naming every broken rule with its count."""
-    broken = []
+def audit(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> int:
+    """Check the staged rows of a run against the contract and return how many predictions they are.
+
+    Raises AuditFailed naming every broken rule with its count.
+    """
+    broken, rows = [], 0
     for table in contract.released_tables:
         rules = _rules(contract, table)
         counts = sql.SQL("").join(sql.SQL(", count(*) FILTER (WHERE NOT ({}))").format(rule) for _, rule in rules)
-        source = frames.location(partition_name(contract, table, run_id), STAGING)
-        (row,) = connection.execute(sql.SQL("SELECT count(*){} FROM {}").format(counts, source)).fetchall()
-        if table is contract.predictions and not contract.minimum_rows <= row[0] <= contract.maximum_rows:
-            broken.append(f"{table.name}: {row[0]} rows, the contract allows {contract.minimum_rows} to {contract.maximum_rows}")
+        (row,) = connection.execute(sql.SQL("SELECT count(*){} FROM {}").format(counts, place(contract, table, run_id))).fetchall()
+        if table is contract.predictions:
+            rows = row[0]
+            if not contract.minimum_rows <= rows <= contract.maximum_rows:
+                broken.append(f"{table.name}: {rows} rows, the contract allows {contract.minimum_rows} to {contract.maximum_rows}")
         broken += [f"{table.name}: {count} rows break '{what}'" for (what, _), count in zip(rules, row[1:], strict=True) if count]
     if broken:
         raise AuditFailed(f"The predictions of run {run_id} were not published: {'; '.join(broken)}.")
+    return rows
 
 
-def _refuse_other_tables(contract: Contract, content: Mapping[str, pd.DataFrame]) -> None:
+def refuse_other_tables(contract: Contract, content: Mapping[str, pd.DataFrame]) -> None:
+    """Raise AuditFailed unless there is one frame for each released table."""
     wanted = {table.name for table in contract.released_tables}
     if set(content) != wanted:
         raise AuditFailed(f"'{contract.name}' releases the tables {sorted(wanted)} together; the run staged {sorted(content)}.")
 
 
 def _load(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, frame: pd.DataFrame) -> str:
-    name = partition_name(contract, table, run_id)
-    parent, target = frames.location(table_name(contract, table)), frames.location(name, STAGING)
+    target = make(connection, contract, table, run_id)
+    try:
+        digest = frames.copy_in(connection, target, table, frame)
+        index(connection, contract, table, run_id)
+    except (psycopg.IntegrityError, psycopg.DataError) as error:
+        raise AuditFailed(f"Table '{table.name}' of run {run_id} was not accepted: {detail(error)}.") from error
+    return digest
+
+
+def place(contract: Contract, table: Table, run_id: str) -> sql.Identifier:
+    """Return the quoted name of the table in which a run's rows are staged."""
+    return frames.location(partition_name(contract, table, run_id), STAGING)
+
+
+def make(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> sql.Identifier:
+    """Make the table in which a run's rows are staged, empty and without indexes, and return its name."""
+    parent, target = frames.location(table_name(contract, table)), place(contract, table, run_id)
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target))
     # The run's id is a constant of the table, so the rows that are sent need not repeat it.
     connection.execute(
         sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS, CONSTRAINT is_this_run CHECK (run_id = {}))").format(target, parent, run_id)
     )
     connection.execute(sql.SQL("ALTER TABLE {} ALTER run_id SET DEFAULT {}").format(target, run_id))
-    try:
-        digest = frames.copy_in(connection, target, table, frame)
-        _index(connection, contract, table, name)
-    except (psycopg.IntegrityError, psycopg.DataError) as error:
-        raise AuditFailed(f"Table '{table.name}' of run {run_id} was not accepted: {_detail(error)}.") from error
-    return digest
+    return target
 
 
-def _index(connection: psycopg.Connection[Any], contract: Contract, table: Table, name: str) -> None:
+def index(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> None:
     """Build the key and the indexes after loading, which is faster than keeping them up to date row by row."""
-    target = frames.location(name, STAGING)
+    target = place(contract, table, run_id)
     key = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *table.key)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target, key))
     for number, columns in enumerate(indexes(contract, table)):
@@ -114,7 +134,8 @@ def _rules(contract: Contract, table: Table) -> list[tuple[str, sql.Composable]]
     return rules
 
 
-def _detail(error: psycopg.Error) -> str:
+def detail(error: psycopg.Error) -> str:
+    """Return what PostgreSQL says about rows that it does not accept."""
     return error.diag.message_detail or error.diag.message_primary or str(error).strip() or type(error).__name__
 
 

@@ -54,6 +54,8 @@ runs = sa.Table(
     sa.Column("cpu_seconds", sa.Double),
     sa.Column("peak_memory_mb", sa.Double),
     sa.Column("pruned_at", Instant),
+    sa.Column("covered_until", sa.BigInteger),
+    sa.Column("absorbed_by", sa.Text),
     sa.CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="status_is_known"),
     sa.CheckConstraint("kind IN ('run', 'shadow')", name="kind_is_known"),
     sa.Index(
@@ -146,6 +148,19 @@ raw_changes = sa.Table(
     sa.Column("after", JSONB, nullable=False),
     sa.Column("run_id", sa.Text),
     sa.Column("changed_at", Instant, nullable=False, server_default=NOW),
+)
+
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("erasure_id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text),
+    sa.Column("rows", sa.BigInteger, nullable=False),
+    sa.Column("prediction_hash", sa.Text),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("erased_at", Instant, nullable=False, server_default=NOW),
 )
 
 workload_migrations = sa.Table(

@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from almanac.errors import NotFound
+from almanac.store import frames
 from almanac.store.tables import model_versions
 
 Record = sa.RowMapping
@@ -34,8 +35,9 @@ def same(connection: sa.Connection, workload: str, *, data_hash: str, recipe_has
 
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
-    """Record a version that was registered."""
-    connection.execute(sa.insert(model_versions).values(dict(row)))
+    """Record a version that was registered; its parameters and metrics may hold NumPy's numbers."""
+    plain = {name: frames.plain(dict(row[name])) for name in ("parameters", "metrics") if name in row}
+    connection.execute(sa.insert(model_versions).values({**row, **plain}))
 
 
 def set_metrics(connection: sa.Connection, workload: str, version: int, metrics: Mapping[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""Logs: the level every entry deserves, and which entries and sessions are abnormal."""

@@ -1,0 +1,160 @@
+"""The store of entries on a worker's connection: what is new is kept once, through COPY; everything else a notebook asks of it."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pyarrow.compute as pc
+from psycopg import sql
+
+Connection = psycopg.Connection[Any]
+NUMBERS = "SELECT pg_advisory_xact_lock_shared(hashtext('almanac numbers log_entries'))"
+TAKE = "SELECT min(number), max(number) FROM (SELECT nextval('almanac.log_numbers') AS number FROM generate_series(1, %s)) AS taken"
+# In the order of the ids, which the index likes and which keeps two loads of one file from waiting for each other.
+ENTER = """
+    INSERT INTO almanac.log_ids (id, entry_id, day) SELECT id, %s + place, %s FROM log_incoming ORDER BY id, place ON CONFLICT DO NOTHING"""
+FOUND = "SELECT place FROM log_incoming JOIN almanac.log_ids USING (id) WHERE entry_id = %s + place"
+COLUMNS = ("entry_id", "day", "received_at", "event_time", "source", "session", "level", "logger", "client_id", "text", "raw", "demo")
+LIMITS = {"source": 200, "session": 200, "level": 40, "logger": 400, "client_id": 200, "text": 65_536}
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+UUID_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How many entries were new and how many were there already."""
+
+    accepted: int
+    duplicate: int
+
+    def __add__(self, other: "Stored") -> "Stored":
+        return Stored(self.accepted + other.accepted, self.duplicate + other.duplicate)
+
+
+@dataclass(frozen=True)
+class Load:
+    """How entries are written: `encode` turns an Arrow table into PostgreSQL's binary COPY, `demo` marks entries that nobody sent."""
+
+    encode: Any
+    demo: bool = False
+
+
+def store(connection: Connection, entries: pa.Table, load: Load) -> Stored:
+    """Keep those of `entries` (columns of formats.SCHEMA) that are not there yet; the caller's transaction ends what begins here."""
+    moment = datetime.now(UTC)
+    connection.execute("SELECT almanac.log_open_day(%s)", [moment.date()])
+    connection.execute(NUMBERS)
+    ids = _ids(entries)
+    numbers = _numbered(connection, ids, moment)
+    kept = np.flatnonzero(numbers)
+    if len(kept):
+        fresh = entries if len(kept) == len(entries) else entries.take(pa.array(kept))
+        _copy(connection, _written(fresh, numbers[kept], moment, demo=load.demo), load)
+    return Stored(len(kept), len(entries) - len(kept))
+
+
+def is_empty(connection: Connection, *, demo: bool = True) -> bool:
+    """Tell whether no entry is kept; without `demo` such entries do not count."""
+    (found,) = connection.execute("SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT demo)", [demo]).fetchall()
+    return bool(found[0])
+
+
+def levelled(connection: Connection, *, limit: int) -> pd.DataFrame:
+    """Return the newest entries that somebody sent with a level: source, text, level, event_time."""
+    query = """
+        SELECT source, text, level, event_time FROM almanac.log_entries
+        WHERE level IS NOT NULL AND NOT demo AND NOT raw ORDER BY entry_id DESC LIMIT %s"""
+    return _frame(connection, query, [limit], ["source", "text", "level", "event_time"])
+
+
+def questions(connection: Connection) -> pd.DataFrame:
+    """Return the masked texts that wait for a prediction: text_id, text."""
+    return _frame(connection, "SELECT text_id, masked FROM almanac.log_questions ORDER BY text_id", [], ["text_id", "text"])
+
+
+def _frame(connection: Connection, query: str, values: Sequence[object], names: list[str]) -> pd.DataFrame:
+    return pd.DataFrame(connection.execute(query.encode(), values).fetchall(), columns=names)
+
+
+def _ids(entries: pa.Table) -> bytes:
+    """Return a hash for each entry, one behind the other: of the client's id, or of source, place, time and text."""
+    place, time = (entries[name].cast(pa.int64()).cast(pa.large_string()) for name in ("place", "event_time"))
+    file, client, gap, nothing = (pa.scalar(text, pa.large_string()) for text in ("file ", "client ", "\0", ""))
+    told = pc.binary_join_element_wise(file, entries["source"], gap, place, gap, pc.fill_null(time, nothing), gap, entries["text"], nothing)
+    if entries["client_id"].null_count < len(entries):
+        told = pc.coalesce(pc.binary_join_element_wise(client, entries["client_id"], nothing), told)
+    digest = hashlib.sha256
+    return b"".join([digest(text).digest()[:UUID_BYTES] for text in told.cast(pa.large_binary()).to_pylist()])
+
+
+def _numbered(connection: Connection, ids: bytes, moment: datetime) -> np.ndarray[Any, Any]:
+    """Enter the ids that are new; return the number of each entry, 0 for those that were there or stand twice."""
+    size = len(ids) // UUID_BYTES
+    connection.execute("CREATE TEMP TABLE IF NOT EXISTS log_incoming (place integer, id uuid) ON COMMIT DROP; TRUNCATE log_incoming")
+    with connection.cursor().copy("COPY log_incoming FROM STDIN (FORMAT binary)") as copy:
+        copy.write(_incoming(ids))
+    first = _taken(connection, size)
+    numbers = np.arange(first, first + size)
+    if connection.execute(ENTER, [first, moment.date()]).rowcount == size:
+        return numbers
+    is_new = np.zeros(size, bool)
+    is_new[[place for (place,) in connection.execute(FOUND, [first]).fetchall()]] = True
+    return np.where(is_new, numbers, 0)
+
+
+def _taken(connection: Connection, size: int) -> int:
+    """Take `size` numbers without a gap and return the first; where another took some between, try again."""
+    while True:
+        ((lowest, highest),) = connection.execute(TAKE, [size]).fetchall()
+        if highest - lowest + 1 == size:
+            return int(lowest)
+
+
+def _incoming(ids: bytes) -> bytes:
+    keys = np.frombuffer(ids, dtype=f"V{UUID_BYTES}")
+    rows = np.empty(len(keys), dtype=[("fields", ">i2"), ("four", ">i4"), ("place", ">i4"), ("sixteen", ">i4"), ("id", f"V{UUID_BYTES}")])
+    rows["fields"], rows["four"], rows["sixteen"] = 2, 4, UUID_BYTES
+    rows["place"], rows["id"] = np.arange(len(keys)), keys
+    return b"PGCOPY\n\xff\r\n\0" + bytes(8) + rows.tobytes() + b"\xff\xff"
+
+
+def _written(entries: pa.Table, numbers: np.ndarray[Any, Any], moment: datetime, *, demo: bool) -> pa.Table:
+    """Return the rows as they are stored: what is too long is cut, a time that cannot be is the time of receipt."""
+    size, instant = len(entries), pa.timestamp("us", "UTC")
+    received = pa.repeat(pa.scalar(moment, instant), size)
+    times = entries["event_time"]
+    is_readable = pc.fill_null(pc.and_(pc.greater_equal(times, pa.scalar(EARLIEST, instant)), pc.less(times, pa.scalar(_latest(), instant))), False)
+    columns = {
+        "entry_id": pa.array(numbers),
+        "day": pa.repeat(pa.scalar(moment.date()), size),
+        "received_at": received,
+        "event_time": pc.if_else(is_readable, times, received),
+        **{name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LIMITS.items()},
+        "raw": entries["raw"],
+        "demo": pa.repeat(pa.scalar(demo), size),
+    }
+    return pa.table({name: columns[name] for name in COLUMNS}).combine_chunks()
+
+
+def _latest() -> datetime:
+    return datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _copy(connection: Connection, rows: pa.Table, load: Load) -> None:
+    statement = sql.SQL("COPY almanac.log_entries ({}) FROM STDIN (FORMAT binary)").format(sql.SQL(", ").join(map(sql.Identifier, COLUMNS)))
+    with connection.cursor().copy(statement) as copy:
+        for block in load.encode(rows):
+            copy.write(block)
+
+
+def pieces(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
+    """Yield tables of at most `rows` rows, so that no transaction makes others wait for long."""
+    for table in tables:
+        for begin in range(0, len(table), rows):
+            yield table.slice(begin, rows)

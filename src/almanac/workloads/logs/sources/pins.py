@@ -1,0 +1,21 @@
+"""The public log files that are pinned: where they are and what hash they have."""
+
+import csv
+from importlib.resources import files
+
+from almanac.mirror import PublicFile
+
+COMMITS = {
+    "elastic/examples": "6d86454ebb7a850bcd7e80abe86fe683370018a6",
+    "logpai/loghub": "dd61d0952749ee7963bde24220d1be5ede023033",
+    "EvoTestOps/LogLead": "b40a56e562ddd3176b82b608368dcf51aa48b8a1",
+    # Derived from logpai/LogBench at 364357338014a6d76d313fc3d8549c02938b6f2e; it lies in mirrors only.
+    "derived": "364357338014a6d76d313fc3d8549c02938b6f2e",
+}
+
+
+def pinned(origin: str) -> list[PublicFile]:
+    """Return the pinned files of an origin."""
+    with (files(__package__) / "pins.tsv").open(encoding="utf-8") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    return [PublicFile(row["repository"], COMMITS[row["repository"]], row["path"], row["sha256"]) for row in rows if row["origin"] == origin]

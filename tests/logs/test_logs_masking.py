@@ -1,0 +1,57 @@
+"""What varies and what is secret is masked, one by one and in bulk alike."""
+
+import doctest
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from almanac import masking
+from almanac.workloads.logs import features
+
+CASES = {
+    "Served block blk_38865049064139660 to /10.251.91.84 in 12 ms": "Served block <*> to <*> in <*> ms",
+    "user %s logged {} in %(place)s": "user <*> logged <*> in <*>",
+    "mail to anna@example.org at https://example.org/a?b=c": "mail to <*> at <*>",
+    'opened "my file" and \'your file\'': "opened <*> and <*>",
+    "can't open /usr/lib/python": "can't open <*>",
+    "took 3, 4, 5 s": "took <*> s",
+    "boom\n\tat a.b.C(C.java:12)\n": "boom <trace>",
+    "  two   spaces ": "two spaces",
+    "": "",
+}
+SECRETS = ["password=hunter", "api_key: abcdef", "token='abc def'", "Bearer abc.def", "Basic QWxhZGRpbg", "secret := swordfish", "pwd==open", "x" * 60]
+
+
+@pytest.mark.parametrize("text", CASES)
+def test_a_text_is_masked(text: str) -> None:
+    assert masking.mask(text) == CASES[text]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_does_not_survive(secret: str) -> None:
+    value = secret.replace("'", "").split("=")[-1].split(": ")[-1].split(" ")[-1]
+    assert value not in masking.mask(f"login of user failed: {secret}")
+
+
+def test_masking_a_masked_text_again_changes_nothing() -> None:
+    assert {masking.mask(masked) for masked in CASES.values()} == set(CASES.values())
+
+
+@given(st.lists(st.text(st.sampled_from("ab1 '\"<*>/=:{}%s@.-\n\\x"), max_size=40), min_size=1, max_size=20))
+@settings(max_examples=150, deadline=None)
+def test_masking_in_bulk_is_masking_one_by_one(texts: list[str]) -> None:
+    codes, forms = features.masked(pa.array(texts, pa.large_string()))
+    assert [forms[code] for code in codes] == [masking.mask(text) for text in texts]
+    assert len(forms) == len(set(forms))
+
+
+def test_texts_longer_than_the_longest_are_cut_the_same_way_in_bulk() -> None:
+    texts = ["wort " * 200, "ä" * 1000, "short"]
+    codes, forms = features.masked(pa.array(texts, pa.large_string()))
+    assert [forms[code] for code in codes] == [masking.mask(text) for text in texts]
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    assert doctest.testmod(masking).failed == 0

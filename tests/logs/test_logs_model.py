@@ -1,0 +1,84 @@
+"""The model: levels of texts it has not seen, nothing secret in what is saved, the same for the same data."""
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import skops.io
+from made_logs import sessions
+
+from almanac.workloads.logs import evaluation, features, model
+from almanac.workloads.logs.model import LogModel
+from almanac.workloads.logs.sources import simulated, statements
+
+SECRETS = ["zq7hunter2swordfish", "hunterswordfishplaintext", "4111111111111111"]
+
+
+def test_levels_of_texts_it_has_not_seen_follow_their_words(log_model: LogModel) -> None:
+    asked = pd.DataFrame({"text": ["failed to write the lamp in basement", "registered new lamp in basement"]})
+    assert log_model.predict(asked).tolist() == ["error", "info"]
+    assert np.allclose(log_model.predict_proba(asked).sum(axis=1), 1.0)
+
+
+def test_a_planted_secret_is_not_found_in_the_saved_model_nor_in_what_it_was_trained_on() -> None:
+    planted = [f"login failed: token={SECRETS[0]}", f"login failed: password: {SECRETS[1]} refused", f"card {SECRETS[2]} declined"]
+    table = statements.table(["shop"] * 3, ["error"] * 3, planted)
+    frame = features.build(pd.concat([simulated.statements(), statements.make([table], origin="own")], ignore_index=True))
+    fitted = model.fit(model.make(), frame, sessions([["open", "close"]] * 5))
+    saved = skops.io.dumps(fitted, compression=0)
+    assert "login failed: token=<*>" in frame["text"].tolist()
+    for secret in SECRETS:
+        assert secret.encode() not in saved
+        assert not frame["text"].str.contains(secret, regex=False).any()
+    # Nor is any other word: the model holds numbers and hashes.
+    assert b"courier" not in saved
+
+
+def test_a_saved_model_is_loaded_with_the_trusted_types_and_tells_the_same(log_model: LogModel) -> None:
+    again = skops.io.loads(skops.io.dumps(log_model), trusted=model.TRUSTED_TYPES)
+    asked = pd.DataFrame({"text": ["stored lamp in cellar", "cannot reach lamp"]})
+    assert again.predict_proba(asked).tolist() == log_model.predict_proba(asked).tolist()
+    assert again.knows(["stored lamp in cellar"]).tolist() == [False]
+
+
+def test_a_level_that_no_text_has_gets_next_to_no_chance() -> None:
+    frame = features.build(simulated.statements())
+    fitted = model.fit(model.make(), frame[frame["level"] != "debug"].reset_index(drop=True), sessions([["open"]] * 3))
+    assert fitted.predict_proba(frame[["text"]]).max(axis=0)[0] < 0.01
+
+
+def test_a_text_gets_the_level_it_has_most_often_and_one_row() -> None:
+    table = statements.table(["a"] * 4, ["INFO", "WARN", "warn", "purple"], ["disk 1 full", "disk 2 full", "disk 3 full", "disk 4 full"])
+    made = statements.make([table], origin="own")
+    assert made[["text", "level", "occurrences"]].to_numpy().tolist() == [["disk <*> full", "warning", 3]]
+
+
+def test_what_is_held_out_has_no_twin_in_training() -> None:
+    frame = features.build(simulated.statements())
+    flags = np.ones(len(frame), dtype=bool)
+    groups, labels = pd.factorize(frame["template"])[0], np.zeros(len(frame), dtype=np.int64)
+    judged = []
+    for learn, judge in evaluation._folds(groups, labels, flags, 1):
+        assert set(groups[learn]) & set(groups[judge]) == set()
+        judged += judge.tolist()
+    assert sorted(judged) == list(range(len(frame)))
+
+
+def test_a_random_split_of_lines_remembers_what_it_has_seen() -> None:
+    often = pd.DataFrame({"occurrences": [1000, 1000], "level": ["info", "error"]})
+    once = pd.DataFrame({"occurrences": [1] * 1000, "level": ["info"] * 500 + ["error"] * 500})
+    assert evaluation.random_lines(often, seed=0) == 1.0
+    assert evaluation.random_lines(once, seed=0) == pytest.approx(0.5, abs=0.1)
+
+
+def test_scores_of_four_forecasts_are_counted_by_hand() -> None:
+    chances = np.array([[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1], [0.7, 0.1, 0.1, 0.1]])
+    told = evaluation.score(pd.Series(["debug", "info", "error", "error"]), chances)
+    assert (told["accuracy"], told["majority"], told["warning_accuracy"], told["n"]) == (0.5, 0.5, 0.75, 4)
+    assert told["log_loss"] == pytest.approx(-(2 * np.log(0.7) + 2 * np.log(0.1)) / 4)
+
+
+def test_columns_of_levels_with_gaps_are_read() -> None:
+    from almanac.workloads.logs import levels
+
+    assert levels.normal_all(pa.array(["WARN", None, "Fatal", "?"])).to_pylist() == ["warning", None, "error", None]

@@ -1,0 +1,178 @@
+"""What changes between releases: alerts, versions side by side, what was deleted, a database that restarts under load."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+from log_publishing import publish_logs, store, written
+from running import in_thread, wait_until
+from test_serve_problems import problem
+
+from almanac.settings import Settings
+from almanac.store import erasures, upkeep
+from almanac.store.database import Database
+from almanac.workloads.logs import retention
+from almanac.workloads.logs.contract import CONTRACT
+from serve.routes import logs_export
+
+
+@pytest.fixture
+def client(owner: Database) -> Iterator[httpx.Client]:
+    """Reads and writes."""
+    with in_thread(Settings(database_url=owner.url, ingest=True)) as client:
+        yield client
+
+
+def run(owner: Database, statement: str, *values: object) -> list[tuple[object, ...]]:
+    with owner.connect() as connection:
+        cursor = connection.execute(statement.encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def recent(texts: list[str], **named: object):  # type: ignore[no-untyped-def]
+    return written(texts, begin=datetime.now(UTC) - timedelta(minutes=len(texts)), **named)
+
+
+def searched(client: httpx.Client, **query: object) -> list[str]:
+    return [row["text"] for row in client.get("/v1/logs/search", params=query).json()["rows"]]
+
+
+def alerts(client: httpx.Client, **query: object) -> list[tuple[str, str, int]]:
+    return [(row["rule"], row["state"], row["value"]) for row in client.get("/v1/logs/alerts", params=query).json()["rows"]]
+
+
+def test_an_alert_is_opened_once_acknowledged_and_closed_by_recovery(owner: Database, client: httpx.Client) -> None:
+    run(owner, "UPDATE almanac.log_rules SET threshold = 2 WHERE kind = 'errors'")
+    store(owner, recent(["a", "b", "c"]))
+    publish_logs(owner)
+    assert alerts(client) == []
+    store(owner, recent(["d", "e", "f"]))
+    publish_logs(owner)
+    assert alerts(client) == [("many errors", "open", 2)]
+    store(owner, recent(["g", "h", "i"]))
+    publish_logs(owner)
+    assert alerts(client) == [("many errors", "open", 3)]
+    number = client.get("/v1/logs/alerts").json()["rows"][0]["alert"]
+    changed = client.patch(f"/v1/logs/alerts/{number}", json={"state": "acknowledged"})
+    assert (changed.status_code, changed.json().get("state")) == (200, "acknowledged"), changed.text
+    upkeep.tend(owner, CONTRACT, now=datetime.now(UTC) + timedelta(hours=1))
+    assert alerts(client) == []
+    assert alerts(client, state="closed") == [("many errors", "closed", 0)]
+    assert client.patch(f"/v1/logs/alerts/{number}", json={"state": "acknowledged"}).json()["state"] == "closed"
+    problem(client.patch("/v1/logs/alerts/4711", json={"state": "closed"}), 404)
+    problem(client.patch(f"/v1/logs/alerts/{number}", json={"state": "open"}), 422)
+
+
+def test_new_templates_open_an_alert(owner: Database, client: httpx.Client) -> None:
+    run(owner, "UPDATE almanac.log_rules SET threshold = 2 WHERE kind = 'new_templates'")
+    store(owner, recent(["first of all", "second to none"]))
+    publish_logs(owner)
+    assert alerts(client) == [("new templates", "open", 2)]
+
+
+def test_an_entry_is_found_by_search_once_a_run_has_predicted_it(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["apple"]))
+    publish_logs(owner)
+    client.post("/v1/logs", json=[{"text": "banana apple", "time": "2025-04-15T06:00:00Z"}])
+    assert searched(client, q="apple") == ["apple"]
+    assert client.get("/v1/logs/stats").json()["unscored"] == 1
+    publish_logs(owner)
+    wait_until(lambda: searched(client, q="apple") == ["apple", "banana apple"], seconds=2)
+    assert client.get("/v1/logs/stats").json()["unscored"] == 0
+
+
+def test_two_versions_are_read_side_by_side(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["one", "two", "three"]))
+    publish_logs(owner, version=1)
+    publish_logs(owner, version=2)
+    levels = [client.get("/v1/logs/search", params={"model_version": version}).json()["rows"][0]["level_confidence"] for version in (1, 2)]
+    assert levels == [0.75, 0.5]
+    assert searched(client, q="two", model_version=1) == ["two"]
+
+
+def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["token abc123 leaked", "harmless", "also harmless", "harmless"], session="s"))
+    run_id = publish_logs(owner)
+    assert searched(client, q="leaked") == ["token abc123 leaked"]
+    order = erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked")
+    assert erasures.erase(owner, order) == 1
+    wait_until(lambda: searched(client, q="leaked") == [], seconds=2)
+    assert sorted(searched(client)) == ["also harmless", "harmless", "harmless"]
+    assert client.get("/v1/logs/analytics").json()["figures"]["entries"] == 3
+    assert client.get("/v1/logs/templates").json()["rows"][0]["entries"] == 2
+    tables = ("log_entries", "log_search", "log_ids", "logs_predictions")
+    assert [run(owner, f"SELECT count(*) FROM almanac.{table}") for table in tables] == [[(3,)]] * 4
+    assert not [row for row in run(owner, "SELECT template FROM almanac.logs_templates") if "token" in str(row)]
+    assert run(owner, "SELECT run_id, rows, who, why FROM almanac.erasures ORDER BY erasure_id") == [
+        (None, 1, "tester", "leaked"),
+        (run_id, 1, "tester", "leaked"),
+    ]
+    assert client.get("/v1/logs/releases").json()["rows"][0]["why"] == "erased: leaked"
+
+
+def test_days_past_retention_go_with_everything_that_refers_to_them(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["old"]))
+    publish_logs(owner)
+    moment = datetime.now(UTC) + CONTRACT.retention + timedelta(days=1)
+    upkeep.tend(owner, CONTRACT, now=moment - timedelta(days=2))
+    assert run(owner, "SELECT count(*) FROM almanac.log_entries") == [(1,)]
+    upkeep.tend(owner, CONTRACT, now=moment)
+    tables = ("log_entries", "log_search", "log_ids", "logs_predictions", "logs_rollups", "logs_templates")
+    assert [run(owner, f"SELECT count(*) FROM almanac.{table}") for table in tables] == [[(0,)]] * 6
+    assert run(owner, "SELECT count(*) FROM pg_class WHERE relname LIKE 'log_entries_2%%' OR relname LIKE 'log_search_2%%'") == [(0,)]
+    wait_until(lambda: searched(client) == [], seconds=2)
+    store(owner, recent(["new"]))
+    publish_logs(owner)
+    wait_until(lambda: searched(client) == ["new"], seconds=2)
+
+
+def test_questions_are_forgotten_after_a_day(owner: Database, client: httpx.Client) -> None:
+    place = client.post("/v1/logs/classify", json={"text": "never seen"}).headers["location"]
+    assert client.get(place).status_code == 202
+    upkeep.tend(owner, CONTRACT, now=datetime.now(UTC) + timedelta(hours=25))
+    assert client.get(place).status_code == 404
+
+
+def test_the_role_that_stores_entries_may_read_and_change_nothing(owner: Database) -> None:
+    with Database(owner.url, "ingest").connect() as connection:
+        for statement in ("SELECT * FROM almanac.log_entries", "DELETE FROM almanac.log_entries", "SELECT * FROM api.log_entries"):
+            with pytest.raises(Exception, match="permission denied"), connection.transaction():
+                connection.execute(statement.encode())
+
+
+def test_before_the_first_release_there_is_nothing_to_find(client: httpx.Client) -> None:
+    assert client.get("/v1/logs/search").json()["rows"] == []
+    assert client.get("/v1/logs/stats").json()["entries"] == 0
+    assert client.get("/v1/logs/anomalies").json()["lines"] == []
+
+
+def test_an_export_is_read_to_the_end_with_formulas_made_harmless(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_export, "ROWS_AT_A_TIME", 2)
+    texts = ["=HYPERLINK(1)", "+1", "@x", 'say "so", then\ngo', "plain"]
+    store(owner, recent(texts))
+    publish_logs(owner)
+    answer = client.get("/v1/logs/export")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [row["text"] for row in rows] == ["plain", 'say "so", then\ngo', "'@x", "'+1", "'=HYPERLINK(1)"]
+    assert {row["level"] for row in rows} == {"info", "warning", "error"}
+    lines = client.get("/v1/logs/export", params={"format": "ndjson", "q": "plain"}).text.splitlines()
+    assert [json.loads(line)["text"] for line in lines] == ["plain"]
+    problem(client.get("/v1/logs/export", params={"format": "xlsx"}), 422)
+
+
+def test_versions_are_compared_entry_by_entry(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["one", "two", "three"]))
+    publish_logs(owner, version=1)
+    publish_logs(owner, version=2)
+    run(owner, "UPDATE almanac.logs_predictions SET level = 'debug' WHERE model_version = 2 AND level = 'error'")
+    answer = client.get("/v1/logs/compare", params={"versions": "1,2"}).json()
+    assert (answer["common"], answer["changed"]) == (3, 1)
+    assert answer["changes"] == [{"level": ["error", "debug"], "severity": ["critical", "critical"], "anomaly": [True, True], "entries": 1}]
+    assert [row["entry_id"] for row in answer["rows"]] == [2]
+    problem(client.get("/v1/logs/compare", params={"versions": "1,9"}), 404)
+    problem(client.get("/v1/logs/compare", params={"versions": "1"}), 422)
