@@ -30,9 +30,8 @@ def main() -> None:
         ratio = row["seconds"] / row["entries"] / (rows[-1]["seconds"] / rows[-1]["entries"])
         took = f"{row['seconds']:.2f} s ({row['cpu_seconds']:.2f} s of CPU)"
         print(f"scored {row['entries']:>9,} entries in {took}, {ratio:.2f} × the cost per entry of the last")
-    print(
-        f"parsed {result['parsing']['lines']:,} lines in {result['parsing']['cpu_seconds']:.2f} s of CPU, {result['parsing']['lines_per_second']:,.0f}/s"
-    )
+    read = result["parsing"]
+    print(f"parsed {read['lines']:,} lines in {read['cpu_seconds']:.2f} s of CPU, {read['lines_per_second']:,.0f}/s")
     print(f"peak memory {result['peak_mb']:.0f} MB")
     if told.json:
         told.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
