@@ -23,10 +23,7 @@ FIRST_LINE = Rule(r"(?s)[\r\n].*", f" {TRACE}")
 SECRETS = "passw(?:or)?d|passwd|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key"
 # Run on distinct texts only, in this order.
 REST = (
-    Rule(
-        r"(?i)((?:passw(?:or)?d|passwd|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key)[\"']?[ ]*[:=]+[ ]*)[^\s,;&)\]}]+",
-        r"\1<*>",
-    ),
+    Rule(rf"(?i)((?:{SECRETS})[\"']?[ ]*[:=]+[ ]*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&)\]}}]+)", r"\1<*>"),
     Rule(r"(?i)\b((?:basic|bearer) )[^\s,;\"')\]}]+", r"\1<*>"),
     Rule(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"')\]}>]*", MASK),
     Rule(r"[^\s\"'()\[\]{}<>,;:=]+@[^\s\"'()\[\]{}<>,;]+", MASK),

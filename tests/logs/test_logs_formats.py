@@ -53,9 +53,8 @@ def test_a_format_is_detected_and_its_first_entry_read(form: str) -> None:
 
 
 def test_a_stack_trace_is_folded_and_a_stray_line_is_kept_raw_and_counted() -> None:
-    (parsed,) = formats.parse([KAFKA.encode()])
-    found = parsed.entries.to_pylist()
-    assert (parsed.lines, parsed.raw) == (7, 1)
+    read, found = list(formats.parse([KAFKA.encode()])), rows(KAFKA)
+    assert (sum(part.lines for part in read), sum(part.raw for part in read)) == (7, 1)
     assert [(row["place"], row["raw"]) for row in found] == [(1, False), (2, False), (6, True), (7, False)]
     assert str(found[1]["text"]).count("\n") == 3
     assert found[0]["logger"] == "kafka.controller.KafkaController"
@@ -80,7 +79,7 @@ def test_hostile_text_is_stored_inert() -> None:
 
 
 def test_what_is_no_json_object_with_a_message_is_kept_raw() -> None:
-    found = rows('{"msg": "good"}\nnot json\n[1]\n{"other": 1}\n\n{"msg": "deep", "a": ' + "[" * 3000 + "\n")
+    found = rows('{"msg": "good"}\nnot json\n[1]\n{"other": 1}\n\n{"msg": "deep", "a": ' + "[" * 3000 + "\n", form="jsonl")
     assert [(row["text"] == "good", row["raw"]) for row in found] == [(True, False)] + [(False, True)] * 4
 
 

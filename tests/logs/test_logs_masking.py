@@ -14,14 +14,24 @@ CASES = {
     "Served block blk_38865049064139660 to /10.251.91.84 in 12 ms": "Served block <*> to <*> in <*> ms",
     "user %s logged {} in %(place)s": "user <*> logged <*> in <*>",
     "mail to anna@example.org at https://example.org/a?b=c": "mail to <*> at <*>",
-    'opened "my file" and \'your file\'': "opened <*> and <*>",
+    "opened \"my file\" and 'your file'": "opened <*> and <*>",
     "can't open /usr/lib/python": "can't open <*>",
     "took 3, 4, 5 s": "took <*> s",
     "boom\n\tat a.b.C(C.java:12)\n": "boom <trace>",
     "  two   spaces ": "two spaces",
     "": "",
 }
-SECRETS = ["password=hunter", "api_key: abcdef", "token='abc def'", "Bearer abc.def", "Basic QWxhZGRpbg", "secret := swordfish", "pwd==open", "x" * 60]
+SECRETS = {
+    "password=hunter": "hunter",
+    "api_key: abcdef": "abcdef",
+    "token='abc def'": "def",
+    'token="abc def"': "def",
+    "Bearer abc.def": "abc.def",
+    "Basic QWxhZGRpbg": "QWxhZGRpbg",
+    "secret := swordfish": "swordfish",
+    "pwd==open": "open",
+    "x" * 60: "xxx",
+}
 
 
 @pytest.mark.parametrize("text", CASES)
@@ -31,8 +41,7 @@ def test_a_text_is_masked(text: str) -> None:
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_secret_does_not_survive(secret: str) -> None:
-    value = secret.replace("'", "").split("=")[-1].split(": ")[-1].split(" ")[-1]
-    assert value not in masking.mask(f"login of user failed: {secret}")
+    assert SECRETS[secret] not in masking.mask(f"login of user failed: {secret}")
 
 
 def test_masking_a_masked_text_again_changes_nothing() -> None:

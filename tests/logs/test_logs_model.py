@@ -65,8 +65,8 @@ def test_what_is_held_out_has_no_twin_in_training() -> None:
 
 
 def test_a_random_split_of_lines_remembers_what_it_has_seen() -> None:
-    often = pd.DataFrame({"occurrences": [1000, 1000], "level": ["info", "error"]})
-    once = pd.DataFrame({"occurrences": [1] * 1000, "level": ["info"] * 500 + ["error"] * 500})
+    often = pd.DataFrame({"origin": "own", "occurrences": [1000, 1000], "level": ["info", "error"]})
+    once = pd.DataFrame({"origin": "own", "occurrences": [1] * 1000, "level": ["info"] * 500 + ["error"] * 500})
     assert evaluation.random_lines(often, seed=0) == 1.0
     assert evaluation.random_lines(once, seed=0) == pytest.approx(0.5, abs=0.1)
 

@@ -11,7 +11,7 @@ from almanac.settings import Settings
 from almanac.workloads.logs import detection, sources
 from almanac.workloads.logs.sources import hdfs, kafka, logbench, loghub, packages, selection, simulated
 
-MODULE = b'''
+MODULE = b"""
 import logging
 log = logging.getLogger(__name__)
 def f(name):
@@ -25,7 +25,7 @@ def f(name):
     # log.info("commented out")
     log.info(name)
     print("log.info is nice")
-'''
+"""
 MIRROR = os.environ.get("ALMANAC_MIRROR", "")
 needs_mirror = pytest.mark.skipif(not MIRROR, reason="ALMANAC_MIRROR names no mirror of the public logs")
 

@@ -69,7 +69,7 @@ def _used(columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[
 def _bursts(columns: Columns, used: _Used, slots: "pd.Series[int]") -> Floats:
     """Return the score of each entry that is the first of a burst; others have 0."""
     pair = slots.index.get_level_values(0).to_numpy()
-    size: Floats = slots.to_numpy(dtype=np.float64)
+    size = np.array(slots, dtype=np.float64)
     others = used.buckets[pair] - 1
     usual = (used.entries[pair] - size) / np.maximum(others, 1.0)
     strong = anomaly.burst(size, usual, np.asarray(others, dtype=np.float64))

@@ -1,0 +1,71 @@
+"""Measures levels on unseen templates and systems, and abnormal sessions by halves in time, beside majorities and random splits."""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from almanac.settings import Settings
+from almanac.workloads.logs import detection, evaluation, features, sources
+
+PRIORS = (0.01, 0.02, 0.025, 0.03, 0.04, 0.05)
+
+
+def main() -> None:
+    """Fetch everything the settings allow, evaluate over seeds, print and write what came out."""
+    told = arguments()
+    begun = time.monotonic()
+    fetched = sources.fetch(Settings.read())
+    frame = features.build(fetched.statements)
+    seeds = range(told.seed, told.seed + told.seeds)
+    result = {
+        "source": fetched.source,
+        "statements": frame.groupby("origin").size().to_dict(),
+        "levels": levels(frame, seeds),
+        "levels_without_python": levels(frame[frame["origin"] != "python"].reset_index(drop=True), seeds),
+        "random_lines": evaluation.random_lines(frame, seed=told.seed),
+        "sessions": detection.figures(fetched.traces, seed=told.seed).to_dict(orient="records"),
+        "priors": detection.priors(fetched.traces, PRIORS).to_dict(orient="records") if len(fetched.traces) else [],
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    report(result)
+    if told.json:
+        told.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=3, help="how often templates and systems are dealt out")
+    return parser.parse_args()
+
+
+def levels(frame: pd.DataFrame, seeds: range) -> dict[str, Any]:
+    """Return scores by seed on unseen templates, unseen systems and later times; empty where there is too little to judge."""
+    if len(frame) < evaluation.LEAST_JUDGED:
+        return {}
+    by = {f"unseen {name}": evaluation.over_seeds(frame, by=name, seeds=seeds)[1].to_dict(orient="records") for name in ("template", "system")}
+    late = evaluation.later(frame)
+    return by | {"later time": [evaluation.score(late.frame["level"], late.chances)] if len(late.frame) else []}
+
+
+def report(result: dict[str, Any]) -> None:
+    """Print the figures for people."""
+    print(f"Logs, {result['source']}: {result['statements']}; {result['seconds']} s")
+    for title in ("levels", "levels_without_python"):
+        for name, rows in result[title].items():
+            if rows:
+                print(f"{title}, {name}: {evaluation.spread(pd.DataFrame(rows))}")
+    print(f"what a random split of lines would pretend: {result['random_lines']:.4f}")
+    print(pd.DataFrame(result["sessions"]).round(3).to_string(index=False))
+    print("without labels, by the share of sessions that is taken for abnormal:")
+    print(pd.DataFrame(result["priors"]).round(3).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
