@@ -27,9 +27,9 @@ def almanac(url: str, *, cache_mb: float) -> Iterator[tuple[int, psutil.Process,
 def serving(url: str, **variables: str) -> Iterator[httpx.Client]:
     """Start Almanac's server and yield a client of it."""
     own = {"DATABASE_URL": url, "LOG_LEVEL": "ERROR", **variables}
-    with started([sys.executable, "-m", "serve"], ready="/readyz", variables=own) as (port, _, _):
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
-            yield client
+    server = started([sys.executable, "-m", "serve"], ready="/readyz", variables=own)
+    with server as (port, _, _), httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+        yield client
 
 
 @contextmanager

@@ -111,6 +111,7 @@ def index(connection: psycopg.Connection[Any], contract: Contract, table: Table,
     target = place(contract, table, run_id)
     key = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *table.key)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target, key))
+    name = partition_name(contract, table, run_id)
     for number, columns in enumerate(indexes(contract, table)):
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         # Names that PostgreSQL makes of the columns' names are cut, and then are alike in the schema to which the table moves.
