@@ -149,7 +149,7 @@ def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner
 
 
 def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
-    contracts = ("stub_", *(f"{name}_" for name in workloads.names()))
+    contracts = ("stub_", "log_", *(f"{name}_" for name in workloads.names()))
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
         return name == "almanac" if kind == "schema" else kind != "table" or not str(name).startswith((*contracts, "alembic_"))
