@@ -23,6 +23,7 @@ from psycopg import sql
 from almanac.store import embedded, frames, publish, runs, staging, upkeep
 from almanac.store.database import Database
 from almanac.store.migrate import migrate
+from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 
 DAYS = 30
@@ -54,7 +55,8 @@ ROLLUPS = """
 HOURS = """
     INSERT INTO {} (bucket, source, template_id, entries, anomalies)
     SELECT date_trunc('hour', event_time, 'UTC'), source, template_id, count(*), count(*) FILTER (WHERE anomaly) FROM {} GROUP BY 1, 2, 3"""
-FILLED = {"predictions": PREDICTIONS, "rollups": ROLLUPS, "hours": ROLLUPS.replace("5 minutes", "1 hour"), "template_hours": HOURS}
+BLOCKS = "INSERT INTO {} (run_id, block, first_entry, letters)" + retention.BLOCKS.format(rows="{}")
+FILLED = {"predictions": PREDICTIONS, "rollups": ROLLUPS, "hours": ROLLUPS.replace("5 minutes", "1 hour"), "template_hours": HOURS, "blocks": BLOCKS}
 
 
 def queries() -> dict[str, list[str]]:

@@ -19,12 +19,12 @@ from serve.endpoints import HEADERS, Endpoint
 from serve.ledger import Edition
 from serve.parameters import Parameter, Values
 from serve.questions import understood
-from serve.routes import logs_search
+from serve.routes import logs_overview, logs_queries, logs_search
 from serve.service import Service
 
 ROWS_AT_A_TIME = 1_000
 FORMATS = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
-COLUMNS = (*(column.name for column in logs_search.WRITTEN), *logs_search.PREDICTED)
+COLUMNS = (*(column.name for column in logs_search.WRITTEN), *logs_queries.PREDICTED)
 # What makes a spreadsheet take a text for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 COMPARED = """
@@ -38,7 +38,6 @@ SAMPLE = """SELECT coalesce(json_agg(told), '[]')::text FROM (
            json_build_array(a.severity, b.severity) AS severity, json_build_array(a.anomaly, b.anomaly) AS anomaly {}
     AND (a.level, a.severity, a.anomaly) IS DISTINCT FROM (b.level, b.severity, b.anomaly)
     ORDER BY a.event_time DESC, entry_id DESC LIMIT {}) AS told"""
-NEWEST = b"SELECT max(bucket) FROM api.logs_rollups WHERE run_id = ANY (%s)"
 
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
@@ -126,8 +125,9 @@ async def _first(pages: AsyncIterator[list[str]]) -> AsyncIterator[list[str]]:
 async def _pages(service: Service, edition: Edition | None, values: Values) -> AsyncIterator[list[str]]:
     """Yield the entries as JSON, page by page; of which each begins where the one before has ended."""
     after: tuple[Any, ...] = ()
+    known = 0
     while edition:
-        _, found = await logs_search.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after)
+        known, found = await logs_queries.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after, known=known)
         if found:
             yield [row for row, _ in found]
         if len(found) < ROWS_AT_A_TIME:
@@ -160,13 +160,13 @@ async def _compare(service: Service, contract: Contract, request: Request, value
     first, second = [await service.editions.of_version(contract, version) for version in values["versions"]]
     until: datetime | None = values.get("until")
     if until is None:
-        [(newest,)] = await service.database.rows(NEWEST, (list(first.run_ids),))
+        [(newest,)] = await service.database.rows(logs_overview.NEWEST, (list(first.run_ids),))
         until = (newest or datetime.now(UTC)) + timedelta(minutes=5)
     since = values.get("since") or until - timedelta(days=1)
     runs = [sql.SQL(", ").join(map(sql.Literal, edition.run_ids)) for edition in (first, second)]
     source = sql.SQL(COMPARED).format(*runs, since, until)
-    found = await service.database.rows(logs_search.text_of(sql.SQL(CHANGES).format(source)))
-    [(rows,)] = await service.database.rows(logs_search.text_of(sql.SQL(SAMPLE).format(source, values["limit"])))
+    found = await service.database.rows(logs_queries.text_of(sql.SQL(CHANGES).format(source)))
+    [(rows,)] = await service.database.rows(logs_queries.text_of(sql.SQL(SAMPLE).format(source, values["limit"])))
     changes = [{"level": [a, b], "severity": [c, d], "anomaly": [e, f], "entries": n} for a, b, c, d, e, f, n in found if (a, c, e) != (b, d, f)]
     told = {"workload": contract.name, "versions": list(values["versions"]), "common": sum(row[-1] for row in found)}
     told |= {"changed": sum(change["entries"] for change in changes), "changes": changes}

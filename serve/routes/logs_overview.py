@@ -30,22 +30,27 @@ POINT = (
     Column(name="anomalies", type="bigint", doc="Anomalies among them."),
 )
 SUM = (Column(name="name", type="text"), Column(name="entries", type="bigint"), Column(name="anomalies", type="bigint"))
-# Roll-ups are written when a run is published; the rows of several runs are added up here.
-COURSE = """SELECT coalesce(json_agg(told ORDER BY bucket, name), '[]')::text FROM (
-    SELECT date_bin(%(step)s::interval, bucket, '2000-01-01Z') AS bucket, {name} AS name,
-           sum(entries)::bigint AS entries, sum(anomalies)::bigint AS anomalies
+# Roll-ups are written when a run is published; the rows of several runs are added up here, once for the course and for the figures.
+COURSE = """WITH told AS MATERIALIZED (
+    SELECT date_bin(%(step)s::interval, bucket, '2000-01-01Z') AS bucket, {name} AS name, sum(entries)::bigint AS entries,
+           sum(anomalies)::bigint AS anomalies, {errors} AS errors
     FROM api.{table} WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s
     AND (%(source)s::text IS NULL OR source = %(source)s)
-    GROUP BY 1, 2 ORDER BY 1 DESC, 3 DESC LIMIT %(most)s) AS told"""
+    GROUP BY 1, 2)
+    SELECT (SELECT coalesce(json_agg(shown ORDER BY bucket, name), '[]')::text FROM (
+        SELECT bucket, name, entries, anomalies FROM told ORDER BY bucket DESC, entries DESC LIMIT %(most)s) AS shown),
+    coalesce(sum(entries), 0)::bigint, coalesce(sum(errors), 0)::bigint, coalesce(sum(anomalies), 0)::bigint FROM told"""
+ERRORS = "sum(entries) FILTER (WHERE level = 'error')"
 # Looking at weeks reads hours, which are a twelfth of the rows.
 COURSES = {
-    (name, is_fine): COURSE.format(name=name, table="logs_rollups" if is_fine else "logs_hours").encode()
+    (name, is_fine): COURSE.format(name=name, table="logs_rollups" if is_fine else "logs_hours", errors=ERRORS).encode()
     for name in ("level", "severity", "source")
     for is_fine in (True, False)
 }
-TEMPLATE_COURSE = COURSE.format(name="template_id", table="logs_template_hours").encode()
-RATE = """SELECT coalesce(sum(entries), 0)::bigint, coalesce(sum(entries) FILTER (WHERE level = 'error'), 0)::bigint,
-    coalesce(sum(anomalies), 0)::bigint FROM api.{table}
+# Hours of templates know no levels.
+TEMPLATE_COURSE = COURSE.format(name="template_id", table="logs_template_hours", errors="NULL::bigint").encode()
+RATE = f"""SELECT coalesce(sum(entries), 0)::bigint, coalesce({ERRORS}, 0)::bigint,
+    coalesce(sum(anomalies), 0)::bigint FROM api.{{table}}
     WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s AND (%(source)s::text IS NULL OR source = %(source)s)"""
 GROUPED = """SELECT coalesce(json_object_agg(name, entries), '{{}}')::text FROM (
     SELECT {name} AS name, sum(entries)::bigint AS entries FROM api.logs_rollups
@@ -72,7 +77,9 @@ LINES = b"""SELECT coalesce(json_agg(told ORDER BY anomaly_score DESC, entry_id 
     JOIN api.log_entries AS e USING (entry_id)) AS told"""
 UNSCORED = b"""SELECT count(*), min(received_at) FROM api.log_entries
     WHERE entry_id > coalesce((SELECT covered_until FROM api.runs WHERE run_id = %s), 0)"""
-NEWEST = b"SELECT max(bucket) FROM api.logs_rollups WHERE run_id = ANY (%s)"
+# A walk to the end of each run's key; the greatest of all buckets would be sought among all.
+NEWEST = b"""SELECT max(bucket) FROM unnest(%s::text[]) AS named(run)
+    CROSS JOIN LATERAL (SELECT bucket FROM api.logs_rollups WHERE run_id = run ORDER BY bucket DESC LIMIT 1) AS newest"""
 FIGURES = {"entries": 1204, "errors": 31, "anomalies": 12, "error_rate": 0.0257}
 PERIOD = {"since": "2025-04-14T06:00:00+00:00", "until": "2025-04-15T06:00:00+00:00"}
 
@@ -221,8 +228,8 @@ async def _read_analytics(service: Service, contract: Contract, request: Request
             # Hours are counted whole.
             wanted["since"] = wanted["since"].replace(minute=0, second=0, microsecond=0)
         query = TEMPLATE_COURSE if values["by"] == "template" else COURSES[values["by"], is_fine]
-        [(rows,)] = await service.database.rows(query, wanted)
-        figures = await _figures(service, wanted, table="logs_rollups" if is_fine else "logs_hours")
+        [(rows, *counts)] = await service.database.rows(query, wanted)
+        figures = await _figures(service, wanted, table="logs_hours") if values["by"] == "template" else _rated(*counts)
         return Body(f'"rows":{rows},"figures":{answers.ENCODE(figures)}'.encode())
 
     return await service.answer(understood(contract, request, values), make)
@@ -251,7 +258,11 @@ async def _read_anomalies(service: Service, contract: Contract, request: Request
 
 
 async def _figures(service: Service, wanted: dict[str, Any], *, table: str = "logs_rollups") -> dict[str, Any]:
-    [(entries, errors, anomalies)] = await service.database.rows(RATE.format(table=table).encode(), wanted)
+    [counts] = await service.database.rows(RATE.format(table=table).encode(), wanted)
+    return _rated(*counts)
+
+
+def _rated(entries: int, errors: int, anomalies: int) -> dict[str, Any]:
     return {"entries": entries, "errors": errors, "anomalies": anomalies, "error_rate": round(errors / entries, 6) if entries else 0.0}
 
 

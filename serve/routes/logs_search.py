@@ -17,14 +17,12 @@ from serve.endpoints import FROM_RELEASE, LIST, Endpoint
 from serve.ledger import Edition
 from serve.parameters import TEXT, Parameter, Values
 from serve.questions import understood
+from serve.routes import logs_queries
 from serve.routes.generic import example_of
+from serve.routes.logs_queries import PREDICTED, SHOWN_CHARACTERS, TEXTS, names, predictions, text_of
 from serve.service import Service
 
-MOST_COUNTED = 10_000
-SHOWN_CHARACTERS = 2_000
 AROUND = 10
-# Marks that no log uses; nothing here is HTML.
-HEADLINE = "StartSel=⟦, StopSel=⟧, MaxFragments=2, MaxWords=30, MinWords=8"
 WRITTEN = (
     Column(name="entry_id", type="bigint", doc="Number of the entry in the store."),
     Column(name="client_id", type="text", nullable=True, doc="The id that the client gave."),
@@ -36,7 +34,6 @@ WRITTEN = (
     Column(name="author_level", type="text", nullable=True, doc="The level that its author gave it."),
     Column(name="text", type="text", doc="What it says; in lists at most 2,000 characters. Never HTML."),
 )
-PREDICTED = ("level", "level_confidence", "warning_chance", "anomaly", "anomaly_score", "anomaly_kind", "severity", "template_id")
 HIGHLIGHT = Column(name="highlight", type="text", nullable=True, doc="Where the words of the query stand, between ⟦ and ⟧.")
 ENTRY = {
     "entry_id": 1204, "client_id": "node-7/000123", "event_time": "2025-04-15T06:00:00+00:00", "received_at": "2025-04-15T06:00:01+00:00",
@@ -44,7 +41,6 @@ ENTRY = {
     "level": "warning", "level_confidence": 0.91, "warning_chance": 0.97, "anomaly": True, "anomaly_score": 0.83, "anomaly_kind": "rare",
     "severity": "high", "template_id": "3ab8a8b5cd15",
 }  # fmt: skip
-TEXTS = "e.entry_id, e.client_id, e.event_time, e.received_at, e.source, e.session, e.logger, e.level AS author_level"
 
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
@@ -108,9 +104,10 @@ async def _search(service: Service, contract: Contract, request: Request, values
         if edition is None:
             return Body(pages.listed([]).content + b',"total":0,"is_capped":false')
         after = question.cursor.key if question.cursor else ()
-        counted, rows = await read(service, edition, values, after)
+        most = logs_queries.MOST_COUNTED
+        counted, rows = await logs_queries.read(service, edition, values, after)
         listed = pages.limited(question, edition, rows)
-        told = f',"total":{min(counted, MOST_COUNTED)},"is_capped":{str(counted > MOST_COUNTED).lower()}'
+        told = f',"total":{min(counted, most)},"is_capped":{str(counted > most).lower()}'
         return Body(listed.content + told.encode(), listed.next)
 
     return await service.answer(question, make)
@@ -139,127 +136,12 @@ async def _number(service: Service, wanted: str) -> int:
     return int(wanted) if wanted.isascii() and wanted.isdigit() and len(wanted) < 16 else 0
 
 
-def text_of(query: sql.Composable) -> bytes:
-    """Return a query whose values are written into it, so that PostgreSQL plans it for just these values."""
-    return query.as_bytes(None).replace(b"%", b"%%")
-
-
-async def read(service: Service, edition: Edition, values: Values, after: Sequence[Any]) -> tuple[int, list[tuple[str, Any]]]:
-    """Return how many entries fit, up to MOST_COUNTED + 1, and of one more than a page the JSON and the key.
-
-    Few entries are found by their words and then sorted; many are met soon enough by walking back in time. PostgreSQL cannot know which
-    it will be where words and what the model says are asked for together, so a count comes first.
-    """
-    found = await service.database.rows(text_of(_few(edition, values, after)))
-    counted = int(found[0][0])
-    if counted <= MOST_COUNTED:
-        return counted, [(row, key) for _, row, key in found if row is not None]
-    return counted, await service.database.rows(text_of(_many(edition, values, after)))
-
-
-def _few(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed:
-    query = sql.SQL(
-        "WITH found AS MATERIALIZED (SELECT {chosen} FROM {source} WHERE {where} LIMIT {most}), counted AS (SELECT count(*) AS n FROM found)"
-        " SELECT n, row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM counted LEFT JOIN ({shown}) AS shown ON true"
-        " ORDER BY event_time DESC, entry_id DESC"
-    )
-    chosen = sql.SQL("found AS f WHERE (SELECT n FROM counted) <= {}{}").format(MOST_COUNTED, _after(after))
-    where = _joined(_where(values))
-    return query.format(
-        chosen=_chosen(values), source=_source(edition, values), where=where, most=MOST_COUNTED + 1, shown=_shown(edition, values, chosen)
-    )
-
-
-def _many(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed:
-    query = sql.SQL(
-        "SELECT row_to_json(shown)::text, json_build_array(event_time, entry_id) FROM ({}) AS shown ORDER BY event_time DESC, entry_id DESC"
-    )
-    chosen = sql.SQL("{} WHERE {}{}").format(_source(edition, values), _joined(_where(values)), _after(after))
-    return query.format(_shown(edition, values, chosen))
-
-
-def _shown(edition: Edition, values: Values, chosen: sql.Composed) -> sql.Composed:
-    """Return the query for what a page shows of the newest entries that are chosen by a FROM and a WHERE."""
-    query = sql.SQL(
-        "SELECT {texts}, left(e.text, {most}) AS text, {predicted}, {headline} AS highlight FROM (SELECT {columns} FROM {chosen}"
-        " ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {limit}) AS f, LATERAL (SELECT * FROM api.log_entries AS e WHERE {same} LIMIT 1) AS e"
-        "{predictions}"
-    )
-    words = sql.SQL("websearch_to_tsquery('simple', {})").format(values["q"]) if "q" in values else None
-    return query.format(
-        texts=sql.SQL(TEXTS),
-        most=SHOWN_CHARACTERS,
-        predicted=_names("p"),
-        headline=sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE) if words else sql.SQL("NULL::text"),
-        columns=_chosen(values),
-        chosen=chosen,
-        limit=values["limit"] + 1,
-        same=sql.SQL("e.entry_id = f.entry_id AND e.day = f.day" if _is_of_documents(values) else "e.entry_id = f.entry_id"),
-        predictions=_predictions(edition.run_ids),
-    )
-
-
-def _chosen(values: Values) -> sql.SQL:
-    return sql.SQL("f.entry_id, f.event_time, f.day" if _is_of_documents(values) else "f.entry_id, f.event_time")
-
-
-def _is_of_documents(values: Values) -> bool:
-    """Tell whether the documents are read first, which know the day of an entry and so its table; without words a level has the better index."""
-    return "q" in values or "session" in values or not _is_filtered(values)
-
-
-def _after(after: Sequence[Any]) -> sql.Composable:
-    return sql.SQL(" AND (f.event_time, f.entry_id) < ({}, {})").format(*after) if after else sql.SQL("")
-
-
-def _joined(conditions: Sequence[sql.Composable]) -> sql.Composable:
-    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
-
-
-def _source(edition: Edition, values: Values) -> sql.Composable:
-    """Return what is searched: words among documents, joined with predictions where these are asked for; without words predictions alone."""
-    runs = _runs(edition.run_ids)
-    if not _is_of_documents(values):
-        return sql.SQL("(SELECT * FROM api.logs_predictions WHERE run_id IN ({})) AS f").format(runs)
-    if not _is_filtered(values):
-        return sql.SQL("api.log_search AS f")
-    bounds = [sql.SQL(f"p.event_time {sign} {{}}").format(values[name]) for name, sign in (("since", ">="), ("until", "<")) if name in values]
-    if bounds:
-        joined = (
-            "(SELECT s.*, {} FROM api.log_search AS s JOIN api.logs_predictions AS p ON p.entry_id = s.entry_id WHERE p.run_id IN ({}) AND {}) AS f"
-        )
-        return sql.SQL(joined).format(_names("p"), runs, sql.SQL(" AND ").join(bounds))
-    # The limit keeps PostgreSQL from reading all predictions of a level only to find those of a few entries.
-    one = "SELECT * FROM api.logs_predictions WHERE entry_id = s.entry_id AND run_id IN ({}) LIMIT 1"
-    return sql.SQL(f"(SELECT s.*, {{}} FROM api.log_search AS s, LATERAL ({one}) AS p) AS f").format(_names("p"), runs)
-
-
-def _is_filtered(values: Values) -> bool:
-    return bool({"level", "severity", "template", "anomaly"} & values.keys())
-
-
-def _where(values: Values) -> list[sql.Composable]:
-    tests = {
-        "q": "f.document @@ websearch_to_tsquery('simple', {})",
-        "session": "f.session = {}",
-        "source": "f.source = {}",
-        "since": "f.event_time >= {}",
-        "until": "f.event_time < {}",
-        "level": "f.level = ANY ({})",
-        "severity": "f.severity = ANY ({})",
-        "template": "f.template_id = {}",
-        "anomaly": "f.anomaly = {}",
-    }
-    wanted = {name: list(values[name]) if isinstance(values[name], tuple) else values[name] for name in tests if name in values}
-    return [sql.SQL(tests[name]).format(value) for name, value in wanted.items()]
-
-
 def _one(run_ids: Sequence[str], number: int) -> sql.Composed:
     query = sql.SQL(
         "SELECT (SELECT row_to_json(shown)::text FROM (SELECT {}, e.text, {}) AS shown), e.source, e.session, e.event_time"
         " FROM api.log_entries AS e{} WHERE e.entry_id = {}"
     )
-    return query.format(sql.SQL(TEXTS), _names("p"), _predictions(run_ids), number)
+    return query.format(sql.SQL(TEXTS), names("p"), predictions(run_ids), number)
 
 
 def _around(run_ids: Sequence[str], source: str, session: str, *place: Any) -> sql.Composed:
@@ -270,18 +152,4 @@ def _around(run_ids: Sequence[str], source: str, session: str, *place: Any) -> s
         "SELECT (SELECT row_to_json(shown)::text FROM (SELECT {}, left(e.text, {}) AS text, {}) AS shown), e.event_time, e.entry_id"
         " FROM ({} UNION ALL {}) AS near JOIN api.log_entries AS e ON e.entry_id = near.entry_id AND e.day = near.day{} ORDER BY 2, 3"
     )
-    return query.format(sql.SQL(TEXTS), SHOWN_CHARACTERS, _names("p"), before, after, _predictions(run_ids))
-
-
-def _predictions(run_ids: Sequence[str]) -> sql.Composed:
-    """Return the join with the predictions of these runs, where there are any; the limit makes PostgreSQL look up each by its key."""
-    one = "SELECT * FROM api.logs_predictions WHERE entry_id = e.entry_id AND run_id IN ({}) LIMIT 1"
-    return sql.SQL(f" LEFT JOIN LATERAL ({one}) AS p ON true").format(_runs(run_ids))
-
-
-def _runs(run_ids: Sequence[str]) -> sql.Composable:
-    return sql.SQL(", ").join(map(sql.Literal, run_ids)) if run_ids else sql.Literal("")
-
-
-def _names(alias: str) -> sql.Composed:
-    return sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(name)) for name in PREDICTED)
+    return query.format(sql.SQL(TEXTS), SHOWN_CHARACTERS, names("p"), before, after, predictions(run_ids))

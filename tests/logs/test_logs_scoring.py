@@ -34,6 +34,23 @@ def test_every_entry_is_scored_once_and_all_tables_have_the_columns_they_declare
         assert told[name]["anomalies"].sum() == told["predictions"]["anomaly"].sum()
 
 
+def test_each_entry_has_its_letter_at_the_place_of_its_number(log_model: LogModel) -> None:
+    rows: list[Row] = [("api", None, at, "fatal error in the boiler room" if at % 2 else "stored basket in cache") for at in range(300)]
+    told = score(log_model, entries(rows, first=1000))
+    letters = told["blocks"].set_index("block")["letters"].to_dict()
+    assert (sorted(letters), told["blocks"]["first_entry"].tolist()) == ([3, 4, 5], [1000, 1024, 1280])
+    assert [len(letters[block]) for block in (3, 4, 5)] == [256, 256, 20]
+    assert letters[3][:232].strip() == ""
+    for row in told["predictions"].itertuples():
+        places = contract.LEVELS.index(row.level), contract.SEVERITIES.index(row.severity)
+        assert letters[row.entry_id // 256][row.entry_id % 256] == contract.letter(*places, anomaly=row.anomaly)
+
+
+def test_a_letter_stands_for_one_level_severity_and_anomaly() -> None:
+    letters = [contract.letter(level, severity, anomaly=anomaly) for level in range(4) for severity in range(4) for anomaly in (False, True)]
+    assert "".join(letters) == "0123456789:;<=>?@ABCDEFGHIJKLMNO"
+
+
 def test_abnormal_orders_are_found_and_told_why(log_model: LogModel) -> None:
     sessions = score(log_model, shop())["sessions"]
     odd = sessions[sessions["anomaly"]]

@@ -10,7 +10,7 @@ import pyarrow as pa
 from almanac import masking
 from almanac.store import increments, publish, runs, upkeep, wire
 from almanac.store.database import Database
-from almanac.workloads.logs import entries
+from almanac.workloads.logs import contract, entries
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.formats import SCHEMA
 
@@ -76,6 +76,7 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     judgement = {name: (name, "last") for name in ("level", "level_confidence", "warning_chance")}
     keyed = frame.assign(five=frame["event_time"].dt.floor("5min"), hour=frame["event_time"].dt.floor("h"))
     return {
+        "blocks": _blocks(frame),
         "templates": keyed.groupby("template_id", as_index=False).agg(template=("template", "last"), **judgement, **counts, **seen),
         "usage": keyed.groupby(["source", "template_id"], as_index=False).agg(**counts, buckets=("five", "nunique"), **seen),
         "texts": keyed.groupby("template_id", as_index=False).agg(**judgement).assign(text_id=lambda rows: rows["template_id"]),
@@ -87,6 +88,15 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
             anomaly_score=("anomaly_score", "max"), severity=("severity", "last"),
         ).assign(reasons=lambda rows: [["made up"]] * len(rows)),
     }  # fmt: skip
+
+
+def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a block for each entry, of that entry alone."""
+    letters = [
+        " " * (number % contract.BLOCK) + contract.letter(contract.LEVELS.index(level), contract.SEVERITIES.index(severity), anomaly=bool(anomaly))
+        for number, level, severity, anomaly in zip(frame["entry_id"], frame["level"], frame["severity"], frame["anomaly"], strict=True)
+    ]
+    return pd.DataFrame({"block": frame["entry_id"] // contract.BLOCK, "first_entry": frame["entry_id"], "letters": letters})
 
 
 def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test", tend: bool = True) -> str:

@@ -17,7 +17,7 @@ from almanac.store import erasures, upkeep
 from almanac.store.database import Database
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
-from serve.routes import logs_export
+from serve.routes import logs_export, logs_queries
 
 
 @pytest.fixture
@@ -112,6 +112,36 @@ def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(owner: Database,
         (run_id, 1, "tester", "leaked"),
     ]
     assert client.get("/v1/logs/releases").json()["rows"][0]["why"] == "erased: leaked"
+
+
+def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["token abc123 leaked", *(f"harmless {number}" for number in range(300))]))
+    publish_logs(owner)
+    errors = [f"harmless {number}" for number in range(0, 300, 3)]
+    assert sorted(searched(client, q="harmless", level="error", limit=200)) == sorted(errors)
+    erasures.erase(owner, erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"))
+    wait_until(lambda: searched(client, q="leaked") == [], seconds=2)
+    assert sorted(searched(client, q="harmless", level="error", limit=200)) == sorted(errors)
+    assert searched(client, q="harmless", level="info", severity="critical") == []
+    blocks = run(owner, "SELECT block, first_entry, length(letters), left(letters, 3) FROM almanac.logs_blocks ORDER BY block")
+    assert blocks == [(0, 2, 256, "  O"), (1, 256, 46, "BO8")]
+
+
+def test_many_are_counted_from_what_was_published(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_queries, "MOST_COUNTED", 3)
+    store(owner, written([f"text {number}" for number in range(9)], begin=datetime(2025, 4, 15, 5, 56, tzinfo=UTC)))
+    publish_logs(owner)
+
+    def counted(**query: object) -> tuple[int, bool, int]:
+        answer = client.get("/v1/logs/search", params=query).json()
+        return answer["total"], answer["is_capped"], len(answer["rows"])
+
+    assert counted() == (3, True, 9)
+    assert counted(level="error") == (3, False, 3)
+    assert counted(level="error,info") == (3, True, 6)
+    assert counted(anomaly="false", since="2025-04-15T05:58:30Z") == (3, True, 4)
+    assert counted(since="2025-04-15T05:57:00Z", until="2025-04-15T06:00:00Z") == (3, False, 3)
+    assert counted(q="text") == (3, True, 9)
 
 
 def test_days_past_retention_go_with_everything_that_refers_to_them(owner: Database, client: httpx.Client) -> None:

@@ -9,6 +9,14 @@ SEVERITIES = ("low", "medium", "high", "critical")
 # What made an entry abnormal; the column `anomaly_kind` holds one of these or nothing.
 KINDS = ("session", "burst", "rare")
 BUCKET = timedelta(minutes=5)
+# Entries whose numbers fall into one block, and the first of the letters that stand for level, severity and anomaly in the table `blocks`.
+BLOCK = 256
+FIRST_LETTER = "0"
+
+
+def letter(level: int, severity: int, *, anomaly: bool) -> str:
+    """Return the letter by which the table `blocks` says all three; `level` and `severity` are places in LEVELS and SEVERITIES."""
+    return chr(ord(FIRST_LETTER) + (level * len(SEVERITIES) + severity) * 2 + anomaly)
 
 
 def chance(name: str, doc: str, *, merge: Merge | None = None) -> Column:
@@ -121,6 +129,17 @@ TEMPLATE_HOURS = Table(
     ),
 )
 
+BLOCKS = Table(
+    name="blocks",
+    key=("block", "first_entry"),
+    doc="Level, severity and anomaly of neighbouring entries, a letter each: a search reads these few bytes where it would look up every prediction.",
+    columns=(
+        Column(name="block", type="bigint", doc=f"Number of each of these entries divided by {BLOCK}, without the remainder."),
+        Column(name="first_entry", type="bigint", doc="Number of the first of them; of one block several runs may know a part."),
+        Column(name="letters", type="text", doc=f"The letter of each at the place of its number modulo {BLOCK}, else a space.", merge="last"),
+    ),
+)
+
 SESSIONS = Table(
     name="sessions",
     key=("source", "session"),
@@ -181,7 +200,7 @@ CONTRACT = Contract(
         Filter(name="severity", column="severity", op="in", doc="Severities, comma separated."),
         Filter(name="template", column="template_id", op="eq", doc="A template id."),
     ),
-    side_tables=(TEMPLATES, USAGE, TEXTS, ROLLUPS, HOURS, TEMPLATE_HOURS, SESSIONS),
+    side_tables=(TEMPLATES, USAGE, TEXTS, ROLLUPS, HOURS, TEMPLATE_HOURS, BLOCKS, SESSIONS),
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from almanac.errors import UsageError
+from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
 
 Connection = psycopg.Connection[Any]
 KINDS: Mapping[str, str] = {
@@ -19,6 +20,16 @@ KINDS: Mapping[str, str] = {
     "contains": "strpos(text, %s) > 0",
     "id": "client_id = %s",
 }
+# Entries of {rows} by block; before the letter that `contract.letter` makes of each stand spaces for the numbers that are missing.
+BLOCKS = f"""
+    SELECT run_id, block, min(entry_id) AS first_entry, string_agg(repeat(' ', missing::integer) || letter, '' ORDER BY entry_id) AS letters
+    FROM (
+        SELECT run_id, block, entry_id, entry_id - coalesce(lag(entry_id) OVER of_block, block * {BLOCK} - 1) - 1 AS missing,
+               chr({ord(FIRST_LETTER)} + anomaly::integer + 2 * (array_position(ARRAY{list(SEVERITIES)}, severity) - 1
+                   + {len(SEVERITIES)} * (array_position(ARRAY{list(LEVELS)}, level) - 1))) AS letter
+        FROM (SELECT *, entry_id / {BLOCK} AS block FROM {{rows}}) AS numbered
+        WINDOW of_block AS (PARTITION BY run_id, block ORDER BY entry_id)
+    ) AS spaced GROUP BY run_id, block"""  # noqa: S608  # made of constants
 MENDS = (
     # What is counted of a run is counted again from the predictions that are left.
     "DELETE FROM almanac.logs_rollups WHERE run_id = ANY (%(runs)s)",
@@ -33,6 +44,9 @@ MENDS = (
     """INSERT INTO almanac.logs_template_hours (run_id, bucket, source, template_id, entries, anomalies)
        SELECT run_id, date_trunc('hour', event_time, 'UTC'), source, template_id, count(*), count(*) FILTER (WHERE anomaly)
        FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3, 4""",
+    "DELETE FROM almanac.logs_blocks WHERE run_id = ANY (%(runs)s)",
+    "INSERT INTO almanac.logs_blocks (run_id, block, first_entry, letters)"
+    + BLOCKS.format(rows="almanac.logs_predictions WHERE run_id = ANY (%(runs)s)"),
     # Texts and sessions that no entry has any more say nothing about anybody from now on.
     """DELETE FROM almanac.logs_templates AS t WHERE run_id = ANY (%(runs)s)
        AND NOT EXISTS (SELECT FROM almanac.logs_predictions AS p WHERE p.run_id = t.run_id AND p.template_id = t.template_id)""",

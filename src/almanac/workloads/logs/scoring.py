@@ -16,7 +16,7 @@ from almanac.workloads.logs.contract import CONTRACT, KINDS, LEVELS, PREDICTIONS
 from almanac.workloads.logs.levels import WARNING
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sessions import judged
-from almanac.workloads.logs.sides import HOUR_MICROSECONDS, Told, rollups, template_hours, templates, texts, usage
+from almanac.workloads.logs.sides import HOUR_MICROSECONDS, Told, blocks, rollups, template_hours, templates, texts, usage
 from almanac.workloads.logs.standing_out import lines
 from almanac.workloads.logs.templates import Templates
 
@@ -68,6 +68,7 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, mark: Mar
         "rollups": rollups(columns, found),
         "hours": rollups(columns, found, width=HOUR_MICROSECONDS),
         "template_hours": template_hours(columns, told, found),
+        "blocks": blocks(columns, found),
         "sessions": sessions.table,
     }
 

@@ -8,7 +8,7 @@ import pandas as pd
 from almanac.metrics import Floats
 from almanac.workloads.logs import contract
 from almanac.workloads.logs.columns import Columns, Numbers, instants, words
-from almanac.workloads.logs.contract import LEVELS, SEVERITIES
+from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
 from almanac.workloads.logs.levels import WARNING
 from almanac.workloads.logs.standing_out import BUCKET_MICROSECONDS
 
@@ -78,6 +78,16 @@ def template_hours(columns: Columns, told: Told, found: pd.DataFrame) -> pd.Data
         template_id=_named(told.template_ids, frame["template"]),
     )
     return frame[contract.TEMPLATE_HOURS.column_names]
+
+
+def blocks(columns: Columns, found: pd.DataFrame) -> pd.DataFrame:
+    """Return the table `blocks`: a row per block of entry numbers, with what `contract.letter` makes of each entry."""
+    numbers, first, row = np.unique(columns.entry_id // BLOCK, return_index=True, return_inverse=True)
+    letters = np.full((len(numbers), BLOCK), ord(" "), dtype=np.uint8)
+    known = (found["level"] * len(SEVERITIES) + found["severity"]) * 2 + found["anomaly"]
+    letters[row, columns.entry_id % BLOCK] = ord(FIRST_LETTER) + known.to_numpy()
+    told = [line.tobytes().decode("ascii").rstrip() for line in letters]
+    return pd.DataFrame({"block": numbers, "first_entry": columns.entry_id[first], "letters": told}, columns=contract.BLOCKS.column_names)
 
 
 def _shared(told: Told) -> dict[str, object]:
