@@ -67,7 +67,7 @@ lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes
 
 clean: ## Stop the embedded database; remove environment, state and local MLflow store
 	@test ! -x $(BIN)/almanac || $(BIN)/almanac db stop
-	rm -rf $(VENV) .almanac mlruns/mlflow.db mlruns/artifacts
+	rm -rf $(VENV) .almanac mlruns/mlflow.db* mlruns/artifacts
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Almanac needs Python 3.11, 3.12 or 3.13. Install one, or run: make run PYTHON=/path/to/python3.12"; exit 1; }

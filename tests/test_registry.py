@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -114,3 +116,11 @@ def test_the_same_frame_gives_the_same_bytes() -> None:
 
 
 ROWS = {"effort": [0.1, 0.5], "success_rate_before": [0.5, 0.25]}
+
+
+@pytest.mark.slow
+def test_several_programs_may_open_an_empty_store_at_once(tmp_path: Path) -> None:
+    program = f"from almanac.registry import Registry; import sys; Registry('sqlite:///{tmp_path}/mlflow.db', '').experiment(sys.argv[1])"
+    started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, name], stderr=subprocess.PIPE, text=True) for name in "abc"]
+    ended = [(one.communicate()[1], one.returncode) for one in started]
+    assert [code for _, code in ended] == [0, 0, 0], ended

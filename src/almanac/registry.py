@@ -1,5 +1,6 @@
 """The only home of MLflow: runs to compare, model versions, aliases, and loading that checks the hash."""
 
+import fcntl
 import hashlib
 import os
 import re
@@ -81,7 +82,12 @@ class Registry:
         for name in URI_VARIABLES:
             os.environ.pop(name, None)
         os.environ.update(given)
-        return mlflow.MlflowClient(self.uri, self.uri)
+        with _alone(self.uri):
+            client = mlflow.MlflowClient(self.uri, self.uri)
+            with _explained(self):
+                client.search_experiments(max_results=1)
+                client.search_registered_models(max_results=1)
+        return client
 
     def experiment(self, workload: str) -> str:
         """Return the id of the workload's experiment, made if needed."""
@@ -219,6 +225,19 @@ class Registry:
             with _explained(self):
                 self.client.get_model_version(workload, str(version))
             yield Path(mlflow.artifacts.download_artifacts(f"models:/{workload}/{version}", dst_path=folder))
+
+
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Let one process at a time open an SQLite store: the first one makes its tables, and two that do so stumble over each other."""
+    path = uri.removeprefix("sqlite:///")
+    if path == uri:
+        yield
+        return
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def open_registry(settings: Settings) -> Registry:

@@ -9,9 +9,10 @@ from almanac.workloads.logs.contract import SEVERITIES
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
-    """Return columns and rows of a table of entries, the worst first."""
+    """Return columns and rows of a table of entries, the worst first and one of each template in each source."""
     places = predictions["severity"].map({name: place for place, name in enumerate(SEVERITIES)})
     ordered = predictions.assign(place=places).sort_values(["place", "anomaly_score", "entry_id"], ascending=[False, False, True])
+    ordered = ordered.drop_duplicates(["source", "template_id"])
     columns = ["entry", "time", "source", "level", "confidence", "anomaly", "severity", "template"]
     return columns, [_row(entry) for entry in ordered.head(rows).itertuples()]
 
