@@ -134,13 +134,16 @@ def test_every_port_is_bound_to_this_machine_only() -> None:
     assert sorted(ports) == ["127.0.0.1:5000:5000", "127.0.0.1:5432:5432", "127.0.0.1:8000:8000"]
 
 
-def test_the_server_starts_after_the_migration_and_may_only_read() -> None:
+def test_the_server_starts_after_the_migration_and_may_only_read_and_call_what_stores() -> None:
     server = compose()["services"]["server"]
     assert server["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
-    assert [name for name in server["environment"] if "URL" in name] == ["ALMANAC_READER_DATABASE_URL"]
+    assert [name for name in server["environment"] if "URL" in name] == ["ALMANAC_READER_DATABASE_URL", "ALMANAC_INGEST_DATABASE_URL"]
+    assert server["environment"]["ALMANAC_INGEST"] == "${ALMANAC_INGEST:-false}"
     assert (server["read_only"], server["cap_drop"]) == (True, ["ALL"])
     assert "postgresql://almanac_server:" in server["environment"]["ALMANAC_READER_DATABASE_URL"]
+    assert "postgresql://almanac_intake:" in server["environment"]["ALMANAC_INGEST_DATABASE_URL"]
     assert re.search(r"CREATE ROLE almanac_server LOGIN .* IN ROLE almanac_reader;", compose()["configs"]["roles"]["content"])
+    assert re.search(r"CREATE ROLE almanac_intake LOGIN .* IN ROLE almanac_ingest;", compose()["configs"]["roles"]["content"])
 
 
 def test_mlflow_runs_no_jobs_sends_nothing_home_and_has_a_database_of_its_own() -> None:
@@ -155,5 +158,6 @@ def test_mlflow_runs_no_jobs_sends_nothing_home_and_has_a_database_of_its_own() 
 
 def test_compose_holds_no_password_and_refuses_to_start_without_one() -> None:
     text = (ROOT / "compose.yaml").read_text()
-    assert set(re.findall(r":(?://\w+)?:([^@\s]+)@", text)) <= {"${POSTGRES_PASSWORD}", "${ALMANAC_READER_PASSWORD}", "${MLFLOW_PASSWORD}"}
-    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == ["ALMANAC_READER_PASSWORD", "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
+    passwords = ["ALMANAC_INGEST_PASSWORD", "ALMANAC_READER_PASSWORD", "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
+    assert set(re.findall(r":(?://\w+)?:([^@\s]+)@", text)) <= {f"${{{name}}}" for name in passwords}
+    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == passwords

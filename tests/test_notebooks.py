@@ -1,5 +1,7 @@
 """Every notebook on disk runs: under papermill for each workload, and alone with its defaults as Run All does, which releases nothing."""
 
+import re
+
 import psycopg
 import pytest
 from house import NEW, House
@@ -24,7 +26,7 @@ def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(workload:
     before, champions = state(bare_house), aliases(bare_house)
     ran = bare_house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", f"notebooks/{workload}", ALMANAC_SAMPLE="mock")
     assert ran.returncode == 0, ran.stdout
-    assert "0 passed" not in ran.stdout
+    assert re.search(r"\b[1-9]\d* passed", ran.stdout)
     assert (state(bare_house), aliases(bare_house)) == (before, champions)
     with bare_house.project() as project:
         client = project.registry.client

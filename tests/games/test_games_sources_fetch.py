@@ -25,7 +25,8 @@ def test_the_built_in_games_are_some_hundreds_with_facts_only():
     assert known["reviews"].sum() == 0
 
 
-def test_without_mirror_cache_and_network_the_built_in_games_take_their_place_and_say_so(tmp_path, caplog):
+def test_without_mirror_cache_and_network_the_built_in_games_take_their_place_and_say_so(tmp_path, caplog, monkeypatch):
+    monkeypatch.delenv("ALMANAC_MIRROR", raising=False)
     told = sources.fetch(Settings(home=tmp_path, offline=True))
     assert (told.simulated, told.source, len(told.games)) == (True, "simulated", 400)
     assert "NO REAL DATA" in caplog.text

@@ -117,6 +117,6 @@ def test_diff_shows_which_lists_change_between_two_versions(publisher):
     publisher.publish(small(2), version=2, is_released=False)
     found = comparison.compare(publisher.database, "games", 1, 2)
     words = found.words.set_index(["game_id", "column"])
-    assert (found.common, found.only_first, found.only_second) == (442, 0, 0)
+    assert (found.common, found.only_first, found.only_second) == (400, 0, 0)
     assert words.loc[(WITCHER, "recommended_titles"), "before"] == " · ".join(listed(1))
     assert words.loc[(WITCHER, "recommended_titles"), "after"] == " · ".join(listed(2))

@@ -13,6 +13,7 @@ from asking import change, one, rows, within
 from psycopg.conninfo import make_conninfo
 from stub import STUB, begin, content, release
 
+from almanac import workloads
 from almanac.contract import SCHEMA_REVISION, Column, Contract, Filter, Table
 from almanac.errors import ContractError, DatabaseError
 from almanac.store import locks, migrate, shape, staging
@@ -148,7 +149,7 @@ def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner
 
 
 def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
-    contracts = ("stub_", "football_")
+    contracts = ("stub_", "log_", *(f"{name}_" for name in workloads.names()))
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
         return name == "almanac" if kind == "schema" else kind != "table" or not str(name).startswith((*contracts, "alembic_"))

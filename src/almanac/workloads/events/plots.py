@@ -122,6 +122,9 @@ def scoreboard(board: pd.DataFrame) -> Figure:
             axes.plot(np.arange(len(board)), board[f"{kind}_{what}"], "o-", color=colour, markersize=4, linewidth=1.4, label=kind)
         axes.set_ylim(bottom=0)
         _dress(axes, f"Mean {what} of a batch, by window")
+        if board.empty:
+            axes.set(xticks=[], yticks=[])
+            axes.text(0.5, 0.5, "no batch was sized by a policy yet", transform=axes.transAxes, ha="center", color=QUIET)
     panels[0].legend(frameon=False, fontsize=9)
     return figure
 

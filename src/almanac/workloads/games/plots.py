@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from almanac.metrics import Interval
 from almanac.workloads.games import evaluation
@@ -31,6 +32,7 @@ def genres_by_year(games: pd.DataFrame) -> Figure:
     axes.stackplot(counts.index, [counts[name] for name in order], labels=order, colors=COLOURS[: len(order)])
     axes.legend(loc="upper left", frameon=False, fontsize=9, reverse=True)
     axes.margins(x=0.01)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
