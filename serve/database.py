@@ -128,6 +128,8 @@ def conninfo(settings: Settings, role: Role = READER) -> str:
         "default_transaction_read_only": "off" if role.writes else "on",
         "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
         "timezone": "UTC",
+        # Most of what is read lies in memory, where asking another process to fetch a page takes longer than fetching it.
+        "effective_io_concurrency": "0",
     }
     own = str(conninfo_to_dict(url.get_secret_value()).get("options") or "")
     joined = " ".join([own, *(f"-c {name}={value}" for name, value in options.items())]).strip()

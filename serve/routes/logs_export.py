@@ -125,9 +125,8 @@ async def _first(pages: AsyncIterator[list[str]]) -> AsyncIterator[list[str]]:
 async def _pages(service: Service, edition: Edition | None, values: Values) -> AsyncIterator[list[str]]:
     """Yield the entries as JSON, page by page; of which each begins where the one before has ended."""
     after: tuple[Any, ...] = ()
-    known = 0
     while edition:
-        known, found = await logs_queries.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after, known=known)
+        _, found = await logs_queries.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after)
         if found:
             yield [row for row, _ in found]
         if len(found) < ROWS_AT_A_TIME:

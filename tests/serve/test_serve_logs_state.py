@@ -128,7 +128,8 @@ def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(o
 
 
 def test_many_are_counted_from_what_was_published(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_queries, "MOST_COUNTED", 3)
+    for name in ("MOST_COUNTED", "MOST_GATHERED"):
+        monkeypatch.setattr(logs_queries, name, 3)
     store(owner, written([f"text {number}" for number in range(9)], begin=datetime(2025, 4, 15, 5, 56, tzinfo=UTC)))
     publish_logs(owner)
 
