@@ -82,9 +82,9 @@ class Registry:
         for name in URI_VARIABLES:
             os.environ.pop(name, None)
         os.environ.update(given)
-        with _alone(self.uri):
+        with _alone(self.uri) as is_local, _explained(self):
             client = mlflow.MlflowClient(self.uri, self.uri)
-            with _explained(self):
+            if is_local:
                 client.search_experiments(max_results=1)
                 client.search_registered_models(max_results=1)
         return client
@@ -228,16 +228,16 @@ class Registry:
 
 
 @contextmanager
-def _alone(uri: str) -> Iterator[None]:
-    """Let one process at a time open an SQLite store: the first one makes its tables, and two that do so stumble over each other."""
+def _alone(uri: str) -> Iterator[bool]:
+    """Let one process at a time open an SQLite store, where two that make its tables stumble over each other; yield whether it is one."""
     path = uri.removeprefix("sqlite:///")
     if path == uri:
-        yield
+        yield False
         return
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{path}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield True
 
 
 def open_registry(settings: Settings) -> Registry:
