@@ -144,9 +144,9 @@ def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of a house out of `make test-fast`, since building it takes half a minute."""
+    """Leave what needs a PostgreSQL or a whole house out of `make test-fast`."""
     for item in items:
-        if {"house", "bare_house"} & set(getattr(item, "fixturenames", ())):
+        if {"cluster", "house", "bare_house"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
 
 
