@@ -39,8 +39,8 @@ mlflow: $(VENV)/.lab ## Open the MLflow UI on http://127.0.0.1:5000
 test: $(VENV)/.dev ## All tests, notebooks included
 	@$(PYTEST) -m "not faults"
 
-test-fast: $(VENV)/.dev ## The quick tests, those that need no database, in about a minute
-	@$(PYTEST) -m "not slow and not faults"
+test-fast: $(VENV)/.dev ## The quick tests, those that need no database, in under a minute
+	@$(PYTEST) -p no:schemathesis -p no:nbval -m "not slow and not faults"
 
 test-faults: $(VENV)/.dev ## Heavy repeats: kills, races, a million rows
 	@$(PYTEST) -m faults
