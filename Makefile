@@ -59,7 +59,7 @@ benchmarks: $(VENV)/.dev ## Every figure of the README, measured here; results i
 	@for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program --json benchmarks/results/$$(basename $$program .py).json || exit 1; done
 
 lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes, for all supported Pythons
-	@for extra in dev lab serve cloud; do \
+	@constraint=; for extra in dev lab serve cloud; do \
 	  test $$extra = dev || constraint="-c requirements/dev.txt"; \
 	  $(BIN)/uv pip compile pyproject.toml --extra $$extra $$constraint --universal --python-version 3.11 --generate-hashes \
 	    --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements/$$extra.txt || exit 1; \

@@ -66,8 +66,16 @@ def test_metrics_tell_latency_pool_age_and_success(publisher, client):
     assert float(lines['almanac_pool_connections{state="size"}']) >= 1
 
 
+def test_the_page_of_the_documentation_needs_no_other_server(reading):
+    page = reading.get("/docs")
+    addresses = re.findall(r"""(?:src|href|url)(?:=|: )["']([^"']+)["']""", page.text)
+    assert addresses == ["/docs/swagger-ui.css", "/docs/favicon.png", "/docs/swagger-ui-bundle.js", "/openapi.json"]
+    assert [reading.get(address).status_code for address in addresses] == [200] * 4
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "https://" not in page.text
+
+
 def test_the_documentation_names_every_route_and_its_refusals(reading):
-    assert reading.get("/docs").status_code == 200
     told = reading.get("/openapi.json").json()
     for path, operation in ((path, operation) for path, methods in told["paths"].items() for operation in methods.values()):
         assert operation["summary"], path
