@@ -33,6 +33,7 @@ lab: $(VENV)/.lab ## Open JupyterLab on the notebooks
 	@$(BIN)/jupyter lab --ip 127.0.0.1 $(AS_ROOT) notebooks
 
 mlflow: $(VENV)/.lab ## Open the MLflow UI on http://127.0.0.1:5000
+	@echo "MLflow opens on http://127.0.0.1:5000 with pages for language models; choose 'Model training' at the upper left to see runs and models."
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port 5000 --workers 1 \
 	  --backend-store-uri sqlite:///mlruns/mlflow.db --artifacts-destination mlruns/artifacts
 
