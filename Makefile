@@ -30,7 +30,7 @@ serve: $(VENV)/.lab ## Answer on http://127.0.0.1:8000 from what was published
 	@$(BIN)/almanac serve
 
 lab: $(VENV)/.lab ## Open JupyterLab on the notebooks
-	@$(BIN)/jupyter lab --ip 127.0.0.1 $(AS_ROOT) notebooks
+	@$(BIN)/jupyter lab --ip 127.0.0.1 $(AS_ROOT) --LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks
 
 mlflow: $(VENV)/.lab ## Open the MLflow UI on http://127.0.0.1:5000
 	@echo "MLflow opens on http://127.0.0.1:5000 with pages for language models; choose 'Model training' at the upper left to see runs and models."
