@@ -1,8 +1,10 @@
 """The recommenders by name, how they are fitted, and the lists they make."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -12,7 +14,7 @@ from almanac.errors import UsageError
 from almanac.workloads.games import lists, reasons
 from almanac.workloads.games.blend import Blend, TwoLists
 from almanac.workloads.games.content import Content, Popularity
-from almanac.workloads.games.contract import LISTED, PREDICTIONS
+from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
 from almanac.workloads.games.features import LISTS, Known
 from almanac.workloads.games.lists import Neighbours
 from almanac.workloads.games.played import Ease, ItemItem, Trending
@@ -26,6 +28,7 @@ BLEND = {"content": 0.3, "popularity": 0.2, "item_item": 0.4, "ease": 1.0, "tren
 # Two BLAS threads: more would only wait for each other, and rounding should not depend on their number.
 THREADS = 2
 LEAST_PLAYERS = 5
+DECIMALS = 4
 
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
 TRUSTED_TYPES = [
@@ -83,9 +86,9 @@ def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     two = pipeline[-1]
     facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     with threadpool_limits(limits=THREADS):
-        similar = list(lists.neighbours(catalogue, two.similar_.on(catalogue)))
+        similar = lists.neighbours(catalogue, two.similar_.on(catalogue))
         same = type(two.recommended_) is type(two.similar_)
-        recommended = similar if same else list(lists.neighbours(catalogue, two.recommended_.on(catalogue)))
+        recommended = similar if same else lists.neighbours(catalogue, two.recommended_.on(catalogue))
     told: dict[str, Any] = {
         "similar": _shown(catalogue, similar, facts, played=False),
         "recommended": None if same else _shown(catalogue, recommended, facts, played=bool(catalogue["players"].any())),
@@ -109,19 +112,22 @@ def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Fact
     def entry(game: int, other: int, score: float) -> dict[str, object]:
         why = facts.why(game, other)
         why = reasons.with_plays(why) if known[game] and known[other] else why
-        return {"game_id": ids[other], "title": titles[other], "score": score, "why": why or "well known and well liked"}
+        # Few reasons are told again and again; each is kept once.
+        return {"game_id": ids[other], "title": titles[other], "score": score, "why": sys.intern(why or "well known and well liked")}
 
-    return [
-        [entry(game, other, score) for other, score in zip(each.places[:LISTED], each.scores[:LISTED], strict=True)]
-        for game, each in enumerate(found)
-    ]
+    return [[entry(game, other, score) for other, score in _pairs(each, LISTED)] for game, each in enumerate(found)]
+
+
+def _pairs(found: Neighbours, count: int) -> list[tuple[int, float]]:
+    scores = found.scores[:count].astype(np.float64).round(DECIMALS).tolist()
+    return list(zip(found.places[:count].tolist(), scores, strict=True))
 
 
 def _titles(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[str]:
     titles = catalogue["title"].tolist()
-    return [" · ".join(titles[place] for place in each.places[:LISTED]) for each in found]
+    return [" · ".join(titles[place] for place in each.places[:LISTED].tolist()) for each in found]
 
 
 def _pools(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[list[tuple[str, float]]]:
     ids = catalogue["game_id"].tolist()
-    return [[(ids[place], score) for place, score in zip(each.places, each.scores, strict=True)] for each in found]
+    return [[(ids[place], score) for place, score in _pairs(each, POOL)] for each in found]
