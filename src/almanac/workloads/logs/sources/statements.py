@@ -39,6 +39,12 @@ def table(system: Iterable[str], level: Iterable[str | None], text: Iterable[str
     return pa.table({"system": pa.array(system, kind), "level": pa.array(level, kind), "text": pa.array(text, kind)})
 
 
+def ids(rows: pa.Table, *, origin: str) -> list[str]:
+    """Return the ids of the statements that rows with system and text become, each once."""
+    masked = _masked(rows)[["system", "text"]].drop_duplicates()
+    return [_id(origin, *row) for row in zip(masked["system"], masked["text"], strict=True)]
+
+
 def _masked(rows: pa.Table) -> pd.DataFrame:
     codes, forms = features.masked(rows["text"])
     times = rows["event_time"].to_pandas() if "event_time" in rows.column_names else pd.Series(pd.NaT, index=range(len(rows)))
