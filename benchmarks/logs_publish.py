@@ -3,12 +3,13 @@
     python benchmarks/logs_publish.py [--sizes 10000 100000 1000000] [--json PATH]
 
 Needs nothing but the laboratory's packages: it starts a PostgreSQL of its own in a temporary folder. Entries are those of logs_search.py:
-one in twenty begins a session, of sources that the model does not know. The search index, which `almanac run` builds before it publishes,
-is timed apart, and so are a process that starts and the model that it loads.
+a month at one rate, in sessions of twenty that no model knows; smaller sizes are its first hours or days. The search index, which
+`almanac run` builds before it publishes, is timed apart, and so are a process that starts and the model that it loads.
 """
 
 import argparse
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import logs_search
 import pandas as pd
@@ -54,7 +55,8 @@ def main() -> int:
         url = embedded.start(Path(folder, "pg"))
         try:
             migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
-            rows = [measured(Database(url), fitted, version, span) for version, span in enumerate(pairwise([0, *sorted(given.sizes)]), 1)]
+            month = Month(Database(url), max(given.sizes))
+            rows = [measured(month, fitted, version, span) for version, span in enumerate(pairwise([0, *sorted(given.sizes)]), 1)]
         finally:
             embedded.stop(Path(folder, "pg"))
     show(rows, before)
@@ -79,9 +81,17 @@ def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
     return time.perf_counter() - began, answer
 
 
-def measured(owner: Database, fitted: LogModel, version: int, span: tuple[int, int]) -> Row:
+class Month(NamedTuple):
+    """A database, and how many entries its month has in all."""
+
+    owner: Database
+    entries: int
+
+
+def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]) -> Row:
     """Add entries up to the end of `span`; return the seconds in which a version that has scored none of them publishes all."""
-    logs_search.fill(owner, span[1] - span[0], after=span[0])
+    owner = month.owner
+    logs_search.fill(owner, month.entries, after=span[0], until=span[1])
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark"))
     if run_id is None:
@@ -91,7 +101,7 @@ def measured(owner: Database, fitted: LogModel, version: int, span: tuple[int, i
     part = increments.Part(version, unscored)
     seconds, content = timed(lambda: scored(fitted, unscored, version))
     writing, staged = timed(lambda: write(worker, run_id, content, part))
-    indexing, _ = timed(lambda: upkeep.prepare(owner, CONTRACT, staged.span.until))
+    indexing = timed(lambda: upkeep.prepare(owner, CONTRACT, staged.span.until))[0] if unscored.rows <= MILLION else math.nan
     known = staged.facts()
     told = {name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")}
     order = publish.Order(CONTRACT, run_id, runs.Facts(demo=False, simulated=False, model_version=version, **told), "benchmark")

@@ -37,11 +37,11 @@ END = datetime(2025, 5, 15, tzinfo=UTC)
 # Each of 200 templates has a word of its own (half a percent of the rows); every second one says "request".
 ENTRIES = """
     INSERT INTO almanac.log_entries (entry_id, day, received_at, event_time, source, session, level, logger, text)
-    SELECT n, %(day)s::date, %(day)s::date + i, %(day)s::date + i, 'source-' || n %% 8, 'session-' || n / 20, 'INFO', 'logger.' || n %% 30,
+    SELECT n, %(day)s::date, %(day)s::date + i, %(day)s::date + i, 'source-' || n %% 8, 'session-' || n / 160 * 8 + n %% 8, 'INFO', 'logger.' || n %% 30,
            format('%%s word%%s took %%s ms at node %%s id %%s',
                   (ARRAY['request', 'reply'])[1 + n / 200 %% 2], n %% 200, n %% 977, n %% 13, md5(n::text))
     FROM (
-        SELECT n, (n - %(first)s) * (interval '1 day' / %(size)s) AS i FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+        SELECT n, (n - %(midnight)s) * (interval '1 day' / %(size)s) AS i FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
     ) AS numbered"""
 PREDICTIONS = """
     INSERT INTO {} (entry_id, event_time, source, level, level_confidence, warning_chance, anomaly, anomaly_score, severity, template_id,
@@ -150,14 +150,17 @@ def timed(work: object, *arguments: object, **named: object) -> float:
     return time.perf_counter() - began
 
 
-def fill(owner: Database, entries: int, *, after: int = 0) -> None:
-    """Store as many entries on each day, numbered behind `after`."""
+def fill(owner: Database, entries: int, *, after: int = 0, until: int | None = None) -> None:
+    """Store those entries behind number `after` up to `until` of a month that has so many in all, as many on each day."""
     size = entries // DAYS
     for number in range(DAYS):
+        first, last = max(after, number * size) + 1, min((number + 1) * size, until or entries)
+        if first > last:
+            continue
         day = (END - timedelta(days=DAYS - number)).date()
         with owner.connect() as connection:
             connection.execute("SELECT almanac.log_open_day(%s)", [day])
-            connection.execute(ENTRIES.encode(), {"day": day, "first": after + number * size + 1, "last": after + (number + 1) * size, "size": size})
+            connection.execute(ENTRIES.encode(), {"day": day, "first": first, "last": last, "midnight": number * size + 1, "size": size})
 
 
 def predict(owner: Database, after: int, until: int) -> None:

@@ -16,7 +16,7 @@ from almanac.runner import acting
 from almanac.runner.attempt import Attempt, Request, silent
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import erasures, prune, runs, versions, wire
+from almanac.store import erasures, inputs, prune, runs, versions, wire
 from almanac.store.database import Database
 from almanac.workloads.logs import entries, replay, retention, scoring
 from almanac.workloads.logs.contract import CONTRACT
@@ -63,6 +63,10 @@ def jobs(begin: int, count: int) -> pa.Table:
         for at in range(begin, begin + count)
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def numbered(table: pa.Table) -> pa.Table:
+    return table.append_column("entry_id", pa.array(range(1, len(table) + 1), pa.int64()))
 
 
 def predict(project: Project, owner: Database, model: LogModel, *, shadow: int | None = None) -> str:
@@ -116,8 +120,23 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(project: Project, 
     change(owner, "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'", run=made[2])
     with pytest.raises(UsageError, match="knew of usage was changed"):
         again(project, made[2])
-    sizes = "SELECT max(octet_length(content)) FROM almanac.run_inputs"
-    assert one(owner, sizes) < 60_000
+    with owner.engine.begin() as connection:
+        hashes = runs.results(connection, made[2], "predict")["shadow"]["known"]
+        knew = inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
+    assert {name: len(rows) for name, rows in knew.items()} == {"templates": 0, "usage": 0, "sessions": 0}, "the shadow began here"
+    with owner.engine.begin() as connection:
+        knew = inputs.load(connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"])
+    assert sum(len(rows) for rows in knew.values()) == 0
+
+
+def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel) -> None:
+    now = scoring.score(log_model, [numbered(jobs(0, 30))], scoring.nothing_past(), mark=scoring.Mark(1, BEGIN))
+    earlier = scoring.score(log_model, [numbered(jobs(3_000, 3_000))], scoring.nothing_past(), mark=scoring.Mark(1, BEGIN))
+    past = scoring.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
+    sessions = replay.known(log_model, past, now)["sessions"]
+    assert sorted(sessions["entries"]) == [25, 975]
+    assert len(replay._spread(sessions)) == len(past.sessions) == 1000
+    assert not sessions["session"].str.contains("job").any()
 
 
 def test_entries_that_were_changed_are_told_from_entries_that_went(project: Project, owner: Database, made: list[str]) -> None:

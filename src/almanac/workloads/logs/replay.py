@@ -1,5 +1,6 @@
 """Makes the predictions of a run again: what of the past they depend on, small enough to be kept with every run."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from almanac.workloads.logs.scoring import Mark, Past
 
 # No template has this id; its row has what the other templates of a source add up to.
 OTHERS = ""
+# Begins what stands in the place of a session's name.
+NAMELESS = "\x1f"
 ADDED = {"entries": "sum", "anomalies": "sum", "buckets": "sum", "first_seen": "min", "last_seen": "max"}
 
 
@@ -27,7 +30,8 @@ def known(model: LogModel, past: Past, content: Mapping[str, pd.DataFrame]) -> d
 
 def again(model: LogModel, entries: Iterable[pa.Table], past: Mapping[str, pd.DataFrame], *, version: int, predicted_at: datetime) -> pd.DataFrame:
     """Return the predictions of a run for the same entries and what `known` kept of the past."""
-    return scoring.score(model, entries, Past(**past), mark=Mark(version, predicted_at))["predictions"]
+    whole = Past(past["templates"], past["usage"], _spread(past["sessions"]))
+    return scoring.score(model, entries, whole, mark=Mark(version, predicted_at))["predictions"]
 
 
 def _templates(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
@@ -55,14 +59,23 @@ def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.Data
 
 
 def _nameless(sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return sessions reduced to which texts they have; equal ones side by side, so that a thousand take hardly more room than one."""
-    present = sorted(zip(sessions["source"], (sorted(texts) for texts in sessions["texts"]), strict=True))
+    """Return which texts sessions have, a row for those that are alike; `entries` says how many these are."""
+    alike = Counter(zip(sessions["source"], (tuple(sorted(texts)) for texts in sessions["texts"]), strict=True))
     moment = sessions["started_at"].min()
     return pd.DataFrame(
         {
-            "source": [source for source, _ in present],
-            "session": [f"\x1f{number}" for number in range(len(present))],
-            "texts": [dict.fromkeys(texts, 1) for _, texts in present],
-            "reasons": [[] for _ in present],
+            "source": [source for source, _ in alike],
+            "session": [f"{NAMELESS}{number}" for number in range(len(alike))],
+            "entries": list(alike.values()),
+            "texts": [dict.fromkeys(texts, 1) for _, texts in alike],
+            "reasons": [[] for _ in alike],
         }
-    ).assign(started_at=moment, ended_at=moment, entries=1, anomaly=False, anomaly_score=0.0, severity=contract.SEVERITIES[0])[sessions.columns]
+    ).assign(started_at=moment, ended_at=moment, anomaly=False, anomaly_score=0.0, severity=contract.SEVERITIES[0])[sessions.columns]
+
+
+def _spread(sessions: pd.DataFrame) -> pd.DataFrame:
+    """Return as many rows as there were sessions, each with a name of its own."""
+    is_nameless = sessions["session"].str.startswith(NAMELESS).to_numpy(dtype=bool)
+    every = sessions.loc[sessions.index.repeat(np.where(is_nameless, sessions["entries"], 1))].reset_index(drop=True)
+    own = every["session"].where(~every["session"].str.startswith(NAMELESS), NAMELESS + every.index.astype(str))
+    return every.assign(session=own)
