@@ -37,8 +37,8 @@ END = datetime(2025, 5, 15, tzinfo=UTC)
 # Each of 200 templates has a word of its own (half a percent of the rows); every second one says "request".
 ENTRIES = """
     INSERT INTO almanac.log_entries (entry_id, day, received_at, event_time, source, session, level, logger, text)
-    SELECT n, %(day)s::date, %(day)s::date + i, %(day)s::date + i, 'source-' || n %% 8, 'session-' || n / 160 * 8 + n %% 8, 'INFO', 'logger.' || n %% 30,
-           format('%%s word%%s took %%s ms at node %%s id %%s',
+    SELECT n, %(day)s::date, %(day)s::date + i, %(day)s::date + i, 'source-' || n %% 8, 'session-' || n / 160 * 8 + n %% 8, 'INFO',
+           'logger.' || n %% 30, format('%%s word%%s took %%s ms at node %%s id %%s',
                   (ARRAY['request', 'reply'])[1 + n / 200 %% 2], n %% 200, n %% 977, n %% 13, md5(n::text))
     FROM (
         SELECT n, (n - %(midnight)s) * (interval '1 day' / %(size)s) AS i FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
