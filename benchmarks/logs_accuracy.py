@@ -16,24 +16,24 @@ PRIORS = (0.01, 0.02, 0.025, 0.03, 0.04, 0.05)
 
 def main() -> None:
     """Fetch everything the settings allow, evaluate over seeds, print and write what came out."""
-    told = arguments()
+    given = arguments()
     begun = time.monotonic()
     fetched = sources.fetch(Settings.read())
     frame = features.build(fetched.statements)
-    seeds = range(told.seed, told.seed + told.seeds)
+    seeds = range(given.seed, given.seed + given.seeds)
     result = {
         "source": fetched.source,
         "statements": frame.groupby("origin").size().to_dict(),
         "levels": levels(frame, seeds),
         "levels_without_python": levels(frame[frame["origin"] != "python"].reset_index(drop=True), seeds),
-        "random_lines": evaluation.random_lines(frame, seed=told.seed),
-        "sessions": detection.figures(fetched.traces, seed=told.seed).to_dict(orient="records"),
+        "random_lines": evaluation.random_lines(frame, seed=given.seed),
+        "sessions": detection.figures(fetched.traces, seed=given.seed).to_dict(orient="records"),
         "priors": detection.priors(fetched.traces, PRIORS).to_dict(orient="records") if len(fetched.traces) else [],
         "seconds": round(time.monotonic() - begun, 1),
     }
     report(result)
-    if told.json:
-        told.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:
@@ -46,21 +46,31 @@ def arguments() -> argparse.Namespace:
 
 
 def levels(frame: pd.DataFrame, seeds: range) -> dict[str, Any]:
-    """Return scores by seed on unseen templates, unseen systems and later times; empty where there is too little to judge."""
+    """Return scores in words on unseen templates (over seeds), unseen systems (over systems) and later times; empty where there is too little."""
     if len(frame) < evaluation.LEAST_JUDGED:
         return {}
-    by = {f"unseen {name}": evaluation.over_seeds(frame, by=name, seeds=seeds)[1].to_dict(orient="records") for name in ("template", "system")}
+    _, by_template = evaluation.over_seeds(frame, by="template", seeds=seeds)
+    foreign, by_system = evaluation.over_seeds(frame, by="system", seeds=seeds[:1])
     late = evaluation.later(frame)
-    return by | {"later time": [evaluation.score(late.frame["level"], late.chances)] if len(late.frame) else []}
+    return {
+        "unseen template": told(by_template),
+        "unseen system": told(by_system, among=evaluation.drawn_systems(foreign, seed=seeds[0])),
+        "later time": told(pd.DataFrame([evaluation.score(late.frame["level"], late.chances)])) if len(late.frame) else {},
+    }
+
+
+def told(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Return scores for people and for programs."""
+    return {"words": evaluation.spread(scores, among=among), "scores": scores.to_dict(orient="records")}
 
 
 def report(result: dict[str, Any]) -> None:
     """Print the figures for people."""
     print(f"Logs, {result['source']}: {result['statements']}; {result['seconds']} s")
     for title in ("levels", "levels_without_python"):
-        for name, rows in result[title].items():
-            if rows:
-                print(f"{title}, {name}: {evaluation.spread(pd.DataFrame(rows))}")
+        for name, found in result[title].items():
+            if found:
+                print(f"{title}, {name}: {found['words']}")
     print(f"what a random split of lines would pretend: {result['random_lines']:.4f}")
     print(pd.DataFrame(result["sessions"]).round(3).to_string(index=False))
     print("without labels, by the share of sessions that is taken for abnormal:")

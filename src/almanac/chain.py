@@ -104,17 +104,10 @@ def _entries(chain: Chain) -> Link:
         return Link("scored data", "none", "a shadow reads what its run reads")
     again = Unscored(chain.project.database, workloads.contract(chain.run["workload"]), Span(staged["covered_after"], staged["covered_until"]))
     read = sum(len(batch) for batch in again)
-    if again.input_hash != chain.run["input_hash"] and _is_reduced(chain, again):
+    if again.input_hash != chain.run["input_hash"] and erasures.took_some(chain.project.database, chain.run, again):
         return Link("scored data", "pruned", f"{read} of its entries are kept; the others went by retention or were erased")
     whole = again.input_hash == chain.run["input_hash"]
     return _compared("scored data", whole, f"{read} entries", f"the entries {again.span.after + 1} to {again.span.until} were changed")
-
-
-def _is_reduced(chain: Chain, again: Unscored) -> bool:
-    """Tell whether entries of the run have gone in a way that left a note, or by retention."""
-    with chain.project.database.engine.begin() as connection:
-        notes = erasures.of_workload(connection, chain.run["workload"], since=chain.run["started_at"])
-    return bool(notes) or again.first_kept() > again.span.after + 1
 
 
 def _file(chain: Chain, name: str, uri: str | None, expected: str | None) -> Link:

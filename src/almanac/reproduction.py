@@ -2,6 +2,7 @@
 
 import platform
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from almanac import provenance, workloads
 from almanac.errors import NotFound, UsageError
 from almanac.project import Project
 from almanac.registry import file_hash
-from almanac.store import frames, runs, versions
+from almanac.store import erasures, frames, inputs, runs, versions
+from almanac.store.entries import Span, Unscored
 
 
 @dataclass(frozen=True)
@@ -29,30 +31,66 @@ class Reproduction:
         return self.recorded == self.found
 
 
-def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
-    """Run predict again from a run's record: its kept rows, its model version.
+@dataclass(frozen=True)
+class Recorded:
+    """What is recorded of a run: its own row, that of the run that made it (another one for a shadow), its version, what its step told."""
 
-    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; ModelTampered, NotFound.
+    run: runs.Record
+    maker: runs.Record
+    version: versions.Record
+    staged: Mapping[str, Any]
+    hashes: Mapping[str, str]
+
+
+def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
+    """Run predict again from a run's record: its kept rows or entries, its model version.
+
+    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; ModelTampered, NotFound; UsageError
+    where the entries of a run, or what it knew beside them, are not what they were.
     """
-    with project.database.engine.begin() as connection:
-        run = runs.get(connection, run_id)
-        if not run["input_hash"]:
-            raise NotFound(f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again.")
-        if run["covered_until"] is not None:
-            raise UsageError(
-                f"The predictions of run {run['run_id']} follow from those before them and are not made again one run at a time. "
-                f"`almanac verify {run['run_id']}` checks what they were made from."
-            )
-        version = versions.get(connection, run["workload"], run["model_version"])
-        recorded = runs.results(connection, run["run_id"], "predict")["hashes"]
-    differences = _differences(project, run)
+    recorded = _recorded(project, run_id)
+    run, version = recorded.run, recorded.version
+    differences = _differences(project, recorded.maker)
     if differences and not anyway:
         raise UsageError(f"Run {run['run_id']} was made by another program: {'; '.join(differences)}. Check out that state, or compare --anyway.")
     model: Any = workloads.module(run["workload"], "model")
     pipeline = project.registry.load(run["workload"], version["version"], artifact_hash=version["artifact_hash"], trusted_types=model.TRUSTED_TYPES)
+    table = workloads.contract(run["workload"]).predictions
+    is_increment = run["covered_until"] is not None
+    again = _increment(project, recorded, pipeline) if is_increment else model.predict(pipeline, _scored(project, run))
+    return Reproduction(recorded.hashes[table.name], frames.frame_hash(table, again), differences)
+
+
+def _recorded(project: Project, run_id: str) -> Recorded:
+    with project.database.engine.begin() as connection:
+        run = runs.get(connection, run_id)
+        if not run["input_hash"]:
+            raise NotFound(f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again.")
+        is_shadow = run["kind"] == "shadow"
+        maker = runs.get(connection, run["parent_run_id"]) if is_shadow else run
+        told = runs.results(connection, run["run_id"], "predict")
+        version = versions.get(connection, run["workload"], run["model_version"])
+    staged, hashes = (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])
+    return Recorded(run, maker, version, staged, hashes)
+
+
+def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFrame:
+    """Score the entries of an increment again, with what was known before it."""
+    run, staged = recorded.run, recorded.staged
     contract = workloads.contract(run["workload"])
-    again = frames.frame_hash(contract.predictions, model.predict(pipeline, _scored(project, run)))
-    return Reproduction(recorded[contract.predictions.name], again, differences)
+    replay: Any = workloads.module(run["workload"], "replay")
+    with project.database.engine.begin() as connection:
+        past = inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
+    entries = Unscored(project.database, contract, Span(staged["covered_after"], staged["covered_until"]))
+    again: pd.DataFrame = replay.again(pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"])
+    if entries.input_hash == run["input_hash"]:
+        return again
+    if erasures.took_some(project.database, run, entries):
+        raise NotFound(
+            f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
+            "Its predictions cannot be made again."
+        )
+    raise UsageError(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
 
 
 def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:

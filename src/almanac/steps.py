@@ -17,7 +17,7 @@ from almanac.instants import parse_date, parse_instant
 from almanac.promotion import Decision
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, increments, ledger, own, raw, reading, runs, staging, versions, wire
+from almanac.store import frames, increments, inputs, ledger, own, raw, reading, runs, staging, versions, wire
 from almanac.store.database import Answer, Connection, Database, Question, open_database
 from almanac.store.entries import Unscored
 
@@ -50,10 +50,7 @@ class Step:
 
     @classmethod
     def open(cls, workload: str, name: str, **parameters: str) -> "Step":
-        """Open a step from a notebook's parameters `run_id`, `slot`, `sample` and `data_as_of`; empty ones take the deployment's settings.
-
-        Raises UsageError for a parameter that does not fit.
-        """
+        """Open a step from a notebook's parameters `run_id`, `slot`, `sample` and `data_as_of`; empty ones take the settings'; raises UsageError."""
         settings = Settings.read()
         sample = parameters.get("sample") or settings.sample
         if sample not in ("full", "mock"):
@@ -277,6 +274,8 @@ class Step:
             return staged
         facts = staged.facts() | {"model_version": version}
         self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})
+        if isinstance(scored, Unscored):
+            facts["known"] = inputs.keep(self.database, run_id, scored)
         if not shadow:
             facts["model_hash"] = self.version(version)["artifact_hash"]
             if isinstance(scored, pd.DataFrame):

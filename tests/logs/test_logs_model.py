@@ -64,6 +64,20 @@ def test_what_is_held_out_has_no_twin_in_training() -> None:
     assert sorted(judged) == list(range(len(frame)))
 
 
+def test_the_spread_over_systems_says_how_much_hangs_on_which_ones_there_are() -> None:
+    def judged(*systems: str) -> evaluation.Judged:
+        frame = pd.DataFrame({"system": systems, "level": ["info", "error"] * (len(systems) // 2)})
+        return evaluation.Judged(frame, np.tile([0.0, 1.0, 0.0, 0.0], (len(systems), 1)), np.zeros((len(systems), 4)))
+
+    alike = evaluation.drawn_systems(judged("a", "a", "b", "b"), seed=1)
+    assert alike["accuracy"].tolist() == [0.5] * 100
+    apart = evaluation.drawn_systems(judged("good", "bad", "good", "bad"), seed=1)
+    assert set(apart["accuracy"]) == {0.0, 0.5, 1.0}
+    assert apart["accuracy"].std(ddof=0) == pytest.approx(np.sqrt(1 / 8), abs=0.05)
+    scores = pd.DataFrame([evaluation.score(pd.Series(["info", "error"]), np.tile([0.0, 1.0, 0.0, 0.0], (2, 1)))])
+    assert evaluation.spread(scores, among=alike).startswith("four levels 0.500 ± 0.000 (")
+
+
 def test_a_random_split_of_lines_remembers_what_it_has_seen() -> None:
     often = pd.DataFrame({"origin": "own", "occurrences": [1000, 1000], "level": ["info", "error"]})
     once = pd.DataFrame({"origin": "own", "occurrences": [1] * 1000, "level": ["info"] * 500 + ["error"] * 500})

@@ -47,7 +47,7 @@ def test_the_examples_in_the_docstrings_hold() -> None:
 def test_installed_packages_are_learned_from_on_every_machine() -> None:
     found = packages.fetch()
     assert len(found) > 1000
-    assert (found["weight"] == 0.1).all()
+    assert (found["weight"] == 0.05).all()
     assert set(found["level"]) == {"debug", "info", "warning", "error"}
     assert not found["system"].isin(["psycopg", "certifi", "hypothesis"]).any()
 

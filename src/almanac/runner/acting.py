@@ -58,7 +58,7 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
 
 def _split(staged: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the facts for a run's record, and the runs whose rows it has taken over."""
-    known = {name: value for name, value in staged.items() if name not in ("absorbed", "covered_after")}
+    known = {name: value for name, value in staged.items() if name not in ("absorbed", "covered_after", "known")}
     return known, tuple(staged.get("absorbed", ()))
 
 

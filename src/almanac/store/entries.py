@@ -1,22 +1,24 @@
 """The entries of an incremental workload: how far they are numbered, and reading them in batches that fit into memory."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import psycopg
 import pyarrow as pa
 import sqlalchemy as sa
 from psycopg import sql
-from pyarrow import csv
 
 from almanac.contract import Contract
-from almanac.store import frames, wire
+from almanac.store import columnar, frames
 from almanac.store.database import Database
 from almanac.store.locks import patiently
 
+# Both divide the numbers at the same places whatever number a span begins behind, so that the hash of what is read does not depend on it.
+NUMBERS_TOGETHER = 2_500
 NUMBERS_AT_A_TIME = 100_000
 ARROW_TYPES = {
     "bigint": pa.int64(),
@@ -38,19 +40,25 @@ class Span:
 
 @dataclass
 class Unscored:
-    """The entries of a span, read once: an iterable of Arrow tables; afterwards it knows how many they were and their hash."""
+    """The entries of a span, read once: an iterable of Arrow tables; afterwards it knows how many they were and their hash.
+
+    `known` are the rows of side tables that scoring them depends on, set by whoever scores and kept for `almanac reproduce`.
+    """
 
     database: Database
     contract: Contract
     span: Span
     rows: int = 0
+    known: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     _sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Yield the entries in the order of their numbers, at most NUMBERS_AT_A_TIME at a time."""
         with self.database.connect() as connection:
             for content, batch in _batches(connection, self.contract, self.span):
-                self._sha.update(content)
+                for row in content:
+                    for value in row:
+                        self._sha.update(value)
                 self.rows += len(batch)
                 yield batch
 
@@ -86,13 +94,14 @@ def first_kept(connection: psycopg.Connection[Any], contract: Contract) -> int:
     return int(found[0])
 
 
-def _batches(connection: psycopg.Connection[Any], contract: Contract, span: Span) -> Iterator[tuple[bytes, pa.Table]]:
+def _batches(connection: psycopg.Connection[Any], contract: Contract, span: Span) -> Iterator[tuple[list[list[bytes]], pa.Table]]:
     """Yield what PostgreSQL sends and what it says; the next batch is fetched while the present one is worked on."""
-    kinds = _types(connection, contract)
-    parts = list(_parts(Span(max(span.after, first_kept(connection, contract) - 1), span.until)))
+    kinds = columnar.kinds(connection, frames.location(contract.entries), contract.entry_columns, ARROW_TYPES)
+    begin = max(span.after, first_kept(connection, contract) - 1)
+    parts = [Span(*part) for part in columnar.groups(begin, span.until, NUMBERS_AT_A_TIME)]
 
-    def fetch(part: Span) -> bytes:
-        return b"".join(wire.received(connection, _query(contract, part)))
+    def fetch(part: Span) -> list[list[bytes]]:
+        return columnar.received(connection, _query(contract, part, kinds))
 
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(fetch, parts[0]) if parts else None
@@ -102,34 +111,26 @@ def _batches(connection: psycopg.Connection[Any], contract: Contract, span: Span
             content = coming.result()
             coming = pool.submit(fetch, following) if following else None
             if content:
-                yield content, _table(content, kinds)
+                yield content, columnar.table(kinds, content)
 
 
-def _parts(span: Span) -> Iterator[Span]:
-    """Yield a span in pieces of NUMBERS_AT_A_TIME."""
-    for after in range(span.after, span.until, NUMBERS_AT_A_TIME):
-        yield Span(after, min(after + NUMBERS_AT_A_TIME, span.until))
-
-
-def _query(contract: Contract, span: Span) -> sql.Composed:
-    columns = sql.SQL(", ").join(map(sql.Identifier, contract.entry_columns))
-    query = sql.SQL("COPY (SELECT {0} FROM {1} WHERE {2} > {3} AND {2} <= {4} ORDER BY {2}) TO STDOUT (FORMAT csv)")
-    return query.format(columns, frames.location(contract.entries), sql.Identifier(contract.entity), span.after, span.until)
-
-
-def _types(connection: psycopg.Connection[Any], contract: Contract) -> dict[str, pa.DataType]:
-    query = "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"
-    found = dict(connection.execute(query, [frames.location(contract.entries).as_string()]).fetchall())
-    return {name: ARROW_TYPES.get(found.get(name, ""), pa.large_string()) for name in contract.entry_columns}
-
-
-def _table(content: bytes, kinds: dict[str, pa.DataType]) -> pa.Table:
-    """Read CSV as PostgreSQL writes it: a gap is NULL, an empty text stands in quotes."""
-    return csv.read_csv(
-        pa.BufferReader(content),
-        read_options=csv.ReadOptions(column_names=list(kinds), block_size=max(1 << 20, len(content))),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
-        convert_options=csv.ConvertOptions(
-            column_types=kinds, null_values=[""], true_values=["t"], false_values=["f"], strings_can_be_null=True, quoted_strings_can_be_null=False
-        ),
+def _query(contract: Contract, span: Span, kinds: list[columnar.Kind]) -> sql.Composed:
+    """Return the query of a row for each NUMBERS_TOGETHER, whose texts together stay far below PostgreSQL's limit of a gigabyte."""
+    query = sql.SQL("""
+        SELECT joined.* FROM generate_series({first}::bigint, {last}::bigint) AS part, LATERAL (
+            SELECT {sent} FROM (
+                SELECT {columns} FROM {place}
+                WHERE {entity} > greatest({after}, part * {size}) AND {entity} <= least({until}, (part + 1) * {size}) ORDER BY {entity}
+            ) AS ordered
+        ) AS joined ORDER BY part""")
+    return query.format(
+        first=span.after // NUMBERS_TOGETHER,
+        last=(span.until - 1) // NUMBERS_TOGETHER,
+        sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.sent),
+        columns=sql.SQL(", ").join(map(sql.Identifier, contract.entry_columns)),
+        place=frames.location(contract.entries),
+        entity=sql.Identifier(contract.entity),
+        after=span.after,
+        until=span.until,
+        size=NUMBERS_TOGETHER,
     )

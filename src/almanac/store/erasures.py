@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
-from almanac.store import frames, ledger, tables
+from almanac.store import frames, inputs, ledger, runs, tables
 from almanac.store.database import Connection, Database, Question, driver
+from almanac.store.entries import Unscored
 from almanac.store.locks import patiently
 from almanac.store.publish import staged_hash
 from almanac.store.shape import table_name
@@ -23,13 +24,17 @@ Mend = Callable[[list[str]], Question[None]]
 
 @dataclass(frozen=True)
 class Order:
-    """Who erases what of a workload and why: `entries` removes rows from the table of entries and returns their numbers."""
+    """Who erases what of a workload and why: `entries` removes rows from the table of entries and returns their numbers.
+
+    `thoroughly` also drops what later runs knew of these entries; retention leaves that to its own time.
+    """
 
     contract: Contract
     entries: Question[list[int]]
     mend: Mend
     who: str
     why: str
+    thoroughly: bool = False
 
 
 def erase(database: Database, order: Order) -> int:
@@ -44,6 +49,8 @@ def _erase(connection: Connection, order: Order) -> int:
     ledger.lock(connection, order.contract.name)
     numbers = order.entries(driver(connection))
     touched = _remove(connection, order.contract, numbers)
+    if numbers and order.thoroughly:
+        inputs.forget(connection, order.contract.name, since=min(numbers))
     order.mend(sorted(touched))(driver(connection))
     _note(connection, order, None, len(numbers))
     for run_id, rows in sorted(touched.items()):
@@ -69,6 +76,13 @@ def of_workload(connection: Connection, workload: str, *, since: datetime) -> li
     """Return the notes about a workload that were made since an instant, newest first."""
     query = sa.select(tables.erasures).where(COLUMNS.workload == workload, COLUMNS.erased_at >= since)
     return list(connection.execute(query.order_by(COLUMNS.erasure_id.desc())).mappings().all())
+
+
+def took_some(database: Database, run: runs.Record, again: Unscored) -> bool:
+    """Tell whether entries of a run have gone in a way that left a note, or by retention."""
+    with database.engine.begin() as connection:
+        notes = of_workload(connection, run["workload"], since=run["started_at"])
+    return bool(notes) or again.first_kept() > again.span.after + 1
 
 
 def _remove(connection: Connection, contract: Contract, numbers: list[int]) -> dict[str, int]:

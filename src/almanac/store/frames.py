@@ -3,7 +3,8 @@
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from typing import Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as parquet
 from psycopg import sql
 
 from almanac.contract import Column, Table
@@ -40,9 +42,18 @@ def copy_in(connection: psycopg.Connection[Any], target: sql.Composable, table: 
     # The rows are frozen at once, which only a table of this transaction allows: later reads need not look up who wrote them.
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(target, _listed(rows.column_names))
     digest = hashlib.sha256()
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+
+    def counted() -> Iterator[bytes]:
         for block in wire.encode(rows):
             digest.update(block)
+            yield block
+
+    # PostgreSQL takes in a block while the next one is made.
+    with connection.cursor() as cursor, cursor.copy(statement) as copy, ThreadPoolExecutor(1) as pool:
+        blocks = counted()
+        coming = pool.submit(next, blocks, None)
+        while (block := coming.result()) is not None:
+            coming = pool.submit(next, blocks, None)
             copy.write(block)
     return digest.hexdigest()
 
@@ -88,6 +99,20 @@ def read(connection: psycopg.Connection[Any], table: Table, query: sql.Composed,
     return pd.DataFrame({column.name: _series(column, list(values)) for column, values in zip(table.columns, columns, strict=True)})
 
 
+def packed(table: Table, frame: pd.DataFrame) -> bytes:
+    """Return the rows of a frame as Parquet, in the one form that is stored and hashed."""
+    sink = pa.BufferOutputStream()
+    parquet.write_table(canonical(table, frame), sink, compression="zstd")
+    content: bytes = sink.getvalue().to_pybytes()
+    return content
+
+
+def unpacked(table: Table, content: bytes) -> pd.DataFrame:
+    """Return the frame that was packed, with the types that `read` gives it."""
+    rows = parquet.read_table(pa.BufferReader(content))
+    return pd.DataFrame({column.name: _series(column, _plain_values(column, rows[column.name])) for column in table.columns})
+
+
 def location(name: str, schema: str = SCHEMA) -> sql.Identifier:
     """Return the quoted name of a table."""
     return sql.Identifier(schema, name)
@@ -107,6 +132,8 @@ def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
     faults = [fault for column in table.columns for fault in _faults(table, column, rows[column.name])]
     if faults:
         raise AuditFailed(f"Table '{table.name}' was not stored: {'; '.join(faults)}.")
+    if len(table.key) == 1 and _ascends(rows[table.key[0]]):
+        return rows
     ordered = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.key])) if len(rows) else rows
     _refuse_repeated_keys(table, ordered.select(table.key))
     return ordered
@@ -161,6 +188,11 @@ def _faults(table: Table, column: Column, values: pa.ChunkedArray) -> list[str]:
     return [f"column '{column.name}': {count} rows {what}" for what, count in found.items() if count]
 
 
+def _ascends(key: pa.ChunkedArray) -> bool:
+    """Tell whether keys are in order and each is there once, which spares sorting."""
+    return len(key) < 2 or bool(pc.all(pc.less(key.slice(0, len(key) - 1), key.slice(1))).as_py())
+
+
 def _refuse_repeated_keys(table: Table, keys: pa.Table) -> None:
     neighbours = [pc.equal(values.slice(1), values.slice(0, len(values) - 1)) for values in keys.columns] if len(keys) else []
     repeated = reduce(pc.and_, neighbours) if neighbours else pa.array([], pa.bool_())
@@ -184,6 +216,11 @@ def _listed(names: Iterable[str]) -> sql.Composable:
     return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
+def _plain_values(column: Column, values: pa.ChunkedArray) -> list[Any]:
+    told: list[Any] = values.to_pylist()
+    return [None if text is None else json.loads(text) for text in told] if column.type == "json" else told
+
+
 def _series(column: Column, values: list[Any]) -> pd.Series:
     if column.type == "date":
         return pd.Series(pd.to_datetime(pd.Series(values, dtype="object")), dtype="datetime64[s]")
@@ -199,7 +236,7 @@ def _series(column: Column, values: list[Any]) -> pd.Series:
 def canonical_json(value: object) -> str:
     """Return the one spelling of a JSON value that is hashed and stored; raises AuditFailed for NaN and infinity."""
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_scalar)
+        return _SPELLING.encode(value)
     except ValueError as error:
         raise AuditFailed(f"A JSON value holds NaN or infinity, which JSON cannot say: {value!r:.200}") from error
 
@@ -221,3 +258,6 @@ def _without_nan(value: Any) -> object:
 
 def _plain_scalar(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_scalar)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
-from almanac.store import frames, ledger, runs, tables
+from almanac.store import frames, inputs, ledger, runs, tables
 from almanac.store.database import Database
 from almanac.store.locks import is_about_locks
 from almanac.store.shape import table_name
@@ -31,6 +31,7 @@ def prune(database: Database, contract: Contract, *, now: datetime | None = None
     with database.engine.begin() as connection:
         ledger.lock(connection, contract.name)
         victims = _victims(connection, contract, now or datetime.now(UTC))
+        inputs.expire(connection, contract.name, before=(now or datetime.now(UTC)) - contract.retention)
         marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
         connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
         pruned = _pruned(connection, contract)

@@ -15,6 +15,9 @@ from almanac.store.database import Database
 from almanac.store.shape import indexes, table_name
 from almanac.store.tables import STAGING
 
+# A million keys fit, and are not sorted by way of files.
+SORTED_IN_MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
+
 
 @dataclass(frozen=True)
 class Staged:
@@ -109,6 +112,7 @@ def make(connection: psycopg.Connection[Any], contract: Contract, table: Table, 
 def index(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> None:
     """Build the key and the indexes after loading, which is faster than keeping them up to date row by row."""
     target = place(contract, table, run_id)
+    connection.execute(SORTED_IN_MEMORY)
     key = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *table.key)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target, key))
     name = partition_name(contract, table, run_id)

@@ -163,6 +163,17 @@ erasures = sa.Table(
     sa.Column("erased_at", Instant, nullable=False, server_default=NOW),
 )
 
+run_inputs = sa.Table(
+    "run_inputs",
+    metadata,
+    sa.Column("run_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("covered_until", sa.BigInteger, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("kept_at", Instant, nullable=False, server_default=NOW),
+)
+
 workload_migrations = sa.Table(
     "workload_migrations",
     metadata,

@@ -1,4 +1,4 @@
-"""The logs' own commands: bring files in, delete entries."""
+"""The logs' own commands: bring files in, delete entries, say when to be alerted."""
 
 import json as json_format
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from almanac.errors import UsageError
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store import erasures, wire
-from almanac.workloads.logs import ingest, retention
+from almanac.workloads.logs import ingest, retention, rules
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
 from almanac.workloads.logs.formats import FORMATS
@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer, imports: typer.Typer) -> None:
-    """Add `almanac ingest logs` and `almanac logs delete`."""
+    """Add `almanac ingest logs`, `almanac logs delete` and `almanac logs rules`."""
     del imports
     taking = typer.Typer(help="Bring in what has happened.", no_args_is_help=True)
     taking.callback()(_group)
@@ -30,6 +30,10 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
     own = typer.Typer(help="Entries of the logs.", no_args_is_help=True)
     own.callback()(_group)
     own.command("delete")(delete_command)
+    alerting = typer.Typer(help="Rules of alerts.", no_args_is_help=True)
+    for name, command in (("list", rules_command), ("add", add_rule_command), ("remove", remove_rule_command)):
+        alerting.command(name)(command)
+    own.add_typer(alerting, name="rules")
     app.add_typer(own, name="logs")
 
 
@@ -67,6 +71,38 @@ def delete_command(
         raise UsageError('Say why: --why "…". The note keeps the reason for ever.')
     project = Project(Settings.read())
     names = json_format.dumps([condition.partition("=")[0] for condition in where])
-    order = erasures.Order(CONTRACT, retention.removing(where), retention.mend, project.settings.who, f"{why} (by {names})")
+    order = erasures.Order(CONTRACT, retention.removing(where), retention.mend, project.settings.who, f"{why} (by {names})", thoroughly=True)
     gone = erasures.erase(project.database, order)
     show.as_json({"deleted": gone}) if json else show.say(f"{gone} entries deleted, with their predictions and what was counted of them.")
+
+
+def rules_command(json: Json = False) -> None:
+    """Show the rules of alerts; they are judged at the end of each run."""
+    with Project(Settings.read()).database.connect() as connection:
+        found = rules.listed(connection)
+    if json:
+        show.as_json([rule._asdict() for rule in found])
+        return
+    columns = ("name", "kind", "from", "within minutes", "source", "active", "newest alert")
+    show.table("Rules", columns, ((*rule[:4], rule.source or "all", "yes" if rule.active else "no", rule.alert) for rule in found))
+
+
+def add_rule_command(
+    name: Annotated[str, typer.Argument(help="A name of your choice, which every alert repeats.")],
+    kind: Annotated[str, typer.Option(help=f"What is counted: {', '.join(rules.KINDS)}.")],
+    threshold: Annotated[int, typer.Option(help="From how many on an alert is opened.")],
+    minutes: Annotated[int, typer.Option(help="Length of the window that ends with the present.")] = 15,
+    source: Annotated[str | None, typer.Option(help="Only this source; by default all.")] = None,
+) -> None:
+    """Open an alert from now on when a window holds so many of something."""
+    with Project(Settings.read()).database.connect() as connection:
+        rules.add(connection, rules.Rule(name, kind, threshold, minutes, source))
+    show.say(f"'{show.escaped(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on.")
+
+
+def remove_rule_command(name: Annotated[str, typer.Argument(help="The rule's name.")]) -> None:
+    """Take a rule away; the next run closes its alert."""
+    with Project(Settings.read()).database.connect() as connection:
+        is_gone = rules.remove(connection, name)
+    kept = "" if is_gone else ": its alerts stay, so it is switched off"
+    show.say(f"'{show.escaped(name)}' opens no more alerts{kept}.")

@@ -100,11 +100,21 @@ def over_seeds(statements: pd.DataFrame, *, by: str, seeds: range, alpha: float 
     return every[0], pd.DataFrame([score(each.frame["level"], each.chances) for each in every], index=list(seeds))[SHOWN]
 
 
-def spread(scores: pd.DataFrame) -> str:
-    """Return the four main scores in words: mean over seeds, spread, majority and n."""
-    told = [
-        f"{scores[name].mean():.3f} ± {scores[name].std(ddof=0):.3f}" for name in ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")
-    ]
+def drawn_systems(judged: Judged, *, seed: int, draws: int = 100) -> pd.DataFrame:
+    """Return the scores of as many systems drawn with replacement, a row per draw: how much hangs on which systems there are.
+
+    Dealing systems out by another seed changes next to nothing, for the largest decide which folds there can be.
+    """
+    random = np.random.default_rng(seed)
+    places = list(judged.frame.reset_index(drop=True).groupby("system", sort=True).indices.values())
+    drawn = (np.concatenate([places[at] for at in random.integers(len(places), size=len(places))]) for _ in range(draws))
+    return pd.DataFrame([score(judged.frame["level"].iloc[rows], judged.chances[rows]) for rows in drawn])[SHOWN]
+
+
+def spread(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> str:
+    """Return the four main scores in words: mean, standard deviation over seeds (or over the rows `among`), majority and n."""
+    dealt = scores if among is None else among
+    told = [f"{scores[name].mean():.3f} ± {dealt[name].std(ddof=0):.3f}" for name in ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")]
     rest = scores.iloc[0]
     return (
         f"four levels {told[0]} (macro-F1 {told[1]}, majority {rest['majority']:.3f}), "

@@ -9,6 +9,7 @@ from threading import Thread
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 
 from almanac.workloads.logs import entries
 from almanac.workloads.logs.entries import Load, Stored
@@ -43,17 +44,32 @@ def ingest(connect: Connect, path: Path, how: How, load: Load) -> Told:
     Raises UsageError for an unknown format, OSError where the file cannot be read.
     """
     told = Told()
-    for parsed in _ahead(parse_file(path, form=how.form, source=how.source, year=how.year)):
-        told.lines, told.raw = told.lines + parsed.lines, told.raw + parsed.raw
-        for piece in entries.pieces([parsed.entries], ROWS_AT_A_TIME):
+    for block in _ahead(_blocks(parse_file(path, form=how.form, source=how.source, year=how.year))):
+        told.lines, told.raw = told.lines + block.lines, told.raw + block.raw
+        for piece, ids in block.pieces:
             with connect() as connection:
-                told.stored += entries.store(connection, piece, load)
+                told.stored += entries.store(connection, piece, load, ids=ids)
     return told
 
 
-def _ahead(blocks: Iterator[Parsed]) -> Iterator[Parsed]:
+@dataclass(frozen=True)
+class _Block:
+    """What was read of a file: how many lines, how many of them were not understood, and the entries with their ids, in pieces."""
+
+    lines: int
+    raw: int
+    pieces: list[tuple[pa.Table, bytes]]
+
+
+def _blocks(parts: Iterator[Parsed]) -> Iterator[_Block]:
+    for parsed in parts:
+        pieces = [(piece, entries.identified(piece)) for piece in entries.pieces([parsed.entries], ROWS_AT_A_TIME)]
+        yield _Block(parsed.lines, parsed.raw, pieces)
+
+
+def _ahead(blocks: Iterator[_Block]) -> Iterator[_Block]:
     """Yield what another thread reads, at most AHEAD blocks ahead; what goes wrong there is raised here."""
-    waiting: Queue[Parsed | BaseException | None] = Queue(AHEAD)
+    waiting: Queue[_Block | BaseException | None] = Queue(AHEAD)
 
     def read() -> None:
         try:

@@ -9,6 +9,7 @@ from psycopg import sql
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
+from almanac.workloads.logs.sources import own
 
 Connection = psycopg.Connection[Any]
 KINDS: Mapping[str, str] = {
@@ -20,6 +21,8 @@ KINDS: Mapping[str, str] = {
     "contains": "strpos(text, %s) > 0",
     "id": "client_id = %s",
 }
+# Source and text of an entry that may have been learned from, NULL of others.
+LEARNED = "CASE WHEN level IS NOT NULL THEN source END, CASE WHEN level IS NOT NULL THEN text END"
 # Entries of {rows} by block; before the letter that `contract.letter` makes of each stand spaces for the numbers that are missing.
 BLOCKS = f"""
     SELECT run_id, block, min(entry_id) AS first_entry, string_agg(repeat(' ', missing::integer) || letter, '' ORDER BY entry_id) AS letters
@@ -81,7 +84,8 @@ def dropping(day: date) -> Callable[[Connection], list[int]]:
         numbers = [number for (number,) in connection.execute(sql.SQL("SELECT entry_id FROM {}").format(name)).fetchall()]
         connection.execute(sql.SQL("DROP TABLE {}").format(name))
         connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("almanac", f"log_search_{day:%Y%m%d}")))
-        connection.execute("DELETE FROM almanac.log_ids WHERE day = %s", [day])
+        for table in ("log_ids", "log_layouts"):
+            connection.execute(sql.SQL("DELETE FROM {} WHERE day = {}").format(sql.Identifier("almanac", table), day))
         return numbers
 
     return drop
@@ -95,16 +99,26 @@ def removing(conditions: Sequence[str]) -> Callable[[Connection], list[int]]:
     where = " AND ".join(KINDS[name] for name, _ in pairs)
 
     def remove(connection: Connection) -> list[int]:
-        statement = f"DELETE FROM almanac.log_entries WHERE {where} RETURNING entry_id"  # noqa: S608  # names come from KINDS alone
+        statement = f"DELETE FROM almanac.log_entries WHERE {where} RETURNING entry_id, {LEARNED}"  # noqa: S608  # names come from KINDS alone
         try:
-            numbers = [number for (number,) in connection.execute(statement.encode(), [value for _, value in pairs]).fetchall()]
+            gone = connection.execute(statement.encode(), [value for _, value in pairs]).fetchall()
         except psycopg.DataError as error:
             raise UsageError(f"--where does not fit: {error.diag.message_primary}. Instants look like 2025-04-15T06:00Z.") from error
+        numbers = [number for number, _, _ in gone]
         connection.execute("DELETE FROM almanac.log_search WHERE entry_id = ANY (%s)", [numbers])
         connection.execute("DELETE FROM almanac.log_ids WHERE entry_id = ANY (%s)", [numbers])
+        _forget(connection, [(source, text) for _, source, text in gone if text is not None])
         return numbers
 
     return remove
+
+
+def _forget(connection: Connection, learned: Sequence[tuple[str, str]]) -> None:
+    """Remove the masked statements that entries were learned as; where others say the same, the next collect brings them back."""
+    if not learned:
+        return
+    ids = own.ids([source for source, _ in learned], [text for _, text in learned])
+    connection.execute("DELETE FROM almanac.logs_statements WHERE statement_id = ANY (%s)", [ids])
 
 
 def mend(run_ids: list[str]) -> Callable[[Connection], None]:

@@ -3,18 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from almanac.metrics import Floats
-from almanac.workloads.logs import contract, traces
+from almanac.workloads.logs import contract, severity, traces
 from almanac.workloads.logs.anomaly import SessionModel, Sessions
-from almanac.workloads.logs.columns import Columns, instants
-from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.columns import Columns, Numbers, instants
+from almanac.workloads.logs.contract import SEVERITIES
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.severity import severity
 from almanac.workloads.logs.sides import Told
 
 # A source whose sessions no model knows is judged by its own sessions, once there are so many.
@@ -41,7 +39,7 @@ def judged(model: LogModel, columns: Columns, told: Told, past: pd.DataFrame) ->
     table = grown.assign(
         anomaly=scores >= 0.5,
         anomaly_score=scores,
-        severity=[severity(level, anomaly=score >= 0.5) for level, score in zip(worst, scores, strict=True)],
+        severity=np.array(SEVERITIES, dtype=object)[severity.places(worst, scores >= 0.5)],
         reasons=pd.Series(reasons, index=grown.index, dtype="object"),
     )
     of_entries = np.where(columns.session >= 0, scores[columns.session], 0.0)
@@ -49,7 +47,7 @@ def judged(model: LogModel, columns: Columns, told: Told, past: pd.DataFrame) ->
 
 
 def _gathered(columns: Columns, told: Told) -> pd.DataFrame:
-    """Return source, session, counts of texts and times of each session in these entries, in the order of their places."""
+    """Return source, session, counts of texts and events, and times of each session in these entries, in the order of their places."""
     within = columns.session >= 0
     events = pd.DataFrame({"session": columns.session[within], "text": columns.text[within], "time": columns.event_time[within]})
     pairs, counts = np.unique(events["session"].to_numpy() * len(told.text_ids) + events["text"].to_numpy(), return_counts=True)
@@ -64,27 +62,29 @@ def _gathered(columns: Columns, told: Told) -> pd.DataFrame:
             "texts": texts,
             "started_at": instants(times["min"].to_numpy()),
             "ended_at": instants(times["max"].to_numpy()),
+            "entries": np.bincount(columns.session[within], minlength=len(columns.sessions)),
         }
     )
 
 
 def _grown(now: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
     """Add to each session what it had before."""
-    before = {(row.source, row.session): row for row in past.itertuples()} if len(past) else {}
-    earlier = [before.get(key) for key in zip(now["source"], now["session"], strict=True)]
-    texts = [_sum(counts, old.texts if old else {}) for counts, old in zip(now["texts"], earlier, strict=True)]
-    started = [min(at, old.started_at) if old else at for at, old in zip(now["started_at"], earlier, strict=True)]
-    ended = [max(at, old.ended_at) if old else at for at, old in zip(now["ended_at"], earlier, strict=True)]
-    return now.assign(
-        texts=pd.Series(texts, index=now.index, dtype="object"),
-        started_at=started,
-        ended_at=ended,
-        entries=[sum(counts.values()) for counts in texts],
-    )
-
-
-def _sum(ours: Mapping[str, int], theirs: Any) -> dict[str, int]:
-    return dict(Counter(ours) + Counter(theirs)) if theirs else dict(ours)
+    keys = ["source", "session"]
+    places = pd.MultiIndex.from_frame(past[keys]).get_indexer(pd.MultiIndex.from_frame(now[keys])) if len(past) else np.full(len(now), -1)
+    went_on = np.flatnonzero(places >= 0)
+    if not len(went_on):
+        return now
+    before, grown = past.iloc[places[went_on]], now.copy()
+    texts = now["texts"].to_numpy(dtype=object).copy()
+    texts[went_on] = [dict(Counter(ours) + Counter(theirs)) for ours, theirs in zip(texts[went_on], before["texts"], strict=True)]
+    grown["texts"] = pd.Series(texts, index=now.index, dtype="object")
+    for name, chosen in (("started_at", np.minimum), ("ended_at", np.maximum)):
+        moments: Numbers = np.array(now[name].astype("int64"), dtype=np.int64)
+        moments[went_on] = chosen(moments[went_on], before[name].dt.as_unit("us").astype("int64").to_numpy())
+        grown[name] = instants(moments)
+    counts = now["entries"].to_numpy().copy()
+    counts[went_on] += before["entries"].to_numpy()
+    return grown.assign(entries=counts)
 
 
 def _scored(model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Mapping[str, str]) -> tuple[Floats, list[list[str]]]:
@@ -97,7 +97,10 @@ def _scored(model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Map
         others = past.loc[past["source"] == source, "texts"].tolist() if len(past) else []
         if len(unknown) and len(rows) + len(others) >= LEAST_SESSIONS:
             scores[unknown] = _by_own(grown["texts"].iloc[rows].tolist() + others, grown["texts"].iloc[unknown].tolist())
-    return scores, [_reasons(sessions, row, shares, names) if scores[row] >= 0.5 else [] for row in range(len(grown))]
+    reasons: list[list[str]] = [[] for _ in range(len(grown))]
+    for row in np.flatnonzero(scores >= 0.5).tolist():
+        reasons[row] = _reasons(sessions, row, shares, names)
+    return scores, reasons
 
 
 def _by_own(every: list[dict[str, int]], asked: list[dict[str, int]]) -> Floats:
@@ -119,8 +122,8 @@ def _text(sessions: Sessions, at: int, names: Mapping[str, str]) -> str:
     return names.get(name, name)
 
 
-def _worst_levels(columns: Columns, told: Told) -> list[str]:
+def _worst_levels(columns: Columns, told: Told) -> Numbers:
     worst = np.zeros(len(columns.sessions), dtype=np.int64)
     within = columns.session >= 0
     np.maximum.at(worst, columns.session[within], told.level[columns.text[within]])
-    return [LEVELS[level] for level in worst]
+    return worst

@@ -74,7 +74,8 @@ def _bursts(columns: Columns, used: _Used, slots: "pd.Series[int]") -> Floats:
     usual = (used.entries[pair] - size) / np.maximum(others, 1.0)
     strong = anomaly.burst(size, usual, np.asarray(others, dtype=np.float64))
     scores = np.zeros(len(columns))
-    bursting = {(int(at), int(slot)): float(strong[row]) for row, (at, slot) in enumerate(slots.index) if strong[row] >= 0.5}
+    is_strong = strong >= 0.5
+    bursting = {(int(at), int(slot)): float(score) for (at, slot), score in zip(slots.index[is_strong], strong[is_strong], strict=True)}
     if bursting:
         _mark_first(columns, used.pair, bursting, scores)
     return scores

@@ -62,6 +62,11 @@ class Templates:
         return name if best >= SIMILARITY and len(words) >= LEAST_WORDS else None
 
 
+def leaf(text: str) -> tuple[int, str]:
+    """Return what a text and a template have in common where they may belong together: how many words, and the first of them."""
+    return _leaf(tuple(text.split(" ")))
+
+
 def _leaf(words: Words) -> tuple[int, str]:
     return len(words), words[0]
 

@@ -20,6 +20,11 @@ def statements(levelled: pd.DataFrame) -> pd.DataFrame:
     return making.make([pa.table(columns | {"event_time": times}).rename_columns(["system", "text", "level", "event_time"])], origin=ORIGIN)
 
 
+def ids(sources: list[str], texts: list[str]) -> list[str]:
+    """Return the ids of the statements that entries with these sources and texts are learned as, each once."""
+    return making.ids(making.table(sources, [None] * len(texts), texts), origin=ORIGIN)
+
+
 def put_in(ask: Callable[..., Any], tables: Iterable[pa.Table], load: storing.Load) -> storing.Stored:
     """Store entries (columns of `formats.SCHEMA`), each once however often they are put in; `ask` runs a question in a transaction."""
     stored = storing.Stored(0, 0)
