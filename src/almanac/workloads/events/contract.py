@@ -46,6 +46,7 @@ POLICY = Table(
         amount("start_age_seconds", "The age of the oldest event at which the batch is to start."),
         amount("latest_age_seconds", "The age that the oldest is not to pass, even where it is let go because that saves much."),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
+        amount("slack_seconds", "How long before the objective a batch is planned to end, since late arrivals make it longer.", nullable=True),
         amount("expected_seconds", "Seconds that processing is expected to take."),
         amount("p90_seconds", "Seconds that nine batches of ten do not exceed."),
         amount("expected_cost", "Expected cost of the batch."),

@@ -114,7 +114,8 @@ class Worker:
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
         short = max(0.0, now - self._oldest[1] - sight.oldest_seconds)
-        return replace(sight, ages=[max(0.0, age + short) for age in sight.ages])
+        ages, following = ([max(0.0, age + short) for age in known] for known in (sight.ages, sight.next_ages))
+        return replace(sight, ages=ages, next_ages=following)
 
     def _decide(self, sight: Sight) -> Decision:
         """Let the rule decide; events to be tried again take turns with the others."""
