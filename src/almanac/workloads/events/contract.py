@@ -100,7 +100,7 @@ HISTORY = Table(
     doc="Every batch known: what the workers measured, and replays of traces against a simulated clock.",
     columns=(
         Column(name="batch_id", type="text", doc="Unique among all sources."),
-        Column(name="source", type="text", doc="'worker', or the name of a replayed or generated trace."),
+        Column(name="source", type="text", doc="'worker', 'worker, simulated processing', or the name of a replayed or generated trace."),
         Column(name="started_at", type="timestamp", doc="When its processing began."),
         count("events", "Events in the batch.", minimum=1),
         amount("kb", "Their total size, kB."),

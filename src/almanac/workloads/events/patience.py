@@ -20,7 +20,7 @@ TRIED = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 Z_90 = 1.2815515655446004
 LEARNING_RATE = 0.05
 # A batch with more misses than this beyond its share is a burst, which says little about what a miss is worth afterwards.
-MOST_LEARNT = 16.0
+MOST_LEARNT = 50.0
 # The 99th percentile of latency is not to pass 1.25 times the objective.
 LATEST = 1.24
 LEAST_SPREAD = 0.005

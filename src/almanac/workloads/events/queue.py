@@ -163,9 +163,9 @@ def mark(connection: Connection, events: Sequence[Event], batch_id: int) -> None
     connection.execute(MARK, [batch_id, [event.event_id for event in events]])
 
 
-def try_again(connection: Connection, events: Sequence[Event], error: str, patience: Patience) -> list[str]:
+def try_again(connection: Connection, event_ids: Sequence[str], error: str, patience: Patience) -> list[str]:
     """Let events of a failed batch be tried again later, each by itself; return the ids of those that are buried instead."""
-    wanted = {"ids": [event.event_id for event in events], "error": error[:2000], "most": patience.most_attempts}
+    wanted = {"ids": list(event_ids), "error": error[:2000], "most": patience.most_attempts}
     with connection.transaction():
         connection.execute(TRY_AGAIN, wanted | {"first": patience.backoff_seconds})
         return [row[0] for row in connection.execute(BURY, wanted).fetchall()]

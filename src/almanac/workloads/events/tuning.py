@@ -9,12 +9,14 @@ from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.load import Load
-from almanac.workloads.events.patience import MOST_LEARNT, Goal, Patience, Predictor
+from almanac.workloads.events.patience import Goal, Patience, Predictor
 from almanac.workloads.events.policy import WORTH_AT_FIRST
 from almanac.workloads.events.replay import Replay, Rule, run
 
 SLACKS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6)
 POLICY_SLACKS = (0.0, 0.01, 0.02, 0.05)
+# So many misses of one batch count; more are a burst that no setting could save.
+MOST_COUNTED = 16
 # A batch teaches at most so many misses while the first worth is looked for, so that bursts do not decide what it is in calm hours.
 CALM_LEARNT = 4.0
 
@@ -34,7 +36,7 @@ class Practice:
         So a goal that is out of reach does not lead to extremes, and a burst that nobody could save does not set the rule for other hours.
         """
         late = replay.latencies > self.goal.objective_seconds
-        missed = np.minimum(np.add.reduceat(late.astype(np.int64), np.cumsum(replay.sizes) - replay.sizes), MOST_LEARNT).sum()
+        missed = np.minimum(np.add.reduceat(late.astype(np.int64), np.cumsum(replay.sizes) - replay.sizes), MOST_COUNTED).sum()
         beyond = max(float(missed) - self.goal.missed_share * len(self.load), 0.0)
         return float(replay.costs(self.prices).sum()) + self.prices.fixed * beyond
 
