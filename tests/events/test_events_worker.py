@@ -5,10 +5,11 @@ import threading
 import time
 from dataclasses import replace
 
+import psycopg
 import pytest
 from trying import Bench, event, events
 
-from almanac.workloads.events import queue
+from almanac.workloads.events import claims, queue
 from almanac.workloads.events.queue import EventFailed, Sight
 from almanac.workloads.events.sizing import Decision, Fixed
 
@@ -139,6 +140,29 @@ def test_a_batch_that_fails_without_saying_why_is_tried_again_event_by_event(ben
     ((event_id, error),) = bench.ask("SELECT event_id, error FROM api.events_dead")
     assert (event_id, error) == ("poison", "ValueError: invalid literal for int() with base 10: 'seven'")
     assert bench.settled()["done"] == 5
+
+
+def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> None:
+    bench.send(event(event_id="a"), event(event_id="b"))
+    with bench.worker()._connect() as other, bench.worker()._connect() as notes:
+        claims.live(notes, "busy")
+        claims.note(notes, "busy", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
+        assert claims.recover(other, queue.Patience()) == []
+        with pytest.raises(psycopg.OperationalError):
+            claims.live(other, "busy")
+        notes.close()
+        time.sleep(0.2)
+        assert claims.recover(other, queue.Patience()) == [claims.Orphans("busy", 1, [])]
+        assert claims.recover(other, queue.Patience()) == []
+    assert bench.ask("SELECT event_id, attempts FROM almanac.events_queue ORDER BY 1") == [("a", 1), ("b", 0)]
+
+
+def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) -> None:
+    bench.send(event(event_id="a"))
+    with bench.worker()._connect() as notes:
+        claims.note(notes, "first", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
+    assert bench.drain().batches == {"fixed": 1}
+    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 
 
 def test_what_is_tried_again_and_late_anyway_teaches_the_policy_nothing(bench: Bench) -> None:

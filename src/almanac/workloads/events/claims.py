@@ -7,6 +7,8 @@ from almanac.workloads.events import queue
 from almanac.workloads.events.queue import Connection, Event, Patience
 
 # A worker holds this lock as long as it lives; PostgreSQL lets it go when the process is gone, however it went.
+# A session that lost its network may hold the lock for a while; who waits for it begins anew.
+WAIT = "SET lock_timeout = '2s'"
 LIVE = "SELECT pg_advisory_lock(hashtextextended('almanac events worker ' || %s, 0))"
 NOTE = """
 INSERT INTO almanac.events_claims (worker, event_ids) VALUES (%s, %s)
@@ -29,7 +31,11 @@ class Orphans:
 
 
 def live(notes: Connection, worker: str) -> None:
-    """Hold a worker's lock on a connection of its own until that ends; what it was at when its last connection broke is no event's fault."""
+    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it.
+
+    What the worker was at when its last connection broke is no event's fault, and is forgotten.
+    """
+    notes.execute(WAIT)
     notes.execute(LIVE, [worker])
     clear(notes, worker)
 
