@@ -177,6 +177,7 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
     counted = tuning.best_slack(practice, lambda slack: LastMoment(count_only, objective, slack, case.largest))
     slack = tuning.best_slack(practice, lambda slack: LastMoment(predict, objective, slack, case.largest))
     patience = tuning.patience(practice, predict)
+    begun = f"a miss worth {patience.worth_seconds:.2f} s at first, slack {patience.goal.slack_seconds:.2f} s; divides what would be late"
     rules: dict[str, tuple[str, Rule]] = {
         "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
         "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
@@ -184,7 +185,7 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
         "rate": (f"as many as the rate makes likely, or {rate:.2f} s before the objective", ByRate(objective, rate)),
         "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted, case.largest)),
         "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack, case.largest)),
-        "policy": (f"T with a budget of misses, a miss worth {patience.worth_seconds:.2f} s at first", Patient(predict, patience, case.largest)),
+        "policy": (f"T with a budget of misses, {begun}", Patient(predict, patience, case.largest)),
     }
     return {name: Outcome(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
 
