@@ -1,5 +1,7 @@
 """Every command explains itself, and a wrong one says what fits: with the documented exit code and without a traceback."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -45,6 +47,13 @@ def test_every_command_explains_itself(path: tuple[str, ...], almanac: Almanac) 
     assert (told.code, told.err) == (0, "")
     assert f"almanac {' '.join(path)}" in told.out
     assert len(told.out.splitlines()) > 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "is_loaded"), [("list", False), ("db", False), ("import", True), ("", True)])
+def test_a_command_of_the_house_does_not_wait_for_what_workloads_import(first: str, is_loaded: bool) -> None:
+    program = f"import sys; from almanac.cli import build; build({first!r}); print('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == str(is_loaded)
 
 
 def test_almanac_alone_lists_its_commands(almanac: Almanac) -> None:
