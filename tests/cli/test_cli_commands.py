@@ -102,6 +102,23 @@ def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: py
     assert "PORT has value 'many'" in told.err
 
 
+def test_psql_is_started_without_a_password_that_others_could_read(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr("almanac.cli.database.subprocess.run", lambda words, **given: started.append((words, given["env"])) or Ended())
+    assert almanac("db", "psql").code == 3
+    [(words, environment)] = started
+    assert "hunter22" not in " ".join(words)
+    assert Path(words[0]).is_file()
+    assert "role=almanac_reader" in words[1]
+    assert environment["PGPASSWORD"] == "hunter22"
+
+
+class Ended:
+    """A psql that has ended."""
+
+    returncode = 3
+
+
 def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("almanac.cli.releases.comparison.compare", fail)
     monkeypatch.setattr("almanac.cli.releases.Project", fail)
