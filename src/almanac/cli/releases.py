@@ -13,6 +13,8 @@ from almanac.settings import Settings
 from almanac.store import ledger, prune
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+# The largest version that the database can hold.
+LARGEST = 2**31 - 1
 Workload = Annotated[str, typer.Argument(help="Name of a workload.")]
 
 
@@ -57,7 +59,7 @@ def releases_command(
 
 def promote_command(
     workload: Workload,
-    version: Annotated[int, typer.Argument(help="A registered model version.")],
+    version: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A registered model version.")],
     why: Annotated[str, typer.Option(help="The reason; the ledger keeps it.")],
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
@@ -93,8 +95,8 @@ def rollback_command(
 
 def diff_command(
     workload: Workload,
-    first: Annotated[int, typer.Argument(help="A model version.")],
-    second: Annotated[int, typer.Argument(help="Another model version.")],
+    first: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A model version.")],
+    second: Annotated[int, typer.Argument(min=1, max=LARGEST, help="Another model version.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows to show.")] = 10,
     json: Json = False,
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.markup import escape
 from rich.table import Table
 
 from almanac.runner.attempt import OnProgress, silent
@@ -53,7 +54,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def escaped(text: str) -> str:
     """Return text in which brackets mean nothing to the printer."""
-    return text.replace("[", r"\[")
+    return escape(text)
 
 
 def instant(value: datetime | None) -> str:
