@@ -102,13 +102,6 @@ def test_a_database_that_is_away_is_named_without_its_password(words: tuple[str,
     assert "Traceback" not in told.err
 
 
-def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", "many")
-    told = almanac("runs")
-    assert told.code == 2
-    assert "PORT has value 'many'" in told.err
-
-
 def test_psql_is_started_without_a_password_that_others_could_read(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
     monkeypatch.setattr("almanac.cli.database.subprocess.run", lambda words, **given: started.append((words, given["env"])) or Ended())
@@ -124,6 +117,13 @@ class Ended:
     """A psql that has ended."""
 
     returncode = 3
+
+
+def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "many")
+    told = almanac("runs")
+    assert told.code == 2
+    assert "PORT has value 'many'" in told.err
 
 
 def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
