@@ -66,7 +66,7 @@ def promote_command(
     workloads.contract(workload)
     release_id = promoting.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
-        show.say(f"Version {version} is champion of {workload}. It has no kept predictions: answers change at the next predict.")
+        show.say(f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict.")
     else:
         show.say(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
 
