@@ -128,5 +128,11 @@ def _checked(what: str, look: Callable[[], object]) -> Finding:
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
-    for name, value in {"FOOTBALL_DATA_ORG_TOKEN": settings.football_data_org_token, "ODDS_API_KEY": settings.odds_api_key}.items():
+    keys = {
+        "FOOTBALL_DATA_ORG_TOKEN": settings.football_data_org_token,
+        "ODDS_API_KEY": settings.odds_api_key,
+        "IGDB_CLIENT_ID": settings.igdb_client_id,
+        "IGDB_CLIENT_SECRET": settings.igdb_client_secret,
+    }
+    for name, value in keys.items():
         yield Finding(name, "ok", "set") if value else Finding(name, "ok", "not set; its source is skipped and named in the run")

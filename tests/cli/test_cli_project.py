@@ -24,10 +24,17 @@ def test_predict_one_names_the_input_that_is_missing(at_home: House, almanac: Al
     assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in told.err
 
 
+def test_predict_one_says_that_an_input_does_not_fit(at_home: House, almanac: Almanac) -> None:
+    told = almanac("predict-one", NEW, "item_id=item-007", "effort=much")
+    assert (told.code, told.out) == (2, "")
+    assert "The input does not fit: could not convert string to float: 'much'." in told.err
+
+
 def test_doctor_finds_this_installation_well(at_home: House, almanac: Almanac) -> None:
     told = almanac("doctor", "--json")
     levels = {row["what"]: row["level"] for row in json.loads(told.out)}
     assert {"database", "role owner", "role worker", "role reader", "mlflow", "disk", "port", f"notebooks {NEW}"} <= set(levels)
+    assert {"FOOTBALL_DATA_ORG_TOKEN", "ODDS_API_KEY", "IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"} <= set(levels)
     assert "error" not in levels.values()
     assert told.code == 0
 
