@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from almanac import provenance, workloads
-from almanac.errors import NotFound, UsageError
+from almanac.errors import BrokenChain, NotFound, UsageError
 from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store import frames, runs, versions
@@ -32,7 +32,8 @@ class Reproduction:
 def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
     """Run predict again from a run's record: its kept rows, its model version.
 
-    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; ModelTampered, NotFound.
+    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where its kept rows
+    were changed; ModelTampered, NotFound.
     """
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
@@ -71,7 +72,7 @@ def _scored(project: Project, run: runs.Record) -> pd.DataFrame:
         path = project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", Path(folder))
         found = file_hash(path)
         if found != run["input_hash"]:
-            raise UsageError(
+            raise BrokenChain(
                 f"The kept rows of run {run['run_id']} have hash {found[:12]}, recorded was {run['input_hash'][:12]}; they were changed."
             )
         return pd.read_parquet(path)
