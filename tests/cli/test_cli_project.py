@@ -24,6 +24,13 @@ def test_predict_one_names_the_input_that_is_missing(at_home: House, almanac: Al
     assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in told.err
 
 
+def test_predict_one_needs_a_database_that_was_migrated(at_home: House, almanac: Almanac, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", cluster)
+    told = almanac("predict-one", NEW, "item_id=item-007", "effort=1")
+    assert (told.code, told.out) == (3, "")
+    assert "Run: almanac db migrate" in told.err
+
+
 def test_predict_one_says_that_an_input_does_not_fit(at_home: House, almanac: Almanac) -> None:
     told = almanac("predict-one", NEW, "item_id=item-007", "effort=much")
     assert (told.code, told.out) == (2, "")

@@ -15,6 +15,7 @@ from almanac.errors import AlmanacError, UsageError
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.steps import Step
+from almanac.store.migrate import check
 
 
 def add_to(app: typer.Typer) -> None:
@@ -81,6 +82,7 @@ def predict_one_command(
     given = dict(_pair(text) for text in inputs)
     workloads.contract(workload)
     step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
+    check(step.database)
     features, model = workloads.module(workload, "features"), workloads.module(workload, "model")
     if features is None or model is None or not hasattr(features, "one"):
         raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
