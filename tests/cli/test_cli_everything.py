@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,3 +52,17 @@ def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(almana
     told = almanac("run", "--all", "--every", "6h", "--quiet")
     assert (told.code, rounds) == (130, [True, True, True])
     assert told.err.count("These workloads failed: games.") == 3
+
+
+def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(2)
+
+    def run(name: str, _request: Request) -> int:
+        together.wait(10)
+        return int(name in ("games", "logs"))
+
+    monkeypatch.setattr("almanac.workloads.names", lambda: ["events", "football", "games", "logs"])
+    monkeypatch.setattr(everything, "_run", run)
+    project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
+    with pytest.raises(StepFailed, match=r"These workloads failed: games, logs\. `almanac runs` says why\."):
+        everything.run_all(project, Request(""), quiet=True)
