@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from almanac.errors import UsageError
 from almanac.workloads.games import lists, reasons
 from almanac.workloads.games.blend import Blend, TwoLists
-from almanac.workloads.games.content import Content, Popularity
+from almanac.workloads.games.content import BROAD, Content, Popularity
 from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
 from almanac.workloads.games.features import LISTS, Known
 from almanac.workloads.games.lists import Neighbours
@@ -52,7 +52,8 @@ def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
     """Return one recommender, not yet fitted; raises UsageError for an unknown name."""
     made = {"popularity": Popularity, "content": Content, "item_item": ItemItem, "ease": Ease, "trending": Trending}
     if name == "blend":
-        return Blend([(member, made[member]()) for member in MEMBERS], weights=dict(weights))
+        members = [(member, Content(weights=BROAD) if member == "content" else made[member]()) for member in MEMBERS]
+        return Blend(members, weights=dict(weights))
     if name not in made:
         raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(CANDIDATES)}.")
     return made[name]()
