@@ -28,6 +28,8 @@ WEIGHTS = {
     "series": 0.06,
     "title_words": 0.07,
 }
+# What players take to is broader than what is most alike: single words serve a blend better than pairs, on generated players.
+BROAD = {"themes": 0.46, "genres": 0.18, "categories": 0.10, "year": 0.06, "maker": 0.08, "seller": 0.03, "series": 0.09}
 # Even a game that nobody has reviewed yet keeps this share of its similarity.
 FLOOR = 0.1
 

@@ -34,7 +34,7 @@ LIGHT = {
 BUMPS = {"year": (1980.0, 2035.0, 3.0), "popularity": (0.0, 1.05, 0.1)}
 WIDTH = 1.5
 # A word of more than one game in so many is kept dense, where multiplying is fastest; all others sparse.
-COMMON = 128
+COMMON = 32
 
 
 @dataclass(frozen=True)

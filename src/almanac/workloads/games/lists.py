@@ -22,7 +22,7 @@ LOOKED_AT = 3 * POOL
 MOST_OF_A_SERIES = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Neighbours:
     """The neighbours of one game, best first: their rows in the catalogue and their scores."""
 

@@ -1,7 +1,7 @@
 """The recommenders by name, how they are fitted, and the lists they make."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from almanac.errors import UsageError
 from almanac.workloads.games import lists, reasons
 from almanac.workloads.games.blend import Blend, TwoLists
-from almanac.workloads.games.content import Content, Popularity
+from almanac.workloads.games.content import BROAD, Content, Popularity
 from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
 from almanac.workloads.games.features import LISTS, Known
 from almanac.workloads.games.lists import Neighbours
@@ -52,7 +52,8 @@ def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
     """Return one recommender, not yet fitted; raises UsageError for an unknown name."""
     made = {"popularity": Popularity, "content": Content, "item_item": ItemItem, "ease": Ease, "trending": Trending}
     if name == "blend":
-        return Blend([(member, made[member]()) for member in MEMBERS], weights=dict(weights))
+        members = [(member, Content(weights=BROAD) if member == "content" else made[member]()) for member in MEMBERS]
+        return Blend(members, weights=dict(weights))
     if name not in made:
         raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(CANDIDATES)}.")
     return made[name]()
@@ -83,26 +84,29 @@ def training(known: Known) -> pd.DataFrame:
 def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per game with the columns of the contract's predictions; `frame` is the catalogue of `features.build`."""
     catalogue = frame.reset_index(drop=True)
-    two = pipeline[-1]
-    facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     with threadpool_limits(limits=THREADS):
-        similar = lists.neighbours(catalogue, two.similar_.on(catalogue))
-        same = type(two.recommended_) is type(two.similar_)
-        recommended = similar if same else lists.neighbours(catalogue, two.recommended_.on(catalogue))
-    told: dict[str, Any] = {
+        told = _lists(catalogue, pipeline[-1])
+    return _described(catalogue).assign(**told)[PREDICTIONS.column_names]
+
+
+def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
+    similar = lists.neighbours(catalogue, two.similar_.on(catalogue))
+    same = type(two.recommended_) is type(two.similar_)
+    recommended = similar if same else lists.neighbours(catalogue, two.recommended_.on(catalogue))
+    facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
+    return {
         "similar": _shown(catalogue, similar, facts, played=False),
         "recommended": None if same else _shown(catalogue, recommended, facts, played=bool(catalogue["players"].any())),
         "recommended_titles": _titles(catalogue, recommended),
         "pool": _pools(catalogue, recommended),
     }
-    return _described(catalogue).assign(**told)[PREDICTIONS.column_names]
 
 
 def _described(catalogue: pd.DataFrame) -> pd.DataFrame:
     named = catalogue.rename(columns={"key": "title_key"})
-    texts = {name: catalogue[name].str.split(";").map(lambda parts: [part for part in parts if part]) for name in LISTS}
-    first = texts["genres"].map(lambda genres: genres[0].lower() if genres else "")
-    return named.assign(**texts, main_genre=first)
+    # The same few words stand in thousands of lists; each is kept once.
+    texts: dict[str, Any] = {name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]] for name in LISTS}
+    return named.assign(**texts, main_genre=[genres[0].lower() if genres else "" for genres in texts["genres"]])
 
 
 def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Facts, *, played: bool) -> list[list[dict[str, object]]]:
@@ -112,15 +116,17 @@ def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Fact
     def entry(game: int, other: int, score: float) -> dict[str, object]:
         why = facts.why(game, other)
         why = reasons.with_plays(why) if known[game] and known[other] else why
-        # Few reasons are told again and again; each is kept once.
         return {"game_id": ids[other], "title": titles[other], "score": score, "why": sys.intern(why or "well known and well liked")}
 
-    return [[entry(game, other, score) for other, score in _pairs(each, LISTED)] for game, each in enumerate(found)]
+    return [[entry(game, other, score) for other, score in pairs] for game, pairs in enumerate(_pairs(found, LISTED))]
 
 
-def _pairs(found: Neighbours, count: int) -> list[tuple[int, float]]:
-    scores = found.scores[:count].astype(np.float64).round(DECIMALS).tolist()
-    return list(zip(found.places[:count].tolist(), scores, strict=True))
+def _pairs(found: list[Neighbours], count: int) -> Iterator[list[tuple[int, float]]]:
+    # There are millions of scores, but few different ones; each is kept once.
+    kept = dict[float, float]()
+    for each in found:
+        scores = each.scores[:count].astype(np.float64).round(DECIMALS).tolist()
+        yield [(place, kept.setdefault(score, score)) for place, score in zip(each.places[:count].tolist(), scores, strict=True)]
 
 
 def _titles(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[str]:
@@ -130,4 +136,4 @@ def _titles(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[str]:
 
 def _pools(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[list[tuple[str, float]]]:
     ids = catalogue["game_id"].tolist()
-    return [[(ids[place], score) for place, score in _pairs(each, POOL)] for each in found]
+    return [[(ids[place], score) for place, score in pairs] for pairs in _pairs(found, POOL)]

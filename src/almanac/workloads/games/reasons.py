@@ -1,5 +1,6 @@
 """Why a game stands in a list, in words that a person understands."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) ->
     """Return what reasons are made of; `rarity` says how rare each word of genres and themes is."""
     known = {**rarity["genres"], **rarity["themes"]}
     texts = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
-    words = [sorted({word for word in text.split(";") if word}, key=lambda word: (-known.get(word, 0.0), word)) for text in texts]
+    words = [sorted({sys.intern(word) for word in text.split(";") if word}, key=lambda word: (-known.get(word, 0.0), word)) for text in texts]
     return Facts(words, catalogue["maker"].tolist(), catalogue["series"].tolist())
 
 

@@ -1,7 +1,7 @@
 """What a title tells: which work it is an edition of, and which series it belongs to."""
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from almanac.workloads.games.contract import title_key, words_of
 
@@ -19,11 +19,13 @@ COMPANY = re.compile(
     re.IGNORECASE,
 )
 SHORTEST_TELLING = 3
+# Titles are asked about again and again while a notebook is open, but a large catalogue may not fill the memory.
+REMEMBERED = 30_000
 # A series is told by a name that nobody else would choose.
 LEAST_LETTERS = 4
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def work_of(title: str) -> str:
     """Return the words of a title without those at its end that only name an edition; editions of one work give the same.
 
@@ -39,7 +41,7 @@ def work_of(title: str) -> str:
     return " ".join(words) or title_key(title) or title
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def series_of(title: str) -> str:
     """Return the name that the titles of a series share: what stands before a colon, dash or number; '' where none can be told.
 
@@ -56,7 +58,7 @@ def series_of(title: str) -> str:
     return name if len(name) >= LEAST_LETTERS and not name.isdigit() else ""
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def firms_of(names: str) -> str:
     """Return companies (parted by semicolons) in lower case without what kind of company they are.
 
@@ -67,7 +69,7 @@ def firms_of(names: str) -> str:
     return ";".join(dict.fromkeys(name for name in plain if name))
 
 
-@cache
+@lru_cache(maxsize=REMEMBERED)
 def telling_words(title: str) -> str:
     """Return the words of a title that could say what kind of game it is.
 
