@@ -12,7 +12,7 @@ from almanac import provenance, workloads
 from almanac.errors import RegistryError
 from almanac.project import Project
 from almanac.registry import file_hash
-from almanac.store import erasures, ledger, runs, versions
+from almanac.store import erasures, inputs, ledger, runs, versions
 from almanac.store.database import Connection
 from almanac.store.entries import Span, Unscored
 from almanac.store.publish import staged_hash
@@ -48,7 +48,7 @@ def verify(project: Project, run_id: str) -> list[Link]:
         chain = Chain(project, run, _steps(connection, run), released, found)
         links = [*_releases(chain), _record(connection, chain)]
     links += [_notebook(chain, step) for step in chain.steps]
-    return [*links, _data(chain), _scored(chain), _model(chain), _predictions(chain), _commit(chain)]
+    return [*links, _data(chain), _scored(chain), *_known(chain), _model(chain), _predictions(chain), _commit(chain)]
 
 
 def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
@@ -107,9 +107,27 @@ def _scored(chain: Chain) -> Link:
     return _file(chain, "scored data", f"runs:/{chain.run['mlflow_run_id']}/data/scored.parquet", chain.run["input_hash"])
 
 
+def _staged(chain: Chain) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = next((step["results"]["staged"] for step in chain.steps if "staged" in step["results"]), None)
+    return found
+
+
+def _known(chain: Chain) -> list[Link]:
+    """Check what an incremental run knew beside its entries; other runs knew nothing else."""
+    recorded = (_staged(chain) or {}).get("known")
+    if not recorded:
+        return []
+    with chain.project.database.engine.begin() as connection:
+        kept = inputs.hashes(connection, chain.run["run_id"])
+    if recorded.keys() - kept.keys():
+        return [Link("known before", "pruned", "it went by retention, or with entries that were deleted")]
+    changed = sorted(name for name, expected in recorded.items() if kept[name] != expected)
+    return [_compared("known before", not changed, f"{len(recorded)} tables", f"what it knew of {', '.join(changed)} was changed")]
+
+
 def _entries(chain: Chain) -> Link:
     """Read the entries of an incremental run again; what retention or an erasure took is pruned, not broken."""
-    staged = next((step["results"]["staged"] for step in chain.steps if "staged" in step["results"]), None)
+    staged = _staged(chain)
     if staged is None:
         return Link("scored data", "none", "a shadow reads what its run reads")
     again = Unscored(chain.project.database, workloads.contract(chain.run["workload"]), Span(staged["covered_after"], staged["covered_until"]))

@@ -4,11 +4,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from asking import change, one, within
 from made_logs import BEGIN
 
+from almanac import chain
 from almanac.errors import NotFound, UsageError
 from almanac.project import Project
 from almanac.reproduction import Reproduction, reproduce
@@ -16,7 +18,7 @@ from almanac.runner import acting
 from almanac.runner.attempt import Attempt, Request, silent
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import erasures, inputs, prune, runs, versions, wire
+from almanac.store import erasures, increments, inputs, prune, runs, versions, wire
 from almanac.store.database import Database
 from almanac.workloads.logs import entries, replay, retention, scoring
 from almanac.workloads.logs.contract import CONTRACT
@@ -25,6 +27,13 @@ from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated
 
 pytestmark = pytest.mark.slow
+
+
+USED = {
+    "usage": pd.DataFrame(
+        {"source": ["a"], "template_id": ["b"], "entries": [7], "anomalies": [0], "buckets": [1], "first_seen": [BEGIN], "last_seen": [BEGIN]}
+    )
+}
 
 
 class Shelf:
@@ -127,6 +136,29 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(project: Project, 
     with owner.engine.begin() as connection:
         knew = inputs.load(connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"])
     assert sum(len(rows) for rows in knew.values()) == 0
+
+
+def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(project: Project, owner: Database, made: list[str]) -> None:
+    def known() -> list[tuple[str, str]]:
+        # The registry of these tests has no files, so only this link is looked at.
+        with owner.engine.begin() as connection:
+            found = chain.Chain(project, runs.get(connection, made[1]), runs.steps(connection, made[1]), [], None)
+        return [(link.state, link.detail) for link in chain._known(found)]
+
+    assert known() == [("ok", "3 tables")]
+    change(owner, "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'", run=made[1])
+    assert known() == [("broken", "what it knew of usage was changed")]
+    change(owner, "DELETE FROM almanac.run_inputs WHERE run_id = :run AND name = 'usage'", run=made[1])
+    assert known() == [("pruned", "it went by retention, or with entries that were deleted")]
+
+
+def test_what_a_run_knew_may_be_kept_again_and_the_last_counts(owner: Database, worker: Database) -> None:
+    unscored = increments.unscored(worker, CONTRACT, 1)
+    for unscored.known in ({"usage": pd.DataFrame(columns=CONTRACT.side_tables[1].column_names)}, USED):
+        told = inputs.keep(worker, "some-run", unscored)
+    with owner.engine.begin() as connection:
+        assert inputs.hashes(connection, "some-run") == told
+        assert inputs.load(connection, CONTRACT, "some-run", told)["usage"]["entries"].tolist() == [7]
 
 
 def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pandas as pd
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
 
 from almanac.contract import Contract
 from almanac.errors import NotFound, UsageError
@@ -24,7 +25,9 @@ def keep(database: Database, run_id: str, scored: Unscored) -> dict[str, str]:
             content = frames.packed(table, frame)
             hashes[table.name] = hashlib.sha256(content).hexdigest()
             row = {"run_id": run_id, "name": table.name, "workload": contract.name, "covered_until": scored.span.until, "content": content}
-            connection.execute(sa.insert(tables.run_inputs).values(row))
+            statement = insert(tables.run_inputs).values(row)
+            # A notebook may stage again what it has staged before.
+            connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "name"], set_={"content": content}))
     return hashes
 
 
@@ -41,6 +44,12 @@ def load(connection: Connection, contract: Contract, run_id: str, hashes: dict[s
     if changed:
         raise UsageError(f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again.")
     return {table.name: frames.unpacked(table, kept[table.name]) for table in contract.side_tables if table.name in hashes}
+
+
+def hashes(connection: Connection, run_id: str) -> dict[str, str]:
+    """Return the hash of each side table that is kept of what a run knew."""
+    query = sa.select(COLUMNS.name, COLUMNS.content).where(COLUMNS.run_id == run_id)
+    return {name: hashlib.sha256(content).hexdigest() for name, content in connection.execute(query)}
 
 
 def forget(connection: Connection, workload: str, *, since: int) -> None:

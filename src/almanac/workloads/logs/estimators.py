@@ -37,7 +37,7 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
             scores[judge] = Ridge(self.alpha, counts[learn], labels[learn], weights[learn]).scores(counts[judge])
         self.calibration_weights_, self.calibration_offsets_ = calibration(scores, labels, weights)
         final = Ridge(self.alpha, counts, labels, weights)
-        self.idf_words_, self.idf_parts_, self.idf_characters_ = final.idf
+        self.idf_words_, self.idf_characters_ = final.idf
         self.weights_, self.offsets_ = final.weights, final.offsets
         self.classes_ = np.array(LEVELS)
         return self
@@ -48,7 +48,7 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def chances_of_counts(self, counts: sparse.csr_matrix) -> Floats:
         """Return the chances of LEVELS for counts of n-grams."""
-        scores = _weighed(counts, (self.idf_words_, self.idf_parts_, self.idf_characters_)) @ self.weights_.T + self.offsets_
+        scores = _weighed(counts, (self.idf_words_, self.idf_characters_)) @ self.weights_.T + self.offsets_
         return calibrated(scores, (self.calibration_weights_, self.calibration_offsets_))
 
     def predict(self, texts: npt.ArrayLike) -> npt.NDArray[np.str_]:
@@ -62,7 +62,8 @@ class Ridge:
 
     def __init__(self, alpha: float, counts: sparse.csr_matrix, labels: Labels, weights: Floats) -> None:
         """Fit on counts of n-grams and the places of levels."""
-        self.idf = tuple(TfidfTransformer(sublinear_tf=True).fit(kind).idf_.astype(np.float32) for kind in _kinds(counts))
+        halves = _halves(counts)
+        self.idf = tuple(TfidfTransformer(sublinear_tf=True).fit(half).idf_.astype(np.float32) for half in halves)
         fitted = RidgeClassifier(alpha=alpha, solver="sparse_cg", tol=TOLERANCE).fit(_weighed(counts, self.idf), labels, sample_weight=weights)
         # A level that is not there gets the score of a text without any sign of it.
         self.weights = np.zeros((len(LEVELS), counts.shape[1]), dtype=np.float32)
@@ -78,15 +79,13 @@ class Ridge:
         return scores
 
 
-def _kinds(counts: sparse.csr_matrix) -> list[sparse.csr_matrix]:
-    """Return the counts of words, of parts of names and of characters."""
-    ends = np.cumsum([features.WORD_FEATURES, features.PART_FEATURES, features.CHARACTER_FEATURES])
-    return [counts[:, begin:end] for begin, end in zip([0, *ends[:-1]], ends, strict=True)]
+def _halves(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    return counts[:, : features.WORD_FEATURES], counts[:, features.WORD_FEATURES :]
 
 
 def _weighed(counts: sparse.csr_matrix, idf: tuple[Any, ...]) -> sparse.csr_matrix:
-    """Return sublinear TF-IDF, each kind of n-gram of length one."""
-    return sparse.hstack([_tf_idf(kind, weights) for kind, weights in zip(_kinds(counts), idf, strict=True)], format="csr")
+    """Return sublinear TF-IDF, words and characters each of length one."""
+    return sparse.hstack([_tf_idf(half, weights) for half, weights in zip(_halves(counts), idf, strict=True)], format="csr")
 
 
 def _tf_idf(counts: sparse.csr_matrix, idf: npt.NDArray[np.float32]) -> sparse.csr_matrix:

@@ -15,13 +15,11 @@ from almanac.workloads.logs.templates import Templates
 
 Codes = npt.NDArray[np.int64]
 
-WORD_FEATURES, PART_FEATURES, CHARACTER_FEATURES = 2**16, 2**16, 2**18
+WORD_FEATURES, CHARACTER_FEATURES = 2**16, 2**18
 # Origins whose texts are statements in the source of programs, with gaps where values go.
 STATED = ("logbench", "python", "simulated")
 NO_LETTERS = re.compile(r"<\*>|[^a-z]")
 WORDS = r"\w+|[^\w\s]"
-LETTERS = "[A-Za-z]+"
-HUMP = re.compile("([a-z])([A-Z])")
 
 
 def build(statements: pd.DataFrame) -> pd.DataFrame:
@@ -37,22 +35,10 @@ def build(statements: pd.DataFrame) -> pd.DataFrame:
 
 
 def vectorizer() -> FeatureUnion:
-    """Return counts of hashed n-grams of words, of the parts of names and of characters: no word of a text can be read from them again."""
+    """Return counts of hashed n-grams of words and of characters: no word of a text can be read from them again."""
     words = HashingVectorizer(ngram_range=(1, 3), n_features=WORD_FEATURES, alternate_sign=False, norm=None, token_pattern=WORDS)
-    parts = HashingVectorizer(
-        ngram_range=(1, 2), n_features=PART_FEATURES, alternate_sign=False, norm=None, token_pattern=LETTERS, preprocessor=spelt
-    )
     characters = HashingVectorizer(analyzer="char", ngram_range=(2, 5), n_features=CHARACTER_FEATURES, alternate_sign=False, norm=None)
-    return FeatureUnion([("words", words), ("parts", parts), ("characters", characters)])
-
-
-def spelt(text: str) -> str:
-    """Return a text in small letters, the parts of its names as words.
-
-    >>> spelt("openSocket failed for MAX_retries")
-    'open socket failed for max retries'
-    """
-    return HUMP.sub(r"\1 \2", text).replace("_", " ").lower()
+    return FeatureUnion([("words", words), ("characters", characters)])
 
 
 def masked(texts: pa.Array | pa.ChunkedArray) -> tuple[Codes, list[str]]:

@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the table; a worker may add to it and read it, and takes nothing away."""
+    """Add the table; a worker may add to it, read it and stage again, and takes nothing away."""
     op.create_table(
         "run_inputs",
         sa.Column("run_id", sa.Text(), nullable=False),
@@ -20,7 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", "name"),
         schema="almanac",
     )
-    op.execute("GRANT SELECT, INSERT ON almanac.run_inputs TO almanac_worker")
+    op.execute("GRANT SELECT, INSERT, UPDATE ON almanac.run_inputs TO almanac_worker")
 
 
 def downgrade() -> None:
