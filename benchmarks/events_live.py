@@ -49,8 +49,8 @@ FROM almanac.events_batches WHERE sized_by IN ('published', 'explore') AND misse
 def main() -> None:
     """Learn from a first part of the traffic, judge on the second; print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--learn-seconds", type=float, default=60.0, help="traffic to learn from")
-    parser.add_argument("--seconds", type=float, default=90.0, help="traffic to judge on")
+    parser.add_argument("--learn-seconds", type=float, default=75.0, help="traffic to learn from")
+    parser.add_argument("--seconds", type=float, default=75.0, help="traffic to judge on")
     parser.add_argument("--speed", type=float, default=3.0, help="seconds of the trace in one")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     told = parser.parse_args()
@@ -69,13 +69,14 @@ def main() -> None:
 
 def measured(url: str, folder: Path, told: argparse.Namespace) -> dict[str, Any]:
     """Return what was measured live, with what the last run said."""
-    variables = {"DATABASE_URL": url, "ALMANAC_STATE": str(folder / "state"), "ALMANAC_EVENTS_DEFAULT_SIZE": "4", "LOG_LEVEL": "WARNING"}
-    environment = os.environ | variables
-    with running(environment, folder, "work", "events", "--policy", "published", "--processing", "light"):
+    environment = os.environ | {"DATABASE_URL": url, "ALMANAC_STATE": str(folder / "state"), "LOG_LEVEL": "WARNING"}
+    # A plain worker that polls often makes batches of many sizes, and enough of them within a minute.
+    with running(environment, folder, "work", "events", "--policy", "polling:100:0.2", "--processing", "light"):
         simulate(environment, told.learn_seconds, told.speed)
-        began = time.monotonic()
-        almanac(environment, "run", "events", "--slot", "now")
-        run_seconds = time.monotonic() - began
+    began = time.monotonic()
+    almanac(environment, "run", "events", "--slot", "now")
+    run_seconds = time.monotonic() - began
+    with running(environment, folder, "work", "events", "--policy", "published", "--processing", "light"):
         time.sleep(SETTLE_SECONDS)
         simulate(environment, told.seconds, told.speed)
         time.sleep(SETTLE_SECONDS)
