@@ -90,7 +90,7 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
             f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
             "Its predictions cannot be made again."
         )
-    raise UsageError(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
+    raise BrokenChain(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
 
 
 def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
