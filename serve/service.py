@@ -40,11 +40,10 @@ class Service:
 
     async def answer(self, question: Question, make: Make) -> Response:
         """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""
-        route = f"{self.version} {question.request.scope['route'].path}"
         for _ in range(ATTEMPTS):
             edition = await self.editions.choose(question)
             stale = self._is_stale(question.contract, edition)
-            tag = answers.tag(edition, stale, route, question.values)
+            tag = answers.tag(edition, stale, await self._origin(question), question.values)
             if question.request.method == "GET" and (known := answers.known_tag(question.request, tag)):
                 return answers.not_modified(known, edition)
             if (body := self.cache.get(tag)) is None:
@@ -74,6 +73,17 @@ class Service:
             words.append(f"{name} (release {live.release_id}, model {live.model_version})" if live else f"{name} (no release yet)")
         away = "" if self.releases.is_confirmed else "; its database is away, it will answer when that comes;"
         return (", ".join(words) or "no workloads") + away
+
+    async def _origin(self, question: Question) -> str:
+        """Return what a tag names beside edition and parameters: program, route, and the live release where entries of an older one may be erased.
+
+        Whoever erases makes a release, so an answer that was kept before is not given again.
+        """
+        route = f"{self.version} {question.request.scope['route'].path}"
+        if not (question.contract.incremental and question.pins):
+            return route
+        live = await self.releases.live(question.contract.name)
+        return f"{route} {live.pin}" if live else route
 
     def _is_stale(self, contract: Contract, edition: Edition | None) -> bool:
         """Only what is live can be stale; an older edition is as old as it was asked to be."""

@@ -114,6 +114,20 @@ def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(owner: Database,
     assert client.get("/v1/logs/releases").json()["rows"][0]["why"] == "erased: leaked"
 
 
+def test_a_kept_answer_of_an_older_release_is_not_given_again_after_a_deletion(owner: Database, client: httpx.Client) -> None:
+    store(owner, recent(["token abc123 leaked", "harmless"]))
+    publish_logs(owner)
+    [(leaked,)] = run(owner, "SELECT entry_id FROM almanac.log_entries WHERE position('leaked' IN text) > 0")
+    address = f"/v1/logs/predictions/{leaked}"
+    wait_until(lambda: client.get(address).status_code == 200, seconds=2)
+    then = {"as_of": datetime.now(UTC).isoformat()}
+    kept = client.get(address, params=then)
+    erasures.erase(owner, erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"))
+    wait_until(lambda: client.get(address).status_code == 404, seconds=2)
+    again = client.get(address, params=then, headers={"If-None-Match": kept.headers["etag"]})
+    assert (kept.status_code, again.status_code) == (200, 404)
+
+
 def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(owner: Database, client: httpx.Client) -> None:
     store(owner, recent(["token abc123 leaked", *(f"harmless {number}" for number in range(300))]))
     publish_logs(owner)
