@@ -7,23 +7,27 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.events import evaluation, features, hindsight, load, model, policy, standing
-from almanac.workloads.events.contenders import Patient, Predictor
+from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.evaluation import Case
-from almanac.workloads.events.load import Processing
-from almanac.workloads.events.patience import Goal, Patience
-from almanac.workloads.events.replay import run
+from almanac.workloads.events.load import Load, Processing
+from almanac.workloads.events.patience import Goal, Patience, Predictor
+from almanac.workloads.events.replay import Replay, run
 from almanac.workloads.events.sources import replayed, traces
 from almanac.workloads.events.sources.trace import Trace
 
 OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
 # The last aims a little lower than the 5 % it is to keep.
 BUDGETS = (0.002, 0.01, 0.048)
+MOST_MISSED = 0.05
+# Prices of a miss, and of an event that takes more than 1.25 of the objective, among which hindsight that keeps the 99th percentile is sought.
+MISS_PRICES, FAR_PRICES = (0.01, 0.015, 0.02, 0.03), (0.02, 0.04, 0.1)
 SHOWN = ["batches", "cost_per_event", "missed_share", "p99_of_objective", "against_hindsight", "at_5_percent", "saving", "saving_low", "saving_high"]
 
 
@@ -118,9 +122,29 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
             {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
         )
         results[-1]["saving"] = parts.reset_index().to_dict("records")
+    print(within(later, prices, objective, hindsight.cost_at(points, MOST_MISSED)))
     if each.name == "kafka":
         print(bursts(Case(earlier, later, Goal(objective, BUDGETS[0]), prices), told["linear"]))
     return results
+
+
+def within(later: Load, prices: Prices, objective: float, cost: float) -> str:
+    """Return in words what hindsight costs, beside `cost`, and misses if it keeps 5 % and the 99th percentile; and what it misses at least."""
+    least = hindsight.plan(later, prices, objective_seconds=objective, miss_price=1.0, far_price=1.0)
+    told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
+    tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
+    plans = [hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far) for miss, far in tried]
+    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= hindsight.FAR]
+    if not kept:
+        return f"{told}; none with at most 5 % of misses keeps p99"
+    best = min(kept, key=lambda each: float(each.costs(prices).sum()))
+    ratio = float(best.costs(prices).sum()) / len(later) / cost
+    return f"{told}; the cheapest with at most 5 % of misses that keeps p99: {ratio:.4f} at {best.missed_share(objective):.2%}"
+
+
+def quantile(replay: Replay, objective: float) -> float:
+    """Return the 99th percentile of latency in objectives."""
+    return float(np.quantile(replay.latencies, 0.99)) / objective
 
 
 def bursts(case: Case, predict: Predictor) -> str:
@@ -129,7 +153,21 @@ def bursts(case: Case, predict: Predictor) -> str:
     replayed_part = run(case.earlier, Patient(predict, Patience(goal, goal.objective_seconds)))
     best = hindsight.plan(case.earlier, case.prices, objective_seconds=goal.objective_seconds, miss_price=1.0)
     told = replayed_part.missed_share(goal.objective_seconds), best.missed_share(goal.objective_seconds)
-    return f"\nbursts of the first part: the policy misses {told[0]:.1%}, hindsight {told[1]:.1%}"
+    least = f"; in whatever order at least {hopeless(case.earlier, goal):.1%}" if not case.earlier.processing.per_kb else ""
+    return f"\nbursts of the first part: the policy misses {told[0]:.1%}, hindsight in the order of arrival {told[1]:.1%}{least}"
+
+
+def hopeless(traffic: Load, goal: Goal) -> float:
+    """Return the least share of misses in any order and any batches, where each event takes equally long and a batch by itself nothing.
+
+    What cannot make it behind those that were taken is left out: with equal times this leaves out the fewest (Moore, 1968).
+    """
+    free, missed = float("-inf"), 0
+    for arrived in traffic.arrivals:
+        done = max(free, float(arrived)) + traffic.processing.per_event
+        missed += done > arrived + goal.objective_seconds
+        free = done if done <= arrived + goal.objective_seconds else free
+    return missed / len(traffic)
 
 
 def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFrame) -> None:
@@ -138,9 +176,11 @@ def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFram
     found = table.loc["policy"]
     for floor in FLOORS:
         if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
-            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed
-            state = "met" if is_met else "NOT met"
-            print(f"floor {floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses: {state} ({found[floor.column]:.4f})")
+            p99 = found["p99_of_objective"]
+            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= hindsight.FAR
+            told = f"{found[floor.column]:.4f} at {found['missed_share']:.2%}, p99 {p99:.3f}"
+            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {hindsight.FAR:g}"
+            print(f"floor {asked}: {'met' if is_met else 'NOT met'} ({told})")
     print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import psycopg
-from serve_reads import is_ready
+from _serving import answers
 
 from almanac import workloads
 from almanac.store import embedded
@@ -129,7 +129,7 @@ def running(url: str, folder: Path, *words: str, **variables: str) -> Iterator[N
 
 def wait_for_server() -> None:
     """Wait until the server is ready."""
-    wait_until(lambda: is_ready(PORT), "the server")
+    wait_until(lambda: answers(PORT, "/readyz"), "the server")
 
 
 def wait_for_worker(url: str) -> None:

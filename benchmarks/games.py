@@ -15,7 +15,8 @@ from typing import Any
 
 import httpx
 import numpy as np
-from serve_reads import serving
+import pandas as pd
+from _serving import serving
 
 from almanac import metrics
 from almanac.settings import Settings
@@ -23,12 +24,15 @@ from almanac.store import embedded, publish, runs, staging
 from almanac.store.database import Database
 from almanac.store.migrate import migrate
 from almanac.workloads.games import evaluation, features, health, model, search_index, tuning
-from almanac.workloads.games.contract import CONTRACT
+from almanac.workloads.games.contract import CONTRACT, GAMES
 from almanac.workloads.games.features import Known
 from almanac.workloads.games.sources import plays_csv, simulated, steam
 
 CUT = date(2026, 6, 1)
-SIZES = (100, 1_000, 10_000, 27_075)
+REAL = 27_075
+SIZES = (100, 1_000, 10_000, REAL, 200_000)
+# Facts of a made-up game that come together from one real game.
+TOGETHER = (("genres", "themes", "categories", "platforms"), ("developer", "publisher", "title"), ("released",), ("reviews", "good_reviews"))
 WORLDS = (1, 2, 3, 4)
 ASKED = 200
 QUERIES = ("witchr", "portal", "dark souls", "the elder scrolls", "s", "counter strike", "cites skylines", "football manager 2019")
@@ -61,7 +65,7 @@ def by_itself(size: int) -> dict[str, float]:
 
 
 def sized(size: int) -> dict[str, float]:
-    """Train content on the real catalogue's best known games (made-up ones beyond its size), score all, and index their titles."""
+    """Train content on so many games, score all, and index their titles."""
     known = catalogue(size)
     begun = time.perf_counter()
     pipeline = model.fit(model.make("content"), known)
@@ -75,11 +79,17 @@ def sized(size: int) -> dict[str, float]:
 
 
 def catalogue(size: int) -> Known:
-    """Return so many games: the best known of the Steam catalogue, or made-up ones where it has fewer."""
-    if size > SIZES[-1]:
-        return features.build(simulated.catalogue(size), plays_csv.frame([]), as_of=CUT)
+    """Return so many games: the best known of the Steam catalogue, or of more made-up ones mixed from the real ones."""
     told = steam.read(Settings.read()).games
-    return features.build(told.nlargest(size, "reviews"), plays_csv.frame([]), as_of=CUT)
+    return features.build(told.nlargest(size, "reviews") if size <= REAL else mixed(told, size), plays_csv.frame([]), as_of=CUT)
+
+
+def mixed(told: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Return made-up games, each with the tags of one real game, title and makers of another, the day of a third and the reviews of a fourth."""
+    random = np.random.default_rng(size)
+    parts = [told[list(names)].iloc[random.integers(len(told), size=size)].reset_index(drop=True) for names in TOGETHER]
+    made = pd.concat(parts, axis=1).assign(game_id=[f"sample:{number}" for number in range(size)], listed=True, source=simulated.SOURCE)
+    return made.assign(title=[f"{title} {number}" for number, title in enumerate(made["title"])])[GAMES.column_names]
 
 
 def judged() -> dict[str, Any]:
@@ -106,7 +116,7 @@ def routes() -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
         ids = published(url)
-        with serving(url, cache_mb=0) as (port, _, _), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        with serving(url, ALMANAC_CACHE_MB="0") as client:
             found = {name: timed(client, *asked) for name, asked in questions(ids).items()}
             found["constant"] = timed(client, "GET", lambda _: "/livez", lambda _: None)
         embedded.stop(Path(folder, "pg"))
@@ -145,7 +155,7 @@ def timed(client: httpx.Client, method: str, path: Callable[[int], str], body: C
 
 def published(url: str) -> list[str]:
     """Publish the lists of the whole catalogue and return the ids of the best known games."""
-    known = catalogue(SIZES[-1])
+    known = catalogue(REAL)
     predictions = model.predict(model.fit(model.make("content"), known), known.catalogue)
     words = search_index.words(predictions)
     content = {"predictions": predictions, "words": words, "spellings": search_index.mistypings(words), "health": health.health(predictions)}

@@ -11,7 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from almanac import workloads
 from almanac.contract import Contract
 from almanac.settings import Settings
-from serve import endpoints, origins, problems, routes, schemas
+from serve import documentation, endpoints, origins, problems, routes, schemas
 from serve.cache import Cache
 from serve.database import INGEST, READER, Database
 from serve.editions import Editions
@@ -42,6 +42,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         title="Almanac",
         version=service.version,
         description=DOC,
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
@@ -50,6 +51,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     app.state.service = service
     found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
     endpoints.register(app, found, Intake(settings.body_limit_bytes, origins.names(settings.allowed_hosts)))
+    documentation.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(CORSMiddleware, allow_origins=readers, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])

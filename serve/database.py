@@ -23,6 +23,10 @@ Values = Sequence[Any] | Mapping[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
 AWAY = "The database does not answer. The server recovers by itself as soon as it does."
 SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
+UNREADABLE = (
+    "DATABASE_URL, or the one of the role, is no connection string. Write postgresql://USER:PASSWORD@HOST:5432/NAME, "
+    "in USER and PASSWORD %25 for %, %40 for @ and so on."
+)
 OLDER = "The database lacks a table, column or function that this server expects. Its operator runs: almanac db migrate"
 
 
@@ -119,7 +123,10 @@ class Database:
 
 
 def conninfo(settings: Settings, role: Role = READER) -> str:
-    """Return the connection string of `role`; raises UsageError where no database is named."""
+    """Return the connection string of `role`; raises UsageError where no database is named, DatabaseError where that cannot be read.
+
+    psycopg's own error may show a password, so it is not repeated.
+    """
     url = (settings.ingest_database_url if role.writes else settings.reader_database_url) or settings.database_url
     if url is None:
         raise UsageError("DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server.")
@@ -131,7 +138,10 @@ def conninfo(settings: Settings, role: Role = READER) -> str:
         # Most of what is read lies in memory, where asking another process to fetch a page takes longer than fetching it.
         "effective_io_concurrency": "0",
     }
-    own = str(conninfo_to_dict(url.get_secret_value()).get("options") or "")
+    try:
+        own = str(conninfo_to_dict(url.get_secret_value()).get("options") or "")
+    except psycopg.ProgrammingError:
+        raise DatabaseError(UNREADABLE) from None
     joined = " ".join([own, *(f"-c {name}={value}" for name, value in options.items())]).strip()
     return make_conninfo(url.get_secret_value(), options=joined, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="almanac-serve")
 

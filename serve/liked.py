@@ -28,32 +28,40 @@ COLUMNS = (
 Name = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Platform = Literal["windows", "mac", "linux", "playstation", "xbox", "nintendo"]
 Year = Annotated[int, Field(ge=1950, le=2100)]
-RESOLVED = b"""
+# A name may be an id or a whole title; of several games with a title the most popular is meant. All in one question: two take longer.
+COMBINED = """
 WITH asked AS (SELECT * FROM unnest(%(names)s::text[], %(keys)s::text[]) WITH ORDINALITY AS asked(name, key, place)), meant AS (
-    SELECT asked.place, 0 AS preference, 0 AS rank, game.game_id, game.title
+    SELECT asked.place, 0 AS preference, 0 AS rank, game.game_id
     FROM asked JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = asked.name
     UNION ALL
-    SELECT asked.place, 1, game.rank, game.game_id, game.title
+    SELECT asked.place, 1, game.rank, game.game_id
     FROM asked JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.title_key = asked.key
-)
-SELECT DISTINCT ON (place) place, game_id, json_build_object('game_id', game_id, 'title', title)::text
-FROM meant ORDER BY place, preference, rank"""
-COMBINED = b"""
-WITH near AS (
-    SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, liked.title
-    FROM api.games_predictions AS liked CROSS JOIN json_array_elements(liked.pool) AS pair
-    WHERE liked.run_id = %(run)s AND liked.game_id = ANY (%(liked)s)
+), resolved AS (
+    SELECT DISTINCT ON (place) place, game_id FROM meant ORDER BY place, preference, rank
+), liked AS (
+    SELECT first.place, game.game_id, game.title, game.pool FROM (SELECT min(place) AS place, game_id FROM resolved GROUP BY game_id) AS first
+    JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = first.game_id
+), near AS (
+    SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, listed.place, liked.title
+    FROM liked CROSS JOIN json_array_elements(liked.pool) WITH ORDINALITY AS listed(pair, place)
+    WHERE NOT pair ->> 0 = ANY (%(exclude)s) AND NOT pair ->> 0 IN (SELECT game_id FROM liked)
 ), summed AS (
-    SELECT game_id, sum(score) AS score, json_agg(title ORDER BY near.score DESC, title) AS because
-    FROM near WHERE NOT game_id = ANY (%(without)s) GROUP BY game_id
+    SELECT near.game_id, sum(near.score) AS score, min(near.place) AS place, json_agg(near.title ORDER BY near.score DESC, near.title) AS because
+    FROM near{fitting} GROUP BY near.game_id ORDER BY score DESC, place, game_id LIMIT %(limit)s
 )
-SELECT coalesce(json_agg(row_to_json(shown)), '[]')::text FROM (
-    SELECT game.game_id, game.title, game.year, game.platforms, round((summed.score / %(count)s)::numeric, 4)::float8 AS score, summed.because
-    FROM summed JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = summed.game_id
-    WHERE (%(platforms)s::text[] = '{}' OR game.platforms::jsonb ?| %(platforms)s::text[])
-        AND (%(from_year)s::int IS NULL OR game.year >= %(from_year)s) AND (%(to_year)s::int IS NULL OR game.year <= %(to_year)s)
-    ORDER BY summed.score DESC, game.rank LIMIT %(limit)s
-) AS shown"""
+SELECT (SELECT coalesce(array_agg(place), '{{}}') FROM resolved),
+    (SELECT coalesce(json_agg(json_build_object('game_id', game_id, 'title', title) ORDER BY place), '[]')::text FROM liked),
+    (SELECT coalesce(json_agg(row_to_json(shown)), '[]')::text FROM (
+        SELECT game.game_id, game.title, game.year, game.platforms,
+            round((summed.score / (SELECT count(*) FROM liked))::numeric, 4)::float8 AS score, summed.because
+        FROM summed JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = summed.game_id
+        ORDER BY summed.score DESC, summed.place, summed.game_id
+    ) AS shown)"""
+FITTING = """
+    JOIN api.games_predictions AS fit ON fit.run_id = %(run)s AND fit.game_id = near.game_id
+        AND (%(platforms)s::text[] = '{}' OR fit.platforms::jsonb ?| %(platforms)s::text[])
+        AND (%(from_year)s::int IS NULL OR fit.year >= %(from_year)s) AND (%(to_year)s::int IS NULL OR fit.year <= %(to_year)s)"""
+EVERY, FILTERED = COMBINED.format(fitting="").encode(), COMBINED.format(fitting=FITTING).encode()
 
 
 class Liked(Members):
@@ -65,6 +73,11 @@ class Liked(Members):
     from_year: Year | None = Field(default=None, description="First year.")
     to_year: Year | None = Field(default=None, description="Last year.")
     limit: int = Field(default=LISTED, ge=1, le=MOST_ROWS, description="Most rows.")
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether not every game fits."""
+        return bool(self.platforms) or self.from_year is not None or self.to_year is not None
 
     def refuse_contradiction(self) -> None:
         """Raise Problem 422 where no year can fit."""
@@ -81,28 +94,31 @@ class Searched(Members):
 
 async def combined(database: Database, run_id: str, wanted: Liked) -> Body:
     """Return the members of the answer: which games were understood, which names were not, and the combined list."""
-    known = await _resolved(database, run_id, wanted.liked)
-    unmatched = [place for place in range(len(wanted.liked)) if place not in known]
-    ids = sorted({game for game, _ in known.values()})
-    values = wanted.model_dump(include={"platforms", "from_year", "to_year", "limit"})
-    values |= {"run": run_id, "liked": ids, "without": [*ids, *wanted.exclude], "count": max(len(ids), 1)}
-    [(rows,)] = await database.rows(COMBINED, values)
-    shown = ",".join(dict.fromkeys(known[place][1] for place in sorted(known)))
-    return Body(f'"liked":[{shown}],"unmatched":[{",".join(map(str, unmatched))}],"rows":{rows}'.encode())
+    names = list(wanted.liked)
+    known, shown, rows = await _combined(database, run_id, wanted, names)
+    if found := await _searched(database, run_id, names, known):
+        known, shown, rows = await _combined(database, run_id, wanted, [found.get(place, name) for place, name in enumerate(names, start=1)])
+    unmatched = ",".join(str(place - 1) for place in range(1, len(names) + 1) if place not in known)
+    return Body(f'"liked":{shown},"unmatched":[{unmatched}],"rows":{rows}'.encode())
 
 
-async def _resolved(database: Database, run_id: str, names: list[str]) -> dict[int, tuple[str, str]]:
-    """Return id and JSON of the game that each name means, by its place: by id, by the whole title, or as a search finds it."""
-    keys = [title_key(name) or name for name in names]
-    rows = await database.rows(RESOLVED, {"run": run_id, "names": names, "keys": keys})
-    known = {int(place) - 1: (game, shown) for place, game, shown in rows}
-    for place in [place for place in range(len(names)) if place not in known][:MOST_SEARCHED]:
-        parts = titles.parts_of(names[place])
-        found = await titles.search(database, run_id, parts, 1, whole=True) if parts else []
-        if found:
-            again = await database.rows(RESOLVED, {"run": run_id, "names": [found[0][1]], "keys": [""]})
-            known[place] = (again[0][1], again[0][2])
-    return known
+async def _combined(database: Database, run_id: str, wanted: Liked, names: list[str]) -> tuple[set[int], str, str]:
+    """Return the places (from 1) of the names that are an id or a whole title, and the JSON of these games and of the list."""
+    values = wanted.model_dump(include={"exclude", "platforms", "from_year", "to_year", "limit"})
+    values |= {"run": run_id, "names": names, "keys": [title_key(name) or name for name in names]}
+    [(known, shown, rows)] = await database.rows(FILTERED if wanted.is_filtered else EVERY, values)
+    return set(known), shown, rows
+
+
+async def _searched(database: Database, run_id: str, names: list[str], known: set[int]) -> dict[int, str]:
+    """Return the ids that a search finds for the first names that are neither an id nor a whole title, by their place."""
+    found = {}
+    for place in [place for place in range(1, len(names) + 1) if place not in known][:MOST_SEARCHED]:
+        parts = titles.parts_of(names[place - 1])
+        rows = await titles.search(database, run_id, parts, 1, whole=True) if parts else []
+        if rows:
+            found[place] = rows[0][1]
+    return found
 
 
 @cache

@@ -19,11 +19,13 @@ from almanac import workloads
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("serve/**/*.py")])
 PROGRAMS = sorted([*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob(".github/scripts/*.py")])
+SOURCES = MODULES + PROGRAMS
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
 STEPS = ["1_collect.ipynb", "2_train.ipynb", "3_evaluate.ipynb", "4_predict.ipynb"]
 HOMES = {"mlflow": "src/almanac/registry", "papermill": "src/almanac/runner", "sqlalchemy": "src/almanac/store", "alembic": "src/almanac/store"}
 HEAVY = {"alembic", "matplotlib", "mlflow", "numpy", "pandas", "papermill", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy"}
 SHARED = re.compile(r"almanac(\.(contract|errors|masking|settings|workloads(\.\w+(\.contract)?)?))?")
+LEFT_TO_DO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b.*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -76,8 +78,6 @@ def is_at_home(library: str, path: Path) -> bool:
     return name == home + ".py" or name.startswith(home + "/")
 
 
-every_module = pytest.mark.parametrize("path", MODULES, ids=name_of)
-every_source = pytest.mark.parametrize("path", MODULES + PROGRAMS, ids=name_of)
 every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 
 
@@ -127,38 +127,33 @@ def test_the_server_installs_at_most_30_packages_of_65_mb_together() -> None:
     assert 20e6 < sum(path.stat().st_size for path in files if path.exists()) <= 65e6
 
 
-@every_source
-def test_a_module_has_at_most_300_lines_and_begins_with_one_sentence(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 300
-    sentence = (ast.get_docstring(tree(path)) or "").partition("\n\n")[0]
-    assert sentence.endswith(".")
+def test_a_module_has_at_most_300_lines_and_begins_with_one_sentence() -> None:
+    assert [name_of(path) for path in SOURCES if len(path.read_text().splitlines()) > 300] == []
+    assert [name_of(path) for path in SOURCES if not (ast.get_docstring(tree(path)) or "").partition("\n\n")[0].endswith(".")] == []
 
 
-@every_source
-def test_a_function_has_at_most_40_lines_beside_its_docstring(path: Path) -> None:
-    assert [(function.name, length(function)) for function in functions(path) if length(function) > 40] == []
+def test_a_function_has_at_most_40_lines_beside_its_docstring() -> None:
+    assert [(name_of(path), function.name) for path in SOURCES for function in functions(path) if length(function) > 40] == []
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES + PROGRAMS if "cli" not in path.parts], ids=name_of)
-def test_a_function_has_at_most_five_arguments(path: Path) -> None:
-    assert [function.name for function in functions(path) if arguments(function) > 5] == []
+def test_a_function_has_at_most_five_arguments() -> None:
+    # A command of the command line has an argument for each option.
+    sources = [path for path in SOURCES if "cli" not in path.parts]
+    assert [(name_of(path), function.name) for path in sources for function in functions(path) if arguments(function) > 5] == []
 
 
-@every_source
-def test_nothing_is_left_to_do(path: Path) -> None:
-    assert re.findall(r".*\b(?:TODO|FIXME|XXX|HACK)\b.*", path.read_text()) == []
+def test_nothing_is_left_to_do() -> None:
+    assert [(name_of(path), *found) for path in SOURCES + NOTEBOOKS if (found := LEFT_TO_DO.findall(path.read_text()))] == []
 
 
-@every_module
-def test_only_the_command_line_prints(path: Path) -> None:
-    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
-    prints = [node.lineno for node in calls if isinstance(node.func, ast.Name) and node.func.id == "print"]
-    assert not prints or name_of(path).startswith("src/almanac/cli")
+def test_only_the_command_line_prints() -> None:
+    calls = [(path, node.func) for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    printing = {name_of(path) for path, called in calls if isinstance(called, ast.Name) and called.id == "print"}
+    assert [name for name in printing if not name.startswith("src/almanac/cli")] == []
 
 
-@every_module
-def test_a_module_is_named_after_what_it_is_about(path: Path) -> None:
-    assert not re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))
+def test_a_module_is_named_after_what_it_is_about() -> None:
+    assert [name_of(path) for path in MODULES if re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))] == []
 
 
 @pytest.mark.parametrize("workload", workloads.names())
@@ -210,8 +205,3 @@ def test_a_notebook_calls_functions_and_defines_none(path: Path) -> None:
 def test_a_notebook_is_kept_without_outputs(path: Path) -> None:
     code = [cell for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
     assert [cell for cell in code if cell["outputs"] or cell["execution_count"] is not None] == []
-
-
-@every_notebook
-def test_nothing_is_left_to_do_in_a_notebook(path: Path) -> None:
-    assert re.findall(r".*\b(?:TODO|FIXME|XXX|HACK)\b.*", path.read_text()) == []

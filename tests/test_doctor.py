@@ -1,5 +1,7 @@
 """What doctor says of an installation that is well, broken, or would not survive its machine."""
 
+import socket
+
 import pytest
 
 from almanac import doctor, workloads
@@ -13,6 +15,9 @@ DURABLE = {
     "MLflow keeps the artifacts itself": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow"}, []),
     "MLflow is a file": (
         {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "sqlite:///m.db", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"],
+    ),
+    "MLflow is a folder": (
+        {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "file:///m", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"],
     ),
     "artifacts are files": (
         {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow", "artifact_root": "/var/a"}, ["ALMANAC_ARTIFACT_ROOT"],
@@ -41,6 +46,19 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     assert found["database"].level == "error"
     assert found["database"].advice == "almanac db migrate"
     assert "role owner" not in found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("host", "level"), [("::1", "ok"), ("127.0.0.1", "ok"), ("no.such.host.invalid", "error")])
+def test_the_port_is_looked_at_on_whatever_host(
+    host: str, level: str, settings: Settings, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workloads, "names", list)
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port = line.getsockname()[1]
+    found = named(doctor.examine(settings.model_copy(update={"host": host, "port": port})))
+    assert (found["port"].level, host in found["port"].detail) == (level, True)
 
 
 def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:

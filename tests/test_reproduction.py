@@ -8,7 +8,7 @@ from house import House
 from psycopg import sql
 
 from almanac import reproduction
-from almanac.errors import NotFound, UsageError
+from almanac.errors import BrokenChain, NotFound, UsageError
 
 
 @contextmanager
@@ -53,6 +53,15 @@ def test_predictions_that_differ_leave_with_exit_code_9(house: House) -> None:
         connection.execute(change, [house.first_run])
     assert ran.returncode == 9
     assert "Predictions are different: recorded " in ran.stdout
+
+
+def test_kept_rows_that_were_changed_are_a_broken_chain(at_home: House) -> None:
+    kept = at_home.artifact("scored.parquet")
+    before = kept.read_bytes()
+    kept.write_bytes(before + b" ")
+    with at_home.project() as project, pytest.raises(BrokenChain, match=r"The kept rows of run .* were changed"):
+        reproduction.reproduce(project, at_home.first_run)
+    kept.write_bytes(before)
 
 
 def test_a_run_without_kept_rows_cannot_be_made_again(at_home: House) -> None:

@@ -54,7 +54,7 @@ def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -
         assert defined == []
 
 
-@pytest.mark.parametrize("name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé"])
+@pytest.mark.parametrize("name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé", "import", "demand\n"])
 def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workloads, "HERE", tmp_path / "workloads")
     with pytest.raises(UsageError, match="cannot name a workload"):
@@ -67,6 +67,16 @@ def test_a_workload_that_exists_is_not_overwritten(made: list[Path], tmp_path: P
     with pytest.raises(UsageError, match="exists already"):
         scaffold.create(tmp_path, LONGEST)
     assert [path.read_text() for path in made] == before
+
+
+def test_a_test_that_has_the_name_already_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "HERE", tmp_path / "workloads")
+    test = tmp_path / "tests" / "test_metrics.py"
+    test.parent.mkdir()
+    test.write_text("def test_scores(): ...")
+    with pytest.raises(UsageError, match=r"test_metrics\.py exists already"):
+        scaffold.create(tmp_path, "metrics")
+    assert (test.read_text(), list(tmp_path.iterdir())) == ("def test_scores(): ...", [test.parent])
 
 
 def test_a_new_workload_has_run_at_once_and_told_so(house: House) -> None:

@@ -140,11 +140,24 @@ def test_the_pipeline_asks_the_doctor_before_it_runs_what_the_list_names() -> No
     assert jobs["run"]["concurrency"] == {"group": "pipeline-${{ matrix.workload }}", "cancel-in-progress": False}
 
 
+BUCKETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_CREDENTIALS"}
+
+
 def test_the_pipeline_sets_only_variables_that_almanac_reads() -> None:
     text = (ROOT / ".github/workflows/pipeline.yml").read_text()
     secrets = set(re.findall(r"secrets\.(\w+)", text))
     assert set(re.findall(r"^ +(\w+): \$\{\{ secrets\.\1 \}\}$", text, re.MULTILINE)) == secrets
-    assert secrets | {"ALMANAC_SOURCE_HEAD"} <= {field.alias for field in Settings.model_fields.values()}
+    assert secrets - BUCKETS | {"ALMANAC_SOURCE_HEAD"} <= {field.alias for field in Settings.model_fields.values()}
+
+
+@pytest.mark.parametrize("root", ["s3://", "gs://"])
+def test_the_pipeline_can_keep_artifacts_in_a_bucket(root: str) -> None:
+    run = load(ROOT / ".github/workflows/pipeline.yml")["jobs"]["run"]["steps"]
+    (packages,) = (step for step in run if "requirements/cloud.txt" in step.get("run", ""))
+    (almanac,) = (step for step in run if step.get("run", "").startswith("almanac run"))
+    assert f"startsWith(env.ALMANAC_ARTIFACT_ROOT, '{root}')" in packages["if"]
+    assert run.index(packages) < run.index(almanac)
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"} <= almanac["env"].keys()
 
 
 @by_name

@@ -21,8 +21,8 @@ from serve.service import Service
 EXAMPLE = {
     "state_id": "b03-a01-k04-h00", "backlog_min": 4, "backlog_max": 4, "age_min_seconds": 0.5, "age_max_seconds": 0.9, "kb_min": 2.0, "kb_max": 4.0,
     "hour_min": 0, "hour_max": 24, "batch_size": 4, "wait_seconds": 1.42, "start_age_seconds": 1.92, "latest_age_seconds": 2.48,
-    "patience_seconds": 0.9, "expected_seconds": 0.06, "p90_seconds": 0.07, "expected_cost": 0.1212, "expected_cost_per_event": 0.0303,
-    "objective_seconds": 2.0, "reason": "wait up to 1.42 s: processing takes about 0.06 s of 2 s",
+    "patience_seconds": 0.9, "slack_seconds": 0.02, "expected_seconds": 0.06, "p90_seconds": 0.07, "expected_cost": 0.1212,
+    "expected_cost_per_event": 0.0303, "objective_seconds": 2.0, "reason": "wait up to 1.42 s: processing takes about 0.06 s of 2 s",
 }  # fmt: skip
 STILL = Column(name="still_wait_seconds", type="real", doc="How long the oldest may still wait, counted from the age that was asked for.")
 STATE = b"""

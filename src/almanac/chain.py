@@ -45,10 +45,20 @@ def verify(project: Project, run_id: str) -> list[Link]:
         run = runs.get(connection, run_id)
         released = ledger.of_run(connection, run["run_id"])
         found = versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
-        chain = Chain(project, run, runs.steps(connection, run["run_id"]), released, found)
+        chain = Chain(project, run, _steps(connection, run), released, found)
         links = [*_releases(chain), _record(connection, chain)]
     links += [_notebook(chain, step) for step in chain.steps]
     return [*links, _data(chain), _scored(chain), *_known(chain), _model(chain), _predictions(chain), _commit(chain)]
+
+
+def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
+    """Return the steps of a run, before them those of the attempts that it continues."""
+    found = runs.steps(connection, run["run_id"])
+    while run["kind"] == "run" and run["parent_run_id"]:
+        run = runs.get(connection, run["parent_run_id"])
+        known = {step["step"] for step in found}
+        found = [step for step in runs.steps(connection, run["run_id"]) if step["status"] == "succeeded" and step["step"] not in known] + found
+    return found
 
 
 def is_whole(links: list[Link]) -> bool:

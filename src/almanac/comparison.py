@@ -13,7 +13,10 @@ from almanac.store.database import Database
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two versions side by side: `moves` has the largest numeric change per entity, `words` every changed text."""
+    """Two versions side by side: `changed` counts entities that differ in any column.
+
+    `moves` has the largest numeric change per entity, `words` every changed text.
+    """
 
     runs: tuple[str, str]
     common: int
@@ -31,8 +34,7 @@ def compare(database: Database, workload: str, first: int, second: int) -> Compa
     pair = reading.differing(database, contract, ids[0], ids[1])
     before, after = pair.before.set_index(contract.entity), pair.after.set_index(contract.entity)
     moves, words = _moves(contract, before, after), _words(contract, before, after)
-    changed = set(moves.index) | set(words[contract.entity])
-    return Comparison((ids[0][-1], ids[1][-1]), pair.common, len(changed), pair.only_first, pair.only_second, moves, words)
+    return Comparison((ids[0][-1], ids[1][-1]), pair.common, len(before), pair.only_first, pair.only_second, moves, words)
 
 
 def _runs_of(database: Database, contract: Contract, version: int) -> list[str]:

@@ -18,6 +18,7 @@ LEAST_FREE_GB = 2
 ROLES: tuple[Role, ...] = ("owner", "worker", "reader", "ingest")
 # Who stores what clients send may call functions of schema api and read nothing there.
 LOOKS = {"ingest": "SELECT has_schema_privilege('api', 'USAGE')"}
+REMOTE_TRACKING = ("http://", "https://", "databricks", "postgresql", "mysql", "mssql")
 REMOTE_ARTIFACTS = ("s3://", "gs://", "mlflow-artifacts:", "http://", "https://")
 
 
@@ -45,8 +46,8 @@ def examine_durability(settings: Settings) -> list[Finding]:
         _needed("DATABASE_URL", bool(settings.database_url), "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own."),
         _needed(
             "MLFLOW_TRACKING_URI",
-            bool(tracking) and not tracking.startswith("sqlite"),
-            "Set it to an MLflow server; a SQLite file is lost with the runner.",
+            tracking.startswith(REMOTE_TRACKING),
+            "Set it to an MLflow server; a SQLite file or a folder is lost with the runner.",
         ),
         _needed(
             "ALMANAC_ARTIFACT_ROOT", remote or proxied, "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts."
@@ -106,12 +107,14 @@ def _disk(settings: Settings) -> Finding:
 
 
 def _port(settings: Settings) -> Finding:
-    with socket.socket() as probe:
-        taken = probe.connect_ex((settings.host, settings.port)) == 0
     where = f"{settings.host}:{settings.port}"
-    if taken:
-        return Finding("port", "warning", f"{where} is in use (perhaps by this server)", "Set PORT, or use almanac serve --port.")
-    return Finding("port", "ok", f"{where} is free")
+    try:
+        with socket.create_connection((settings.host, settings.port), timeout=1):
+            return Finding("port", "warning", f"{where} is in use (perhaps by this server)", "Set PORT, or use almanac serve --port.")
+    except socket.gaierror:
+        return Finding("port", "error", f"'{settings.host}' is no address", "Correct ALMANAC_HOST.")
+    except OSError:
+        return Finding("port", "ok", f"{where} is free")
 
 
 def _notebooks(settings: Settings) -> Iterator[Finding]:
@@ -128,5 +131,11 @@ def _checked(what: str, look: Callable[[], object]) -> Finding:
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
-    for name, value in {"FOOTBALL_DATA_ORG_TOKEN": settings.football_data_org_token, "ODDS_API_KEY": settings.odds_api_key}.items():
+    keys = {
+        "FOOTBALL_DATA_ORG_TOKEN": settings.football_data_org_token,
+        "ODDS_API_KEY": settings.odds_api_key,
+        "IGDB_CLIENT_ID": settings.igdb_client_id,
+        "IGDB_CLIENT_SECRET": settings.igdb_client_secret,
+    }
+    for name, value in keys.items():
         yield Finding(name, "ok", "set") if value else Finding(name, "ok", "not set; its source is skipped and named in the run")

@@ -13,6 +13,10 @@ class UsageError(AlmanacError):
     exit_code = 2
 
 
+class IncompleteVersion(UsageError):
+    """A version has not predicted all the entries that readers get predictions for."""
+
+
 class UnknownWorkload(UsageError):
     """No workload has this name."""
 

@@ -17,6 +17,6 @@ def parse_instant(text: str) -> datetime:
     """Return an aware instant in UTC from an ISO text, which counts as UTC where it names no zone; raises UsageError."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"'{text}' is not an instant. Write it as 2025-04-15T06:00Z.") from error
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)

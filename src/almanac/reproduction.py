@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from almanac import provenance, workloads
-from almanac.errors import NotFound, UsageError
+from almanac.errors import BrokenChain, NotFound, UsageError
 from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store import erasures, frames, inputs, runs, versions
@@ -45,8 +45,8 @@ class Recorded:
 def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
     """Run predict again from a run's record: its kept rows or entries, its model version.
 
-    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; ModelTampered, NotFound; UsageError
-    where the entries of a run, or what it knew beside them, are not what they were.
+    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where the kept rows or
+    entries of a run, or what it knew beside them, were changed; ModelTampered, NotFound.
     """
     recorded = _recorded(project, run_id)
     run, version = recorded.run, recorded.version
@@ -90,7 +90,7 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
             f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
             "Its predictions cannot be made again."
         )
-    raise UsageError(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
+    raise BrokenChain(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
 
 
 def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ def _scored(project: Project, run: runs.Record) -> pd.DataFrame:
         path = project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", Path(folder))
         found = file_hash(path)
         if found != run["input_hash"]:
-            raise UsageError(
+            raise BrokenChain(
                 f"The kept rows of run {run['run_id']} have hash {found[:12]}, recorded was {run['input_hash'][:12]}; they were changed."
             )
         return pd.read_parquet(path)

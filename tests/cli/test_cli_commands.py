@@ -1,5 +1,7 @@
 """Every command explains itself, and a wrong one says what fits: with the documented exit code and without a traceback."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,13 @@ def test_every_command_explains_itself(path: tuple[str, ...], almanac: Almanac) 
     assert len(told.out.splitlines()) > 4
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "is_loaded"), [("list", False), ("db", False), ("import", True), ("", True)])
+def test_a_command_of_the_house_does_not_wait_for_what_workloads_import(first: str, is_loaded: bool) -> None:
+    program = f"import sys; from almanac.cli import build; build({first!r}); print('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == str(is_loaded)
+
+
 def test_almanac_alone_lists_its_commands(almanac: Almanac) -> None:
     told = almanac()
     assert (told.code, told.err) == (2, "")
@@ -60,7 +69,13 @@ WRONG = {
     ("promote", "football", "1"): "Missing option '--why'",
     ("run",): "Name a workload, or use --all. Known workloads: ",
     ("run", "fotball"): "Unknown workload 'fotball'. Known workloads: ",
+    ("run", "--all", "football"): "--all takes neither a workload nor --json.",
+    ("run", "--all", "--json"): "--all takes neither a workload nor --json.",
     ("run", "football", "--slot", "noon"): "'noon' is not",
+    ("run", "football", "--slot", "0001-01-01T00:00+14:00"): "'0001-01-01T00:00+14:00' is not an instant",
+    ("run", "football", "--every", "99999999999h"): "'99999999999h' is longer than the calendar",
+    ("promote", "football", "3000000000", "--why", "because"): "Invalid value for 'version'",
+    ("diff", "football", "1", "3000000000"): "Invalid value for 'second'",
     ("run", "football", "--sample", "half"): "Unknown sample 'half'. Use full or mock.",
     ("run", "football", "--data-as-of", "15.4.2025"): "'15.4.2025' is not a date. Write it as YYYY-MM-DD",
     ("run", "football", "--every", "10x"): "'10x' is not a duration. Write a number and s, m or h",
@@ -68,6 +83,7 @@ WRONG = {
     ("run", "football", "-p", "SEED"): "'SEED' is not a parameter. Write -p name=value.",
     ("run", "football", "-p", "import os=1"): "is not a parameter",
     ("runs", "fotball"): "Unknown workload 'fotball'",
+    ("runs", r"foot\[/]ball"): r"Unknown workload 'foot\[/]ball'",
     ("releases", "fotball"): "Unknown workload 'fotball'",
     ("rollback", "football", "--to", "x", "--resume"): "--to and --resume exclude each other.",
     ("predict-one", "football", "home"): "'home' is not an input. Write name=value.",
@@ -93,6 +109,23 @@ def test_a_database_that_is_away_is_named_without_its_password(words: tuple[str,
     assert "Cannot reach the database at 127.0.0.1:9/almanac" in told.err
     assert "hunter22" not in told.err
     assert "Traceback" not in told.err
+
+
+def test_psql_is_started_without_a_password_that_others_could_read(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Any] = []
+    monkeypatch.setattr("almanac.cli.database.subprocess.run", lambda words, **given: started.append((words, given["env"])) or Ended())
+    assert almanac("db", "psql").code == 3
+    [(words, environment)] = started
+    assert "hunter22" not in " ".join(words)
+    assert Path(words[0]).is_file()
+    assert "role=almanac_reader" in words[1]
+    assert environment["PGPASSWORD"] == "hunter22"
+
+
+class Ended:
+    """A psql that has ended."""
+
+    returncode = 3
 
 
 def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:

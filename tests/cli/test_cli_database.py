@@ -1,13 +1,18 @@
 """almanac db …: the embedded server, from nothing to stopped."""
 
 import json
+import signal
+import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import psycopg
 import pytest
-from house import ROOT, House
+from house import ROOT, House, wait_until_ready
 
 from almanac.contract import SCHEMA_REVISION
 
@@ -23,6 +28,25 @@ def short() -> Iterator[House]:
         made = House(Path(folder))
         yield made
         made.almanac("db", "stop")
+
+
+def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_command(short: House) -> None:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        port = line.getsockname()[1]
+    words = [sys.executable, "-m", "almanac.cli", "serve", "--port", str(port)]
+    event = {"event_id": "order-1", "event_type": "order", "event_time": "2025-04-15T06:00:00Z", "size_kb": 1.0}
+    command = subprocess.Popen(words, cwd=short.home, env=short.environment(ALMANAC_INGEST="1"), stderr=subprocess.DEVNULL)
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
+        try:
+            wait_until_ready(client, command)
+            taken_in = client.post("/v1/events", json=event)
+        finally:
+            command.terminate()
+        assert taken_in.json() == {"duplicate": False}
+        assert command.wait(20) == 128 + signal.SIGTERM
+        with pytest.raises(httpx.ConnectError):
+            client.get("/livez")
 
 
 def test_the_embedded_database_starts_is_migrated_tells_its_url_and_stops(short: House) -> None:

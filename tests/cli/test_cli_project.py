@@ -24,10 +24,24 @@ def test_predict_one_names_the_input_that_is_missing(at_home: House, almanac: Al
     assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in told.err
 
 
+def test_predict_one_needs_a_database_that_was_migrated(at_home: House, almanac: Almanac, cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", cluster)
+    told = almanac("predict-one", NEW, "item_id=item-007", "effort=1")
+    assert (told.code, told.out) == (3, "")
+    assert "Run: almanac db migrate" in told.err
+
+
+def test_predict_one_says_that_an_input_does_not_fit(at_home: House, almanac: Almanac) -> None:
+    told = almanac("predict-one", NEW, "item_id=item-007", "effort=much")
+    assert (told.code, told.out) == (2, "")
+    assert "The input does not fit: could not convert string to float: 'much'." in told.err
+
+
 def test_doctor_finds_this_installation_well(at_home: House, almanac: Almanac) -> None:
     told = almanac("doctor", "--json")
     levels = {row["what"]: row["level"] for row in json.loads(told.out)}
     assert {"database", "role owner", "role worker", "role reader", "mlflow", "disk", "port", f"notebooks {NEW}"} <= set(levels)
+    assert {"FOOTBALL_DATA_ORG_TOKEN", "ODDS_API_KEY", "IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"} <= set(levels)
     assert "error" not in levels.values()
     assert told.code == 0
 

@@ -97,7 +97,7 @@ def test_promoting_a_version_without_complete_run_changes_answers_only_at_the_ne
     told = almanac("promote", NEW, str(second.version), "--why", "in advance")
     with restored.bypass() as connection:
         connection.execute("UPDATE almanac.runs SET pruned_at = NULL WHERE run_id = %s", [run_id])
-    assert "It has no kept predictions: answers change at the next predict." in told.out
+    assert "It has no complete predictions that are kept: answers change at the next predict." in told.out
     assert restored.live() == live
     assert listed(almanac)["warning"] == f"champion is {second.version}, readers get 1"
 

@@ -1,6 +1,8 @@
 """Kills and restarts under load: what was acknowledged is stored, and takes effect exactly once."""
 
+import itertools
 import multiprocessing
+import os
 import random
 import signal
 import tempfile
@@ -14,7 +16,7 @@ import httpx
 import pytest
 from clusters import control
 from running import in_thread
-from trying import Bench, events
+from trying import Bench, event, events
 
 from almanac import workloads
 from almanac.settings import Settings
@@ -106,6 +108,40 @@ def kill_one_after_the_other(bench: Bench, kills: int) -> None:
         victim.kill()
         victim.join()
         assert victim.exitcode == -signal.SIGKILL, "it was at work until it was killed"
+
+
+def die_over(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    """Do the work, but let a killer take the whole process with it, as running out of memory does."""
+    if any(told.payload == "kill" for told in batch):
+        os.kill(os.getpid(), signal.SIGKILL)
+    queue.roll_up(connection, batch)
+
+
+def drain_or_die(url: str, number: int) -> None:
+    """Work until nothing waits, or until a killer is met."""
+    Bench(url).worker(Fixed(40, 0.2), name=f"worker {number}", work=die_over).run()
+
+
+def lives(url: str) -> Iterator[int]:
+    """Start one worker after the other, as a supervisor does, and yield how each ended."""
+    for number in itertools.count():
+        process = CONTEXT.Process(target=drain_or_die, args=(url, number), daemon=True)
+        process.start()
+        process.join(60)
+        yield process.exitcode or 0
+
+
+@pytest.mark.slow
+def test_an_event_that_kills_its_worker_is_buried_and_the_others_are_done(database_url: str) -> None:
+    bench = Bench(database_url)
+    bench.send(*events(5), event(event_id="killer", payload="kill"), *events(5))
+    ends = list(itertools.takewhile(bool, itertools.islice(lives(database_url), 9)))
+    # Once in a batch with the others, then alone until the third attempt; the worker after that only has to bury it.
+    assert ends == [-signal.SIGKILL] * 3
+    ((event_id, error, attempts),) = bench.ask("SELECT event_id, error, attempts FROM api.events_dead")
+    assert (event_id, error, attempts) == ("killer", "the worker died over it: worker 2", 3)
+    assert bench.settled() == {"stored": 11, "done": 10, "rolled up": 10, "in batches": 10, "with batch": 10}
+    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 
 
 @pytest.mark.slow

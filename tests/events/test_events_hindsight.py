@@ -58,6 +58,13 @@ def test_a_miss_that_costs_nothing_saves_a_batch() -> None:
     assert (dear.missed_share(2.0), free.missed_share(2.0)) == (0.0, pytest.approx(1 / 3))
 
 
+def test_an_event_that_would_wait_far_too_long_has_a_price_of_its_own() -> None:
+    arrivals = [0.0, 3.0, 3.1]
+    far, near = (hindsight.plan(load(arrivals, BY_COUNT), PRICES, objective_seconds=2.0, miss_price=0.01, far_price=price) for price in (0.0, 1.0))
+    assert (len(far), len(near)) == (1, 2)
+    assert far.latencies.max() > 2.5 >= near.latencies.max()
+
+
 def test_between_two_points_of_the_frontier_the_cost_lies_on_the_line() -> None:
     points = [Point(1.0, 0.0, 0.02), Point(0.1, 0.1, 0.01)]
     assert hindsight.cost_at(points, 0.05) == pytest.approx(0.015)

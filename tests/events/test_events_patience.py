@@ -45,10 +45,15 @@ def test_misses_make_a_miss_dearer_and_events_in_time_make_it_cheaper() -> None:
     assert patience.worth_seconds == pytest.approx(1.0)
 
 
-def test_a_burst_that_nobody_could_save_counts_as_four_misses() -> None:
+def test_a_burst_that_nobody_could_save_counts_as_fifty_misses() -> None:
     patience = Patience(GOAL, 1.0)
     patience.learn(500, 500)
-    assert patience.worth_seconds == pytest.approx(np.exp(0.05 * 4))
+    assert patience.worth_seconds == pytest.approx(np.exp(0.05 * 50))
+
+
+def test_a_batch_is_planned_to_end_before_the_objective_by_the_slack() -> None:
+    hurried = Goal(10.0, 0.01, slack_seconds=0.5)
+    assert best_start(np.array([0.0]), 0.0, SURE, hurried, 40.0) == pytest.approx(7.5, abs=0.05)
 
 
 def test_the_worth_of_a_miss_stays_within_its_limits() -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from made_load import BY_COUNT, STEADY, load
 
-from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
+from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling
 from almanac.workloads.events.costs import Floats, Prices
 from almanac.workloads.events.load import HEAVY, LIGHT, Integers, Processing, make
-from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.patience import Goal, Patience, Predictor
 from almanac.workloads.events.replay import Rule, run
 from almanac.workloads.events.sources import generator
 

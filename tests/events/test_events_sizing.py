@@ -118,6 +118,39 @@ def test_misses_make_a_worker_start_earlier() -> None:
     assert rule.decide(sight(5, 0.25)).wait_seconds < before
 
 
+def test_what_can_still_make_it_goes_first_where_all_at_once_would_be_late() -> None:
+    several = [
+        STATE | {"state_id": f"b{low:02d}", "backlog_min": low, "backlog_max": high, "expected_seconds": told, "p90_seconds": told}
+        for low, high, told in ((1, 9, 0.3), (10, 1_000_000, 0.9))
+    ]
+    rule = replace(published(), policy=Policy(Lookup.of(pd.DataFrame(several)), 7, "release 7", 0.0))
+    # Eight events have 0.4 s left; up to nine take 0.3 s and twelve 0.9 s.
+    crowded = replace(sight(12, 1.6), ages=[1.6] * 8, next_ages=[1.6] * 8 + [0.1] * 4, next_kb=[2.0] * 12)
+    decision = rule.decide(crowded)
+    assert (decision.size, decision.wait_seconds, decision.sized_by) == (9, 0.0, "published")
+    assert decision.choice is not None
+    assert (decision.choice.state_id, decision.choice.expected_seconds) == ("b01", 0.3)
+    assert rule.decide(replace(crowded, ages=[0.1] * 8, next_ages=[0.1] * 12)).size == 100
+
+
+def test_a_batch_that_explores_is_promised_the_seconds_of_its_own_size() -> None:
+    several = [
+        STATE | {"state_id": f"b{low:02d}", "backlog_min": low, "backlog_max": high, "expected_seconds": told, "p90_seconds": told}
+        for low, high, told in ((1, 39, 0.3), (40, 1_000_000, 0.5))
+    ]
+    rule = replace(published(explore_share=1.0), policy=Policy(Lookup.of(pd.DataFrame(several)), 7, "release 7", 0.0))
+    decision = rule.decide(sight(40, 1.99))
+    assert decision.size < 40
+    assert decision.choice is not None
+    assert decision.choice.expected_seconds == 0.3
+
+
+def test_the_slack_of_the_policy_makes_a_worker_start_earlier() -> None:
+    told = [published(slack_seconds=slack).decide(sight(5, 0.25)).wait_seconds for slack in (0.0, 0.2, None)]
+    assert told[0] - told[1] == pytest.approx(0.2)
+    assert told[0] == told[2]
+
+
 @pytest.mark.parametrize("text", ["", "fixed", "fixed:0", "fixed:-1", "polling:10", "polling:10:x", "polling:10:1e9", "T", "published:1"])
 def test_an_unknown_rule_is_refused_with_those_that_are_known(text: str) -> None:
     with pytest.raises(UsageError, match=r"Unknown policy '.*'\. Use published, fixed:N \(for example fixed:50\) or polling:N:SECONDS"):

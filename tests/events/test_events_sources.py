@@ -13,7 +13,7 @@ import pytest
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
 from almanac.store import frames
-from almanac.workloads.events import sources
+from almanac.workloads.events import features, sources
 from almanac.workloads.events.contract import HISTORY, TRAFFIC
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.sources import generator, measured, replayed, trace, traces
@@ -27,8 +27,9 @@ java.lang.Error: é
 
 
 def observed(batches: pd.DataFrame, arrivals: pd.DataFrame | None = None) -> Callable[..., pd.DataFrame]:
-    """Return what a step would see in the queue's views."""
-    return lambda view, **_: batches if view == "batches" else NOTHING if arrivals is None else arrivals
+    """Return what a step would see in the queue's views; no processing was simulated unless `batches` say so."""
+    told = batches if "simulated" in batches else batches.assign(simulated=False)
+    return lambda view, **_: told if view == "batches" else NOTHING if arrivals is None else arrivals
 
 
 def history(source: str, count: int) -> pd.DataFrame:
@@ -110,11 +111,31 @@ def test_an_event_that_was_tried_again_alone_is_no_batch_to_learn_from() -> None
     assert measured.batches(observed(rows))["batch_id"].tolist() == ["11", "13"]
 
 
+def test_what_was_only_simulated_is_not_mixed_with_what_was_measured(tmp_path: Path) -> None:
+    both = pd.concat([history("worker", 260).assign(simulated=False), history("worker", 300).assign(simulated=True)])
+    arrivals = pd.DataFrame(columns=TRAFFIC.column_names)
+    fetched = sources.fetch(offline(tmp_path), observed(both, arrivals))
+    assert (fetched.source, len(fetched.history)) == ("worker", 260)
+    trial = sources.fetch(offline(tmp_path), observed(both[both["simulated"]], arrivals))
+    assert (trial.source, len(trial.history)) == ("worker, simulated processing", 300)
+    cut = sources.cut_off(trial.history)
+    assert (cut.demo, cut.simulated, cut.source) == (True, False, "worker, simulated processing")
+
+
+def test_a_batch_teaches_the_same_whoever_sized_it() -> None:
+    rows = history("worker", 4).assign(sized_by=["published", "default", "fixed", "polling"])
+    told = measured.batches(observed(rows))
+    assert len(told) == 4
+    sized = features.build(told.assign(sized_by="published"))
+    assert features.build(told)[features.FEATURES].equals(sized[features.FEATURES])
+
+
 @pytest.mark.parametrize(
     ("counts", "sample", "chosen"),
     [
         ({"worker": 250, "azure-conv": 9}, "full", "worker"),
         ({"worker": 249, "azure-conv": 9}, "full", "azure-conv"),
+        ({"worker, simulated processing": 250, "azure-conv": 9}, "full", "worker, simulated processing"),
         ({"poisson": 9}, "full", "poisson"),
         ({"worker": 250, "poisson": 9}, "mock", "poisson"),
     ],

@@ -5,10 +5,11 @@ import threading
 import time
 from dataclasses import replace
 
+import psycopg
 import pytest
 from trying import Bench, event, events
 
-from almanac.workloads.events import queue
+from almanac.workloads.events import claims, queue
 from almanac.workloads.events.queue import EventFailed, Sight
 from almanac.workloads.events.sizing import Decision, Fixed
 
@@ -82,6 +83,17 @@ def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
     assert 0.05 <= sight.oldest_seconds < 5
 
 
+def test_events_count_as_older_by_what_claiming_and_recording_take(bench: Bench) -> None:
+    worker = bench.worker()
+    bench.send(*events(10))
+    worker.run()
+    assert 0 < worker._lag_seconds < 0.1 * 0.2 * 2.0 + 1e-9, "a first batch moves the mean by a tenth, and by no more than a bound"
+    worker._lag_seconds = 5.0
+    bench.send(event())
+    with worker._connect() as connection:
+        assert 5.0 <= worker._seen(connection).oldest_seconds < 6.0
+
+
 def test_two_workers_share_the_work_and_nothing_is_done_twice(bench: Bench) -> None:
     both, met = threading.Barrier(2, timeout=60), set()
 
@@ -130,6 +142,45 @@ def test_a_batch_that_fails_without_saying_why_is_tried_again_event_by_event(ben
     assert bench.settled()["done"] == 5
 
 
+def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> None:
+    bench.send(event(event_id="a"), event(event_id="b"))
+    with bench.worker()._connect() as other, bench.worker()._connect() as notes:
+        claims.live(notes, "busy")
+        claims.note(notes, "busy", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
+        assert claims.recover(other, queue.Patience()) == []
+        with pytest.raises(psycopg.OperationalError):
+            claims.live(other, "busy")
+        notes.close()
+        time.sleep(0.2)
+        assert claims.recover(other, queue.Patience()) == [claims.Orphans("busy", 1, [])]
+        assert claims.recover(other, queue.Patience()) == []
+    assert bench.ask("SELECT event_id, attempts FROM almanac.events_queue ORDER BY 1") == [("a", 1), ("b", 0)]
+
+
+def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) -> None:
+    bench.send(event(event_id="a"))
+    with bench.worker()._connect() as notes:
+        claims.note(notes, "first", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
+    assert bench.drain().batches == {"fixed": 1}
+    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
+
+
+def test_what_is_tried_again_and_late_anyway_teaches_the_policy_nothing(bench: Bench) -> None:
+    learnt: list[tuple[int, int]] = []
+    rule = Fixed(10, 2.0)
+    object.__setattr__(rule, "learn", lambda missed, events: learnt.append((missed, events)))
+    bench.send(*events(3))
+    failing = iter([True])
+
+    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+        if next(failing, False):
+            raise ValueError("once")
+        queue.roll_up(connection, batch)
+
+    assert bench.drain(rule, work=work).batches == {"again": 3}
+    assert learnt == []
+
+
 def test_the_buried_can_be_brought_back(bench: Bench) -> None:
     bench.send(event(event_id="poison", payload={}), event(payload={"number": 1}))
     bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch] and queue.roll_up(connection, batch))
@@ -143,10 +194,9 @@ def test_the_buried_can_be_brought_back(bench: Bench) -> None:
 def test_an_event_waits_longer_before_each_attempt(bench: Bench) -> None:
     bench.send(event(event_id="a"))
     with bench.worker()._connect() as connection:
-        for attempt, seconds in enumerate((10, 20, 40, 60)):
+        for seconds in (10, 20, 40, 60):
             with connection.transaction():
-                claimed_now = [queue.Event("a", "order", 2.0, None, attempt, False, 0.0)]
-                assert queue.try_again(connection, claimed_now, "no", queue.Patience(9, 10.0)) == []
+                assert queue.try_again(connection, ["a"], "no", queue.Patience(9, 10.0)) == []
             ((waits,),) = bench.ask("SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float8 FROM almanac.events_queue")
             assert seconds - 2 < waits <= seconds
         assert queue.claim_again(connection) == []

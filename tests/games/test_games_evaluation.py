@@ -89,7 +89,7 @@ def test_a_series_is_found_although_title_and_maker_are_hidden():
     ours, popular = proxies.series_found(Content(), frame, seed=1)
     assert ours.tolist() == [1.0, 1.0]
     assert popular.tolist() == [0.0, 0.0]
-    assert proxies.blind(Content(), frame).weights.keys() == {"themes", "genres", "categories", "year"}
+    assert proxies.blind(Content(), frame).weights.keys() == {"pairs", "themes", "genres", "categories", "platforms", "year", "popularity"}
 
 
 def test_editions_are_no_series():

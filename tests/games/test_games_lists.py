@@ -1,11 +1,13 @@
 """Lists: never the game itself, no editions, no flood of one series, adult games only beside their like, reasons in words."""
 
+import numpy as np
 import pytest
-from made_games import catalogue, game, predicted, titles
+from made_games import catalogue, game, predicted, sample, titles
 
-from almanac.workloads.games import lists, model, reasons
-from almanac.workloads.games.content import Content
+from almanac.workloads.games import lists, model, nearest, reasons
+from almanac.workloads.games.content import Content, Popularity
 from almanac.workloads.games.features import Known
+from almanac.workloads.games.played import own_histories
 from almanac.workloads.games.sources import plays_csv
 
 
@@ -69,9 +71,27 @@ def test_pools_are_longer_than_lists_and_agree_with_them():
     assert 10 < len(row["pool"]) <= 40
 
 
-def test_neighbours_come_in_chunks_as_they_would_at_once(monkeypatch):
-    monkeypatch.setattr(lists, "CHUNK", 7)
+def test_lists_are_the_same_however_games_are_parted(monkeypatch):
     rows = [game(f"Game {number}", themes=["Cute", "Space"][number % 2], reviews=10 * number) for number in range(30)]
-    chunked = similar(*rows)
-    monkeypatch.setattr(lists, "CHUNK", 512)
-    assert similar(*rows) == chunked
+    at_once = similar(*rows)
+    monkeypatch.setattr(nearest, "BLOCK", 7)
+    assert similar(*rows) == at_once
+    frame = sample().catalogue
+    popular = Popularity().fit(frame).on(frame)
+    every = [found.places.tolist() for found in lists.neighbours(frame, popular)]
+    monkeypatch.setattr(lists, "CELLS", 400 * 7)
+    assert [found.places.tolist() for found in lists.neighbours(frame, popular)] == every
+
+
+def test_the_best_are_those_that_comparing_all_pairs_finds_although_blocks_are_left_out(monkeypatch):
+    monkeypatch.setattr(nearest, "BLOCK", 10)
+    frame, compared = sample().catalogue, list[int]()
+    scorer = Content().fit(frame).on(frame)
+    assert isinstance(scorer, nearest.Alike)
+    plain = nearest._Block.scores
+    monkeypatch.setattr(nearest._Block, "scores", lambda block, dense, rare: compared.append(dense.shape[0]) or plain(block, dense, rare))
+    for rows, places, scores in scorer.best(10, lambda *_: None):
+        every = scorer(own_histories(rows, len(frame)))
+        assert np.sort(scores, axis=1) == pytest.approx(np.sort(every, axis=1)[:, -10:], abs=1e-6)
+        assert np.take_along_axis(every, places, axis=1) == pytest.approx(scores, abs=1e-6)
+    assert sum(compared) * 10 < 0.8 * len(frame) ** 2

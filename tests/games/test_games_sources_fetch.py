@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from made_games import game, play
 
-from almanac.errors import SourceUnavailable
+from almanac.errors import SourceCorrupt, SourceUnavailable
 from almanac.settings import Settings
 from almanac.store import raw
 from almanac.workloads.games import sources
 from almanac.workloads.games.contract import CONTRACT
-from almanac.workloads.games.sources import builtin, games, plays_csv, simulated
+from almanac.workloads.games.sources import builtin, games, plays_csv, simulated, steam
 
 SLOT = date(2026, 11, 22)
 
@@ -39,6 +39,16 @@ def test_loading_again_changes_nothing_and_a_changed_game_is_logged(owner):
     assert raw.upsert(owner, CONTRACT, "games", first).unchanged == 2
     assert raw.upsert(owner, CONTRACT, "games", games.frame([game("Portal", reviews=101), game("Doom")])).updated == 1
     assert raw.corrections(owner, "games", limit=5)["after"].iloc[0]["reviews"] == 101
+
+
+def test_a_broken_catalogue_stops_the_collect_and_loses_nothing(owner, tmp_path):
+    raw.upsert(owner, CONTRACT, "games", games.frame([game("Portal")]))
+    place = tmp_path / steam.FILE.repository / steam.FILE.path
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"PK broken")
+    with pytest.raises(SourceCorrupt, match="has sha-256"):
+        sources.fetch(Settings(home=tmp_path, mirror=str(tmp_path), offline=True))
+    assert raw.read(owner, CONTRACT, "games")[["title", "listed"]].to_numpy().tolist() == [["Portal", True]]
 
 
 def test_a_game_that_its_source_no_longer_lists_is_not_recommended_and_comes_back(owner):

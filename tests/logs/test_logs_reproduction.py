@@ -11,7 +11,7 @@ from asking import change, one, within
 from made_logs import BEGIN
 
 from almanac import chain
-from almanac.errors import NotFound, UsageError
+from almanac.errors import BrokenChain, NotFound
 from almanac.project import Project
 from almanac.reproduction import Reproduction, reproduce
 from almanac.runner import acting
@@ -127,7 +127,7 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(project: Project, 
     with pytest.raises(NotFound, match="not kept any more"):
         again(project, made[1])
     change(owner, "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'", run=made[2])
-    with pytest.raises(UsageError, match="knew of usage was changed"):
+    with pytest.raises(BrokenChain, match="knew of usage was changed"):
         again(project, made[2])
     with owner.engine.begin() as connection:
         hashes = runs.results(connection, made[2], "predict")["shadow"]["known"]
@@ -173,7 +173,7 @@ def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel)
 
 def test_entries_that_were_changed_are_told_from_entries_that_went(project: Project, owner: Database, made: list[str]) -> None:
     change(owner, "UPDATE almanac.log_entries SET text = 'another text' WHERE entry_id = 1500")
-    with pytest.raises(UsageError, match=r"that run .* has read were changed"):
+    with pytest.raises(BrokenChain, match=r"that run .* has read were changed"):
         again(project, made[1])
     day = one(owner, "SELECT day FROM almanac.log_entries LIMIT 1")
     order = erasures.Order(CONTRACT, retention.dropping(day), retention.mend, "retention", "old")

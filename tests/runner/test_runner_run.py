@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import psutil
 import pytest
+from asking import change
 from stub import STUB, release
 from workbench import OPEN, PARAMETERS, REPORT, Bench
 
-from almanac.errors import BadNotebook, BadParameter, NotFound, RegistryError, RunBusy
+from almanac import chain
+from almanac.errors import BadNotebook, BadParameter, NotFound, RegistryError, RunBusy, UsageError
 from almanac.runner.attempt import Request
 from almanac.runner.job import Terminated
 from almanac.runner.opening import slot_of
@@ -69,7 +71,7 @@ def test_a_run_that_is_told_to_stop_says_so_keeps_its_notebook_and_leaves_no_ker
     bench.breaks("stopped")
     handler = signal.getsignal(signal.SIGTERM)
     with pytest.raises(Terminated, match="stopped by SIGTERM"):
-        bench.run(slot=SLOT)
+        bench.run(only="collect,predict", slot=SLOT)
     with bench.project.database.engine.begin() as connection:
         run_id = runs.last_failed(connection, "stub", SLOT)["run_id"]
     step = bench.steps(run_id)["collect"]
@@ -128,6 +130,12 @@ def test_steps_without_predict_release_nothing_and_leave_the_slot_free(bench: Be
     assert not bench.run(only="predict").was_done
 
 
+def test_steps_without_predict_are_refused_a_slot_by_name(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="Leave out --slot, or add predict to --only"):
+        bench.run(only="collect,train", slot=SLOT)
+    assert runs_of(bench) == []
+
+
 def test_a_failed_slot_can_be_run_again(bench: Bench) -> None:
     bench.breaks("silent", "predict")
     failed = bench.run(only="predict", slot=SLOT)
@@ -150,6 +158,11 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
     assert (steps["predict"]["results"]["sample"], steps["predict"]["results"]["wanted"]) == ("mock", "2025-04-10")
     with bench.project.database.engine.begin() as connection:
         assert runs.results(connection, result.run_id, "train") == {"sample": "mock", "wanted": "2025-04-10"}
+    notebooks = [link.name for link in chain.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "ok"]
+    bench.registry.kept["2_train.ipynb"] += b" "
+    broken = [link.name for link in chain.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "broken"]
+    assert notebooks == ["notebook collect", "notebook train", "notebook evaluate", "notebook predict"]
+    assert broken == ["notebook train"]
 
 
 def test_an_attempt_is_not_continued_after_steps_that_did_not_end_well(bench: Bench) -> None:
@@ -175,8 +188,15 @@ def test_a_run_whose_process_was_killed_becomes_failed_when_the_next_one_starts(
     with bench.project.database.engine.begin() as connection:
         lost = runs.start(connection, runs.Opening("stub", SLOT, ("collect",), "mock", "tester"))
     assert lost
-    bench.run(slot=SLOT)
+    bench.run()
     assert (bench.record(lost)["status"], bench.record(lost)["reason"]) == ("failed", "abandoned: its process ended without a word")
+
+
+def test_a_run_drops_at_its_end_what_is_past_retention(bench: Bench) -> None:
+    old, newer, newest = (release(bench.project.database) for _ in range(3))
+    change(bench.project.database, "UPDATE almanac.runs SET finished_at = finished_at - interval '8 days' WHERE run_id <> :kept", kept=newest)
+    assert bench.run().status == "succeeded"
+    assert [bool(bench.record(run_id)["pruned_at"]) for run_id in (old, newer, newest)] == [True, False, False]
 
 
 def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from stub import STUB
 
 from almanac.contract import Contract
+from almanac.errors import RegistryError
 from almanac.project import Project
 from almanac.runner.attempt import Request, run_folder
 from almanac.runner.run import Result, run
@@ -62,6 +63,16 @@ class FakeRegistry:
     def log_file(self, run_id: str, path: Path, folder: str) -> str:
         self.kept[path.name] = path.read_bytes()
         return f"runs:/{run_id}/{folder}/{path.name}"
+
+    def fetch(self, uri: str, folder: Path) -> Path:
+        path = folder / uri.rsplit("/", 1)[-1]
+        if path.name not in self.kept:
+            raise RegistryError(f"{uri} was never kept")
+        path.write_bytes(self.kept[path.name])
+        return path
+
+    def version_hash(self, workload: str, version: int) -> str:
+        return VERSION["artifact_hash"]
 
     def end_run(self, run_id: str, *, succeeded: bool) -> None:
         self.ended.append(succeeded)

@@ -2,16 +2,16 @@
 
 import time
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import pandas as pd
 import pytest
 from made_games import GamesPublisher, predicted, titles
-from running import as_program, in_thread, wait_for_release
+from running import as_program, wait_for_release
 from watching import Watch, watching
 
 from almanac import comparison, promoting
 from almanac.project import Project
-from almanac.settings import Settings
 from almanac.store.database import Database
 
 WITCHER = "sample:witcher-3-wild-hunt"
@@ -99,23 +99,32 @@ def test_promoting_a_version_releases_its_kept_lists_while_readers_read(publishe
     assert_whole(watch, runs)
 
 
-def test_an_instant_before_the_newer_release_is_answered_with_the_old_list(publisher):
-    publisher.publish(small(1), version=1)
-    between = datetime.now(UTC).isoformat()
-    publisher.publish(small(2), version=2)
-    with in_thread(Settings(database_url=publisher.database.url)) as client:
-        now = client.get(LIST).json()
-        then = client.get(LIST, params={"as_of": between}).json()
-        combined = client.post("/v1/games/recommendations", params={"as_of": between}, json={"liked": [WITCHER]}).json()
-    assert (now["model_version"], titles(now["rows"])) == (2, listed(2))
-    assert (then["model_version"], titles(then["rows"])) == (1, listed(1))
+@pytest.mark.slow
+def test_an_instant_before_the_newer_release_is_answered_with_the_old_list_while_readers_read(publisher):
+    runs = {publisher.publish(small(1), version=1): 1}
+    between = quote(datetime.now(UTC).isoformat())
+    then = f"{LIST}?as_of={between}"
+    with as_program(publisher.database.url) as (client, _), watching(str(client.base_url), [LIST, then]) as watch:
+        runs[publisher.publish(small(2), version=2)] = 2
+        wait_for_release(client, 2, "games")
+        assert titles(client.get(LIST).json()["rows"]) == listed(2)
+        combined = client.post(f"/v1/games/recommendations?as_of={between}", json={"liked": [WITCHER]}).json()
+        time.sleep(0.2)
     assert titles(combined["rows"]) == listed(1)
+    assert_whole(watch, runs)
+    looked_back = [titles(seen.body["rows"]) for seen in watch.answers if seen.path == then]
+    assert len(looked_back) > 5
+    assert all(found == listed(1) for found in looked_back)
 
 
-def test_diff_shows_which_lists_change_between_two_versions(publisher):
-    publisher.publish(small(1), version=1)
+@pytest.mark.slow
+def test_diff_shows_which_lists_change_between_two_versions_and_changes_nothing_for_readers(publisher):
+    runs = {publisher.publish(small(1), version=1): 1}
     publisher.publish(small(2), version=2, is_released=False)
-    found = comparison.compare(publisher.database, "games", 1, 2)
+    with as_program(publisher.database.url) as (client, _), watching(str(client.base_url), [LIST, PREDICTION]) as watch:
+        found = comparison.compare(publisher.database, "games", 1, 2)
+        time.sleep(0.1)
+    assert_whole(watch, runs)
     words = found.words.set_index(["game_id", "column"])
     assert (found.common, found.only_first, found.only_second) == (400, 0, 0)
     assert words.loc[(WITCHER, "recommended_titles"), "before"] == " · ".join(listed(1))

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import traceback
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -16,10 +17,12 @@ from running import as_program, in_thread, wait_for_release, wait_until
 
 import serve
 from almanac.contract import SCHEMA_REVISION, Column
-from almanac.errors import UsageError
+from almanac.errors import DatabaseError, UsageError
 from almanac.settings import Settings
 from almanac.workloads.football.contract import CONTRACT
 from serve.app import create_app, own_version
+
+NO_URL = "postgres//me:hush@db/almanac"
 
 
 def test_it_is_alive_and_ready(reading):
@@ -66,8 +69,16 @@ def test_metrics_tell_latency_pool_age_and_success(publisher, client):
     assert float(lines['almanac_pool_connections{state="size"}']) >= 1
 
 
+def test_the_page_of_the_documentation_needs_no_other_server(reading):
+    page = reading.get("/docs")
+    addresses = re.findall(r"""(?:src|href|url)(?:=|: )["']([^"']+)["']""", page.text)
+    assert addresses == ["/docs/swagger-ui.css", "/docs/favicon.png", "/docs/swagger-ui-bundle.js", "/openapi.json"]
+    assert [reading.get(address).status_code for address in addresses] == [200] * 4
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    assert "https://" not in page.text
+
+
 def test_the_documentation_names_every_route_and_its_refusals(reading):
-    assert reading.get("/docs").status_code == 200
     told = reading.get("/openapi.json").json()
     for path, operation in ((path, operation) for path, methods in told["paths"].items() for operation in methods.values()):
         assert operation["summary"], path
@@ -83,6 +94,13 @@ def test_the_documentation_names_every_route_and_its_refusals(reading):
 def test_without_a_database_it_is_not_made():
     with pytest.raises(UsageError, match="DATABASE_URL is not set"):
         create_app(Settings(database_url=None, reader_database_url=None))
+
+
+@pytest.mark.parametrize("name", ["database_url", "reader_database_url"])
+def test_a_connection_string_that_cannot_be_read_is_not_repeated(name):
+    with pytest.raises(DatabaseError, match="is no connection string") as caught:
+        create_app(Settings(**{name: NO_URL}))
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.slow

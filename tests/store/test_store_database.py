@@ -1,6 +1,7 @@
 """Connections: the right role, UTC, clear words where the database cannot be reached; the embedded server starts and stops."""
 
 import tempfile
+import traceback
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,6 +31,13 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> No
     ):
         raise AssertionError("connected to nothing")
     assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["postgres//me:hush@db/almanac", "postgresql://me:100%hush@db/almanac", "host=db password=hush almanac"])
+def test_a_connection_string_that_cannot_be_read_is_not_repeated(url: str) -> None:
+    with pytest.raises(DatabaseError, match="is no connection string") as caught, Database(url).connect():
+        raise AssertionError("connected to nothing")
+    assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_user_who_may_not_take_the_role_is_told_to_migrate(owner: Database, cluster: str) -> None:

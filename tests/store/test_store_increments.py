@@ -1,5 +1,6 @@
 """Incremental workloads: a release names all runs of its version, none has gaps, and small runs do not pile up."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Timer
 
@@ -8,10 +9,10 @@ import pytest
 from asking import change, one, rows, within
 from diary import DIARY, fill, release, write
 
-from almanac import comparison, workloads
+from almanac import comparison, promoting, workloads
 from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced, UsageError
-from almanac.store import entries, erasures, increments, ledger, prune, publish, reading, runs
+from almanac.store import entries, erasures, increments, ledger, prune, publish, reading, runs, versions
 from almanac.store.database import Database
 from almanac.store.entries import Span, Unscored
 from almanac.store.tables import SCHEMA
@@ -173,6 +174,50 @@ def test_a_version_that_lacks_entries_is_not_released_and_the_way_out_is_named(o
         within(owner, ledger.append, ledger.Entry(older, "promote", "tester", "why not"))
     assert live(owner)["run_id"] == newer
     assert not within(owner, ledger.is_on_hold, "diary")
+
+
+def test_promoting_a_version_that_lacks_entries_makes_it_champion_and_the_next_run_releases_it(owner: Database) -> None:
+    write(owner, ["a"])
+    release(owner)
+    write(owner, ["b"])
+    newer = release(owner, version=2)
+    record = {"workload": "diary", "version": 1, "mlflow_run_id": "m", "artifact_hash": "a", "data_hash": "d", "recipe_hash": "r"}
+    within(owner, versions.add, record | {"trained_until": "2025-04-15"})
+    within(owner, ledger.set_hold, "diary", on_hold=True)
+    house = Installation(owner, Aliases({"champion": 2}), Actor())
+    assert promoting.promote(house, "diary", 1, why="it is calmer") is None
+    assert (house.registry.held, live(owner)["run_id"], within(owner, ledger.is_on_hold, "diary")) == ({"champion": 1}, newer, False)
+    release(owner, version=1)
+    assert live(owner)["model_version"] == 1
+
+
+@dataclass(frozen=True)
+class Actor:
+    """As much of the settings as a promotion asks for."""
+
+    who: str = "tester"
+
+
+@dataclass(frozen=True)
+class Aliases:
+    """A registry of aliases only."""
+
+    held: dict[str, int]
+
+    def alias(self, _workload: str, alias: str) -> int | None:
+        return self.held.get(alias)
+
+    def set_alias(self, _workload: str, alias: str, version: int) -> None:
+        self.held[alias] = version
+
+
+@dataclass(frozen=True)
+class Installation:
+    """As much of a project as a promotion asks for."""
+
+    database: Database
+    registry: Aliases
+    settings: Actor
 
 
 def test_a_version_that_was_scored_beside_the_live_one_can_be_rolled_back_to(owner: Database, reader: Database) -> None:

@@ -1,6 +1,8 @@
 """Retention: old rows go without stopping readers; live, previous and all records stay."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import psycopg
 import pytest
@@ -109,3 +111,18 @@ def test_rows_that_a_reader_holds_go_with_the_next_call(owner: Database, reader:
     prune.prune(owner, STUB, now=LATER)
     assert kept(owner) == {second, third}
     assert one(owner, "SELECT to_regclass(:name) IS NULL", name=f"almanac.{partition(old)}")
+
+
+def test_several_may_prune_at_once(owner: Database) -> None:
+    old = [release(owner) for _ in range(6)][:4]
+    together = Barrier(3)
+
+    def call(_number: int) -> list[str]:
+        together.wait()
+        return prune.prune(owner, STUB, now=LATER)
+
+    with ThreadPoolExecutor(3) as pool:
+        pruned = [run_id for found in pool.map(call, range(3)) for run_id in found]
+    prune.prune(owner, STUB, now=LATER)
+    assert sorted(pruned) == sorted(old)
+    assert not kept(owner) & set(old)

@@ -104,7 +104,7 @@ def test_the_beginning_of_a_run_id_is_enough_where_it_is_unique(owner: Database)
     assert within(owner, runs.get, "20250415t060000-aa")["run_id"] == "20250415t060000-aa"
     with pytest.raises(NotFound, match="'20250415t06' is the beginning of several runs"):
         within(owner, runs.get, "20250415t06")
-    for unknown in ("2024", "%", "20250415t060000_"):
+    for unknown in ("2024", "%", "20250415t060000_", ""):
         with pytest.raises(NotFound, match="is not a run"):
             within(owner, runs.get, unknown)
 
@@ -150,8 +150,17 @@ def test_an_attempt_continues_with_the_results_of_those_before_it(owner: Databas
 
 def test_a_slot_without_a_failed_attempt_has_nothing_to_continue(owner: Database) -> None:
     within(owner, runs.start, opening())
-    with pytest.raises(NotFound, match=r"Slot 2025-04-15T06:00Z of 'stub' has no failed attempt to continue"):
+    with pytest.raises(NotFound, match=r"Slot 2025-04-15T06:00Z of 'stub' has no failed attempt to continue\. Run all its steps\.$"):
         within(owner, runs.last_failed, "stub", SLOT)
+
+
+def test_a_failed_attempt_at_another_slot_is_named_with_its_slot(owner: Database) -> None:
+    forced = SLOT.replace(minute=3, second=5, microsecond=123456)
+    failed = within(owner, runs.start, opening(slot=forced))
+    within(owner, runs.finish, failed, "failed", "broken")
+    with pytest.raises(NotFound, match=f"continue run {failed} with --slot 2025-04-15T06:03:05\\.123456\\+00:00"):
+        within(owner, runs.last_failed, "stub", SLOT)
+    assert within(owner, runs.last_failed, "stub", forced)["run_id"] == failed
 
 
 def test_the_hash_of_a_record_sees_every_change_but_pruning(owner: Database) -> None:

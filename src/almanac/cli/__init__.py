@@ -16,8 +16,11 @@ EPILOG = (
 )
 
 
-def build() -> typer.Typer:
-    """Return the whole application; a workload's own commands are found by folder."""
+def build(first: str = "") -> typer.Typer:
+    """Return the application; a workload's own commands are found by folder.
+
+    They are left out where `first`, the first word that was typed, is a command of the house: to import them takes a second.
+    """
     app = typer.Typer(
         name="almanac",
         help="Predictions computed ahead, published whole, read in a millisecond.",
@@ -28,6 +31,8 @@ def build() -> typer.Typer:
     for part in (runs, releases, project):
         part.add_to(app)
     app.add_typer(database.app(), name="db")
+    if first in {*(command.name for command in app.registered_commands), *(group.name for group in app.registered_groups)}:
+        return app
     imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
     for name in workloads.names():
         own = workloads.module(name, "commands")
@@ -41,7 +46,7 @@ def build() -> typer.Typer:
 def main() -> None:
     """Run the command line and leave with a meaningful exit code; a user's mistake never shows a traceback."""
     try:
-        code = build()(standalone_mode=False)
+        code = build("".join(sys.argv[1:2]))(standalone_mode=False)
     except AlmanacError as error:
         problem(str(error))
         code = error.exit_code

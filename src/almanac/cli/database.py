@@ -1,9 +1,11 @@
 """Commands about the database, `almanac db`."""
 
+import os
 import subprocess
 from typing import Annotated
 
 import typer
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from almanac import workloads
 from almanac.cli import show
@@ -61,8 +63,11 @@ def url(role: Annotated[str, typer.Option(help="login, owner, worker or reader."
 def psql(role: Annotated[str, typer.Option(help="login, owner, worker or reader.")] = "reader") -> None:
     """Open psql on the database; as a reader unless another role is named."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
-    program = str(embedded.program("psql"))
-    raise typer.Exit(subprocess.run([program, database.conninfo], check=False).returncode)
+    parts = {name: str(value) for name, value in conninfo_to_dict(database.conninfo).items()}
+    # The words of a command can be read by everybody on the machine, its environment cannot.
+    password = {"PGPASSWORD": parts.pop("password")} if "password" in parts else {}
+    words = [str(embedded.program("psql")), make_conninfo("", **parts)]
+    raise typer.Exit(subprocess.run(words, env=os.environ | password, check=False).returncode)
 
 
 def _embedded_settings(what: str) -> Settings:

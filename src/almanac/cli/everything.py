@@ -14,26 +14,38 @@ from almanac.runner.attempt import Request
 AT_ONCE = 2
 
 
-def run_all(project: Project, request: Request) -> None:
-    """Run all workloads and show what each published; raises StepFailed naming those that failed."""
+def run_all(project: Project, request: Request, *, quiet: bool = False) -> None:
+    """Run all workloads and, unless `quiet`, show what each published; raises StepFailed naming those that failed."""
     started, names = time.monotonic(), workloads.names()
     # Open first, so that the processes join one embedded server that is already migrated.
     project.database.engine.dispose()
     with ThreadPoolExecutor(AT_ONCE) as pool:
         codes = list(pool.map(lambda name: _run(name, request), names))
     failed = [name for name, code in zip(names, codes, strict=True) if code]
-    for name in names:
-        if name not in failed:
-            summary.print_live(project, name)
-    summary.print_next(project, seconds=time.monotonic() - started)
+    if not quiet:
+        for name in names:
+            if name not in failed:
+                summary.print_live(project, name)
+        summary.print_next(project, seconds=time.monotonic() - started)
     if failed:
         raise StepFailed(f"These workloads failed: {', '.join(failed)}. `almanac runs` says why.")
 
 
-def _run(name: str, request: Request) -> int:
-    options = {"--slot": "now" if request.forced else "", "--sample": request.sample, "--data-as-of": str(request.data_as_of or "")}
+def words(name: str, request: Request) -> list[str]:
+    """Return the words after `almanac` that run one workload as all are asked to."""
+    options = {
+        "--slot": "now" if request.forced else request.slot.isoformat() if request.slot else "",
+        "--data-as-of": str(request.data_as_of or ""),
+        "--sample": request.sample,
+        "--only": request.only,
+        "--from": request.start,
+    }
     given = [word for option, value in options.items() if value for word in (option, value)]
+    return ["run", name, "--quiet", *given, *(word for pair in request.parameters.items() for word in ("-p", "=".join(pair)))]
+
+
+def _run(name: str, request: Request) -> int:
     show.say(f"{name}: started")
-    code = subprocess.run([sys.executable, "-m", "almanac.cli", "run", name, "--quiet", *given], check=False).returncode
+    code = subprocess.run([sys.executable, "-m", "almanac.cli", *words(name, request)], check=False).returncode
     show.say(f"{name}: {'failed' if code else 'done'}")
     return code

@@ -1,6 +1,7 @@
 """Commands about the installation: new, serve, doctor, predict-one."""
 
 import os
+import signal
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from almanac.errors import AlmanacError, UsageError
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.steps import Step
+from almanac.store.migrate import check
 
 
 def add_to(app: typer.Typer) -> None:
@@ -40,15 +42,18 @@ def serve_command(
     settings = Settings.read()
     project = Project(settings)
     environment = os.environ | {"ALMANAC_HOST": host or settings.host, "PORT": str(settings.port if port < 0 else port)}
-    if settings.reader_database_url is None:
-        environment["ALMANAC_READER_DATABASE_URL"] = project.database.url
+    if settings.database_url is None:
+        # For what is read and for what is taken in, unless they have URLs of their own.
+        environment["DATABASE_URL"] = project.database.url
     project.database.engine.dispose()
     with subprocess.Popen([sys.executable, "-m", "serve"], env=environment) as server:
+        # A terminal interrupts both of us; who asks this process alone to end means the server.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
         try:
             code = server.wait()
         except KeyboardInterrupt:
             code = server.wait()
-    raise typer.Exit(code)
+    raise typer.Exit(128 - code if code < 0 else code)
 
 
 def doctor_command(
@@ -77,10 +82,15 @@ def predict_one_command(
     given = dict(_pair(text) for text in inputs)
     workloads.contract(workload)
     step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
+    check(step.database)
     features, model = workloads.module(workload, "features"), workloads.module(workload, "model")
     if features is None or model is None or not hasattr(features, "one"):
         raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
-    version, rows = step.serving_version(), features.one(step.read, given, as_of=step.wanted_date)
+    version = step.serving_version()
+    try:
+        rows = features.one(step.read, given, as_of=step.wanted_date)
+    except ValueError as error:
+        raise UsageError(f"The input does not fit: {error}.") from error
     answer = model.predict(step.load_model(version), rows).iloc[0].to_dict()
     if json:
         show.as_json({"model_version": version, **answer})

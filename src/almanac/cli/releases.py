@@ -13,6 +13,8 @@ from almanac.settings import Settings
 from almanac.store import ledger, prune
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+# The largest version that the database can hold.
+LARGEST = 2**31 - 1
 Workload = Annotated[str, typer.Argument(help="Name of a workload.")]
 
 
@@ -57,14 +59,14 @@ def releases_command(
 
 def promote_command(
     workload: Workload,
-    version: Annotated[int, typer.Argument(help="A registered model version.")],
+    version: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A registered model version.")],
     why: Annotated[str, typer.Option(help="The reason; the ledger keeps it.")],
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
     workloads.contract(workload)
     release_id = promoting.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
-        show.say(f"Version {version} is champion of {workload}. It has no kept predictions: answers change at the next predict.")
+        show.say(f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict.")
     else:
         show.say(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
 
@@ -93,8 +95,8 @@ def rollback_command(
 
 def diff_command(
     workload: Workload,
-    first: Annotated[int, typer.Argument(help="A model version.")],
-    second: Annotated[int, typer.Argument(help="Another model version.")],
+    first: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A model version.")],
+    second: Annotated[int, typer.Argument(min=1, max=LARGEST, help="Another model version.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows to show.")] = 10,
     json: Json = False,
 ) -> None:

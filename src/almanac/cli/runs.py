@@ -1,8 +1,10 @@
 """Commands about runs: start one, list, verify, reproduce, report."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -61,14 +63,13 @@ def run_command(
     )
     if every:
         _until_next(every)
-    if all_workloads:
-        _run_all(settings, request, json=json, quiet=quiet)
-    elif not workload:
+    if all_workloads and (workload or json):
+        raise UsageError("--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went.")
+    if not (workload or all_workloads):
         raise UsageError(f"Name a workload, or use --all. Known workloads: {', '.join(workloads.names())}.")
-    elif not every:
-        _one_run(Project(settings), request, json=json, quiet=quiet)
-    else:
-        _again_and_again(Project(settings), request, every, json=json)
+    project = Project(settings)
+    act = partial(_run_all, project, request, quiet=quiet) if all_workloads else partial(_one_run, project, request, json=json, quiet=quiet)
+    _again_and_again(act, every) if every else act()
 
 
 def runs_command(
@@ -132,19 +133,19 @@ def report_command(run_id: RunId, json: Json = False) -> None:
     show.as_json([str(page) for page in pages]) if json else show.say("\n".join(str(page) for page in pages))
 
 
-def _run_all(settings: Settings, request: Request, *, json: bool, quiet: bool) -> None:
+def _run_all(project: Project, request: Request, *, quiet: bool) -> None:
     names = workloads.names()
     if len(names) == 1:
-        _one_run(Project(settings), replace(request, workload=names[0]), json=json, quiet=quiet)
+        _one_run(project, replace(request, workload=names[0]), json=False, quiet=quiet)
     else:
-        everything.run_all(Project(settings), request)
+        everything.run_all(project, request, quiet=quiet)
 
 
-def _again_and_again(project: Project, request: Request, every: str, *, json: bool) -> None:
-    """Run at each full interval until interrupted; a run that fails is told, and the next one tries again."""
+def _again_and_again(act: Callable[[], None], every: str) -> None:
+    """Act at each full interval until interrupted; a run that fails is told, and the next one tries again."""
     while True:
         try:
-            _one_run(project, request, json=json, quiet=False)
+            act()
         except UsageError:
             raise
         except AlmanacError as error:
@@ -191,8 +192,11 @@ def _until_next(every: str) -> float:
     if unit not in units or not number.isdigit() or int(number) == 0:
         raise UsageError(f"'{every}' is not a duration. Write a number and s, m or h, for example 10m.")
     now = datetime.now(UTC)
-    step = timedelta(seconds=int(number) * units[unit])
-    return max(0.0, (slot_of(now, step) + step - now).total_seconds())
+    try:
+        step = timedelta(seconds=int(number) * units[unit])
+        return max(0.0, (slot_of(now, step) + step - now).total_seconds())
+    except OverflowError as error:
+        raise UsageError(f"'{every}' is longer than the calendar.") from error
 
 
 def _short(value: object) -> object:

@@ -1,6 +1,7 @@
 """What people and programs see: tables, JSON, problems, progress."""
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -36,8 +38,8 @@ def say(text: str) -> None:
 
 
 def as_json(value: object) -> None:
-    """Print a value as JSON."""
-    print(json.dumps(value, default=_plain, indent=2, ensure_ascii=False))
+    """Print a value as JSON, which knows no NaN: what is missing is null."""
+    print(json.dumps(_without_nan(value), default=_plain, indent=2, ensure_ascii=False))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -53,7 +55,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 def escaped(text: str) -> str:
     """Return text in which brackets mean nothing to the printer."""
-    return text.replace("[", r"\[")
+    return escape(text)
 
 
 def instant(value: datetime | None) -> str:
@@ -90,11 +92,23 @@ def _cell(value: object) -> str:
 
 
 def _text(value: object) -> str:
+    # Only what is missing, NaN or no instant, differs from itself.
+    if isinstance(value, datetime | float) and value != value:
+        return ""
     if isinstance(value, datetime):
         return instant(value) if value.tzinfo else f"{value:%Y-%m-%d}"
     if isinstance(value, float):
         return f"{value:.4g}"
     return "" if value is None else str(value)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _without_nan(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(item) for item in value]
+    missing = value != value if isinstance(value, datetime) else isinstance(value, float) and not math.isfinite(value)
+    return None if missing else value
 
 
 def _plain(value: Any) -> Any:

@@ -19,6 +19,8 @@ def configure(level: str, *, secrets: Iterable[str] = ()) -> None:
     """Send log lines without `secrets` to standard error: readable on a terminal, JSON elsewhere."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(secrets, readable=sys.stderr.isatty()))
+    # The log that a run keeps wants more lines than this one may show.
+    handler.setLevel(level)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

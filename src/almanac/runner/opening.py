@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from almanac import provenance
 from almanac.contract import Contract
-from almanac.errors import RunBusy
+from almanac.errors import RunBusy, UsageError
 from almanac.instants import parse_date
 from almanac.runner.attempt import Request
 from almanac.settings import Settings
@@ -27,7 +27,9 @@ def slot_of(instant: datetime, cadence: timedelta) -> datetime:
 
 
 def due(request: Request, contract: Contract, *, predicts: bool) -> datetime:
-    """Return the slot of a run; one that does not predict must not use up the slot of one that does, so it gets its own."""
+    """Return the slot of a run; one that does not predict must not use up the slot of one that does, so it gets its own. Raises UsageError."""
+    if request.slot and not predicts:
+        raise UsageError("Steps without predict publish nothing and take no slot. Leave out --slot, or add predict to --only.")
     if request.slot:
         return request.slot
     now = datetime.now(UTC)

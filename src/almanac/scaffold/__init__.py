@@ -2,6 +2,7 @@
 
 import json
 import re
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,18 @@ MARKER = re.compile(r"^# %%(?: \[(markdown)\])?(?: (parameters))?$", re.MULTILIN
 
 def create(home: Path, name: str) -> list[Path]:
     """Write package, notebooks and test of workload `name` below `home`; return the files. Raises UsageError, then nothing is written."""
-    if not NAME.match(name):
-        raise UsageError(f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, a letter first.")
-    package, notebooks = workloads.HERE / name, home / "notebooks" / name
-    for place in (package, notebooks):
+    if not NAME.fullmatch(name) or iskeyword(name):
+        raise UsageError(
+            f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, a letter first, no word of Python's."
+        )
+    package, notebooks, test = workloads.HERE / name, home / "notebooks" / name, home / "tests" / f"test_{name}.py"
+    for place in (package, notebooks, test):
         if place.exists():
             raise UsageError(f"{place} exists already; choose another name or remove it.")
     written = [_write(package / template.stem, _filled(template, name)) for template in sorted(TEMPLATES.glob("*.py.txt"))]
     templates = sorted(TEMPLATES.glob("*.ipynb.txt"))
     written += [_write(notebooks / template.stem, as_notebook(_filled(template, name))) for template in templates]
-    written.append(_write(home / "tests" / f"test_{name}.py", _filled(TEMPLATES / "test.txt", name)))
+    written.append(_write(test, _filled(TEMPLATES / "test.txt", name)))
     return written
 
 

@@ -20,6 +20,10 @@ Answer = TypeVar("Answer")
 Question = Callable[[psycopg.Connection[Any]], Answer]
 Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
+UNREADABLE = (
+    "DATABASE_URL, or the one of the role, is no connection string. Write postgresql://USER:PASSWORD@HOST:5432/NAME, "
+    "in USER and PASSWORD %25 for %, %40 for @ and so on."
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Database:
     @property
     def conninfo(self) -> str:
         """The connection string with role, UTC and a time limit for connecting."""
-        parts = {key: value for key, value in conninfo_to_dict(self.url).items() if value is not None}
+        parts = _parts(self.url)
         options = [str(parts.get("options", "")), "-c timezone=UTC"]
         if self.role != "login":
             options.append(f"-c role=almanac_{self.role}")
@@ -66,11 +70,19 @@ def open_database(settings: Settings, role: Role = "owner", *, keep_running: boo
     return Database(embedded.start(settings.state_folder / "postgres", keep_running=keep_running), role)
 
 
+def _parts(url: str) -> dict[str, Any]:
+    """Return the parts of a connection string; raises DatabaseError that repeats nothing of it, since psycopg's own error may show a password."""
+    try:
+        return {key: value for key, value in conninfo_to_dict(url).items() if value is not None}
+    except psycopg.ProgrammingError:
+        raise DatabaseError(UNREADABLE) from None
+
+
 def _explain(database: Database, error: psycopg.OperationalError) -> str:
     reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
     if "almanac_" in reason and ("does not exist" in reason or "permission denied" in reason):
         return f"The database lacks the role almanac_{database.role} or may not use it ({reason}). Run: almanac db migrate"
-    parts = conninfo_to_dict(database.url)
+    parts = _parts(database.url)
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
     return f"Cannot reach the database at {where}: {reason}. Check DATABASE_URL, or unset it to use the embedded server."
 

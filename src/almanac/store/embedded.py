@@ -55,7 +55,7 @@ def is_running(folder: Path) -> bool:
 
 def program(name: str) -> Path:
     """Return the path of a PostgreSQL program that comes with the package, for example psql."""
-    return Path(str(_library().POSTGRES_BIN_PATH)) / name
+    return Path(str(_library().__file__)).parent / "pginstall" / "bin" / name
 
 
 def _keeper(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
 from almanac.contract import Contract
-from almanac.errors import NotFound, UsageError
+from almanac.errors import BrokenChain, NotFound
 from almanac.store import frames, tables
 from almanac.store.database import Connection, Database
 from almanac.store.entries import Unscored
@@ -32,7 +32,7 @@ def keep(database: Database, run_id: str, scored: Unscored) -> dict[str, str]:
 
 
 def load(connection: Connection, contract: Contract, run_id: str, hashes: dict[str, str]) -> dict[str, pd.DataFrame]:
-    """Return the side tables that a run knew; raises NotFound where they are not kept any more, UsageError where they were changed."""
+    """Return the side tables that a run knew; raises NotFound where they are not kept any more, BrokenChain where they were changed."""
     query = sa.select(COLUMNS.name, COLUMNS.content).where(COLUMNS.run_id == run_id)
     kept = {name: bytes(content) for name, content in connection.execute(query)}
     if not hashes or hashes.keys() - kept.keys():
@@ -42,7 +42,7 @@ def load(connection: Connection, contract: Contract, run_id: str, hashes: dict[s
         )
     changed = [name for name, expected in hashes.items() if hashlib.sha256(kept[name]).hexdigest() != expected]
     if changed:
-        raise UsageError(f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again.")
+        raise BrokenChain(f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again.")
     return {table.name: frames.unpacked(table, kept[table.name]) for table in contract.side_tables if table.name in hashes}
 
 

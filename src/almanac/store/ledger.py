@@ -5,7 +5,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from almanac.errors import NotFound, UsageError
+from almanac.errors import IncompleteVersion, NotFound, UsageError
 from almanac.store import runs, tables
 from almanac.store.frames import canonical_json, combined_hash
 
@@ -217,12 +217,12 @@ def _refuse_incomplete(run: sa.RowMapping) -> None:
 
 
 def _refuse_gaps(run: sa.RowMapping, current: Release | None) -> None:
-    """Raise UsageError where an incremental run's version covers less of the entries than what answers now."""
+    """Raise IncompleteVersion where an incremental run's version covers less of the entries than what answers now."""
     if not run["incremental"] or current is None or (run["covered_until"] or 0) >= (current["covered_until"] or 0):
         return
     covered, wanted = run["covered_until"], current["covered_until"]
     told = {"version": run["model_version"], "workload": run["workload"], "release": current["release_id"]}
-    raise UsageError(LACKING.format(covered=covered, wanted=wanted, **told))
+    raise IncompleteVersion(LACKING.format(covered=covered, wanted=wanted, **told))
 
 
 def _answering(connection: sa.Connection, run: sa.RowMapping) -> list[str]:

@@ -23,10 +23,13 @@ BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 def migrate(login: Database, contracts: Mapping[str, Contract]) -> str:
     """Create roles and schemas, run the migrations, ensure every workload's tables; return the revision.
 
-    `login` connects as the user of the URL. Safe to repeat and while readers are reading.
+    `login` connects as the user of the URL. Safe to repeat and while readers are reading. Raises DatabaseError for a newer schema.
     """
     _bootstrap(login)
     owner = Database(login.url, "owner")
+    found = revision(owner)
+    if found is not None and found > SCHEMA_REVISION:
+        raise _differs(found)
     try:
         patiently(owner, _upgrade)
         for contract in contracts.values():
@@ -50,7 +53,12 @@ def check(database: Database) -> None:
     """Raise DatabaseError unless the database is at the revision this program knows."""
     found = revision(database)
     if found != SCHEMA_REVISION:
-        raise DatabaseError(f"The database is at schema revision {found or 'none'}, this program needs {SCHEMA_REVISION}. Run: almanac db migrate")
+        raise _differs(found)
+
+
+def _differs(found: str | None) -> DatabaseError:
+    way = "A newer program has migrated it: use that one" if found and found > SCHEMA_REVISION else "Run: almanac db migrate"
+    return DatabaseError(f"The database is at schema revision {found or 'none'}, this program needs {SCHEMA_REVISION}. {way}")
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -81,6 +81,9 @@ def _drop(database: Database, contract: Contract, run_ids: list[str]) -> None:
     """Detach without stopping readers, then drop; each step may be repeated after a crash."""
     with database.connect(autocommit=True) as connection:
         connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+        # Two who drop the same partitions get into each other's way; what the other does not know of goes with the next call.
+        if connection.execute("SELECT pg_try_advisory_lock(hashtext('almanac prune ' || %s))", [contract.name]).fetchone() != (True,):
+            return
         held = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [SCHEMA])}
         try:
             for table in contract.released_tables:

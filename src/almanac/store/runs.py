@@ -119,8 +119,8 @@ def get(connection: sa.Connection, run_id: str) -> Record:
     if exact:
         return exact
     found = connection.execute(query.where(tables.runs.c.run_id.startswith(run_id, autoescape=True)).limit(2)).mappings().all()
-    if len(found) != 1:
-        what = "is the beginning of several runs" if found else "is not a run"
+    if len(found) != 1 or not run_id:
+        what = "is the beginning of several runs" if found and run_id else "is not a run"
         raise NotFound(f"'{run_id}' {what}. `almanac runs` lists them.")
     return found[0]
 
@@ -156,11 +156,13 @@ def newest(connection: sa.Connection, workload: str | None = None, *, limit: int
 
 
 def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> Record:
-    """Return the newest failed attempt at a slot; raises NotFound."""
+    """Return the newest failed attempt at a slot; raises NotFound, which names the slot of another one where there is one."""
     found = newest(connection, workload, limit=1, slot=slot, kind="run", status="failed")
-    if not found:
-        raise NotFound(f"Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. Run all its steps.")
-    return found[0]
+    if found:
+        return found[0]
+    others = newest(connection, workload, limit=1, kind="run", status="failed")
+    way = f"Run all its steps, or continue run {others[0]['run_id']} with --slot {others[0]['slot'].isoformat()}." if others else "Run all its steps."
+    raise NotFound(f"Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way}")
 
 
 def with_version(connection: sa.Connection, workload: str, version: int) -> Record | None:

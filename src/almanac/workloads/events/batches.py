@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from almanac.workloads.events import queue
+from almanac.workloads.events import claims, queue
 from almanac.workloads.events.costs import Parts, Prices
 from almanac.workloads.events.queue import Connection, Event, Sight
 from almanac.workloads.events.sizing import Decision
@@ -71,17 +71,22 @@ class WorkFailed(Exception):
         self.events = events
 
 
-def make(connection: Connection, order: Order, work: Work, terms: Terms) -> Batch | None:
-    """Make one batch; return None where others have claimed everything. Raises WorkFailed, psycopg.OperationalError."""
+def make(connection: Connection, order: Order, work: Work, terms: Terms, notes: Connection) -> Batch | None:
+    """Make one batch; return None where others have claimed everything. Raises WorkFailed, psycopg.OperationalError.
+
+    What was claimed is noted by `notes`, another connection, before the work begins.
+    """
     with connection.transaction():
         again = order.decision.sized_by == "again"
         events = queue.claim_again(connection) if again else queue.claim(connection, order.decision.size)
         if not events:
             return None
+        claims.note(notes, terms.worker, events)
         [(batch_id, started_at)] = connection.execute(BEGIN).fetchall()
         began = time.perf_counter()
         _do(connection, events, work)
         queue.mark(connection, events, batch_id)
+        claims.clear(connection, terms.worker)
         seconds = time.perf_counter() - began
         return _recorded(connection, order, terms, Claimed(events, batch_id, started_at, seconds))
 

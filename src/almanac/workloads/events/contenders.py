@@ -1,17 +1,14 @@
 """The ways of sizing batches that are compared in replays; each is a rule of `replay`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Floats
+from almanac.workloads.events.dividing import Waiting, first_part
 from almanac.workloads.events.load import Integers, Load
-from almanac.workloads.events.patience import OLDEST, Patience, Timing, best_start
-
-# Median seconds of batches of some counts and kB, and the deviation of their logarithm.
-Predictor = Callable[[Integers, Floats], tuple[Floats, Floats]]
+from almanac.workloads.events.patience import OLDEST, Patience, Predictor, Timing, best_start
 
 
 @dataclass(frozen=True)
@@ -113,19 +110,24 @@ class Patient:
         seconds, spreads = self.predict(counts, load.kb(first, first + counts))
         following = _following(load, first, counts, self.largest)
         # Before this no start is worth trying, since luck could not make the batch late for its oldest event.
-        soonest = load.arrivals[first] + goal.objective_seconds - seconds * np.exp(3 * spreads)
+        soonest = load.arrivals[first] + goal.planned_seconds - seconds * np.exp(3 * spreads)
         start, size = now, int(counts[0])
         for at in np.flatnonzero(soonest < following):
-            size = int(counts[at])
-            start = max(now, float(load.arrivals[first + size - 1]))
-            if size == self.largest:
-                break
-            oldest = load.arrivals[first : first + min(size, OLDEST)]
-            start = best_start(oldest, start, Timing(float(seconds[at]), float(spreads[at])), goal, self.patience.worth_seconds)
-            if start < following[at]:
+            last = first + int(counts[at])
+            waiting = Waiting(load.arrivals[first:last], np.diff(load.kb_before[first : last + 1]), max(now, float(load.arrivals[last - 1])))
+            start, size = self._planned(waiting, Timing(float(seconds[at]), float(spreads[at])))
+            if start < following[at] or size == self.largest:
                 break
         self._last = first, size
         return start, size
+
+    def _planned(self, waiting: Waiting, timing: Timing) -> tuple[float, int]:
+        """Return when to start with what waits, and with how many."""
+        start, count = waiting.now, len(waiting.arrivals)
+        if count < self.largest:
+            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.goal, self.patience.worth_seconds)
+        part = first_part(waiting, start, self.predict, self.patience)
+        return (start, count) if part is None else (waiting.now, part)
 
     def _look_back(self, load: Load, free: float) -> None:
         """Learn from the batch that has just ended at `free`, and note what a miss is worth now."""

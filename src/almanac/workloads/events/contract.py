@@ -46,6 +46,7 @@ POLICY = Table(
         amount("start_age_seconds", "The age of the oldest event at which the batch is to start."),
         amount("latest_age_seconds", "The age that the oldest is not to pass, even where it is let go because that saves much."),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
+        amount("slack_seconds", "How long before the objective a batch is planned to end, since late arrivals make it longer.", nullable=True),
         amount("expected_seconds", "Seconds that processing is expected to take."),
         amount("p90_seconds", "Seconds that nine batches of ten do not exceed."),
         amount("expected_cost", "Expected cost of the batch."),
@@ -99,7 +100,7 @@ HISTORY = Table(
     doc="Every batch known: what the workers measured, and replays of traces against a simulated clock.",
     columns=(
         Column(name="batch_id", type="text", doc="Unique among all sources."),
-        Column(name="source", type="text", doc="'worker', or the name of a replayed or generated trace."),
+        Column(name="source", type="text", doc="'worker', 'worker, simulated processing', or the name of a replayed or generated trace."),
         Column(name="started_at", type="timestamp", doc="When its processing began."),
         count("events", "Events in the batch.", minimum=1),
         amount("kb", "Their total size, kB."),

@@ -1,6 +1,6 @@
 """How good predicted seconds and the policy made of them are on later traffic, beside simple rules and hindsight."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,14 +9,14 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from almanac.metrics import Floats, Interval
-from almanac.workloads.events import hindsight, load, model, policy
-from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling, Predictor
+from almanac.workloads.events import hindsight, load, model, tuning
+from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling
 from almanac.workloads.events.contract import CONTENDERS, LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.hindsight import Point
 from almanac.workloads.events.load import Integers, Load
-from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.patience import Goal, Predictor
 from almanac.workloads.events.policy import Terms
 from almanac.workloads.events.replay import Replay, Rule, run
 from almanac.workloads.events.sources import trace
@@ -28,7 +28,6 @@ FIRST_SHARE = 0.2
 FOLDS = 5
 MISS_PRICES = np.array([0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 1.0])
 FIXED_SIZE = 50
-SLACKS = np.array([0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6])
 WINDOW_SECONDS = 60.0
 P90 = 0.9
 
@@ -171,13 +170,14 @@ def by_size(case: Case, sizes: Sequence[int] = (1, 2, 5, 10, 20, 50, 100, 200)) 
 
 def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, Outcome]:
     """Return how each contender does on the later traffic; what each may set is set on the earlier traffic, for the same goal."""
-    goal = case.goal
+    goal, practice = case.goal, tuning.Practice(case.earlier, case.goal, case.prices, case.largest)
     objective = goal.objective_seconds
-    lead = objective * _tuned(case, lambda slack: FixedWithTimer(FIXED_SIZE, objective, objective * slack))
-    rate = objective * _tuned(case, lambda slack: ByRate(objective, objective * slack))
-    counted = objective * _tuned(case, lambda slack: LastMoment(count_only, objective, objective * slack, case.largest))
-    slack = objective * _tuned(case, lambda slack: LastMoment(predict, objective, objective * slack, case.largest))
-    worth = learned_worth(case.earlier, predict, goal, largest=case.largest)
+    lead = tuning.best_slack(practice, lambda slack: FixedWithTimer(FIXED_SIZE, objective, slack))
+    rate = tuning.best_slack(practice, lambda slack: ByRate(objective, slack))
+    counted = tuning.best_slack(practice, lambda slack: LastMoment(count_only, objective, slack, case.largest))
+    slack = tuning.best_slack(practice, lambda slack: LastMoment(predict, objective, slack, case.largest))
+    patience = tuning.patience(practice, predict)
+    begun = f"a miss worth {patience.worth_seconds:.2f} s at first, slack {patience.goal.slack_seconds:.2f} s; divides what would be late"
     rules: dict[str, tuple[str, Rule]] = {
         "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
         "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
@@ -185,16 +185,9 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
         "rate": (f"as many as the rate makes likely, or {rate:.2f} s before the objective", ByRate(objective, rate)),
         "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted, case.largest)),
         "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack, case.largest)),
-        "policy": (f"T with a budget of misses, a miss worth {worth:.2f} s at first", Patient(predict, Patience(goal, worth), case.largest)),
+        "policy": (f"T with a budget of misses, {begun}", Patient(predict, patience, case.largest)),
     }
     return {name: Outcome(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
-
-
-def learned_worth(load: Load, predict: Predictor, goal: Goal, *, largest: int = LARGEST_BATCH) -> float:
-    """Return how many seconds a miss is worth: the median over the batches of a replay that learns it."""
-    rule = Patient(predict, Patience(goal, policy.WORTH_AT_FIRST * goal.objective_seconds), largest)
-    run(load, rule)
-    return float(np.median(rule.worths))
 
 
 def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:
@@ -227,17 +220,3 @@ def _standing(case: Case, name: str, outcome: Outcome, points: Sequence[Point]) 
         "against_hindsight": cost / hindsight.cost_at(list(points), missed),
         "objective_seconds": objective,
     }
-
-
-def _tuned(case: Case, rule: Callable[[float], Rule]) -> float:
-    """Return the slack, a share of the objective, that does best on the earlier traffic.
-
-    Each event missed beyond the goal counts like the fixed cost of a batch, so that a goal out of reach does not lead to extremes.
-    """
-    tried = []
-    for slack in SLACKS:
-        replay = run(case.earlier, rule(float(slack)))
-        missed = replay.missed_share(case.goal.objective_seconds)
-        beyond = max(missed - case.goal.missed_share, 0.0) * len(case.earlier)
-        tried.append((float(replay.costs(case.prices).sum()) + case.prices.fixed * beyond, float(slack)))
-    return min(tried)[1]

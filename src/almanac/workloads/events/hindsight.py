@@ -1,5 +1,6 @@
 """What would have been best: a worker who knows all arrivals and all processing times, found by dynamic programming."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ from almanac.workloads.events.replay import Replay
 LABELS = 4
 # A batch that spans more than this many objectives costs more misses than a second batch does.
 WIDEST = 2.0
+# The 99th percentile of latency is not to pass so many objectives.
+FAR = 1.25
 
 
 class Point(NamedTuple):
@@ -33,13 +36,13 @@ class Table:
     label: Integers
 
 
-def plan(load: Load, prices: Prices, *, objective_seconds: float, miss_price: float) -> Replay:
-    """Return the plan with the least cost plus `miss_price` for each event later than the objective.
+def plan(load: Load, prices: Prices, *, objective_seconds: float, miss_price: float, far_price: float = 0.0) -> Replay:
+    """Return the plan with the least cost plus `miss_price` for each event later than the objective, and `far_price` if later than FAR of it.
 
     A batch starts as soon as its last event is there and the worker is free: later is never better, since others only wait.
     Of the ways to have done the first k events the LABELS cheapest are kept that free the worker earlier than any cheaper one.
     """
-    table = _filled(load, prices, objective_seconds, miss_price)
+    table = _filled(load, prices, [(objective_seconds, miss_price), (FAR * objective_seconds, far_price)])
     return _traced(load, table)
 
 
@@ -60,8 +63,9 @@ def cost_at(points: list[Point], missed_share: float) -> float:
     return float(np.interp(missed_share, [point.missed_share for point in points], [point.cost_per_event for point in points]))
 
 
-def _filled(load: Load, prices: Prices, objective_seconds: float, miss_price: float) -> Table:
-    count = len(load)
+def _filled(load: Load, prices: Prices, dues: Sequence[tuple[float, float]]) -> Table:
+    """Fill the table; `dues` are latencies in seconds, the first of them the objective, with the price of an event that takes longer."""
+    count, (objective_seconds, _) = len(load), dues[0]
     table = Table(*(np.full((count + 1, LABELS), fill) for fill in (np.inf, np.inf)), *(np.zeros((count + 1, LABELS), np.int64) for _ in range(2)))
     table.free[0, 0], table.value[0, 0] = -np.inf, 0.0
     earliest = np.searchsorted(load.arrivals, load.arrivals - WIDEST * objective_seconds)
@@ -70,9 +74,10 @@ def _filled(load: Load, prices: Prices, objective_seconds: float, miss_price: fl
         firsts = np.arange(low, done)
         seconds = load.seconds(firsts, done)
         free = np.maximum(table.free[low:done], load.arrivals[done - 1]) + seconds[:, np.newaxis]
-        late = np.searchsorted(load.arrivals, free.ravel() - objective_seconds).reshape(free.shape)
-        missed = np.clip(late - firsts[:, np.newaxis], 0, (done - firsts)[:, np.newaxis])
-        value = table.value[low:done] + (prices.totals(done - firsts, seconds))[:, np.newaxis] + miss_price * missed
+        value = table.value[low:done] + (prices.totals(done - firsts, seconds))[:, np.newaxis]
+        for due, price in dues:
+            late = np.searchsorted(load.arrivals, free.ravel() - due).reshape(free.shape) if price else 0
+            value = value + price * np.clip(late - firsts[:, np.newaxis], 0, (done - firsts)[:, np.newaxis])
         _keep(table, done, low, free.ravel(), value.ravel())
     return table
 

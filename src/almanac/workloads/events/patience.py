@@ -1,5 +1,6 @@
 """When a batch is to start: as late as pays, given how many seconds a missed event is worth."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -7,6 +8,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from almanac.workloads.events.costs import Floats
+from almanac.workloads.events.load import Integers
+
+# Median seconds of batches of some counts and kB, and the deviation of their logarithm.
+Predictor = Callable[[Integers, Floats], tuple[Floats, Floats]]
 
 # How many of the oldest events may be let go for a later start.
 OLDEST = 8
@@ -14,7 +19,8 @@ OLDEST = 8
 TRIED = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 Z_90 = 1.2815515655446004
 LEARNING_RATE = 0.05
-MOST_LEARNT = 4.0
+# A batch with more misses than this beyond its share is a burst, which says little about what a miss is worth afterwards.
+MOST_LEARNT = 50.0
 # The 99th percentile of latency is not to pass 1.25 times the objective.
 LATEST = 1.24
 LEAST_SPREAD = 0.005
@@ -22,10 +28,19 @@ LEAST_SPREAD = 0.005
 
 @dataclass(frozen=True)
 class Goal:
-    """Finish events within `objective_seconds` but for `missed_share` of them; none is to wait longer than `latest_seconds` knowingly."""
+    """Finish events within `objective_seconds` but for `missed_share` of them; none is to wait longer than `latest_seconds` knowingly.
+
+    Batches are planned to end `slack_seconds` before the objective, since what arrives in the last moment makes them longer.
+    """
 
     objective_seconds: float
     missed_share: float
+    slack_seconds: float = 0.0
+
+    @property
+    def planned_seconds(self) -> float:
+        """The latency that is planned for an event that is to make it."""
+        return self.objective_seconds - self.slack_seconds
 
     @property
     def latest_seconds(self) -> float:
@@ -49,11 +64,11 @@ class Patience:
 
     goal: Goal
     worth_seconds: float
+    most_learnt: float = MOST_LEARNT
 
     def learn(self, missed: int, events: int) -> None:
         """Take in one finished batch."""
-        # A burst in which hundreds cannot be saved says little about what a miss is worth afterwards.
-        surplus = min(missed - self.goal.missed_share * events, MOST_LEARNT)
+        surplus = min(missed - self.goal.missed_share * events, self.most_learnt)
         factor = np.exp(LEARNING_RATE * surplus)
         objective = self.goal.objective_seconds
         self.worth_seconds = float(np.clip(self.worth_seconds * factor, 0.02 * objective, 4 * objective))
@@ -71,10 +86,15 @@ def best_start(oldest: Floats, earliest: float, timing: Timing, goal: Goal, wort
     `oldest` are the arrivals of the oldest events, at most OLDEST, in order; all instants are on one clock, and `earliest` is now.
     With a high worth this is the last moment at which the oldest still makes it: the rule T.
     """
-    deadlines = oldest + goal.objective_seconds
+    deadlines = oldest + goal.planned_seconds
     candidates = (deadlines[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)).ravel()
     last = max(earliest, float(oldest[0]) + goal.latest_seconds - timing.seconds)
     starts = np.clip(np.append(candidates, last), earliest, last)
-    room = np.maximum(deadlines - starts[:, np.newaxis], 1e-9)
-    missed = ndtr(-np.log(room / timing.seconds) / timing.spread).sum(axis=1)
+    missed = missed_chance(deadlines - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
     return float(starts[int(np.argmax(starts - worth_seconds * missed))])
+
+
+def missed_chance(room: Floats, seconds: float | Floats, spread: float) -> Floats:
+    """Return how likely a batch takes longer than the `room` seconds that are left, given its median seconds and their spread."""
+    chance: Floats = ndtr(np.log(seconds / np.maximum(room, 1e-9)) / spread)
+    return chance

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -80,6 +80,12 @@ class Choice:
     expected_cost_per_event: float
     objective_seconds: float
     patience_seconds: float
+    slack_seconds: float | None = None
+
+    def goal(self, goal: Goal) -> Goal:
+        """Return a goal with the slack of this policy, in proportion where the objective is another."""
+        slack = float(np.nan_to_num(self.slack_seconds or 0.0))
+        return replace(goal, slack_seconds=slack * goal.objective_seconds / self.objective_seconds)
 
     def wait_seconds(self, objective_seconds: float | None = None) -> float:
         """Return how long the oldest may still wait; another objective than the policy's moves the start by the difference."""
@@ -144,7 +150,7 @@ class Lookup:
         if backlog < 1 or place is None:
             return None
         row = self._records[place]
-        return Choice(age_seconds=age_seconds, **{name: row[name] for name in Choice.__dataclass_fields__ if name != "age_seconds"})
+        return Choice(age_seconds=age_seconds, **{name: row[name] for name in Choice.__dataclass_fields__ if name in row})
 
     def seconds(self, counts: Integers, kb: Floats) -> tuple[Floats, Floats]:
         """Return expected seconds, and the deviation of their logarithm, of batches: a predictor for replays."""
@@ -214,6 +220,7 @@ def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
         objective_seconds=terms.goal.objective_seconds,
         latest_age_seconds=terms.goal.latest_seconds,
         patience_seconds=terms.worth_seconds,
+        slack_seconds=terms.goal.slack_seconds,
         fixed_cost=terms.prices.fixed,
         event_cost=terms.prices.per_event,
         second_price=terms.prices.per_second,
@@ -222,7 +229,7 @@ def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
 
 def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
     """Return the best age to start at for an oldest event of which nothing else is known."""
-    goal = Goal(float(states["objective_seconds"].iloc[0]), 0.0)
+    goal = Goal(float(states["objective_seconds"].iloc[0]), 0.0, float(states["slack_seconds"].iloc[0]))
     worth = float(states["patience_seconds"].iloc[0])
     alone, spreads = np.zeros(1), spread_of(expected, p90)
     return np.array([_start_age(alone, Timing(*pair), goal, worth) for pair in zip(expected, spreads, strict=True)])
@@ -230,7 +237,7 @@ def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
 
 def _start_age(alone: Floats, timing: Timing, goal: Goal, worth: float) -> float:
     """An event that is alone is not let go: who knows when the next one comes."""
-    return min(best_start(alone, 0.0, timing, goal, worth), max(0.0, goal.objective_seconds - timing.seconds))
+    return min(best_start(alone, 0.0, timing, goal, worth), max(0.0, goal.planned_seconds - timing.seconds))
 
 
 def _reason(wait: float, age: float, objective: float, seconds: float) -> str:

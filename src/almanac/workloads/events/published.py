@@ -2,7 +2,7 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import psycopg
@@ -31,6 +31,11 @@ class Policy:
         if self.lookup is None:
             return None
         return self.lookup.find(backlog=sight.backlog, age_seconds=sight.oldest_seconds, avg_kb=sight.average_kb, hour=sight.hour)
+
+    def find_part(self, sight: Sight, count: int) -> Choice | None:
+        """Return what the policy says about the next `count` events alone."""
+        kb = sight.next_kb[:count]
+        return self.find(replace(sight, backlog=count, average_kb=sum(kb) / len(kb) if kb else sight.average_kb))
 
     def renewed(self, connection: Connection) -> "Policy":
         """Return the live policy; the database is asked at most once a second, and for states only where the release is another."""

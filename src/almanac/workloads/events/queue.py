@@ -16,7 +16,7 @@ DELETED_AT_ONCE = 5_000
 
 LOOK = """
 WITH waiting AS MATERIALIZED (
-    SELECT event_id, received_at, size_kb FROM almanac.events_queue
+    SELECT event_id, received_at, rank_at, size_kb FROM almanac.events_queue
     WHERE state = 'waiting' AND attempts = 0 ORDER BY received_at LIMIT %s {lock}
 ), again AS (
     SELECT next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute' AS is_due
@@ -24,6 +24,8 @@ WITH waiting AS MATERIALIZED (
 )
 SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb,
     coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{{}}') AS ages,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_ages,
+    coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_kb,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
     EXISTS (SELECT FROM again) AS is_any_again, coalesce((SELECT is_due FROM again), false) AS is_again_due,
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
@@ -89,7 +91,8 @@ class EventFailed(AlmanacError):
 class Sight:
     """What waits and nobody has claimed; `ages` are the seconds of the oldest eight, oldest first.
 
-    Events whose work failed before are not in the backlog: each is tried again by itself.
+    `next_ages` and `next_kb` are those of the next 500 in the order in which they are claimed. Events whose work failed before are
+    not in the backlog: each is tried again by itself.
     """
 
     backlog: int
@@ -99,6 +102,8 @@ class Sight:
     is_any_again: bool
     is_again_due: bool
     hour: int
+    next_ages: Sequence[float] = ()
+    next_kb: Sequence[float] = ()
 
     @property
     def oldest_seconds(self) -> float:
@@ -158,9 +163,9 @@ def mark(connection: Connection, events: Sequence[Event], batch_id: int) -> None
     connection.execute(MARK, [batch_id, [event.event_id for event in events]])
 
 
-def try_again(connection: Connection, events: Sequence[Event], error: str, patience: Patience) -> list[str]:
+def try_again(connection: Connection, event_ids: Sequence[str], error: str, patience: Patience) -> list[str]:
     """Let events of a failed batch be tried again later, each by itself; return the ids of those that are buried instead."""
-    wanted = {"ids": [event.event_id for event in events], "error": error[:2000], "most": patience.most_attempts}
+    wanted = {"ids": list(event_ids), "error": error[:2000], "most": patience.most_attempts}
     with connection.transaction():
         connection.execute(TRY_AGAIN, wanted | {"first": patience.backoff_seconds})
         return [row[0] for row in connection.execute(BURY, wanted).fetchall()]

@@ -6,7 +6,10 @@ import time
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import numpy as np
+
 from almanac.errors import UsageError
+from almanac.workloads.events.dividing import Waiting, first_part
 from almanac.workloads.events.patience import Goal, Patience
 from almanac.workloads.events.policy import Choice
 from almanac.workloads.events.published import Policy
@@ -157,10 +160,14 @@ class Published:
         if choice is None:
             return self.default.decide(sight)
         if self._patience is None:
-            self._patience = Patience(self.goal, choice.patience_seconds)
+            self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
         # More than one batch can take: waiting would make nothing cheaper.
-        wait = 0.0 if sight.backlog > choice.batch_size else choice.wait(sight.ages, self.goal, self._patience.worth_seconds)
-        return self._explored(sight, Decision(choice.batch_size, max(0.0, wait), "published", choice))
+        is_full = sight.backlog > choice.batch_size
+        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.goal, self._patience.worth_seconds))
+        part = self._part(sight, choice, wait)
+        if part is not None:
+            return Decision(part, 0.0, "published", self.policy.find_part(sight, part))
+        return self._explored(sight, Decision(choice.batch_size, wait, "published", choice))
 
     def refresh(self, connection: Connection) -> None:
         """Read the policy again where another release is live."""
@@ -173,11 +180,19 @@ class Published:
         if self._patience:
             self._patience.learn(missed, events)
 
+    def _part(self, sight: Sight, choice: Choice, wait: float) -> int | None:
+        """Return how many events to take at once where one batch of all would come too late for too many, else None."""
+        ages, kb = (np.array(known[: choice.batch_size]) for known in (sight.next_ages, sight.next_kb))
+        if self.policy.lookup is None or self._patience is None or not len(ages):
+            return None
+        return first_part(Waiting(-ages, kb, 0.0), wait, self.policy.lookup.seconds, self._patience)
+
     def _explored(self, sight: Sight, decision: Decision) -> Decision:
         taken = min(decision.size, sight.backlog)
         if decision.wait_seconds > 0 or taken < LEAST_EXPLORED or self.luck.random() >= self.explore_share:
             return decision
-        return Decision(max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART))), 0.0, "explore", decision.choice)
+        size = max(1, round(taken * self.luck.uniform(LEAST_PART, MOST_PART)))
+        return Decision(size, 0.0, "explore", self.policy.find_part(sight, size))
 
 
 def parse(text: str, default: Fixed, goal: Goal, *, explore_share: float) -> Rule:

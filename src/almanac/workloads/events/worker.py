@@ -4,14 +4,14 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 import psycopg
 
 from almanac.errors import DatabaseError
-from almanac.workloads.events import batches, presence, queue
+from almanac.workloads.events import batches, claims, presence, queue
 from almanac.workloads.events.batches import Batch, Order, Terms, WorkFailed
 from almanac.workloads.events.queue import Connection, Patience, Sight
 from almanac.workloads.events.sizing import Decision, Rule
@@ -23,6 +23,9 @@ LEAST_SLEEP_SECONDS = 0.002
 BEAT_SECONDS = 1.0
 CLEAN_SECONDS = 60.0
 TELL_SECONDS = 10.0
+# Looking, claiming, recording and committing take time that is no processing; its running mean moves by this share with each batch.
+LAG_RATE = 0.1
+MOST_LAG_SHARE = 0.2
 FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
 AGAIN = Decision(1, 0.0, "again")
 log = logging.getLogger("almanac.events")
@@ -67,6 +70,8 @@ class Worker:
         self._stopping = threading.Event()
         self._due = {"beat": 0.0, "clean": 0.0, "tell": time.monotonic() + TELL_SECONDS}
         self._oldest: tuple[str | None, float] = (None, 0.0)
+        self._seen_at = time.monotonic()
+        self._lag_seconds = 0.0
         self._is_among_others = False
         self._was_again = False
         self._told_events = 0
@@ -82,9 +87,9 @@ class Worker:
         away = FIRST_AWAY_SECONDS
         while not self._stopping.is_set():
             try:
-                with self._connect() as connection:
+                with self._connect() as connection, self._connect() as notes:
                     away = FIRST_AWAY_SECONDS
-                    self._serve(connection)
+                    self._serve(connection, notes)
             except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
                 log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
                 self._stopping.wait(away)
@@ -92,7 +97,8 @@ class Worker:
         log.info("worker %s ends: %s", terms.worker, self._told())
         return self.tally
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: Connection, notes: Connection) -> None:
+        claims.live(notes, self.terms.worker)
         while not self._stopping.is_set():
             self._keep_house(connection)
             sight = self._seen(connection)
@@ -102,19 +108,24 @@ class Worker:
             decision = self._decide(sight)
             if decision.wait_seconds > 0:
                 self._stopping.wait(max(LEAST_SLEEP_SECONDS, min(LOOK_SECONDS, decision.wait_seconds)))
-            elif not self._make(connection, Order(sight, decision, self._manner.rule.release_id)):
+            elif not self._make(connection, notes, Order(sight, decision, self._manner.rule.release_id)):
                 self._stopping.wait(LOOK_SECONDS)
         presence.beat(connection, self._shown())
         presence.leave(connection, self.terms.worker)
 
     def _seen(self, connection: Connection) -> Sight:
-        """Look at the queue. Its oldest event is at least as old as our own clock says, whatever was done to that of the database."""
+        """Look at the queue. Its oldest event is at least as old as our own clock says, whatever was done to that of the database.
+
+        All events count as older by what looking, claiming and recording take, so that a batch is done, not only processed, in time.
+        """
+        self._seen_at = time.monotonic()
         sight = queue.look(connection, among_others=self._is_among_others)
         now = time.monotonic()
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
-        short = max(0.0, now - self._oldest[1] - sight.oldest_seconds)
-        return replace(sight, ages=[max(0.0, age + short) for age in sight.ages])
+        short = max(0.0, now - self._oldest[1] - sight.oldest_seconds) + self._lag_seconds
+        ages, following = ([max(0.0, age + short) for age in known] for known in (sight.ages, sight.next_ages))
+        return replace(sight, ages=ages, next_ages=following)
 
     def _decide(self, sight: Sight) -> Decision:
         """Let the rule decide; events to be tried again take turns with the others."""
@@ -128,28 +139,46 @@ class Worker:
         self._was_again = False
         return replace(decision, wait_seconds=decision.wait_seconds or LOOK_SECONDS)
 
-    def _make(self, connection: Connection, order: Order) -> bool:
+    def _make(self, connection: Connection, notes: Connection, order: Order) -> bool:
         self._was_again = order.decision.sized_by == "again"
         try:
-            batch = batches.make(connection, order, self._manner.work, self.terms)
+            batch = batches.make(connection, order, self._manner.work, self.terms, notes)
         except WorkFailed as failed:
             self._failed(connection, failed)
             return True
         if batch is None:
             return False
         self.tally.add(batch)
-        self._manner.rule.learn(batch.missed, batch.events)
+        lag = min(time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds)
+        self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
+        # What the rule did not decide, as an event that is tried again by itself and is late anyway, says nothing about its misses.
+        if order.decision.choice is not None:
+            self._manner.rule.learn(batch.missed, batch.events)
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
         return True
 
     def _failed(self, connection: Connection, failed: WorkFailed) -> None:
         log.warning("work failed, %s events are tried again, each by itself: %s", len(failed.events), failed)
-        for event_id in queue.try_again(connection, failed.events, str(failed), self._manner.patience):
-            log.error("event %r is buried after %s attempts: %s", event_id, self._manner.patience.most_attempts, failed)
+        event_ids, patience = [event.event_id for event in failed.events], self._manner.patience
+        with connection.transaction():
+            claims.clear(connection, self.terms.worker)
+            buried = queue.try_again(connection, event_ids, str(failed), patience)
+        self._tell_buried(buried, str(failed))
+
+    def _recover(self, connection: Connection) -> None:
+        """Deal with what workers left that were killed, this one's forerunner among them."""
+        for orphans in claims.recover(connection, self._manner.patience):
+            log.warning("worker %s died over its events; %s are tried again, each by itself", orphans.worker, orphans.tried_again)
+            self._tell_buried(orphans.buried, "workers died over it")
+
+    def _tell_buried(self, event_ids: Sequence[str], reason: str) -> None:
+        for event_id in event_ids:
+            log.error("event %r is buried after %s attempts: %s", event_id, self._manner.patience.most_attempts, reason)
 
     def _keep_house(self, connection: Connection) -> None:
         if self._is_due("beat", BEAT_SECONDS):
             self._manner.rule.refresh(connection)
+            self._recover(connection)
             self._is_among_others = presence.beat(connection, self._shown())
         if self._is_due("clean", CLEAN_SECONDS):
             queue.forget(connection, self._manner.keep_seconds)

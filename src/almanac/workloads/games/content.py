@@ -9,12 +9,27 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from almanac.workloads.games.encoding import Array, FieldEncoder
+from almanac.workloads.games.nearest import Alike
 
 # From histories (a row per player, weights of the games that add up to 1) to a score for every game of the catalogue.
 Scorer = Callable[[sparse.csr_matrix], Array]
 
-# Tuned on the proxy of `proxies.series_found` and by reading lists of well-known games.
-WEIGHTS = {"themes": 0.46, "genres": 0.18, "categories": 0.10, "year": 0.06, "developer": 0.08, "publisher": 0.03, "series": 0.09}
+# Tuned on the proxy of `proxies.series_found` with half of the series; those that would give a series away are set by hand.
+WEIGHTS = {
+    "pairs": 0.42,
+    "themes": 0.12,
+    "genres": 0.04,
+    "categories": 0.06,
+    "platforms": 0.02,
+    "year": 0.05,
+    "popularity": 0.05,
+    "maker": 0.09,
+    "seller": 0.02,
+    "series": 0.06,
+    "title_words": 0.07,
+}
+# What players take to is broader than what is most alike: single words serve a blend better than pairs, on generated players.
+BROAD = {"themes": 0.46, "genres": 0.18, "categories": 0.10, "year": 0.06, "maker": 0.08, "seller": 0.03, "series": 0.09}
 # Even a game that nobody has reviewed yet keeps this share of its similarity.
 FLOOR = 0.1
 
@@ -52,8 +67,8 @@ class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
     def on(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
-        encoded, prior = self.encoder_.transform(catalogue), self.prior(catalogue)
-        return lambda histories: encoded.likeness(histories) * prior
+        kinds = pd.factorize(catalogue["genres"] + ";" + catalogue["themes"], sort=True)[0]
+        return Alike(self.encoder_.transform(catalogue), self.prior(catalogue), kinds)
 
     def prior(self, catalogue: pd.DataFrame) -> Array:
         """Return by how much the similarity of each game counts: 1 for the best known and best liked, never 0."""

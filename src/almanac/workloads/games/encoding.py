@@ -1,5 +1,6 @@
 """Games as numbers: each field a block of indicators, rare words heavier, every block as long as its weight says."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,15 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from almanac.workloads.games.features import TOGETHER
+
 Array = npt.NDArray[np.float32]
 
-# Some hundred words each: kept dense, where multiplying is fastest. Makers and series have tens of thousands: kept sparse.
-WORDY = ("genres", "themes", "categories", "platforms")
-NAMED = ("developer", "publisher", "series")
-FIELDS = (*WORDY, "year", *NAMED)
+# What rarity is learned for, and what would give a series away; `pairs` are two words of genres and themes that stand together.
+WORDY = ("themes", "genres", "pairs", "categories", "platforms")
+NAMED = ("maker", "seller", "series", "title_words")
+SMOOTH = ("year", "popularity")
+FIELDS = (*WORDY, *SMOOTH, *NAMED)
 # Words that tell how a game is sold, praised or played rather than what it is count for less.
 LIGHT = {
     **dict.fromkeys(("kickstarter", "early access", "steam achievements", "steam trading cards", "steam cloud", "stats", "masterpiece"), 0.3),
@@ -26,7 +30,11 @@ LIGHT = {
     **dict.fromkeys(("full controller support", "partial controller support"), 0.6),
     **dict.fromkeys(("casual", "pixel graphics", "multiplayer", "story rich", "first-person"), 0.7),
 }
-FIRST_YEAR, LAST_YEAR, YEARS_APART = 1980, 2035, 3
+# Bumps along the years and along popularity, so that games somewhat apart still have something in common: where they begin and end, and the step.
+BUMPS = {"year": (1980.0, 2035.0, 3.0), "popularity": (0.0, 1.05, 0.1)}
+WIDTH = 1.5
+# A word of more than one game in so many is kept dense, where multiplying is fastest; all others sparse.
+COMMON = 32
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Encoded:
 
 
 class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Learns how rare each genre, theme, category and platform is; `weights` are the fields' shares of the similarity."""
+    """Learns how rare each genre, theme, pair of these, category and platform is; `weights` are the fields' shares of the similarity."""
 
     def __init__(self, *, weights: Mapping[str, float]) -> None:
         self.weights = weights
@@ -63,20 +71,23 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def transform(self, X: pd.DataFrame) -> Encoded:
         """Return the games of a catalogue; a word never seen before counts as the rarest."""
-        dense = [np.sqrt(self._share(field)) * self._words(X, field) for field in WORDY]
-        dense.append(np.sqrt(self._share("year")) * _years(X["year"]))
-        named = [_names(X[field]) * np.float32(np.sqrt(self._share(field))) for field in NAMED]
-        return Encoded(np.hstack(dense).astype(np.float32), sparse.hstack(named).tocsr())
+        words = sparse.hstack([self._weighed(X, field) for field in (*WORDY, *NAMED) if self._share(field)] or [_nothing(len(X))]).tocsc()
+        common = np.diff(words.indptr) * COMMON > len(X)
+        smooth = [np.sqrt(self._share(field)) * _bumps(X[field], *BUMPS[field]) for field in SMOOTH]
+        return Encoded(np.hstack([words[:, common].toarray(), *smooth]).astype(np.float32), words[:, ~common].tocsr())
+
+    def _weighed(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
+        found = self._words(X, field) if field in WORDY else _unit(indicators(X[field])[0])
+        return found * np.float32(np.sqrt(self._share(field)))
 
     def _share(self, field: str) -> float:
         return float(self.weights.get(field, 0.0)) / float(sum(self.weights.values()))
 
-    def _words(self, X: pd.DataFrame, field: str) -> Array:
+    def _words(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
         known = self.rarity_[field]
         rarest = max(known.values(), default=1.0)
         found, words = indicators(X[field])
-        weights = np.array([known.get(word, rarest) for word in words], dtype=np.float32)
-        return np.asarray(_unit(found @ sparse.diags(weights)).toarray(), dtype=np.float32)
+        return _unit(found @ sparse.diags(np.array([known.get(word, rarest) for word in words], dtype=np.float32)))
 
 
 def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
@@ -99,11 +110,15 @@ def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
 def _rarity(lists: pd.Series) -> dict[str, float]:
     found, words = indicators(lists)
     counts = np.asarray(found.sum(axis=0)).ravel()
-    return {word: float(np.log(1 + len(lists) / count) * LIGHT.get(word, 1.0)) for word, count in zip(words, counts, strict=True)}
+    return {word: float(np.log(1 + len(lists) / count) * _light(word)) for word, count in zip(words, counts, strict=True)}
 
 
-def _names(names: pd.Series) -> sparse.csr_matrix:
-    return _unit(indicators(names)[0])
+def _light(word: str) -> float:
+    return math.prod(LIGHT.get(part, 1.0) for part in word.split(TOGETHER))
+
+
+def _nothing(rows: int) -> sparse.csr_matrix:
+    return sparse.csr_matrix((rows, 0), dtype=np.float32)
 
 
 def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -111,10 +126,9 @@ def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
     return (sparse.diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ rows).astype(np.float32).tocsr()
 
 
-def _years(years: pd.Series) -> Array:
-    """Return overlapping bumps along the years, so that games some years apart have something in common; unknown years nothing."""
-    middles = np.arange(FIRST_YEAR, LAST_YEAR, YEARS_APART)
-    known = years.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
-    bumps = np.nan_to_num(np.exp(-(((known - middles) / (1.5 * YEARS_APART)) ** 2)))
+def _bumps(values: pd.Series, first: float, last: float, step: float) -> Array:
+    """Return overlapping bumps along a scale; a row of zeros where the value is unknown."""
+    known = values.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
+    bumps = np.nan_to_num(np.exp(-(((known - np.arange(first, last, step)) / (WIDTH * step)) ** 2)))
     lengths = np.linalg.norm(bumps, axis=1, keepdims=True)
     return np.asarray(bumps / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)

@@ -1,6 +1,7 @@
 """What is known about a game, one plain function per column: raw rows in, values out."""
 
 from datetime import date
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from almanac.workloads.games.contract import title_key
 # Tags that only adults should meet unasked; the age field of the source says 0 for most of these games.
 ADULT = {"sexual content", "nudity"}
 LISTS = ["genres", "themes", "categories", "platforms"]
+# Between the two words of a pair; no source has it in a word.
+TOGETHER = " + "
 KEPT = ["game_id", "title", "released", *LISTS, "developer", "publisher"]
 
 
@@ -118,4 +121,42 @@ def series(games: pd.DataFrame) -> pd.Series:
     return games["title"].map(titles.series_of).astype("str")
 
 
-FEATURES = [year, rating, popularity, adult, key, work, series]
+def pairs(games: pd.DataFrame) -> pd.Series:
+    """Return every two words of genres and themes that stand together: that a game is both says more than that it is each.
+
+    >>> pairs(pd.DataFrame({"genres": ["RPG"], "themes": ["Pirates;RPG;Cute"]})).tolist()
+    ['cute + pirates;cute + rpg;pirates + rpg']
+    """
+    texts = (games["genres"] + ";" + games["themes"]).str.lower().tolist()
+    told = [";".join(map(TOGETHER.join, combinations(sorted({word for word in text.split(";") if word}), 2))) for text in texts]
+    return pd.Series(told, index=games.index, dtype="str")
+
+
+def maker(games: pd.DataFrame) -> pd.Series:
+    """Return the developers without what is not their name, '' where unknown.
+
+    >>> maker(pd.DataFrame({"developer": ["FromSoftware, Inc.", None]})).tolist()
+    ['fromsoftware', '']
+    """
+    return games["developer"].fillna("").map(titles.firms_of).astype("str")
+
+
+def seller(games: pd.DataFrame) -> pd.Series:
+    """Return the publishers without what is not their name, '' where unknown.
+
+    >>> seller(pd.DataFrame({"publisher": ["Natsume Inc.;TABOT, inc."]})).tolist()
+    ['natsume;tabot']
+    """
+    return games["publisher"].fillna("").map(titles.firms_of).astype("str")
+
+
+def title_words(games: pd.DataFrame) -> pd.Series:
+    """Return the telling words of the title: no numbers, none of one or two letters, none that only names an edition.
+
+    >>> title_words(pd.DataFrame({"title": ["Euro Truck Simulator 2", "Go!"]})).tolist()
+    ['euro;truck;simulator', '']
+    """
+    return games["title"].map(titles.telling_words).astype("str")
+
+
+FEATURES = [year, rating, popularity, adult, key, work, series, pairs, maker, seller, title_words]

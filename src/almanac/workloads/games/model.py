@@ -1,8 +1,10 @@
 """The recommenders by name, how they are fitted, and the lists they make."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -11,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from almanac.errors import UsageError
 from almanac.workloads.games import lists, reasons
 from almanac.workloads.games.blend import Blend, TwoLists
-from almanac.workloads.games.content import Content, Popularity
-from almanac.workloads.games.contract import LISTED, PREDICTIONS
+from almanac.workloads.games.content import BROAD, Content, Popularity
+from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
 from almanac.workloads.games.features import LISTS, Known
 from almanac.workloads.games.lists import Neighbours
 from almanac.workloads.games.played import Ease, ItemItem, Trending
@@ -26,6 +28,7 @@ BLEND = {"content": 0.3, "popularity": 0.2, "item_item": 0.4, "ease": 1.0, "tren
 # Two BLAS threads: more would only wait for each other, and rounding should not depend on their number.
 THREADS = 2
 LEAST_PLAYERS = 5
+DECIMALS = 4
 
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
 TRUSTED_TYPES = [
@@ -49,7 +52,8 @@ def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
     """Return one recommender, not yet fitted; raises UsageError for an unknown name."""
     made = {"popularity": Popularity, "content": Content, "item_item": ItemItem, "ease": Ease, "trending": Trending}
     if name == "blend":
-        return Blend([(member, made[member]()) for member in MEMBERS], weights=dict(weights))
+        members = [(member, Content(weights=BROAD) if member == "content" else made[member]()) for member in MEMBERS]
+        return Blend(members, weights=dict(weights))
     if name not in made:
         raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(CANDIDATES)}.")
     return made[name]()
@@ -80,26 +84,29 @@ def training(known: Known) -> pd.DataFrame:
 def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per game with the columns of the contract's predictions; `frame` is the catalogue of `features.build`."""
     catalogue = frame.reset_index(drop=True)
-    two = pipeline[-1]
-    facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     with threadpool_limits(limits=THREADS):
-        similar = list(lists.neighbours(catalogue, two.similar_.on(catalogue)))
-        same = type(two.recommended_) is type(two.similar_)
-        recommended = similar if same else list(lists.neighbours(catalogue, two.recommended_.on(catalogue)))
-    told: dict[str, Any] = {
+        told = _lists(catalogue, pipeline[-1])
+    return _described(catalogue).assign(**told)[PREDICTIONS.column_names]
+
+
+def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
+    similar = lists.neighbours(catalogue, two.similar_.on(catalogue))
+    same = type(two.recommended_) is type(two.similar_)
+    recommended = similar if same else lists.neighbours(catalogue, two.recommended_.on(catalogue))
+    facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
+    return {
         "similar": _shown(catalogue, similar, facts, played=False),
         "recommended": None if same else _shown(catalogue, recommended, facts, played=bool(catalogue["players"].any())),
         "recommended_titles": _titles(catalogue, recommended),
         "pool": _pools(catalogue, recommended),
     }
-    return _described(catalogue).assign(**told)[PREDICTIONS.column_names]
 
 
 def _described(catalogue: pd.DataFrame) -> pd.DataFrame:
     named = catalogue.rename(columns={"key": "title_key"})
-    texts = {name: catalogue[name].str.split(";").map(lambda parts: [part for part in parts if part]) for name in LISTS}
-    first = texts["genres"].map(lambda genres: genres[0].lower() if genres else "")
-    return named.assign(**texts, main_genre=first)
+    # The same few words stand in thousands of lists; each is kept once.
+    texts: dict[str, Any] = {name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]] for name in LISTS}
+    return named.assign(**texts, main_genre=[genres[0].lower() if genres else "" for genres in texts["genres"]])
 
 
 def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Facts, *, played: bool) -> list[list[dict[str, object]]]:
@@ -109,19 +116,24 @@ def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Fact
     def entry(game: int, other: int, score: float) -> dict[str, object]:
         why = facts.why(game, other)
         why = reasons.with_plays(why) if known[game] and known[other] else why
-        return {"game_id": ids[other], "title": titles[other], "score": score, "why": why or "well known and well liked"}
+        return {"game_id": ids[other], "title": titles[other], "score": score, "why": sys.intern(why or "well known and well liked")}
 
-    return [
-        [entry(game, other, score) for other, score in zip(each.places[:LISTED], each.scores[:LISTED], strict=True)]
-        for game, each in enumerate(found)
-    ]
+    return [[entry(game, other, score) for other, score in pairs] for game, pairs in enumerate(_pairs(found, LISTED))]
+
+
+def _pairs(found: list[Neighbours], count: int) -> Iterator[list[tuple[int, float]]]:
+    # There are millions of scores, but few different ones; each is kept once.
+    kept = dict[float, float]()
+    for each in found:
+        scores = each.scores[:count].astype(np.float64).round(DECIMALS).tolist()
+        yield [(place, kept.setdefault(score, score)) for place, score in zip(each.places[:count].tolist(), scores, strict=True)]
 
 
 def _titles(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[str]:
     titles = catalogue["title"].tolist()
-    return [" · ".join(titles[place] for place in each.places[:LISTED]) for each in found]
+    return [" · ".join(titles[place] for place in each.places[:LISTED].tolist()) for each in found]
 
 
 def _pools(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[list[tuple[str, float]]]:
     ids = catalogue["game_id"].tolist()
-    return [[(ids[place], score) for place, score in zip(each.places, each.scores, strict=True)] for each in found]
+    return [[(ids[place], score) for place, score in pairs] for pairs in _pairs(found, POOL)]

@@ -1,5 +1,6 @@
 """Why a game stands in a list, in words that a person understands."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -32,7 +33,7 @@ class Facts:
     """What reasons are made of, a list per game in the order of the catalogue; words come from rarest to most common."""
 
     words: list[list[str]]
-    developers: list[str | None]
+    makers: list[str]
     series: list[str]
 
     def why(self, game: int, other: int) -> str:
@@ -43,7 +44,7 @@ class Facts:
         parts = [", ".join(dict.fromkeys(SPOKEN.get(word, word) for word in telling[:MOST_WORDS]))]
         if self.series[game] and self.series[game] == self.series[other]:
             parts.append("same series")
-        elif self.developers[game] and self.developers[game] == self.developers[other]:
+        elif self.makers[game] and self.makers[game] == self.makers[other]:
             parts.append("same developer")
         return "; ".join(part for part in parts if part)
 
@@ -52,9 +53,8 @@ def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) ->
     """Return what reasons are made of; `rarity` says how rare each word of genres and themes is."""
     known = {**rarity["genres"], **rarity["themes"]}
     texts = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
-    words = [sorted({word for word in text.split(";") if word}, key=lambda word: (-known.get(word, 0.0), word)) for text in texts]
-    makers = [None if pd.isna(name) else str(name) for name in catalogue["developer"]]
-    return Facts(words, makers, catalogue["series"].tolist())
+    words = [sorted({sys.intern(word) for word in text.split(";") if word}, key=lambda word: (-known.get(word, 0.0), word)) for text in texts]
+    return Facts(words, catalogue["maker"].tolist(), catalogue["series"].tolist())
 
 
 def with_plays(why: str) -> str:

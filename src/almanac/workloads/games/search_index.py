@@ -13,8 +13,8 @@ Row = tuple[str, str, int, int, int]
 def words(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `words` for the titles of predictions; a title of signs alone has none."""
     rows, short = list[Row](), dict[str, list[Row]]()
-    ordered = predictions.sort_values("rank")
-    for game, title, rank in zip(ordered["game_id"].tolist(), ordered["title"].tolist(), ordered["rank"].tolist(), strict=True):
+    ordered = predictions[["game_id", "title", "rank"]].sort_values("rank")
+    for game, title, rank in zip(*(ordered[name].tolist() for name in ordered), strict=True):
         found = words_of(title)
         first = {word: place for place, word in reversed(list(enumerate(found)))}
         rows += [(word, game, rank, place, len(found)) for word, place in first.items()]

@@ -8,7 +8,7 @@ from sklearn.base import clone
 
 from almanac.workloads.games.contract import title_key
 from almanac.workloads.games.encoding import FIELDS, FieldEncoder
-from almanac.workloads.games.lists import Places
+from almanac.workloads.games.nearest import Places
 
 # Games that nearly everybody knows, of five kinds; the first that a catalogue has of each kind is shown.
 WELL_KNOWN = (

@@ -40,14 +40,18 @@ class Fetched:
 def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock"] = "full") -> Fetched:
     """Fetch what the workers measured; while that is little, also an hour of a public trace replayed against a simulated clock.
 
+    What workers with simulated processing did is taken only while there is too little of the others, and never beside it.
     `observe` is the step's. Without mirror, cache and network a generated trace takes its place, said loudly. Raises SourceCorrupt.
     """
     if sample == "mock":
         return _replayed(generator.generate(MOCK_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=MOCK_SECONDS)), settings, [])
     batches = measured.batches(observe)
-    if len(batches) >= ENOUGH_BATCHES:
-        return Fetched(batches, measured.arrivals(observe), measured.SOURCE, [])
-    reason = f"{measured.SOURCE} ({len(batches)} batches so far, {ENOUGH_BATCHES} are needed)"
+    for source in (measured.SOURCE, measured.TRIAL):
+        own = batches[batches["source"] == source].reset_index(drop=True)
+        if len(own) >= ENOUGH_BATCHES:
+            return Fetched(own, measured.arrivals(observe, source), source, [])
+    real = int((batches["source"] == measured.SOURCE).sum())
+    reason = f"{measured.SOURCE} ({real} batches so far, {ENOUGH_BATCHES} are needed)"
     try:
         return _replayed(traces.read(DEMONSTRATION, settings), settings, [reason])
     except NoConnection as error:
@@ -62,9 +66,10 @@ def select(history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: da
     """
     early = history["started_at"] < pd.Timestamp(wanted, tz=UTC) if wanted else history["started_at"].notna()
     known = history[early]
-    for source in [generator.SOURCE] if sample == "mock" else [measured.SOURCE, DEMONSTRATION, generator.SOURCE]:
+    by_workers = [measured.SOURCE, measured.TRIAL]
+    for source in [generator.SOURCE] if sample == "mock" else [*by_workers, DEMONSTRATION, generator.SOURCE]:
         chosen = known[known["source"] == source]
-        if len(chosen) >= (ENOUGH_BATCHES if source == measured.SOURCE else 1):
+        if len(chosen) >= (ENOUGH_BATCHES if source in by_workers else 1):
             return chosen.reset_index(drop=True)
     raise SourceUnavailable(f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`.")
 
@@ -83,7 +88,7 @@ def cut_off(history: pd.DataFrame) -> CutOff:
     """
     source = str(history["source"].iloc[0])
     day = history["started_at"].max().to_pydatetime().astimezone(UTC).date() + timedelta(days=1)
-    name = source if source == measured.SOURCE else f"{source}, replayed with simulated processing"
+    name = source if source in (measured.SOURCE, measured.TRIAL) else f"{source}, replayed with simulated processing"
     return CutOff(data_as_of=day, demo=source != measured.SOURCE, simulated=source == generator.SOURCE, source=name)
 
 

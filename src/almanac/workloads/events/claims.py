@@ -1,0 +1,63 @@
+"""What each worker is at, noted before the work, so that an event that kills its worker counts as tried and is buried in the end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from almanac.workloads.events import queue
+from almanac.workloads.events.queue import Connection, Event, Patience
+
+# A worker holds this lock as long as it lives; PostgreSQL lets it go when the process is gone, however it went.
+# A session that lost its network may hold the lock for a while; who waits for it begins anew.
+WAIT = "SET lock_timeout = '2s'"
+LIVE = "SELECT pg_advisory_lock(hashtextextended('almanac events worker ' || %s, 0))"
+NOTE = """
+INSERT INTO almanac.events_claims (worker, event_ids) VALUES (%s, %s)
+ON CONFLICT (worker) DO UPDATE SET event_ids = excluded.event_ids, claimed_at = clock_timestamp()
+"""
+CLEAR = "DELETE FROM almanac.events_claims WHERE worker = %s"
+ORPHANS = """
+SELECT worker, event_ids FROM almanac.events_claims
+WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0)) FOR UPDATE SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """Events whose worker died over them: those that are tried again, and those that are buried."""
+
+    worker: str
+    tried_again: int
+    buried: Sequence[str]
+
+
+def live(notes: Connection, worker: str) -> None:
+    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it.
+
+    What the worker was at when its last connection broke is no event's fault, and is forgotten.
+    """
+    notes.execute(WAIT)
+    notes.execute(LIVE, [worker])
+    clear(notes, worker)
+
+
+def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:
+    """Say which events a worker has claimed; `notes` is not the connection of the work, so that this outlives it."""
+    notes.execute(NOTE, [worker, [event.event_id for event in events]])
+
+
+def clear(connection: Connection, worker: str) -> None:
+    """Say that a worker is at nothing; in the transaction of the work that is said if and only if the work is done."""
+    connection.execute(CLEAR, [worker])
+
+
+def recover(connection: Connection, patience: Patience) -> list[Orphans]:
+    """Count an attempt for each event over which a worker died; it is tried again by itself, or buried."""
+    with connection.transaction():
+        found = connection.execute(ORPHANS).fetchall()
+        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found]
+
+
+def _counted(connection: Connection, worker: str, event_ids: Sequence[str], patience: Patience) -> Orphans:
+    clear(connection, worker)
+    buried = queue.try_again(connection, event_ids, f"the worker died over it: {worker}", patience)
+    return Orphans(worker, len(event_ids) - len(buried), buried)

@@ -1,0 +1,58 @@
+"""What rules may set, set on earlier traffic: the slack of a timer, what a missed event is worth."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from almanac.workloads.events.contenders import Patient
+from almanac.workloads.events.contract import LARGEST_BATCH
+from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.load import Load
+from almanac.workloads.events.patience import Goal, Patience, Predictor
+from almanac.workloads.events.policy import WORTH_AT_FIRST
+from almanac.workloads.events.replay import Replay, Rule, run
+
+SLACKS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6)
+POLICY_SLACKS = (0.0, 0.01, 0.02, 0.05)
+# So many misses of one batch count; more are a burst that no setting could save.
+MOST_COUNTED = 16
+# A batch teaches at most so many misses while the first worth is looked for, so that bursts do not decide what it is in calm hours.
+CALM_LEARNT = 4.0
+
+
+@dataclass(frozen=True)
+class Practice:
+    """Earlier traffic to set a rule on, what is aimed at and what it costs."""
+
+    load: Load
+    goal: Goal
+    prices: Prices
+    largest: int = LARGEST_BATCH
+
+    def penalised(self, replay: Replay) -> float:
+        """Return the cost of a replay; each event missed beyond the goal counts like the fixed cost of a batch, a burst only in part.
+
+        So a goal that is out of reach does not lead to extremes, and a burst that nobody could save does not set the rule for other hours.
+        """
+        late = replay.latencies > self.goal.objective_seconds
+        missed = np.minimum(np.add.reduceat(late.astype(np.int64), np.cumsum(replay.sizes) - replay.sizes), MOST_COUNTED).sum()
+        beyond = max(float(missed) - self.goal.missed_share * len(self.load), 0.0)
+        return float(replay.costs(self.prices).sum()) + self.prices.fixed * beyond
+
+
+def best_slack(practice: Practice, rule: Callable[[float], Rule], slacks: Sequence[float] = SLACKS) -> float:
+    """Return the slack in seconds that does best of `slacks`, which are shares of the objective."""
+    seconds = [share * practice.goal.objective_seconds for share in slacks]
+    return min(seconds, key=lambda slack: (practice.penalised(run(practice.load, rule(slack))), slack))
+
+
+def patience(practice: Practice, predict: Predictor) -> Patience:
+    """Return what the policy begins with: the slack that does best, and then the median of what a miss was worth in a replay."""
+    goal, largest = practice.goal, practice.largest
+    first = WORTH_AT_FIRST * goal.objective_seconds
+    slack = best_slack(practice, lambda slack: Patient(predict, Patience(replace(goal, slack_seconds=slack), first), largest), POLICY_SLACKS)
+    settled = replace(goal, slack_seconds=slack)
+    rule = Patient(predict, Patience(settled, first, CALM_LEARNT), largest)
+    run(practice.load, rule)
+    return Patience(settled, float(np.median(rule.worths)))

@@ -1,0 +1,68 @@
+"""almanac run --all: every workload is run as all are asked to; and what keeps being repeated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from threading import Barrier
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from almanac.cli import everything, runs
+from almanac.errors import StepFailed
+from almanac.runner.attempt import Request
+from almanac.settings import Settings
+
+Almanac = Callable[..., Any]
+
+
+def test_each_workload_is_run_with_all_that_was_asked_for() -> None:
+    slot, day = datetime(2025, 4, 15, 6, tzinfo=UTC), date(2025, 4, 10)
+    asked = Request("", slot=slot, data_as_of=day, sample="mock", only="collect,predict", parameters={"SEED": "8", "NAME": "a=b"})
+    assert everything.words("demand", asked) == [
+        "run", "demand", "--quiet", "--slot", "2025-04-15T06:00:00+00:00", "--data-as-of", "2025-04-10", "--sample", "mock",
+        "--only", "collect,predict", "-p", "SEED=8", "-p", "NAME=a=b",
+    ]  # fmt: skip
+    assert everything.words("demand", Request("", forced=True, start="predict")) == ["run", "demand", "--quiet", "--slot", "now", "--from", "predict"]
+    assert everything.words("demand", Request("")) == ["run", "demand", "--quiet"]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """As much of a project as is passed on."""
+
+    settings: Settings
+
+
+def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[bool] = []
+
+    def one_round(_project: Installation, _request: Request, *, quiet: bool) -> None:
+        rounds.append(quiet)
+        raise StepFailed("These workloads failed: games.")
+
+    def wait(_seconds: float) -> None:
+        if len(rounds) == 3:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "Project", Installation)
+    monkeypatch.setattr(everything, "run_all", one_round)
+    monkeypatch.setattr("almanac.cli.runs.time.sleep", wait)
+    told = almanac("run", "--all", "--every", "6h", "--quiet")
+    assert (told.code, rounds) == (130, [True, True, True])
+    assert told.err.count("These workloads failed: games.") == 3
+
+
+def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = Barrier(2)
+
+    def run(name: str, _request: Request) -> int:
+        together.wait(10)
+        return int(name in ("games", "logs"))
+
+    monkeypatch.setattr("almanac.workloads.names", lambda: ["events", "football", "games", "logs"])
+    monkeypatch.setattr(everything, "_run", run)
+    project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
+    with pytest.raises(StepFailed, match=r"These workloads failed: games, logs\. `almanac runs` says why\."):
+        everything.run_all(project, Request(""), quiet=True)

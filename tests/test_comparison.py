@@ -1,0 +1,22 @@
+"""What two versions have in common and where they differ."""
+
+import pytest
+from stub import STUB, content, release
+
+from almanac import comparison, workloads
+from almanac.store.database import Database
+
+
+def test_a_prediction_differs_when_any_of_its_columns_does(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workloads, "contract", lambda name: STUB)
+    release(owner, content(6), version=1)
+    other = content(6)
+    rows = other["predictions"].astype({"extra": object})
+    rows.at[1, "extra"] = {"more": 1}
+    rows.loc[2, "day"] += rows.loc[1, "day"] - rows.loc[0, "day"]
+    rows.loc[3, "word"] = "second"
+    rows.loc[4, ["up", "down"]] = [0.5, 0.5]
+    release(owner, other | {"predictions": rows}, version=2)
+    found = comparison.compare(owner, "stub", 1, 2)
+    assert (found.common, found.changed, found.only_first, found.only_second) == (6, 4, 0, 0)
+    assert (list(found.moves.index), list(found.words["item"])) == (["item-0000004"], ["item-0000003"])
