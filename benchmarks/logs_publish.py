@@ -63,7 +63,8 @@ def main() -> int:
     is_met = all(in_all(row) <= BOUND_SECONDS and row["peak_mb"] <= BOUND_MB for row in rows if row["entries"] <= MILLION)
     if given.json:
         bounds = {"seconds": BOUND_SECONDS, "peak_mb": BOUND_MB}
-        given.json.write_text(json.dumps({"sizes": rows, "apart": before, "bounds": bounds, "is_met": is_met}, indent=2) + "\n")
+        told = [{name: value for name, value in row.items() if not math.isnan(value)} for row in rows]
+        given.json.write_text(json.dumps({"sizes": told, "apart": before, "bounds": bounds, "is_met": is_met}, indent=2) + "\n")
     return 0 if is_met else 1
 
 
@@ -138,7 +139,11 @@ def show(rows: list[Row], before: Row) -> None:
     for row in rows:
         each = 1e6 * in_all(row) / row["entries"]
         parts = "".join(f"{row[name]:>17.2f}" for name in PARTS)
-        print(f"{row['entries']:>10,.0f}{parts}{in_all(row):>17.2f}{row['peak_mb']:>17.0f}{each:>17.1f}{row['search index']:>17.2f}")
+        print(
+            f"{row['entries']:>10,.0f}{parts}{in_all(row):>17.2f}{row['peak_mb']:>17.0f}{each:>17.1f}{row['search index']:>17.2f}".replace(
+                "nan", "  -"
+            )
+        )
     for small, large in pairwise(rows):
         marginal = (in_all(large) - in_all(small)) / (large["entries"] - small["entries"])
         fixed = max(0.0, in_all(small) - marginal * small["entries"])
