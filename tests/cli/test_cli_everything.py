@@ -1,6 +1,11 @@
 """almanac run --all: every workload is run as all are asked to; and what keeps being repeated."""
 
+import os
+import signal
+import subprocess
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from threading import Barrier
@@ -57,12 +62,24 @@ def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(almana
 def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     together = Barrier(2)
 
-    def run(name: str, _request: Request) -> int:
+    def run(_self: everything.Processes, name: str) -> int:
         together.wait(10)
         return int(name in ("games", "logs"))
 
     monkeypatch.setattr("almanac.workloads.names", lambda: ["events", "football", "games", "logs"])
-    monkeypatch.setattr(everything, "_run", run)
+    monkeypatch.setattr(everything.Processes, "run", run)
     project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
     with pytest.raises(StepFailed, match=r"These workloads failed: games, logs\. `almanac runs` says why\."):
         everything.run_all(project, Request(""), quiet=True)
+
+
+def test_the_signal_that_ends_all_runs_ends_each_and_lets_no_other_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    popen = subprocess.Popen
+    monkeypatch.setattr("almanac.cli.everything.subprocess.Popen", lambda _words: popen(["sleep", "60"]))
+    monkeypatch.setattr("almanac.workloads.names", lambda: ["events", "football", "games"])
+    project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
+    before = signal.getsignal(signal.SIGTERM)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(StepFailed, match="events, football, games"):
+        pool.submit(lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGTERM)))
+        everything.run_all(project, Request(""), quiet=True)
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -54,13 +54,13 @@ def migrate_command() -> None:
     show.say(f"The database is at revision {revision}, with the tables of {', '.join(workloads.names()) or 'no workload'}.")
 
 
-def url(role: Annotated[str, typer.Option(help="login, owner, worker or reader.")] = "login") -> None:
+def url(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "login") -> None:
     """Print the connection string, for psql and other tools. It may hold a password."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
     print(database.url if role == "login" else database.conninfo)
 
 
-def psql(role: Annotated[str, typer.Option(help="login, owner, worker or reader.")] = "reader") -> None:
+def psql(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "reader") -> None:
     """Open psql on the database; as a reader unless another role is named."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
     parts = {name: str(value) for name, value in conninfo_to_dict(database.conninfo).items()}
@@ -78,12 +78,6 @@ def _embedded_settings(what: str) -> Settings:
 
 
 def _role(text: str) -> Role:
-    if text == "login":
-        return "login"
-    if text == "owner":
-        return "owner"
-    if text == "worker":
-        return "worker"
-    if text == "reader":
-        return "reader"
-    raise UsageError(f"Unknown role '{text}'. Roles: login, owner, worker, reader.")
+    if text not in get_args(Role):
+        raise UsageError(f"Unknown role '{text}'. Roles: {', '.join(get_args(Role))}.")
+    return cast("Role", text)

@@ -1,9 +1,12 @@
 """Run every workload, two at a time, each in a process of its own."""
 
+import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from types import FrameType
 
 from almanac import workloads
 from almanac.cli import show, summary
@@ -19,8 +22,11 @@ def run_all(project: Project, request: Request, *, quiet: bool = False) -> None:
     started, names = time.monotonic(), workloads.names()
     # Open first, so that the processes join one embedded server that is already migrated.
     project.database.engine.dispose()
+    processes = Processes(request)
+    before = signal.signal(signal.SIGTERM, processes.stop)
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        codes = list(pool.map(lambda name: _run(name, request), names))
+        codes = list(pool.map(processes.run, names))
+    signal.signal(signal.SIGTERM, before)
     failed = [name for name, code in zip(names, codes, strict=True) if code]
     if not quiet:
         for name in names:
@@ -44,8 +50,29 @@ def words(name: str, request: Request) -> list[str]:
     return ["run", name, "--quiet", *given, *(word for pair in request.parameters.items() for word in ("-p", "=".join(pair)))]
 
 
-def _run(name: str, request: Request) -> int:
-    show.say(f"{name}: started")
-    code = subprocess.run([sys.executable, "-m", "almanac.cli", *words(name, request)], check=False).returncode
-    show.say(f"{name}: {'failed' if code else 'done'}")
-    return code
+@dataclass
+class Processes:
+    """The runs under way: the signal that ends this program ends them too, and lets no other begin."""
+
+    request: Request
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    is_stopped: bool = False
+
+    def run(self, name: str) -> int:
+        """Run one workload and return its exit code."""
+        if self.is_stopped:
+            return signal.SIGTERM
+        show.say(f"{name}: started")
+        process = subprocess.Popen([sys.executable, "-m", "almanac.cli", *words(name, self.request)])
+        self.started.append(process)
+        if self.is_stopped:
+            process.terminate()
+        code = process.wait()
+        show.say(f"{name}: {'failed' if code else 'done'}")
+        return code
+
+    def stop(self, _number: int, _frame: FrameType | None) -> None:
+        """Ask every run to end, which records why."""
+        self.is_stopped = True
+        for process in self.started:
+            process.terminate()

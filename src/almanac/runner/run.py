@@ -208,7 +208,7 @@ def _prune(attempt: Attempt) -> None:
     """Drop what is past retention; where readers are in the way, the next run does it."""
     try:
         pruned = prune.prune(attempt.project.database, attempt.contract)
-    except psycopg.Error as error:
+    except (psycopg.Error, DatabaseError) as error:
         log.warning("pruning is left to the next run", workload=attempt.request.workload, reason=str(error).strip())
         return
     if pruned:

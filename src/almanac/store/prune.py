@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
+from almanac.errors import DatabaseError
 from almanac.store import frames, inputs, ledger, runs, tables
 from almanac.store.database import Database
 from almanac.store.locks import is_about_locks
@@ -26,18 +27,26 @@ def prune(database: Database, contract: Contract, *, now: datetime | None = None
     """Drop the rows of runs that are past retention and neither live nor what a rollback returns to; return their run ids.
 
     Of an incremental workload also the rows that a later run has taken over, once nobody should be reading them here.
-    Where a reader holds on to the rows, they go with the next call.
+    Where a reader holds on to the rows, they go with the next call. Raises DatabaseError.
     """
-    with database.engine.begin() as connection:
-        ledger.lock(connection, contract.name)
-        victims = _victims(connection, contract, now or datetime.now(UTC))
-        inputs.expire(connection, contract.name, before=(now or datetime.now(UTC)) - contract.retention)
-        marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
-        connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
-        pruned = _pruned(connection, contract)
+    try:
+        victims, pruned = _mark(database, contract, now or datetime.now(UTC))
+    except sa.exc.DBAPIError as error:
+        raise DatabaseError(f"Old runs of {contract.name} cannot be pruned now: {str(error.orig).strip()}. Try again: almanac prune") from error
     # Readers are told "pruned" before the rows go; what a crash left behind goes with the next call.
     _drop(database, contract, pruned)
     return victims
+
+
+def _mark(database: Database, contract: Contract, now: datetime) -> tuple[list[str], list[str]]:
+    """Mark the runs whose time is over; return them, and all that are marked."""
+    with database.engine.begin() as connection:
+        ledger.lock(connection, contract.name)
+        victims = _victims(connection, contract, now)
+        inputs.expire(connection, contract.name, before=now - contract.retention)
+        marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
+        connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
+        return victims, _pruned(connection, contract)
 
 
 def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> list[str]:
