@@ -1,7 +1,6 @@
 """How a game is found by its title: by the beginnings of its words, then by words with a mistake in them; the popular first."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 from almanac.workloads.games.contract import MISSPELT_FROM, OPEN_END, SHORT_LETTERS, spellings, words_of
@@ -14,10 +13,15 @@ COMMON = frozenset({"a", "an", "and", "of", "the"})
 # Sorts after every word that begins so.
 LAST = "\U0010ffff"
 COLUMNS = "game_id, title, year, main_genre, rank, rating, adult"
-MISSPELT = b"SELECT spelling, word FROM api.games_spellings WHERE run_id = %(run)s AND spelling = ANY (%(spellings)s)"
+# Words with a mistake cost 1 and so stand behind all others: whoever finds enough without them gets the same answer, and one question is enough.
 FOUND = f"""
-WITH asked AS (
-    SELECT * FROM unnest(%(parts)s::int[], %(lows)s::text[], %(highs)s::text[], %(costs)s::int[]) AS asked(part, low, high, cost)
+WITH forms AS (SELECT * FROM unnest(%(forms)s::text[], %(owners)s::int[]) AS forms(spelling, part)), likely AS (
+    SELECT DISTINCT forms.part, known.word, abs(length(known.word) - length((%(words)s::text[])[forms.part + 1])) AS apart
+    FROM forms JOIN api.games_spellings AS known ON known.run_id = %(run)s AND known.spelling = forms.spelling
+    WHERE known.word <> (%(words)s::text[])[forms.part + 1] ORDER BY apart, part, word LIMIT {MOST_LIKENESSES}
+), asked AS (
+    SELECT part, low, high, 0 AS cost FROM unnest(%(parts)s::int[], %(lows)s::text[], %(highs)s::text[]) AS plain(part, low, high)
+    UNION ALL SELECT part, word, word, 1 FROM likely
 ), hits AS (
     SELECT word.game_id, asked.part, min(asked.cost) AS cost, min(word.rank) AS rank, min(word.place) AS place, min(word.of) AS of,
         bool_or(asked.cost = 0 AND word.word = asked.low) AS is_exact
@@ -34,16 +38,6 @@ FROM best JOIN api.games_predictions AS game USING (game_id) WHERE game.run_id =
 ORDER BY parts DESC, is_whole DESC, cost, is_first DESC, popular, game_id""".encode()
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """Words from `low` to `high` that stand for one part of the query; `cost` is 1 where a mistake is supposed."""
-
-    part: int
-    low: str
-    high: str
-    cost: int = 0
-
-
 def parts_of(query: str) -> list[str]:
     """Return the words that a query is searched by; none where it has no letter and no digit."""
     words = words_of(query)[:MOST_WORDS]
@@ -55,44 +49,28 @@ async def search(database: Database, run_id: str, parts: Sequence[str], limit: i
 
     Where no title has all words, those with the most of them are found, unless the `whole` query has to fit.
     """
-    plain = [_beginning(number, word, alone=len(parts) == 1) for number, word in enumerate(parts)]
-    found = await _found(database, run_id, plain, least=len(parts), limit=limit)
-    if len(found) >= limit:
-        return found
-    ranges = [*plain, *await _misspelt(database, run_id, parts)]
-    if len(ranges) > len(plain):
-        found = await _found(database, run_id, ranges, least=len(parts), limit=limit)
-    return found if found or whole else await _found(database, run_id, ranges, least=1, limit=limit)
-
-
-def _beginning(number: int, word: str, *, alone: bool) -> Range:
-    if len(word) > SHORT_LETTERS:
-        return Range(number, word, word + LAST)
-    known = word + OPEN_END if alone else word
-    return Range(number, known, known)
-
-
-async def _found(database: Database, run_id: str, ranges: Sequence[Range], *, least: int, limit: int) -> list[tuple[str, str]]:
-    wanted: Mapping[str, Any] = {
+    ranges = [_beginning(word, alone=len(parts) == 1) for word in parts]
+    forms = [(form, number) for number, word in enumerate(parts) if len(word) >= MISSPELT_FROM for form in sorted(spellings(word))]
+    wanted: dict[str, Any] = {
         "run": run_id,
-        "parts": [each.part for each in ranges],
-        "lows": [each.low for each in ranges],
-        "highs": [each.high for each in ranges],
-        "costs": [each.cost for each in ranges],
-        "all": len({each.part for each in ranges}),
-        "least": least,
+        "words": list(parts),
+        "parts": list(range(len(parts))),
+        "lows": [low for low, _ in ranges],
+        "highs": [high for _, high in ranges],
+        "forms": [form for form, _ in forms],
+        "owners": [number for _, number in forms],
+        "all": len(parts),
         "limit": limit,
     }
-    return [(row, game) for row, game in await database.rows(FOUND, wanted)]
+    found = await database.rows(FOUND, wanted | {"least": len(parts)})
+    if not found and not whole and len(parts) > 1:
+        found = await database.rows(FOUND, wanted | {"least": 1})
+    return [(row, game) for row, game in found]
 
 
-async def _misspelt(database: Database, run_id: str, parts: Sequence[str]) -> list[Range]:
-    """Return the known words that differ from a part by a letter left out, added, changed or swapped."""
-    forms = {number: spellings(word) for number, word in enumerate(parts) if len(word) >= MISSPELT_FROM}
-    if not forms:
-        return []
-    wanted = sorted(set().union(*forms.values()))
-    rows = await database.rows(MISSPELT, {"run": run_id, "spellings": wanted})
-    likely = {(number, word) for number, known in forms.items() for spelling, word in rows if spelling in known and word != parts[number]}
-    ordered = sorted(likely, key=lambda pair: (abs(len(pair[1]) - len(parts[pair[0]])), pair))
-    return [Range(number, word, word, 1) for number, word in ordered[:MOST_LIKENESSES]]
+def _beginning(word: str, *, alone: bool) -> tuple[str, str]:
+    """Return the first and the last word that begin so."""
+    if len(word) > SHORT_LETTERS:
+        return word, word + LAST
+    known = word + OPEN_END if alone else word
+    return known, known

@@ -52,7 +52,7 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 
 
 class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Nearest neighbours by genres, themes, makers and year, times how well known and how well liked a game is."""
+    """Nearest neighbours by themes and genres, pairs of them, makers, title words and year, times how well known and liked a game is."""
 
     def __init__(self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5) -> None:
         self.weights = weights

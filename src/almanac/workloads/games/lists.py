@@ -11,7 +11,7 @@ import pandas as pd
 from almanac.workloads.games.content import Scorer
 from almanac.workloads.games.contract import POOL
 from almanac.workloads.games.encoding import Array
-from almanac.workloads.games.nearest import Alike, Found, Hide, Places
+from almanac.workloads.games.nearest import Alike, Found, Hide, Places, Short
 from almanac.workloads.games.played import own_histories
 
 CHUNK = 512
@@ -26,7 +26,7 @@ MOST_OF_A_SERIES = 3
 class Neighbours:
     """The neighbours of one game, best first: their rows in the catalogue and their scores."""
 
-    places: npt.NDArray[np.int32]
+    places: Short
     scores: Array
 
 
@@ -62,10 +62,10 @@ def _best_of_all(scorer: Scorer, size: int, hide: Hide) -> Iterator[Found]:
         scores = scorer(own_histories(rows, size))
         hide(scores, rows, everything)
         chosen = np.argpartition(scores, size - count, axis=1)[:, -count:]
-        yield rows, chosen, np.take_along_axis(scores, chosen, axis=1)
+        yield rows, chosen.astype(np.int32), np.take_along_axis(scores, chosen, axis=1)
 
 
-def _thinned(places: Places, scores: Array, works: list[int], series: list[int], own: int) -> Neighbours:
+def _thinned(places: Short, scores: Array, works: list[int], series: list[int], own: int) -> Neighbours:
     seen, counts, kept = {works[own]}, dict[int, int](), list[int]()
     for at, (place, score) in enumerate(zip(places.tolist(), scores.tolist(), strict=True)):
         work, name = works[place], series[place]
@@ -77,7 +77,7 @@ def _thinned(places: Places, scores: Array, works: list[int], series: list[int],
         if name >= 0:
             counts[name] = counts.get(name, 0) + 1
         kept.append(at)
-    return Neighbours(places[kept].astype(np.int32), scores[kept])
+    return Neighbours(places[kept], scores[kept])
 
 
 def _series(names: pd.Series) -> list[int]:

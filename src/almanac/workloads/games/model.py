@@ -28,6 +28,7 @@ BLEND = {"content": 0.3, "popularity": 0.2, "item_item": 0.4, "ease": 1.0, "tren
 # Two BLAS threads: more would only wait for each other, and rounding should not depend on their number.
 THREADS = 2
 LEAST_PLAYERS = 5
+SHOWN = [name for name in LISTS if name in PREDICTIONS.column_names]
 DECIMALS = 4
 
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
@@ -105,7 +106,7 @@ def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
 def _described(catalogue: pd.DataFrame) -> pd.DataFrame:
     named = catalogue.rename(columns={"key": "title_key"})
     # The same few words stand in thousands of lists; each is kept once.
-    texts: dict[str, Any] = {name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]] for name in LISTS}
+    texts: dict[str, Any] = {name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]] for name in SHOWN}
     return named.assign(**texts, main_genre=[genres[0].lower() if genres else "" for genres in texts["genres"]])
 
 

@@ -16,8 +16,9 @@ WORKERS = 2
 SAFE = np.float32(1.00001)
 
 Places = npt.NDArray[np.int64]
+Short = npt.NDArray[np.int32]
 # Some games, and for each the places and scores of its best, in no order; a score of 0 is none.
-Found = tuple[Places, Places, Array]
+Found = tuple[Places, Short, Array]
 # Sets the scores (a row per game of the first places, a column per game of the second) that may not be in lists to less than 0.
 Hide = Callable[[Array, Places, Places], None]
 
@@ -90,7 +91,7 @@ class _Best:
     """The best found so far: `count` places and scores for each row, and the least of these."""
 
     def __init__(self, rows: int, count: int) -> None:
-        self.places = np.zeros((rows, count), dtype=np.int64)
+        self.places = np.zeros((rows, count), dtype=np.int32)
         self.scores = np.zeros((rows, count), dtype=np.float32)
         self.least = np.zeros(rows, dtype=np.float32)
 
@@ -103,11 +104,11 @@ class _Best:
         better, at = rows[counts > 0], (np.cumsum(counts > 0) - 1)[row]
         slot = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
         told = np.zeros((len(better), counts.max()), dtype=np.float32)
-        whose = np.zeros(told.shape, dtype=np.int64)
+        whose = np.zeros(told.shape, dtype=np.int32)
         told[at, slot], whose[at, slot] = scores[row, column], places[column]
         self._keep(better, np.hstack([self.scores[better], told]), np.hstack([self.places[better], whose]))
 
-    def _keep(self, rows: Places, scores: Array, places: Places) -> None:
+    def _keep(self, rows: Places, scores: Array, places: Short) -> None:
         count = self.scores.shape[1]
         chosen = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
         self.scores[rows], self.places[rows] = np.take_along_axis(scores, chosen, axis=1), np.take_along_axis(places, chosen, axis=1)
