@@ -3,12 +3,10 @@
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from threading import Barrier
+from threading import Barrier, Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,7 +77,7 @@ def test_the_signal_that_ends_all_runs_ends_each_and_lets_no_other_begin(monkeyp
     monkeypatch.setattr("almanac.workloads.names", lambda: ["events", "football", "games"])
     project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
     before = signal.getsignal(signal.SIGTERM)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(StepFailed, match="events, football, games"):
-        pool.submit(lambda: (time.sleep(0.5), os.kill(os.getpid(), signal.SIGTERM)))
+    Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
+    with pytest.raises(StepFailed, match="events, football, games"):
         everything.run_all(project, Request(""), quiet=True)
     assert signal.getsignal(signal.SIGTERM) == before
