@@ -6,6 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from types import FrameType
 
 from almanac import workloads
@@ -56,16 +57,16 @@ class Processes:
 
     request: Request
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    is_stopped: bool = False
+    stopped: Event = field(default_factory=Event)
 
     def run(self, name: str) -> int:
         """Run one workload and return its exit code."""
-        if self.is_stopped:
+        if self.stopped.is_set():
             return signal.SIGTERM
         show.say(f"{name}: started")
         process = subprocess.Popen([sys.executable, "-m", "almanac.cli", *words(name, self.request)])
         self.started.append(process)
-        if self.is_stopped:
+        if self.stopped.is_set():
             process.terminate()
         code = process.wait()
         show.say(f"{name}: {'failed' if code else 'done'}")
@@ -73,6 +74,6 @@ class Processes:
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:
         """Ask every run to end, which records why."""
-        self.is_stopped = True
+        self.stopped.set()
         for process in self.started:
             process.terminate()
