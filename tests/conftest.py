@@ -1,5 +1,6 @@
 """What several test files share: a local server, a real PostgreSQL, a fresh database for each test, a stub workload."""
 
+import logging
 import os
 import tempfile
 import warnings
@@ -23,6 +24,15 @@ from almanac.settings import Settings
 from almanac.store import embedded
 from almanac.store.database import Database
 from almanac.store.migrate import migrate
+
+
+@pytest.fixture(autouse=True)
+def no_handler_is_left_behind() -> Iterator[None]:
+    """Take away what a command in this process has set up for its messages: it writes to an output that ends with the test."""
+    before = set(logging.root.handlers)
+    yield
+    for handler in set(logging.root.handlers) - before:
+        logging.root.removeHandler(handler)
 
 
 @pytest.fixture
