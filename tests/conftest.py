@@ -154,28 +154,30 @@ def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what needs a PostgreSQL or a whole house out of `make test-fast`."""
+    """Leave what needs a PostgreSQL or a whole house out of `make test-fast`; runs of notebooks come before what needs a finished one."""
     for item in items:
         if {"cluster", "house", "bare_house"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: "bare_house" in getattr(item, "fixturenames", ()) and item.path.name != "test_notebooks.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Send all test files that speak of the same house to the same worker; pytest-xdist 3.8 ignores its own group marks under pytest 9.2."""
+    """Send tests that share a house or what their file has made once to one worker; pytest-xdist 3.8 ignores its own marks under pytest 9.2."""
     from xdist.scheduler import LoadScopeScheduling
 
     class Houses(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return _house_of(nodeid.partition("::")[0]) or nodeid
+            return _shared(nodeid.partition("::")[0]) or nodeid
 
     return Houses(config, log)
 
 
 @cache
-def _house_of(name: str) -> str:
+def _shared(name: str) -> str:
     text = (Path(__file__).parents[1] / name).read_text()
-    return next((house for house in ("bare_house", "at_home", "house") if f"{house}: House" in text), "").replace("at_home", "house")
+    house = next((house for house in ("bare_house", "at_home", "house") if f"{house}: House" in text), "").replace("at_home", "house")
+    return house or (name if 'scope="module"' in text else "")
 
 
 def _opened(database: Database) -> Iterator[Database]:

@@ -13,7 +13,7 @@ from almanac.workloads.football import sources
 from almanac.workloads.football.sources import Fetched, clubs, football_txt, openfootball
 
 # Reading all of them takes seconds, once.
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("real_files")]
+pytestmark = pytest.mark.slow
 SHORTENED = {(code, "2019-20") for code in ("F1", "F2", "N1", "SC0", "E2", "E3", "EC")}
 # Left the league in mid-season or was expelled; its matches were struck out or given to the opponent.
 STRUCK_OUT = {("E2", "2019-20"), ("SP2", "2018-19"), ("D3", "2021-22"), ("EC", "2019-20"), ("EC", "2020-21")}

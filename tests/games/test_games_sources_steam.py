@@ -64,7 +64,9 @@ def test_missing_or_renamed_columns_are_named():
         steam.parse(zipped(HEADER.replace("release_date", "date"), PORTAL))
 
 
-@pytest.mark.parametrize("content", [b"", b"no zip", zipped(HEADER)[:40], zipped(HEADER, member="other.csv")], ids=["nothing", "text", "a part", "another file"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no zip", zipped(HEADER)[:40], zipped(HEADER, member="other.csv")], ids=["nothing", "text", "a part", "another file"]
+)
 def test_what_is_no_zip_with_the_catalogue_is_refused(content):
     with pytest.raises(SourceCorrupt, match=r"No zip file with steam\.csv"):
         steam.parse(content)
