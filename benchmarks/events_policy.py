@@ -12,7 +12,7 @@ import pandas as pd
 
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
-from almanac.workloads.events import evaluation, features, hindsight, load, model, policy, standing
+from almanac.workloads.events import evaluation, features, hindsight, load, model, policy, standing, tuning
 from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.evaluation import Case
@@ -26,6 +26,8 @@ OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
 # The last aims a little lower than the 5 % it is to keep.
 BUDGETS = (0.002, 0.01, 0.048)
 MOST_MISSED = 0.05
+# Where 5 % may miss, so many may wait for up to twice the objective, as some do in hindsight; the 99th percentile is kept.
+FAR_SHARE = 0.008
 # Prices of a miss, and of an event that takes more than 1.25 of the objective, among which hindsight that keeps the 99th percentile is sought.
 MISS_PRICES, FAR_PRICES = (0.01, 0.015, 0.02, 0.03), (0.02, 0.04, 0.1)
 SHOWN = ["batches", "cost_per_event", "missed_share", "p99_of_objective", "against_hindsight", "at_5_percent", "saving", "saving_low", "saving_high"]
@@ -107,7 +109,7 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
     points = evaluation.frontier(Case(earlier, later, Goal(objective, 0.0), prices))
     results = []
     for budget in BUDGETS:
-        case = Case(earlier, later, Goal(objective, budget), prices)
+        case = Case(earlier, later, Goal(objective, budget, far_share=FAR_SHARE if budget == BUDGETS[-1] else 0.0), prices)
         terms = policy.Terms(case.goal, prices, policy.Sizes(), policy.WORTH_AT_FIRST * objective)
         states = policy.states(batches, each.earlier.kb, terms)
         told = {name: policy.Lookup.of(model.predict(pipeline, states)).seconds for name, pipeline in fitted.items()}
@@ -122,10 +124,25 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
             {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
         )
         results[-1]["saving"] = parts.reset_index().to_dict("records")
+    print(steady(later, told["linear"], prices, objective, hindsight.cost_at(points, MOST_MISSED)))
     print(within(later, prices, objective, hindsight.cost_at(points, MOST_MISSED)))
     if each.name == "kafka":
         print(bursts(Case(earlier, later, Goal(objective, BUDGETS[0]), prices), told["linear"]))
     return results
+
+
+def steady(later: Load, predict: Predictor, prices: Prices, objective: float, cost: float) -> str:
+    """Return in words what the policy would cost, beside `cost`, with the one worth of a miss that is best on the later traffic itself."""
+    told = []
+    for far_share in (0.0, FAR_SHARE):
+        best = tuning.best_steady(tuning.Practice(later, Goal(objective, MOST_MISSED, far_share=far_share), prices), predict)
+        ratio = (
+            f"{float(best.costs(prices).sum()) / len(later) / cost:.4f} at {best.missed_share(objective):.2%}"
+            if best
+            else "none keeps misses and p99"
+        )
+        told.append(f"{ratio} with {far_share:.1%} far")
+    return "the best steady worth of a miss, chosen on the later traffic itself (no contender): " + ", ".join(told)
 
 
 def within(later: Load, prices: Prices, objective: float, cost: float) -> str:

@@ -51,6 +51,7 @@ class Settings(BaseSettings):
 
     events_objective_seconds: float = Field(2.0, alias="ALMANAC_EVENTS_OBJECTIVE", gt=0, le=86_400)
     events_missed_share: float = Field(0.002, alias="ALMANAC_EVENTS_MISSED_SHARE", ge=0, le=0.5)
+    events_far_share: float = Field(0.0, alias="ALMANAC_EVENTS_FAR_SHARE", ge=0, le=0.01)
     events_fixed_cost: float = Field(0.10, alias="ALMANAC_EVENTS_FIXED_COST", ge=0)
     events_event_cost: float = Field(0.005, alias="ALMANAC_EVENTS_EVENT_COST", ge=0)
     events_second_price: float = Field(0.02, alias="ALMANAC_EVENTS_SECOND_PRICE", ge=0)

@@ -1,5 +1,7 @@
 """When a batch starts, and what a missed event is worth."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,31 @@ def test_the_worth_of_a_miss_stays_within_its_limits() -> None:
 def test_the_spread_is_that_of_a_log_normal_with_this_percentile() -> None:
     spread = spread_of(np.array([2.0, 2.0]), np.array([2.0 * np.exp(0.2 * 1.2815515655446004), 2.0]))
     assert spread.tolist() == pytest.approx([0.2, 0.005])
+
+
+def test_an_event_that_may_be_far_waits_for_up_to_twice_the_objective() -> None:
+    assert best_start(np.array([0.0]), 0.0, SURE, replace(GOAL, far_now=1), 0.01) + SURE.seconds == pytest.approx(20.0)
+
+
+def test_no_more_events_become_far_than_may() -> None:
+    # The second may not be far, so its 12.4 s hold; and where eight are known there may be others, so the last of them still makes it.
+    assert best_start(np.array([0.0, 3.0]), 0.0, SURE, replace(GOAL, far_now=1), 0.01) + SURE.seconds == pytest.approx(15.4)
+    assert best_start(1.2 * np.arange(8, dtype=np.float64), 0.0, SURE, replace(GOAL, far_now=8), 0.01) + SURE.seconds == pytest.approx(18.4)
+
+
+def test_a_far_event_has_to_be_worth_a_tenth_of_the_objective() -> None:
+    # What the second gains by waiting from 12.4 to 12.9 is less than 1 s.
+    crowd = np.array([0.0, 0.5, 0.6])
+    assert best_start(crowd, 0.0, SURE, replace(GOAL, far_now=1), 0.01) + SURE.seconds == pytest.approx(12.5, abs=0.1)
+
+
+def test_far_events_are_let_go_only_when_earlier_batches_have_left_their_share() -> None:
+    patience = Patience(replace(GOAL, far_share=0.008), 1.0)
+    assert patience.present.far_now == 0
+    patience.learn(0, 250)
+    assert patience.present.far_now == 2
+    patience.learn(1, 1, far=1)
+    assert patience.present.far_now == 1
+    patience.learn(400, 400, far=400)
+    assert patience.present.far_now == 0
+    assert Patience(GOAL, 1.0).present == GOAL

@@ -28,6 +28,7 @@ RULES = {
     "rate": lambda: ByRate(2.0, 0.5),
     "last moment": lambda: LastMoment(exactly(HEAVY), 2.0),
     "patient": lambda: Patient(exactly(HEAVY, 0.1), Patience(Goal(2.0, 0.05), 0.4)),
+    "far": lambda: Patient(exactly(HEAVY, 0.1), Patience(Goal(2.0, 0.05, far_share=0.01), 0.4)),
 }
 
 
@@ -101,3 +102,16 @@ def test_the_same_seed_brings_the_same_luck_and_another_seed_another() -> None:
     assert first.tolist() == again.tolist()
     assert first.tolist() != other.tolist()
     assert first.mean() == pytest.approx(1.0, abs=0.02)
+
+
+def test_a_few_events_wait_longer_where_a_far_share_is_left_and_the_99th_percentile_is_kept() -> None:
+    # Every 20 s two events that are 1.6 objectives apart: the second comes too late for the first, unless the first may be far.
+    arrivals = [start + late for start in range(0, 40_000, 20) for late in (0.0, 6.4)]
+    near, far = (run(load(arrivals), Patient(exactly(STEADY), Patience(Goal(4.0, 0.3, far_share=share), 0.3))) for share in (0.0, 0.009))
+    objective = 4.0
+    assert near.latencies.max() <= 1.25 * objective
+    assert (near.sizes == 1).all()
+    # 36 of 4,000 may be far; every other one is a second event, which waits in vain.
+    assert 17 <= int((far.sizes == 2).sum()) <= 20
+    assert np.quantile(far.latencies, 0.99) <= 1.25 * objective
+    assert far.latencies.max() <= 2.01 * objective

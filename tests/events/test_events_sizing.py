@@ -118,6 +118,16 @@ def test_misses_make_a_worker_start_earlier() -> None:
     assert rule.decide(sight(5, 0.25)).wait_seconds < before
 
 
+def test_a_worker_lets_an_event_be_far_only_where_its_batches_have_left_it_one() -> None:
+    rule = replace(published(), goal=Goal(2.0, 0.01, far_share=0.01))
+    assert rule.decide(sight(1, 1.99)).wait_seconds == 0.0
+    rule.learn(missed=0, events=100)
+    # It is to be finished after twice the objective, 4 s, of which processing takes 0.5 s.
+    assert rule.decide(sight(1, 1.99)).wait_seconds == pytest.approx(1.51, abs=0.02)
+    rule.learn(missed=1, events=1, far=1)
+    assert rule.decide(sight(1, 1.99)).wait_seconds == 0.0
+
+
 def test_what_can_still_make_it_goes_first_where_all_at_once_would_be_late() -> None:
     several = [
         STATE | {"state_id": f"b{low:02d}", "backlog_min": low, "backlog_max": high, "expected_seconds": told, "p90_seconds": told}

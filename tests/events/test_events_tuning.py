@@ -51,3 +51,15 @@ def test_events_that_arrive_in_the_last_moment_ask_for_slack() -> None:
     assert begun.goal.slack_seconds == pytest.approx(0.1)
     calm = tuning.patience(Practice(load([20.0 * number for number in range(50)], BY_COUNT), Goal(10.0, 0.0), Prices()), by_count)
     assert calm.goal.slack_seconds == 0.0
+
+
+def test_the_best_steady_worth_is_the_cheapest_that_keeps_the_goal() -> None:
+    # Pairs 1.1 objectives apart: a batch for each event, or the first of each pair missed and one batch for both.
+    traffic = load([start + late for start in range(0, 1_000, 50) for late in (0.0, 11.0)], STEADY)
+    thrifty = tuning.best_steady(Practice(traffic, Goal(10.0, 0.5), Prices()), a_second, worths=[0.05, 1.0])
+    strict = tuning.best_steady(Practice(traffic, Goal(10.0, 0.0), Prices()), a_second, worths=[0.05, 1.0])
+    assert thrifty is not None
+    assert (len(thrifty), thrifty.missed_share(10.0)) == (20, 0.5)
+    assert strict is not None
+    assert (len(strict), strict.missed_share(10.0 + 1e-9)) == (40, 0.0)
+    assert tuning.best_steady(Practice(traffic, Goal(10.0, 0.0), Prices()), a_second, worths=[0.05]) is None

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from almanac.workloads.events import claims, queue
 from almanac.workloads.events.costs import Parts, Prices
+from almanac.workloads.events.hindsight import FAR
 from almanac.workloads.events.queue import Connection, Event, Sight
 from almanac.workloads.events.sizing import Decision
 from almanac.workloads.events.work import Work
@@ -61,6 +62,7 @@ class Batch:
     cost: Parts
     sized_by: str
     missed: int
+    far: int = 0
 
 
 class WorkFailed(Exception):
@@ -136,7 +138,8 @@ def _recorded(connection: Connection, order: Order, terms: Terms, claimed: Claim
     }
     known |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
     connection.execute(RECORD, known | _promised(order))
-    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by, known["missed"])
+    far = sum(wait + seconds > FAR * terms.objective_seconds for wait in waits)
+    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by, known["missed"], far)
 
 
 def _promised(order: Order) -> dict[str, Any]:

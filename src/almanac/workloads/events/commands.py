@@ -62,7 +62,7 @@ def work_events(
     if not 0 < objective <= 86_400:
         raise UsageError(f"An objective of {objective:g} seconds does not fit. Use more than 0 and at most 86400.")
     default = Fixed(settings.events_default_size, objective, "default")
-    goal = Goal(objective, settings.events_missed_share)
+    goal = Goal(objective, settings.events_missed_share, far_share=settings.events_far_share)
     rule = sizing.parse(policy, default, goal, explore_share=settings.events_explore_share)
     prices = Prices.of(settings)
     terms = Terms(f"{socket.gethostname()}-{os.getpid()}", prices, objective, simulated=processing != "none")

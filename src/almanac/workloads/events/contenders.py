@@ -105,8 +105,8 @@ class Patient:
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start at the best moment for the events that are there; every arrival before it is a new decision."""
         self._look_back(load, free)
-        goal = self.patience.goal
-        counts, now = _possible(load, first, free, horizon=goal.latest_seconds, largest=self.largest)
+        goal = self.patience.present
+        counts, now = _possible(load, first, free, horizon=goal.horizon_seconds, largest=self.largest)
         seconds, spreads = self.predict(counts, load.kb(first, first + counts))
         following = _following(load, first, counts, self.largest)
         # Before this no start is worth trying, since luck could not make the batch late for its oldest event.
@@ -125,7 +125,7 @@ class Patient:
         """Return when to start with what waits, and with how many."""
         start, count = waiting.now, len(waiting.arrivals)
         if count < self.largest:
-            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.goal, self.patience.worth_seconds)
+            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.present, self.patience.worth_seconds)
         part = first_part(waiting, start, self.predict, self.patience)
         return (start, count) if part is None else (waiting.now, part)
 
@@ -133,8 +133,9 @@ class Patient:
         """Learn from the batch that has just ended at `free`, and note what a miss is worth now."""
         if self._last is not None:
             first, size = self._last
-            late = int(np.searchsorted(load.arrivals, free - self.patience.goal.objective_seconds))
-            self.patience.learn(int(np.clip(late - first, 0, size)), size)
+            goal = self.patience.goal
+            late, far = np.searchsorted(load.arrivals, [free - goal.objective_seconds, free - goal.far_seconds])
+            self.patience.learn(int(np.clip(late - first, 0, size)), size, int(np.clip(far - first, 0, size)))
         self.worths.append(self.patience.worth_seconds)
 
 

@@ -1,13 +1,14 @@
 """When a batch is to start: as late as pays, given how many seconds a missed event is worth."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtr
 
 from almanac.workloads.events.costs import Floats
+from almanac.workloads.events.hindsight import FAR
 from almanac.workloads.events.load import Integers
 
 # Median seconds of batches of some counts and kB, and the deviation of their logarithm.
@@ -23,6 +24,9 @@ LEARNING_RATE = 0.05
 MOST_LEARNT = 50.0
 # The 99th percentile of latency is not to pass 1.25 times the objective.
 LATEST = 1.24
+# So many objectives may pass for the few events that may be far, and so much later, in objectives, a start has to be to be worth one.
+FARTHEST = 2.0
+FAR_WORTH = 0.1
 LEAST_SPREAD = 0.005
 
 
@@ -30,12 +34,15 @@ LEAST_SPREAD = 0.005
 class Goal:
     """Finish events within `objective_seconds` but for `missed_share` of them; none is to wait longer than `latest_seconds` knowingly.
 
+    But for `far_share` of them, which may wait for FARTHEST objectives; `far_now` is how many of these are left at the moment.
     Batches are planned to end `slack_seconds` before the objective, since what arrives in the last moment makes them longer.
     """
 
     objective_seconds: float
     missed_share: float
     slack_seconds: float = 0.0
+    far_share: float = 0.0
+    far_now: int = 0
 
     @property
     def planned_seconds(self) -> float:
@@ -46,6 +53,16 @@ class Goal:
     def latest_seconds(self) -> float:
         """The latency that is not passed knowingly, not even by an event that is let go."""
         return LATEST * self.objective_seconds
+
+    @property
+    def far_seconds(self) -> float:
+        """The latency beyond which an event is far."""
+        return FAR * self.objective_seconds
+
+    @property
+    def horizon_seconds(self) -> float:
+        """The latency that no event at all passes knowingly at the moment."""
+        return FARTHEST * self.objective_seconds if self.far_now else self.latest_seconds
 
 
 class Timing(NamedTuple):
@@ -65,11 +82,19 @@ class Patience:
     goal: Goal
     worth_seconds: float
     most_learnt: float = MOST_LEARNT
+    rate: float = LEARNING_RATE
+    _far_left: float = field(default=0.0, init=False, repr=False)
 
-    def learn(self, missed: int, events: int) -> None:
-        """Take in one finished batch."""
+    @property
+    def present(self) -> Goal:
+        """The goal with as many far events as the batches so far have left, so that their share is never passed knowingly."""
+        return replace(self.goal, far_now=max(0, int(self._far_left)))
+
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
+        """Take in one finished batch, of whose events `missed` took longer than the objective and `far` longer than FAR of it."""
+        self._far_left += self.goal.far_share * events - far
         surplus = min(missed - self.goal.missed_share * events, self.most_learnt)
-        factor = np.exp(LEARNING_RATE * surplus)
+        factor = np.exp(self.rate * surplus)
         objective = self.goal.objective_seconds
         self.worth_seconds = float(np.clip(self.worth_seconds * factor, 0.02 * objective, 4 * objective))
 
@@ -87,11 +112,30 @@ def best_start(oldest: Floats, earliest: float, timing: Timing, goal: Goal, wort
     With a high worth this is the last moment at which the oldest still makes it: the rule T.
     """
     deadlines = oldest + goal.planned_seconds
-    candidates = (deadlines[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)).ravel()
-    last = max(earliest, float(oldest[0]) + goal.latest_seconds - timing.seconds)
+    latest = oldest + goal.latest_seconds
+    dues = np.concatenate([deadlines, latest]) if goal.far_now else deadlines
+    candidates = (dues[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)).ravel()
+    last = max(earliest, _last_end(oldest, goal) - timing.seconds)
     starts = np.clip(np.append(candidates, last), earliest, last)
     missed = missed_chance(deadlines - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
-    return float(starts[int(np.argmax(starts - worth_seconds * missed))])
+    values = starts - worth_seconds * missed
+    if goal.far_now:
+        far = missed_chance(oldest + goal.far_seconds - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
+        values -= FAR_WORTH * goal.objective_seconds * far
+    return float(starts[int(np.argmax(values))])
+
+
+def _last_end(oldest: Floats, goal: Goal) -> float:
+    """Return when the batch is to end at the latest: before one more becomes far than may, and where all are that are known, in time for the last."""
+    end = float(oldest[0]) + goal.latest_seconds
+    if not goal.far_now:
+        return end
+    bounds = [float(oldest[0]) + goal.horizon_seconds]
+    if goal.far_now < len(oldest):
+        bounds.append(float(oldest[goal.far_now]) + goal.latest_seconds)
+    if len(oldest) == OLDEST:
+        bounds.append(float(oldest[-1]) + goal.planned_seconds)
+    return max(end, min(bounds))
 
 
 def missed_chance(room: Floats, seconds: float | Floats, spread: float) -> Floats:

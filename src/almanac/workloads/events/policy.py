@@ -61,7 +61,7 @@ class Terms:
         if settings.events_batch_minimum > settings.events_batch_maximum:
             limits = f"{settings.events_batch_minimum} is more than {settings.events_batch_maximum}"
             raise UsageError(f"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: {limits}. Correct one of them.")
-        goal = Goal(settings.events_objective_seconds, settings.events_missed_share)
+        goal = Goal(settings.events_objective_seconds, settings.events_missed_share, far_share=settings.events_far_share)
         sizes = Sizes(settings.events_batch_minimum, settings.events_batch_maximum, settings.events_batch_step)
         return cls(goal, Prices.of(settings), sizes, WORTH_AT_FIRST * goal.objective_seconds)
 

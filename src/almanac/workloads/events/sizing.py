@@ -47,8 +47,8 @@ class Rule(Protocol):
     def refresh(self, connection: Connection) -> None:
         """Read again what the rule goes by, if that is due."""
 
-    def learn(self, missed: int, events: int) -> None:
-        """Take in how many events of a finished batch missed the objective."""
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
+        """Take in how many events of a finished batch missed the objective, and how many were far."""
 
     @property
     def source(self) -> str:
@@ -86,7 +86,7 @@ class Fixed:
     def refresh(self, connection: Connection) -> None:
         """Nothing changes."""
 
-    def learn(self, missed: int, events: int) -> None:
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Nothing changes."""
 
 
@@ -120,7 +120,7 @@ class Polling:
     def refresh(self, connection: Connection) -> None:
         """Nothing changes."""
 
-    def learn(self, missed: int, events: int) -> None:
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Nothing changes."""
 
 
@@ -163,7 +163,7 @@ class Published:
             self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
         # More than one batch can take: waiting would make nothing cheaper.
         is_full = sight.backlog > choice.batch_size
-        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.goal, self._patience.worth_seconds))
+        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.present, self._patience.worth_seconds))
         part = self._part(sight, choice, wait)
         if part is not None:
             return Decision(part, 0.0, "published", self.policy.find_part(sight, part))
@@ -175,10 +175,10 @@ class Published:
         if known.release_id != self.policy.release_id:
             self._patience = None
 
-    def learn(self, missed: int, events: int) -> None:
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Let misses become dearer or cheaper."""
         if self._patience:
-            self._patience.learn(missed, events)
+            self._patience.learn(missed, events, far)
 
     def _part(self, sight: Sight, choice: Choice, wait: float) -> int | None:
         """Return how many events to take at once where one batch of all would come too late for too many, else None."""

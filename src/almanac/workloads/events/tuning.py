@@ -8,6 +8,7 @@ import numpy as np
 from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.hindsight import FAR
 from almanac.workloads.events.load import Load
 from almanac.workloads.events.patience import Goal, Patience, Predictor
 from almanac.workloads.events.policy import WORTH_AT_FIRST
@@ -19,6 +20,8 @@ POLICY_SLACKS = (0.0, 0.01, 0.02, 0.05)
 MOST_COUNTED = 16
 # A batch teaches at most so many misses while the first worth is looked for, so that bursts do not decide what it is in calm hours.
 CALM_LEARNT = 4.0
+# What a miss may be worth for good, in objectives, where the best of these is sought afterwards.
+STEADY_WORTHS = tuple(float(worth) for worth in np.geomspace(0.03, 0.6, 14))
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,15 @@ def patience(practice: Practice, predict: Predictor) -> Patience:
     rule = Patient(predict, Patience(settled, first, CALM_LEARNT), largest)
     run(practice.load, rule)
     return Patience(settled, float(np.median(rule.worths)))
+
+
+def best_steady(practice: Practice, predict: Predictor, worths: Sequence[float] = STEADY_WORTHS) -> Replay | None:
+    """Return the cheapest replay that keeps the goal and FAR with one worth of a miss throughout, or None if none keeps them.
+
+    On the traffic that is to judge the policy this is no contender: it shows how much there was to gain by setting the worth better.
+    """
+    goal, objective = practice.goal, practice.goal.objective_seconds
+    rules = [Patient(predict, Patience(goal, worth * objective, rate=0.0), practice.largest) for worth in worths]
+    replays = [run(practice.load, rule) for rule in rules]
+    kept = [each for each in replays if each.missed_share(objective) <= goal.missed_share and np.quantile(each.latencies, 0.99) <= FAR * objective]
+    return min(kept, key=lambda each: float(each.costs(practice.prices).sum()), default=None)

@@ -153,7 +153,7 @@ class Worker:
         self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
         # What the rule did not decide, as an event that is tried again by itself and is late anyway, says nothing about its misses.
         if order.decision.choice is not None:
-            self._manner.rule.learn(batch.missed, batch.events)
+            self._manner.rule.learn(batch.missed, batch.events, batch.far)
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
         return True
 
