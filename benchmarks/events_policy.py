@@ -12,7 +12,7 @@ import pandas as pd
 
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
-from almanac.workloads.events import evaluation, features, hindsight, load, model, policy, standing, tuning
+from almanac.workloads.events import evaluation, features, hindsight, load, model, patience, policy, standing, tuning
 from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.evaluation import Case
@@ -151,7 +151,7 @@ def within(later: Load, prices: Prices, objective: float, cost: float) -> str:
     told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
     tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
     plans = [hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far) for miss, far in tried]
-    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= hindsight.FAR]
+    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= patience.FAR]
     if not kept:
         return f"{told}; none with at most 5 % of misses keeps p99"
     best = min(kept, key=lambda each: float(each.costs(prices).sum()))
@@ -194,9 +194,9 @@ def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFram
     for floor in FLOORS:
         if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
             p99 = found["p99_of_objective"]
-            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= hindsight.FAR
+            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= patience.FAR
             told = f"{found[floor.column]:.4f} at {found['missed_share']:.2%}, p99 {p99:.3f}"
-            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {hindsight.FAR:g}"
+            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {patience.FAR:g}"
             print(f"floor {asked}: {'met' if is_met else 'NOT met'} ({told})")
     print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
 

@@ -117,29 +117,30 @@ def die_over(connection: queue.Connection, batch: list[queue.Event]) -> None:
     queue.roll_up(connection, batch)
 
 
-def drain_or_die(url: str, number: int) -> None:
+def drain_or_die(url: str, name: str) -> None:
     """Work until nothing waits, or until a killer is met."""
-    Bench(url).worker(Fixed(40, 0.2), name=f"worker {number}", work=die_over).run()
+    Bench(url).worker(Fixed(40, 0.2), name=name, work=die_over).run()
 
 
-def lives(url: str) -> Iterator[int]:
-    """Start one worker after the other, as a supervisor does, and yield how each ended."""
+def lives(url: str, name: str) -> Iterator[int]:
+    """Start one worker after the other, as a supervisor does, and yield how each ended; a {} in the name is its number."""
     for number in itertools.count():
-        process = CONTEXT.Process(target=drain_or_die, args=(url, number), daemon=True)
+        process = CONTEXT.Process(target=drain_or_die, args=(url, name.format(number)), daemon=True)
         process.start()
         process.join(60)
         yield process.exitcode or 0
 
 
 @pytest.mark.slow
-def test_an_event_that_kills_its_worker_is_buried_and_the_others_are_done(database_url: str) -> None:
+@pytest.mark.parametrize(("name", "last"), [("worker {}", "worker 2"), ("the same", "the same")], ids=["new names", "as in a container"])
+def test_an_event_that_kills_its_worker_is_buried_and_the_others_are_done(database_url: str, name: str, last: str) -> None:
     bench = Bench(database_url)
     bench.send(*events(5), event(event_id="killer", payload="kill"), *events(5))
-    ends = list(itertools.takewhile(bool, itertools.islice(lives(database_url), 9)))
+    ends = list(itertools.takewhile(bool, itertools.islice(lives(database_url, name), 9)))
     # Once in a batch with the others, then alone until the third attempt; the worker after that only has to bury it.
     assert ends == [-signal.SIGKILL] * 3
     ((event_id, error, attempts),) = bench.ask("SELECT event_id, error, attempts FROM api.events_dead")
-    assert (event_id, error, attempts) == ("killer", "the worker died over it: worker 2", 3)
+    assert (event_id, error, attempts) == ("killer", f"the worker died over it: {last}", 3)
     assert bench.settled() == {"stored": 11, "done": 10, "rolled up": 10, "in batches": 10, "with batch": 10}
     assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 

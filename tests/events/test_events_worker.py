@@ -159,9 +159,24 @@ def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> Non
 
 def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) -> None:
     bench.send(event(event_id="a"))
+    breaks = iter([True])
+
+    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+        assert bench.ask("SELECT worker, event_ids FROM almanac.events_claims") == [("first", ["a"])]
+        if next(breaks, False):
+            with psycopg.connect(bench.url, autocommit=True) as operator:
+                operator.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+        queue.roll_up(connection, batch)
+
+    assert bench.drain(work=work).batches == {"fixed": 1}
+    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
+
+
+def test_what_a_forerunner_of_the_same_name_died_over_counts_as_tried(bench: Bench) -> None:
+    bench.send(event(event_id="a"))
     with bench.worker()._connect() as notes:
         claims.note(notes, "first", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
-    assert bench.drain().batches == {"fixed": 1}
+    assert bench.drain().batches == {"again": 1}
     assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 
 

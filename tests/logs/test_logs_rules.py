@@ -1,28 +1,17 @@
 """`almanac logs rules`: when to be alerted, said on the command line."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from asking import rows
 
 from almanac.errors import NotFound, UsageError
-from almanac.project import Project
-from almanac.settings import Settings
 from almanac.store.database import Database
 from almanac.workloads.logs import alerts, commands
 
+pytestmark = pytest.mark.usefixtures("commanded")
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)
-
-
-@pytest.fixture(autouse=True)
-def project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """An installation on the test's own database."""
-    opened = Project(settings)
-    monkeypatch.setattr(commands, "Project", lambda _settings: opened)
-    yield opened
-    opened.database.engine.dispose()
 
 
 def names(owner: Database) -> list[str]:

@@ -1,5 +1,7 @@
 """What a search looks through: complete however many runs filled a day, and laid out anew once the day is over."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
@@ -107,3 +109,14 @@ def test_tending_lays_out_and_retention_forgets_the_day(owner: Database, tomorro
     with owner.connect() as connection:
         assert retention.dropping(day)(connection) == [1, 2, 3]
     assert one(owner, "SELECT count(*) FROM almanac.log_layouts") == 0
+
+
+def test_what_is_deleted_while_a_day_is_laid_out_does_not_come_back(owner: Database, tomorrow: date) -> None:
+    delete = retention.removing(["contains=sleep"])
+    with ThreadPoolExecutor(1) as pool:
+        with owner.connect() as connection:
+            assert delete(connection) == [3]
+            laid_out = pool.submit(lay_out, owner, tomorrow)
+            time.sleep(0.5)
+        laid_out.result()
+    assert rows(owner, "SELECT entry_id FROM almanac.log_search ORDER BY entry_id") == [(1,), (2,)]

@@ -1,7 +1,6 @@
 """`almanac ingest logs` and `almanac logs delete`, as a user calls them."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -9,24 +8,14 @@ import pytest
 from asking import rows
 
 from almanac.errors import UsageError
-from almanac.project import Project
-from almanac.settings import Settings
 from almanac.store import raw
 from almanac.store.database import Database
 from almanac.workloads.logs import commands, entries, features, model, traces
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.sources import own
 
+pytestmark = pytest.mark.usefixtures("commanded")
 LINES = "[2025-04-15 06:00:00,000] WARN Slow (kafka.Server)\n[2025-04-15 06:00:01,000] INFO token=abc (kafka.Server)\n"
-
-
-@pytest.fixture(autouse=True)
-def project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """An installation on the test's own database."""
-    opened = Project(settings)
-    monkeypatch.setattr(commands, "Project", lambda _settings: opened)
-    yield opened
-    opened.database.engine.dispose()
 
 
 def count(owner: Database) -> int:

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from almanac.workloads.events import claims, queue
 from almanac.workloads.events.costs import Parts, Prices
-from almanac.workloads.events.hindsight import FAR
+from almanac.workloads.events.patience import FAR
 from almanac.workloads.events.queue import Connection, Event, Sight
 from almanac.workloads.events.sizing import Decision
 from almanac.workloads.events.work import Work

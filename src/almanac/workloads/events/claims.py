@@ -31,13 +31,9 @@ class Orphans:
 
 
 def live(notes: Connection, worker: str) -> None:
-    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it.
-
-    What the worker was at when its last connection broke is no event's fault, and is forgotten.
-    """
+    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it."""
     notes.execute(WAIT)
     notes.execute(LIVE, [worker])
-    clear(notes, worker)
 
 
 def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:
@@ -51,7 +47,10 @@ def clear(connection: Connection, worker: str) -> None:
 
 
 def recover(connection: Connection, patience: Patience) -> list[Orphans]:
-    """Count an attempt for each event over which a worker died; it is tried again by itself, or buried."""
+    """Count an attempt for each event over which a worker died; it is tried again by itself, or buried.
+
+    On the connection that holds a worker's own lock, what a forerunner of the same name left counts as well: in a container each is process 1.
+    """
     with connection.transaction():
         found = connection.execute(ORPHANS).fetchall()
         return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found]

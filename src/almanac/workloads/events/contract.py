@@ -44,7 +44,10 @@ POLICY = Table(
         Column(name="batch_size", type="integer", doc="How many events to take at most.", minimum=SMALLEST_BATCH, maximum=LARGEST_BATCH),
         amount("wait_seconds", "How long the oldest event may still wait, counted from the lower end of the age band; 0 means start now."),
         amount("start_age_seconds", "The age of the oldest event at which the batch is to start."),
-        amount("latest_age_seconds", "The age that the oldest is not to pass, even where it is let go because that saves much."),
+        amount(
+            "latest_age_seconds",
+            "The age that the oldest is not to pass even where it is let go; a share of events may be far all the same.",
+        ),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
         amount("slack_seconds", "How long before the objective a batch is planned to end, since late arrivals make it longer.", nullable=True),
         amount("expected_seconds", "Seconds that processing is expected to take."),

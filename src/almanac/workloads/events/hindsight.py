@@ -9,13 +9,12 @@ import numpy as np
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Floats, Prices
 from almanac.workloads.events.load import Integers, Load
+from almanac.workloads.events.patience import FAR
 from almanac.workloads.events.replay import Replay
 
 LABELS = 4
 # A batch that spans more than this many objectives costs more misses than a second batch does.
 WIDEST = 2.0
-# The 99th percentile of latency is not to pass so many objectives.
-FAR = 1.25
 
 
 class Point(NamedTuple):

@@ -8,9 +8,8 @@ import numpy as np
 from almanac.workloads.events.contenders import Patient
 from almanac.workloads.events.contract import LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.hindsight import FAR
 from almanac.workloads.events.load import Load
-from almanac.workloads.events.patience import Goal, Patience, Predictor
+from almanac.workloads.events.patience import FAR, Goal, Patience, Predictor
 from almanac.workloads.events.policy import WORTH_AT_FIRST
 from almanac.workloads.events.replay import Replay, Rule, run
 

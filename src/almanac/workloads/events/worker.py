@@ -74,6 +74,7 @@ class Worker:
         self._lag_seconds = 0.0
         self._is_among_others = False
         self._was_again = False
+        self._has_begun = False
         self._told_events = 0
 
     def stop(self) -> None:
@@ -99,6 +100,12 @@ class Worker:
 
     def _serve(self, connection: Connection, notes: Connection) -> None:
         claims.live(notes, self.terms.worker)
+        if self._has_begun:
+            # What this process was at when its last connection broke is no event's fault.
+            claims.clear(notes, self.terms.worker)
+        else:
+            self._recover(notes)
+        self._has_begun = True
         while not self._stopping.is_set():
             self._keep_house(connection)
             sight = self._seen(connection)

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import sql
 
 from almanac.errors import UsageError
+from almanac.workloads.logs import searching
 from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
 from almanac.workloads.logs.sources import own
 
@@ -99,6 +100,7 @@ def removing(conditions: Sequence[str]) -> Callable[[Connection], list[int]]:
     where = " AND ".join(KINDS[name] for name, _ in pairs)
 
     def remove(connection: Connection) -> list[int]:
+        connection.execute(searching.ALONE)
         statement = f"DELETE FROM almanac.log_entries WHERE {where} RETURNING entry_id, {LEARNED}"  # noqa: S608  # names come from KINDS alone
         try:
             gone = connection.execute(statement.encode(), [value for _, value in pairs]).fetchall()

@@ -32,6 +32,8 @@ MERGE = """
 # Those of the whole table: attaching finds them and builds none while searches wait.
 INDEXES = ("USING gin (document)", "(event_time, entry_id)", "(source, session, event_time, entry_id) WHERE session IS NOT NULL")
 ATTACH = sql.SQL("ALTER TABLE almanac.log_search ATTACH PARTITION {} FOR VALUES IN ({})")
+# Held by whoever removes entries or copies them: what is deleted while a day is laid out must not come back with the copy.
+ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('almanac log search', 0))"
 # Whoever is reading is waited for that long; the next run tries again.
 PATIENCE = "1s"
 
@@ -75,6 +77,7 @@ def _laid_out(connection: Connection, day: date) -> bool:
     place, fresh = _place(day), sql.Identifier("almanac", f"{_name(day)}_fresh")
     try:
         with connection.transaction():
+            connection.execute(ALONE)
             connection.execute("SET LOCAL maintenance_work_mem = '256MB'")
             _make(connection, fresh, day, LAY_OUT.format(fresh, place, ORDER))
             connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
