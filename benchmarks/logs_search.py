@@ -78,8 +78,11 @@ def queries() -> dict[str, list[str]]:
     rare = [f"/v1/logs/search?q=word{number}" for number in (3, 57, 101, 144, 199)]
     narrowed = [f"/v1/logs/search?q=word{number}&level=error" for number in (5, 65, 125)] + ["/v1/logs/search?q=word42 -took&limit=100"]
     phrase = ['/v1/logs/search?q="node 7" word20', "/v1/logs/search?q=word11 or word12", "/v1/logs/search?q=word30&anomaly=true"]
+    # The layout of a day brings together what begins alike, so these are read from many more places.
+    late = [f"/v1/logs/search?q={number}" for number in (123, 456, 789)] + ['/v1/logs/search?q="took 321 ms"', "/v1/logs/search?q=654&level=error"]
     return {
         "search, rare words": rare + narrowed + phrase,
+        "search, rare words late in a text": late,
         "search, a common word within a day": [f"/v1/logs/search?q=request&{day}", f"/v1/logs/search?q=request&source=source-2&{day}"],
         "search without words": ["/v1/logs/search?anomaly=true", f"/v1/logs/search?severity=high&{day}", "/v1/logs/search?template=template-17"],
         "analytics": [f"/v1/logs/analytics?by={by}&step={step}" for by in ("level", "severity", "source") for step in ("5m", "1h")]
