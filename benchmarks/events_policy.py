@@ -3,7 +3,7 @@
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from almanac.workloads.events.sources.trace import Trace
 
 OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
 # The last aims a little lower than the 5 % it is to keep.
-BUDGETS = (0.002, 0.01, 0.048)
+BUDGETS = (0.002, 0.01, 0.046)
 MOST_MISSED = 0.05
 # Where 5 % may miss, so many may wait for up to twice the objective, as some do in hindsight; the 99th percentile is kept.
 FAR_SHARE = 0.008
@@ -48,10 +48,10 @@ class Floor:
 FLOORS = (
     Floor(0.002, ("azure-conv", "nasa", "kafka"), "light", 1.02, 0.01, "against_hindsight"),
     Floor(0.01, ("azure-conv",), "heavy", 1.06, 0.02, "against_hindsight"),
-    Floor(0.048, ("azure-conv", "nasa"), "light", 1.07, 0.05, "at_5_percent"),
-    Floor(0.048, ("azure-conv", "nasa"), "heavy", 1.09, 0.05, "at_5_percent"),
-    Floor(0.048, ("kafka",), "light", 1.06, 0.05, "at_5_percent"),
-    Floor(0.048, ("kafka",), "heavy", 1.06, 0.05, "at_5_percent"),
+    Floor(0.046, ("azure-conv", "nasa"), "light", 1.07, 0.05, "at_5_percent"),
+    Floor(0.046, ("azure-conv", "nasa"), "heavy", 1.09, 0.05, "at_5_percent"),
+    Floor(0.046, ("kafka",), "light", 1.06, 0.05, "at_5_percent"),
+    Floor(0.046, ("kafka",), "heavy", 1.06, 0.05, "at_5_percent"),
 )
 
 
@@ -124,20 +124,22 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
             {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
         )
         results[-1]["saving"] = parts.reset_index().to_dict("records")
-    print(steady(later, told["linear"], prices, objective, hindsight.cost_at(points, MOST_MISSED)))
-    print(within(later, prices, objective, hindsight.cost_at(points, MOST_MISSED)))
+    most = Case(earlier, later, Goal(objective, MOST_MISSED), prices)
+    cost = hindsight.cost_at(points, MOST_MISSED)
+    print(f"{steady(most, told['linear'], cost)}\n{within(most, cost)}\n{at_once(most)}")
     if each.name == "kafka":
         print(bursts(Case(earlier, later, Goal(objective, BUDGETS[0]), prices), told["linear"]))
     return results
 
 
-def steady(later: Load, predict: Predictor, prices: Prices, objective: float, cost: float) -> str:
+def steady(case: Case, predict: Predictor, cost: float) -> str:
     """Return in words what the policy would cost, beside `cost`, with the one worth of a miss that is best on the later traffic itself."""
-    told = []
+    told, objective = [], case.goal.objective_seconds
     for far_share in (0.0, FAR_SHARE):
-        best = tuning.best_steady(tuning.Practice(later, Goal(objective, MOST_MISSED, far_share=far_share), prices), predict)
+        practice = tuning.Practice(case.later, replace(case.goal, far_share=far_share), case.prices, rhythm=case.rhythm)
+        best = tuning.best_steady(practice, predict)
         ratio = (
-            f"{float(best.costs(prices).sum()) / len(later) / cost:.4f} at {best.missed_share(objective):.2%}"
+            f"{float(best.costs(case.prices).sum()) / len(case.later) / cost:.4f} at {best.missed_share(objective):.2%}"
             if best
             else "none keeps misses and p99"
         )
@@ -145,8 +147,9 @@ def steady(later: Load, predict: Predictor, prices: Prices, objective: float, co
     return "the best steady worth of a miss, chosen on the later traffic itself (no contender): " + ", ".join(told)
 
 
-def within(later: Load, prices: Prices, objective: float, cost: float) -> str:
+def within(case: Case, cost: float) -> str:
     """Return in words what hindsight costs, beside `cost`, and misses if it keeps 5 % and the 99th percentile; and what it misses at least."""
+    later, prices, objective = case.later, case.prices, case.goal.objective_seconds
     least = hindsight.plan(later, prices, objective_seconds=objective, miss_price=1.0, far_price=1.0)
     told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
     tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
@@ -157,6 +160,21 @@ def within(later: Load, prices: Prices, objective: float, cost: float) -> str:
     best = min(kept, key=lambda each: float(each.costs(prices).sum()))
     ratio = float(best.costs(prices).sum()) / len(later) / cost
     return f"{told}; the cheapest with at most 5 % of misses that keeps p99: {ratio:.4f} at {best.missed_share(objective):.2%}"
+
+
+def at_once(case: Case) -> str:
+    """Return in words what a worker would miss that never waits, in the order of arrival, if a batch by itself took no time and had no luck.
+
+    Each event is then done as early as it can be in this order, without knowing how lucky its batch will be.
+    """
+    traffic, objective = case.later, case.goal.objective_seconds
+    processing, free, latencies = replace(traffic.processing, constant=0.0), float("-inf"), []
+    for arrived, kb in zip(traffic.arrivals, np.diff(traffic.kb_before), strict=True):
+        free = max(free, float(arrived)) + float(processing.seconds(1, kb))
+        latencies.append(free - float(arrived))
+    known = np.array(latencies) / objective
+    missed = f"{float((known > 1).mean()):.2%} of misses, p99 {float(np.quantile(known, 0.99)):.3f} of the objective"
+    return f"in the order of arrival, without ever waiting, at mean seconds and none for a batch itself: {missed}"
 
 
 def quantile(replay: Replay, objective: float) -> float:

@@ -10,7 +10,7 @@ from almanac.workloads.events import features, model, policy
 from almanac.workloads.events.contract import CONTRACT
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.load import HEAVY
-from almanac.workloads.events.patience import Goal
+from almanac.workloads.events.patience import Goal, Stakes
 from almanac.workloads.events.policy import Choice, Lookup, Sizes, Terms
 from almanac.workloads.events.sources import generator, replayed
 
@@ -77,7 +77,7 @@ def test_the_wait_counts_from_the_age_of_the_oldest_and_follows_another_objectiv
 
 def test_the_wait_for_known_ages_lets_the_oldest_go_only_where_that_is_worth_it() -> None:
     choice = Choice("b00-a00-k00-h00", 5, 1.0, 1.7, 0.3, 0.301, 0.13, 0.026, 2.0, 8.0)
-    strict, patient = (choice.wait([1.0, 0.6, 0.55], TERMS.goal, worth) for worth in (8.0, 0.2))
+    strict, patient = (choice.wait([1.0, 0.6, 0.55], Stakes(TERMS.goal, worth)) for worth in (8.0, 0.2))
     assert strict == pytest.approx(0.7, abs=0.02)
     assert patient == pytest.approx(1.1, abs=0.02)
 

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from asking import change
@@ -16,6 +17,7 @@ from almanac.workloads.events.patience import Goal
 from almanac.workloads.events.policy import Lookup
 from almanac.workloads.events.published import Policy
 from almanac.workloads.events.queue import Sight
+from almanac.workloads.events.rhythm import Rhythm
 from almanac.workloads.events.sizing import Decision, Fixed, Polling, Published
 
 GOAL = Goal(2.0, 0.01)
@@ -98,6 +100,21 @@ def test_where_more_waits_than_a_batch_takes_it_starts_at_once() -> None:
 def test_another_objective_than_the_policy_was_made_for_moves_the_start() -> None:
     rule = replace(published(), goal=Goal(5.0, 0.01))
     assert rule.decide(sight(5, 0.25)).wait_seconds == pytest.approx(4.25, abs=0.05)
+
+
+def rhythm(*gains: float) -> pd.DataFrame:
+    """Return a table of one band, whose starts are a second apart."""
+    band = {"band_id": "p0000-q00", "phase_min": 0.0, "phase_max": 1e6, "quiet_min_seconds": 0.0, "quiet_max_seconds": 1e6}
+    return pd.DataFrame([band | {"step_seconds": 1.0, "gained_seconds": list(gains)}])
+
+
+def test_the_oldest_is_let_go_where_the_rhythm_of_arrivals_says_that_this_gains() -> None:
+    rule, waiting = published(patience_seconds=0.5), replace(sight(2, 1.0), ages=[1.0, 0.2], newest_seconds=0.2, instant=1_700_000_000.0)
+    waits = [
+        replace(rule, policy=replace(rule.policy, rhythm=Rhythm(rhythm(*gains)))).decide(waiting).wait_seconds for gains in ((0.0, 0.0), (0.0, 2.0))
+    ]
+    # It makes it until 0.5 s from now, and nobody waits knowingly longer than 1.24 objectives.
+    assert waits == pytest.approx([0.5, 2.48 - 0.5 - 1.0], abs=0.02)
 
 
 def test_exploring_takes_less_than_the_policy_says_and_never_starts_early_or_takes_more() -> None:
@@ -186,6 +203,17 @@ def test_a_worker_follows_a_release_as_soon_as_there_is_one(database_url: str, o
         ("default", None, None, None, None, None),
         ("published", "b00-a00-k00-h00", 1, 0.5, 0.5, 0.3),
     ]
+    assert str(rule.policy.rhythm) == "no rhythm of arrivals"
+    release_policy(owner, [STATE], rhythm(0.0, 2.0))
+    rule.policy = Policy()
+    with bench.worker()._connect() as connection:
+        rule.refresh(connection)
+        assert rule.policy.rhythm.gained(newest=0.0, now=0.0)(np.array([0.5])).tolist() == [1.0]
+    change(owner, "DROP VIEW api.events_rhythm")
+    rule.policy = Policy()
+    with bench.worker()._connect() as connection:
+        rule.refresh(connection)
+    assert (rule.release_id, str(rule.policy.rhythm)) == (2, "no rhythm of arrivals"), "a run of an older program made no such view"
     change(owner, "DROP VIEW api.events_live; DROP VIEW api.events_predictions")
     rule.policy = Policy()
     with bench.worker()._connect() as connection:

@@ -45,8 +45,8 @@ def test_a_slack_is_as_large_as_misses_ask_for_and_not_larger() -> None:
 
 
 def test_events_that_arrive_in_the_last_moment_ask_for_slack() -> None:
-    # Just before the last moment of one event ten others come and make the batch a second longer.
-    arrivals = [start + late for start in range(0, 1_000, 20) for late in (0.0, *[9.88] * 10)]
+    # Just before the last moment of two events ten others come and make the batch a second longer.
+    arrivals = [start + late for start in range(0, 1_000, 20) for late in (0.0, 0.0, *[9.79] * 10)]
     begun = tuning.patience(Practice(load(arrivals, BY_COUNT), Goal(10.0, 0.0), Prices()), by_count)
     assert begun.goal.slack_seconds == pytest.approx(0.1)
     calm = tuning.patience(Practice(load([20.0 * number for number in range(50)], BY_COUNT), Goal(10.0, 0.0), Prices()), by_count)

@@ -75,12 +75,14 @@ def test_what_one_worker_has_claimed_another_neither_sees_nor_claims(bench: Benc
 def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
     with bench.worker()._connect() as connection:
         nothing = queue.look(connection, among_others=False)
-        bench.send(event(event_id="a", size_kb=1.0), event(size_kb=4.0))
+        bench.send(event(event_id="a", size_kb=1.0))
+        bench.send(event(size_kb=4.0))
         time.sleep(0.05)
         sight = queue.look(connection, among_others=False)
     assert (nothing.backlog, nothing.oldest_seconds, nothing.oldest_id, nothing.average_kb) == (0, 0.0, None, 0.0)
     assert (sight.backlog, sight.oldest_id, sight.average_kb, sight.is_any_again) == (2, "a", 2.5, False)
-    assert 0.05 <= sight.oldest_seconds < 5
+    assert 0.05 <= sight.newest_seconds <= sight.oldest_seconds < 5
+    assert sight.instant == pytest.approx(time.time(), abs=60)
 
 
 def test_events_count_as_older_by_what_claiming_and_recording_take(bench: Bench) -> None:

@@ -9,6 +9,7 @@ from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.dividing import Waiting, first_part
 from almanac.workloads.events.load import Integers, Load
 from almanac.workloads.events.patience import OLDEST, Patience, Predictor, Timing, best_start
+from almanac.workloads.events.rhythm import Rhythm
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,14 @@ class Patient:
     predict: Predictor
     patience: Patience
     largest: int = LARGEST_BATCH
+    rhythm: Rhythm = field(default_factory=Rhythm)
     worths: list[float] = field(default_factory=list, init=False, repr=False)
     _last: tuple[int, int] | None = field(default=None, init=False, repr=False)
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start at the best moment for the events that are there; every arrival before it is a new decision."""
         self._look_back(load, free)
-        goal = self.patience.present
+        goal = self.patience.present.goal
         counts, now = _possible(load, first, free, horizon=goal.horizon_seconds, largest=self.largest)
         seconds, spreads = self.predict(counts, load.kb(first, first + counts))
         following = _following(load, first, counts, self.largest)
@@ -114,7 +116,8 @@ class Patient:
         start, size = now, int(counts[0])
         for at in np.flatnonzero(soonest < following):
             last = first + int(counts[at])
-            waiting = Waiting(load.arrivals[first:last], np.diff(load.kb_before[first : last + 1]), max(now, float(load.arrivals[last - 1])))
+            seen = max(now, float(load.arrivals[last - 1]))
+            waiting = Waiting(load.arrivals[first:last], np.diff(load.kb_before[first : last + 1]), seen, load.begins)
             start, size = self._planned(waiting, Timing(float(seconds[at]), float(spreads[at])))
             if start < following[at] or size == self.largest:
                 break
@@ -125,7 +128,7 @@ class Patient:
         """Return when to start with what waits, and with how many."""
         start, count = waiting.now, len(waiting.arrivals)
         if count < self.largest:
-            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.present, self.patience.worth_seconds)
+            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.present, waiting.gained(self.rhythm))
         part = first_part(waiting, start, self.predict, self.patience)
         return (start, count) if part is None else (waiting.now, part)
 

@@ -79,6 +79,21 @@ CONTENDERS = Table(
     ),
 )
 
+RHYTHM = Table(
+    name="rhythm",
+    key=("band_id",),
+    doc="What a later start gains, by the second of a cycle and by how long nothing has come in. Without rows a second gained is a second.",
+    columns=(
+        Column(name="band_id", type="text", doc="Bands of the cycle and of quiet seconds, for example p0012-q03."),
+        amount("phase_min", "Seconds since 1970, modulo the cycle: lower end. Where there is no cycle, one band holds all."),
+        amount("phase_max", "Upper end; that of the last band is the length of the cycle."),
+        amount("quiet_min_seconds", "Seconds since the newest event came in: lower end."),
+        amount("quiet_max_seconds", "Seconds since the newest event came in: upper end."),
+        amount("step_seconds", "By how much each start looked at is later than the one before; the first is now."),
+        Column(name="gained_seconds", type="json", doc="For each start what it gains; a batch saved counts as the objective."),
+    ),
+)
+
 SCOREBOARD = Table(
     name="scoreboard",
     key=("window_start",),
@@ -149,7 +164,7 @@ CONTRACT = Contract(
         Filter(name="to_kb", column="kb_min", op="max", doc="Bands that begin at this average size or below, kB."),
         Filter(name="from_kb", column="kb_max", op="min", doc="Bands that reach at least this average size, kB."),
     ),
-    side_tables=(CONTENDERS, SCOREBOARD),
+    side_tables=(CONTENDERS, RHYTHM, SCOREBOARD),
     raw_tables=(HISTORY, TRAFFIC),
     primary_metric="seconds_loss",
     cadence=timedelta(minutes=10),

@@ -7,6 +7,7 @@ import numpy as np
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.load import Integers
 from almanac.workloads.events.patience import Patience, Predictor, missed_chance
+from almanac.workloads.events.rhythm import Gain, Rhythm
 
 # So many first parts are tried at most.
 MOST_TRIED = 32
@@ -18,11 +19,17 @@ LEAST_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Waiting:
-    """The events that wait now, in the order in which they are taken: when each arrived, and the kB of each."""
+    """The events that wait now, in the order in which they are taken: when each arrived, and the kB of each; `begins` is instant 0, since 1970."""
 
     arrivals: Floats
     kb: Floats
     now: float
+    begins: float = 0.0
+
+    def gained(self, rhythm: Rhythm) -> Gain:
+        """Return what later starts gain."""
+        gain = rhythm.gained(newest=self.begins + float(self.arrivals.max()), now=self.begins + self.now)
+        return lambda starts: gain(self.begins + starts)
 
 
 def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Patience) -> int | None:

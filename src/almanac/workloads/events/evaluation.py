@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from almanac.metrics import Floats, Interval
-from almanac.workloads.events import hindsight, load, model, tuning
-from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling
+from almanac.workloads.events import hindsight, load, model, rhythm, tuning
+from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Polling
 from almanac.workloads.events.contract import CONTENDERS, LARGEST_BATCH
 from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.features import FEATURES
@@ -19,6 +20,7 @@ from almanac.workloads.events.load import Integers, Load
 from almanac.workloads.events.patience import Goal, Predictor
 from almanac.workloads.events.policy import Terms
 from almanac.workloads.events.replay import Replay, Rule, run
+from almanac.workloads.events.rhythm import Rhythm
 from almanac.workloads.events.sources import trace
 
 TRAIN_SHARE = 0.6
@@ -41,6 +43,11 @@ class Case:
     goal: Goal
     prices: Prices
     largest: int = LARGEST_BATCH
+
+    @cached_property
+    def rhythm(self) -> Rhythm:
+        """Return what is learned of the arrivals of the earlier traffic."""
+        return Rhythm(rhythm.learn(self.earlier.begins + self.earlier.arrivals, self.goal.objective_seconds))
 
 
 class Told(NamedTuple):
@@ -170,14 +177,14 @@ def by_size(case: Case, sizes: Sequence[int] = (1, 2, 5, 10, 20, 50, 100, 200)) 
 
 def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, Outcome]:
     """Return how each contender does on the later traffic; what each may set is set on the earlier traffic, for the same goal."""
-    goal, practice = case.goal, tuning.Practice(case.earlier, case.goal, case.prices, case.largest)
-    objective = goal.objective_seconds
+    objective, practice = case.goal.objective_seconds, tuning.Practice(case.earlier, case.goal, case.prices, case.largest, case.rhythm)
     lead = tuning.best_slack(practice, lambda slack: FixedWithTimer(FIXED_SIZE, objective, slack))
     rate = tuning.best_slack(practice, lambda slack: ByRate(objective, slack))
     counted = tuning.best_slack(practice, lambda slack: LastMoment(count_only, objective, slack, case.largest))
     slack = tuning.best_slack(practice, lambda slack: LastMoment(predict, objective, slack, case.largest))
     patience = tuning.patience(practice, predict)
     begun = f"a miss worth {patience.worth_seconds:.2f} s at first, slack {patience.goal.slack_seconds:.2f} s; divides what would be late"
+    begun += f"; {practice.rhythm}"
     rules: dict[str, tuple[str, Rule]] = {
         "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
         "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
@@ -185,7 +192,7 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
         "rate": (f"as many as the rate makes likely, or {rate:.2f} s before the objective", ByRate(objective, rate)),
         "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted, case.largest)),
         "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack, case.largest)),
-        "policy": (f"T with a budget of misses, {begun}", Patient(predict, patience, case.largest)),
+        "policy": (f"T with a budget of misses, {begun}", practice.patient(predict, patience)),
     }
     return {name: Outcome(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
 

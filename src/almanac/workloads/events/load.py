@@ -46,13 +46,14 @@ SETTINGS = {each.name: each for each in (LIGHT, HEAVY)}
 class Load:
     """Arrivals (seconds), kB before each event and after the last, and the luck of a batch that begins with an event.
 
-    Luck belongs to the first event of a batch, so that every policy, and hindsight, meets the same.
+    Luck belongs to the first event of a batch, so that every policy, and hindsight, meets the same. `begins` is second 0, since 1970.
     """
 
     arrivals: Floats
     kb_before: Floats
     luck: Floats
     processing: Processing
+    begins: float = 0.0
 
     def __len__(self) -> int:
         return len(self.arrivals)
@@ -78,4 +79,4 @@ def make(trace: "Trace", processing: Processing, *, seed: int) -> Load:
     """Return the load of a trace under one setting of processing times; the same seed brings the same luck."""
     random = np.random.default_rng(seed)
     luck = random.lognormal(-(processing.spread**2) / 2, processing.spread, len(trace))
-    return Load(trace.seconds, np.concatenate([[0.0], np.cumsum(trace.kb)]), luck, processing)
+    return Load(trace.seconds, np.concatenate([[0.0], np.cumsum(trace.kb)]), luck, processing, trace.begins.timestamp())

@@ -9,6 +9,7 @@ from scipy.special import ndtr
 
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.load import Integers
+from almanac.workloads.events.rhythm import Gain
 
 # Median seconds of batches of some counts and kB, and the deviation of their logarithm.
 Predictor = Callable[[Integers, Floats], tuple[Floats, Floats]]
@@ -18,7 +19,10 @@ OLDEST = 8
 # Standard deviations of luck at which a start is tried.
 TRIED = np.array([-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0])
 Z_90 = 1.2815515655446004
-LEARNING_RATE = 0.05
+LEARNING_RATE = 0.1
+# What a miss may be worth, in objectives, and how many misses beyond the share are remembered where it is worth the most.
+LEAST_WORTH, MOST_WORTH = 0.02, 4.0
+MOST_OWED = 100.0
 # A batch with more misses than this beyond its share is a burst, which says little about what a miss is worth afterwards.
 MOST_LEARNT = 50.0
 # The 99th percentile of latency is not to pass so many objectives; a batch is planned to end a little before.
@@ -64,6 +68,13 @@ class Goal:
         return FARTHEST * self.objective_seconds if self.far_now else self.latest_seconds
 
 
+class Stakes(NamedTuple):
+    """What a start is chosen for: the goal as it stands, and how many seconds a missed event is worth."""
+
+    goal: Goal
+    worth_seconds: float
+
+
 class Timing(NamedTuple):
     """Processing seconds of a batch: log-normal, so half of the batches take longer; `spread` is the deviation of the logarithm."""
 
@@ -83,19 +94,22 @@ class Patience:
     most_learnt: float = MOST_LEARNT
     rate: float = LEARNING_RATE
     _far_left: float = field(default=0.0, init=False, repr=False)
+    _owed: float = field(default=0.0, init=False, repr=False)
 
     @property
-    def present(self) -> Goal:
-        """The goal with as many far events as the batches so far have left, so that their share is never passed knowingly."""
-        return replace(self.goal, far_now=max(0, int(self._far_left)))
+    def present(self) -> Stakes:
+        """What is at stake now: as many events may be far as the batches so far have left, so that their share is never passed knowingly."""
+        return Stakes(replace(self.goal, far_now=max(0, int(self._far_left))), self.worth_seconds)
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Take in one finished batch, of whose events `missed` took longer than the objective and `far` longer than FAR of it."""
         self._far_left += self.goal.far_share * events - far
         surplus = min(missed - self.goal.missed_share * events, self.most_learnt)
-        factor = np.exp(self.rate * surplus)
-        objective = self.goal.objective_seconds
-        self.worth_seconds = float(np.clip(self.worth_seconds * factor, 0.02 * objective, 4 * objective))
+        least, most = LEAST_WORTH * self.goal.objective_seconds, MOST_WORTH * self.goal.objective_seconds
+        grown = np.log(self.worth_seconds / most) + self.rate * (self._owed + surplus)
+        # What is missed while a miss cannot become dearer is made up for later.
+        self._owed = float(np.clip(grown / self.rate, 0.0, MOST_OWED)) if self.rate else 0.0
+        self.worth_seconds = float(max(most * np.exp(min(grown, 0.0)), least))
 
 
 def spread_of(seconds: Floats, p90_seconds: Floats) -> Floats:
@@ -104,24 +118,30 @@ def spread_of(seconds: Floats, p90_seconds: Floats) -> Floats:
     return spread
 
 
-def best_start(oldest: Floats, earliest: float, timing: Timing, goal: Goal, worth_seconds: float) -> float:
-    """Return the instant at which seconds gained less `worth_seconds` times the expected misses is greatest.
+def linearly(starts: Floats) -> Floats:
+    """Return what starts gain where nothing is known of arrivals: each second is a second."""
+    return starts
+
+
+def best_start(oldest: Floats, earliest: float, timing: Timing, stakes: Stakes, gained: Gain = linearly) -> float:
+    """Return the instant at which seconds gained less the worth of the expected misses is greatest; of equal ones the latest.
 
     `oldest` are the arrivals of the oldest events, at most OLDEST, in order; all instants are on one clock, and `earliest` is now.
     With a high worth this is the last moment at which the oldest still makes it: the rule T.
     """
+    goal = stakes.goal
     deadlines = oldest + goal.planned_seconds
     latest = oldest + goal.latest_seconds
     dues = np.concatenate([deadlines, latest]) if goal.far_now else deadlines
     candidates = (dues[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)).ravel()
     last = max(earliest, _last_end(oldest, goal) - timing.seconds)
-    starts = np.clip(np.append(candidates, last), earliest, last)
+    starts = np.sort(np.clip(np.append(candidates, last), earliest, last))
     missed = missed_chance(deadlines - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
-    values = starts - worth_seconds * missed
+    values = gained(starts) - stakes.worth_seconds * missed
     if goal.far_now:
         far = missed_chance(oldest + goal.far_seconds - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
         values -= FAR_WORTH * goal.objective_seconds * far
-    return float(starts[int(np.argmax(values))])
+    return float(starts[len(starts) - 1 - int(np.argmax(values[::-1]))])
 
 
 def _last_end(oldest: Floats, goal: Goal) -> float:

@@ -114,6 +114,27 @@ def heat_map(policy: pd.DataFrame) -> Figure:
     return figure
 
 
+def rhythm(rows: pd.DataFrame) -> Figure:
+    """Show what later starts gain right after an event, by the second of a cycle; `rows` as of `rhythm.learn`."""
+    figure, axes = _canvas("Seconds gained by a later start right after an event; a batch saved counts as the objective", width=10, height=3.6)
+    if rows.empty:
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "arrivals have no rhythm that pays: a second gained is a second", transform=axes.transAxes, ha="center", color=QUIET)
+        return figure
+    fresh = rows[rows["quiet_min_seconds"] == 0].sort_values("phase_min")
+    gains = np.array(fresh["gained_seconds"].tolist())
+    later = np.arange(gains.shape[1]) * float(fresh["step_seconds"].iloc[0])
+    if len(fresh) == 1:
+        axes.plot(later, gains[0], color=COLOURS["policy"], linewidth=1.6)
+        axes.set_xlabel("start so many seconds later")
+        return figure
+    shown = axes.pcolormesh(np.append(fresh["phase_min"], fresh["phase_max"].max()), later, gains[:, 1:].T, cmap="cividis", shading="flat")
+    axes.set_xlabel("second of the cycle")
+    axes.set_ylabel("start so many seconds later")
+    figure.colorbar(shown, ax=axes)
+    return figure
+
+
 def scoreboard(board: pd.DataFrame) -> Figure:
     """Show predicted and actual seconds and cost per batch, window by window."""
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")

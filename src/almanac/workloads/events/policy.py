@@ -15,7 +15,8 @@ from almanac.workloads.events.contract import POLICY
 from almanac.workloads.events.costs import Floats, Prices
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.load import Integers
-from almanac.workloads.events.patience import OLDEST, Goal, Timing, best_start, spread_of
+from almanac.workloads.events.patience import OLDEST, Goal, Stakes, Timing, best_start, linearly, spread_of
+from almanac.workloads.events.rhythm import Gain
 
 # Beyond the last band nothing is known that the band does not know, so it is wide enough for everything.
 WIDE = 1_000_000
@@ -92,11 +93,11 @@ class Choice:
         shift = 0.0 if objective_seconds is None else objective_seconds - self.objective_seconds
         return max(0.0, self.start_age_seconds + shift - self.age_seconds)
 
-    def wait(self, ages: Sequence[float], goal: Goal, worth_seconds: float) -> float:
-        """Return how long to wait given the ages of the oldest events, oldest first, and what a missed event is worth in seconds."""
+    def wait(self, ages: Sequence[float], stakes: Stakes, gained: Gain = linearly) -> float:
+        """Return how long to wait given the ages of the oldest events, oldest first, and what waiting gains."""
         arrivals = -np.asarray(ages[:OLDEST], dtype=np.float64)
         spread = spread_of(np.array([self.expected_seconds]), np.array([self.p90_seconds]))
-        return best_start(arrivals, 0.0, Timing(self.expected_seconds, float(spread[0])), goal, worth_seconds)
+        return best_start(arrivals, 0.0, Timing(self.expected_seconds, float(spread[0])), stakes, gained)
 
 
 def states(recent: pd.DataFrame, event_kb: Floats, terms: Terms) -> pd.DataFrame:
@@ -230,14 +231,14 @@ def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
 def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
     """Return the best age to start at for an oldest event of which nothing else is known."""
     goal = Goal(float(states["objective_seconds"].iloc[0]), 0.0, float(states["slack_seconds"].iloc[0]))
-    worth = float(states["patience_seconds"].iloc[0])
+    stakes = Stakes(goal, float(states["patience_seconds"].iloc[0]))
     alone, spreads = np.zeros(1), spread_of(expected, p90)
-    return np.array([_start_age(alone, Timing(*pair), goal, worth) for pair in zip(expected, spreads, strict=True)])
+    return np.array([_start_age(alone, Timing(*pair), stakes) for pair in zip(expected, spreads, strict=True)])
 
 
-def _start_age(alone: Floats, timing: Timing, goal: Goal, worth: float) -> float:
+def _start_age(alone: Floats, timing: Timing, stakes: Stakes) -> float:
     """An event that is alone is not let go: who knows when the next one comes."""
-    return min(best_start(alone, 0.0, timing, goal, worth), max(0.0, goal.planned_seconds - timing.seconds))
+    return min(best_start(alone, 0.0, timing, stakes), max(0.0, stakes.goal.planned_seconds - timing.seconds))
 
 
 def _reason(wait: float, age: float, objective: float, seconds: float) -> str:

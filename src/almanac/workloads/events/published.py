@@ -2,16 +2,20 @@
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 import psycopg
 
 from almanac.workloads.events.policy import Choice, Lookup
 from almanac.workloads.events.queue import Connection, Sight
+from almanac.workloads.events.rhythm import Gain, Rhythm
 
 LIVE = "SELECT release_id, run_ids, model_version FROM api.releases WHERE workload = 'events' ORDER BY release_id DESC LIMIT 1"
 STATES = "SELECT * FROM api.events_predictions WHERE run_id = ANY (%s)"
+RHYTHM = "SELECT * FROM api.events_rhythm WHERE run_id = ANY (%s)"
+# A database whose newest run is older than the table has none.
+IS_THERE = "SELECT to_regclass('api.events_rhythm') IS NOT NULL"
 ASK_AGAIN_SECONDS = 1.0
 NOTHING = "no policy is published"
 log = logging.getLogger("almanac.events")
@@ -19,12 +23,18 @@ log = logging.getLogger("almanac.events")
 
 @dataclass(frozen=True)
 class Policy:
-    """The states of one release; without a release there are none."""
+    """The states of one release, and what it says of arrivals; without a release there is nothing."""
 
     lookup: Lookup | None = None
     release_id: int | None = None
     source: str = NOTHING
     asked_at: float = float("-inf")
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def gained(self, sight: Sight) -> Gain:
+        """Return what starting so many seconds from now gains."""
+        gain = self.rhythm.gained(newest=sight.instant - sight.newest_seconds, now=sight.instant)
+        return lambda waits: gain(sight.instant + waits)
 
     def find(self, sight: Sight) -> Choice | None:
         """Return what the policy says about what waits, or None where it says nothing."""
@@ -53,8 +63,14 @@ class Policy:
             return Policy(asked_at=now)
         release_id, run_ids, version = live
         if release_id == self.release_id:
-            return Policy(self.lookup, self.release_id, self.source, now)
-        found = connection.execute(STATES, [run_ids])
-        states = pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description or ()])
+            return replace(self, asked_at=now)
+        states = _read(connection, STATES, run_ids)
+        rhythm = _read(connection, RHYTHM, run_ids) if connection.execute(IS_THERE).fetchone() == (True,) else None
         log.info("policy of release %s, model version %s, with %s states", release_id, version, len(states))
-        return Policy(Lookup.of(states) if len(states) else None, release_id, f"release {release_id}, model version {version}", now)
+        named = f"release {release_id}, model version {version}"
+        return Policy(Lookup.of(states) if len(states) else None, release_id, named, now, Rhythm(rhythm))
+
+
+def _read(connection: Connection, query: str, run_ids: list[str]) -> pd.DataFrame:
+    found = connection.execute(query, [run_ids])
+    return pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description or ()])

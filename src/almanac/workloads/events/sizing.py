@@ -163,7 +163,8 @@ class Published:
             self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
         # More than one batch can take: waiting would make nothing cheaper.
         is_full = sight.backlog > choice.batch_size
-        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.present, self._patience.worth_seconds))
+        gained = self.policy.gained(sight)
+        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
         part = self._part(sight, choice, wait)
         if part is not None:
             return Decision(part, 0.0, "published", self.policy.find_part(sight, part))

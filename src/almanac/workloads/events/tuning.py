@@ -1,7 +1,7 @@
 """What rules may set, set on earlier traffic: the slack of a timer, what a missed event is worth."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from almanac.workloads.events.load import Load
 from almanac.workloads.events.patience import FAR, Goal, Patience, Predictor
 from almanac.workloads.events.policy import WORTH_AT_FIRST
 from almanac.workloads.events.replay import Replay, Rule, run
+from almanac.workloads.events.rhythm import Rhythm
 
 SLACKS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6)
 POLICY_SLACKS = (0.0, 0.01, 0.02, 0.05)
@@ -31,6 +32,11 @@ class Practice:
     goal: Goal
     prices: Prices
     largest: int = LARGEST_BATCH
+    rhythm: Rhythm = field(default_factory=Rhythm)
+
+    def patient(self, predict: Predictor, patience: Patience) -> Patient:
+        """Return the rule of the policy for this practice."""
+        return Patient(predict, patience, self.largest, self.rhythm)
 
     def penalised(self, replay: Replay) -> float:
         """Return the cost of a replay; each event missed beyond the goal counts like the fixed cost of a batch, a burst only in part.
@@ -51,11 +57,11 @@ def best_slack(practice: Practice, rule: Callable[[float], Rule], slacks: Sequen
 
 def patience(practice: Practice, predict: Predictor) -> Patience:
     """Return what the policy begins with: the slack that does best, and then the median of what a miss was worth in a replay."""
-    goal, largest = practice.goal, practice.largest
+    goal = practice.goal
     first = WORTH_AT_FIRST * goal.objective_seconds
-    slack = best_slack(practice, lambda slack: Patient(predict, Patience(replace(goal, slack_seconds=slack), first), largest), POLICY_SLACKS)
+    slack = best_slack(practice, lambda slack: practice.patient(predict, Patience(replace(goal, slack_seconds=slack), first)), POLICY_SLACKS)
     settled = replace(goal, slack_seconds=slack)
-    rule = Patient(predict, Patience(settled, first, CALM_LEARNT), largest)
+    rule = practice.patient(predict, Patience(settled, first, CALM_LEARNT))
     run(practice.load, rule)
     return Patience(settled, float(np.median(rule.worths)))
 
@@ -66,7 +72,7 @@ def best_steady(practice: Practice, predict: Predictor, worths: Sequence[float] 
     On the traffic that is to judge the policy this is no contender: it shows how much there was to gain by setting the worth better.
     """
     goal, objective = practice.goal, practice.goal.objective_seconds
-    rules = [Patient(predict, Patience(goal, worth * objective, rate=0.0), practice.largest) for worth in worths]
+    rules = [practice.patient(predict, Patience(goal, worth * objective, rate=0.0)) for worth in worths]
     replays = [run(practice.load, rule) for rule in rules]
     kept = [each for each in replays if each.missed_share(objective) <= goal.missed_share and np.quantile(each.latencies, 0.99) <= FAR * objective]
     return min(kept, key=lambda each: float(each.costs(practice.prices).sum()), default=None)

@@ -28,6 +28,12 @@ class Trace:
     def __len__(self) -> int:
         return len(self.seconds)
 
+    @property
+    def instants(self) -> Floats:
+        """The arrivals in seconds since 1970."""
+        instants: Floats = self.begins.timestamp() + self.seconds
+        return instants
+
     def part(self, first: int, last: int) -> "Trace":
         """Return the arrivals from `first` up to, and without, `last`."""
         at = slice(first, last)
