@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import NamedTuple
 
@@ -144,14 +144,15 @@ def _batches_left(instants: Floats, objective_seconds: float) -> Floats:
 
 
 def _ahead(objective_seconds: float) -> Floats:
-    return np.arange(round(REACH / STEP) + 1) * STEP * objective_seconds
+    ahead: Floats = np.arange(round(REACH / STEP) + 1) * STEP * objective_seconds
+    return ahead
 
 
 def _chosen(known: Moments, objective_seconds: float) -> Shape | None:
     """Return the shape that pays, or None for a straight line."""
-    best, least = None, _error(known, lambda train, test: _straight(train, test, objective_seconds))
+    best, least = None, _error(known, partial(_straight, objective_seconds))
     for shape in _shapes():
-        error = _error(known, lambda train, test, shape=shape: _mean(shape, train, (test.instants, test.quiet), objective_seconds))  # type: ignore[misc]  # mypy knows no defaults of a lambda
+        error = _error(known, partial(_like, shape, objective_seconds))
         if error < (1 - WORTH_IT) * least:
             best, least = shape, error
     return best
@@ -172,11 +173,15 @@ def _error(known: Moments, told: Callable[[Moments, Moments], Floats]) -> float:
     return total / count
 
 
-def _straight(train: Moments, test: Moments, objective_seconds: float) -> Floats:
+def _straight(objective_seconds: float, train: Moments, test: Moments) -> Floats:
     ahead = _ahead(objective_seconds)
     slope = float((train.saved @ ahead).sum()) / (len(train.saved) * float(ahead @ ahead))
     told: Floats = np.broadcast_to(slope * ahead, test.saved.shape)
     return told
+
+
+def _like(shape: Shape, objective_seconds: float, train: Moments, test: Moments) -> Floats:
+    return _mean(shape, train, (test.instants, test.quiet), objective_seconds)
 
 
 def _mean(shape: Shape, train: Moments, ours: tuple[Floats, Floats], objective_seconds: float) -> Floats:
