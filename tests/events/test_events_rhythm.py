@@ -29,6 +29,7 @@ def test_a_later_start_saves_the_batches_that_its_arrivals_would_have_opened() -
     assert known.saved[at].tolist() == [1.0 if 4.05 + 0.25 * step >= 9.0 else 0.0 for step in range(41)]
 
 
+@pytest.mark.slow
 def test_what_timers_send_is_worth_waiting_for_and_silence_is_not() -> None:
     found = Rhythm(rhythm.learn(timers(30), 5.0))
     assert str(found) == "gains by quiet seconds and second of 60"
@@ -40,6 +41,7 @@ def test_what_timers_send_is_worth_waiting_for_and_silence_is_not() -> None:
     assert single(hour + 20.0 + waited) == pytest.approx([0.0, 0.0], abs=0.6)
 
 
+@pytest.mark.slow
 def test_arrivals_without_memory_have_no_rhythm() -> None:
     random = BEGUN + np.cumsum(np.random.default_rng(5).exponential(2.0, 3000))
     assert rhythm.learn(random, 5.0).empty
@@ -50,6 +52,7 @@ def test_little_traffic_teaches_no_rhythm() -> None:
     assert rhythm.learn(np.array([BEGUN]), 5.0).empty
 
 
+@pytest.mark.slow
 def test_bursts_and_silence_are_told_by_the_seconds_without_an_arrival() -> None:
     # Three events a second apart, then a minute or so of silence: within a burst waiting pays, after it nothing comes.
     random = np.random.default_rng(6)

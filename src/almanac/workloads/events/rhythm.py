@@ -144,7 +144,7 @@ def _batches_left(instants: Floats, objective_seconds: float) -> Floats:
 
 
 def _ahead(objective_seconds: float) -> Floats:
-    ahead: Floats = np.arange(round(REACH / STEP) + 1) * STEP * objective_seconds
+    ahead: Floats = np.linspace(0.0, REACH * objective_seconds, round(REACH / STEP) + 1)
     return ahead
 
 
