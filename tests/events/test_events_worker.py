@@ -259,16 +259,6 @@ def test_a_worker_shows_that_it_is_there_and_that_it_has_left(bench: Bench) -> N
     assert (batches, count) == ({"fixed": 1}, 10)
 
 
-def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench) -> None:
-    bench.send(event(event_id="old"), event(event_id="new"))
-    bench.drain()
-    bench.send(event(event_id="waiting"))
-    bench.ask("UPDATE almanac.events_queue SET received_at = received_at - interval '8 days' WHERE event_id <> 'new' RETURNING 1")
-    with bench.worker()._connect() as connection:
-        assert queue.forget(connection, 7 * 86_400) == 1
-    assert bench.ask("SELECT event_id FROM almanac.events_queue ORDER BY 1") == [("new",), ("waiting",)]
-
-
 def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:
     worker = bench.worker()
     sight = Sight(backlog=5, average_kb=1.0, ages=[9.0], oldest_id="a", is_any_again=True, is_again_due=True, hour=3)

@@ -21,7 +21,8 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 LOOK_SECONDS = 0.05
 LEAST_SLEEP_SECONDS = 0.002
 BEAT_SECONDS = 1.0
-CLEAN_SECONDS = 60.0
+# While there is more to forget it is forgotten in small parts, faster than events can come in.
+CLEAN_SECONDS, CLEAN_ON_SECONDS = 60.0, 0.1
 TELL_SECONDS = 10.0
 # Looking, claiming, recording and committing take time that is no processing; its running mean moves by this share with each batch.
 LAG_RATE = 0.1
@@ -99,6 +100,7 @@ class Worker:
         return self.tally
 
     def _serve(self, connection: Connection, notes: Connection) -> None:
+        queue.go_by_index(connection)
         claims.live(notes, self.terms.worker)
         if self._has_begun:
             # What this process was at when its last connection broke is no event's fault.
@@ -187,8 +189,8 @@ class Worker:
             self._manner.rule.refresh(connection)
             self._recover(connection)
             self._is_among_others = presence.beat(connection, self._shown())
-        if self._is_due("clean", CLEAN_SECONDS):
-            queue.forget(connection, self._manner.keep_seconds)
+        if self._is_due("clean", CLEAN_SECONDS) and queue.forget(connection, self._manner.keep_seconds) >= queue.DELETED_AT_ONCE:
+            self._due["clean"] = time.monotonic() + CLEAN_ON_SECONDS
         if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
             self._told_events = self.tally.events
             log.info("worker %s: %s", self.terms.worker, self._told())
