@@ -14,7 +14,7 @@ SELECT 'many' || number, 'order', now(), 1, 1, now() + number * interval '1 micr
 FROM generate_series(1, %s) AS number
 """
 STATEMENTS = {
-    "look": (queue.LOOKS[False], [2_000]),
+    "look": (queue.LOOK, [2_000]),
     "claim": (queue.CLAIM_NEW, [500]),
     "again": (queue.CLAIM_AGAIN, []),
     "mark": (queue.MARK, [1, ["many1", "many2"]]),

@@ -19,6 +19,9 @@ ORPHANS = """
 SELECT worker, event_ids FROM almanac.events_claims
 WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0)) FOR UPDATE SKIP LOCKED
 """
+# Others may have begun on a dead worker's events at once; nobody waits for them.
+FREE = "SELECT event_id FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting' ORDER BY event_id FOR UPDATE SKIP LOCKED"
+WAITING = "SELECT count(*) FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting'"
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,17 @@ def recover(connection: Connection, patience: Patience) -> list[Orphans]:
     """Count an attempt for each event over which a worker died; it is tried again by itself, or buried.
 
     On the connection that holds a worker's own lock, what a forerunner of the same name left counts as well: in a container each is process 1.
+    Where another worker is at some of them by now, they are left for the next time.
     """
     with connection.transaction():
         found = connection.execute(ORPHANS).fetchall()
-        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found]
+        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found if _are_free(connection, event_ids)]
+
+
+def _are_free(connection: Connection, event_ids: Sequence[str]) -> bool:
+    """Lock those of some events that wait; return whether that were all of them."""
+    free = connection.execute(FREE, [event_ids]).fetchall()
+    return connection.execute(WAITING, [event_ids]).fetchone() == (len(free),)
 
 
 def _counted(connection: Connection, worker: str, event_ids: Sequence[str], patience: Patience) -> Orphans:

@@ -16,25 +16,26 @@ DELETED_AT_ONCE = 1_000
 # When statistics were last taken the queue was nearly empty, as it mostly is; by them a plan would sort the whole of a backlog for each batch.
 BY_INDEX = "SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off"
 
+# What workers have noted as theirs does not wait. A look takes no locks: those are written to disk, and workers look many times a second.
 LOOK = """
 WITH waiting AS MATERIALIZED (
     SELECT event_id, received_at, rank_at, size_kb FROM almanac.events_queue
-    WHERE state = 'waiting' AND attempts = 0 ORDER BY received_at LIMIT %s {lock}
+    WHERE state = 'waiting' AND attempts = 0 AND event_id NOT IN (SELECT unnest(event_ids) FROM almanac.events_claims) ORDER BY received_at LIMIT %s
 ), again AS (
     SELECT next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute' AS is_due
     FROM almanac.events_queue WHERE state = 'waiting' AND attempts > 0 ORDER BY next_attempt_at LIMIT 1
 )
 SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb,
-    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{{}}') AS ages,
-    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_ages,
-    coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_kb,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{}') AS ages,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{}') AS next_ages,
+    coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{}') AS next_kb,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
     EXISTS (SELECT FROM again) AS is_any_again, coalesce((SELECT is_due FROM again), false) AS is_again_due,
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
 FROM waiting
 """
-# Among several workers, what others have claimed must not count.
-LOOKS = {False: LOOK.format(lock=""), True: LOOK.format(lock="FOR UPDATE SKIP LOCKED")}
+# What another worker is at counts as well, since it may give it back.
+ANYTHING = "SELECT EXISTS (SELECT FROM almanac.events_queue WHERE state = 'waiting' AND attempts = 0)"
 CLAIM = """
 SELECT event_id, event_type, size_kb, payload, attempts, simulated,
     greatest(extract(epoch FROM clock_timestamp() - received_at), 0)::float8 AS waited_seconds
@@ -141,13 +142,19 @@ def go_by_index(connection: Connection) -> None:
     connection.execute(BY_INDEX)
 
 
-def look(connection: Connection, *, among_others: bool) -> Sight:
-    """Return what waits; `among_others` leaves out what other workers have claimed, at the price of locking rows for a moment."""
+def look(connection: Connection) -> Sight:
+    """Return what waits and no worker is at."""
     with connection.cursor(row_factory=class_row(Sight)) as cursor:
-        found = cursor.execute(LOOKS[among_others], [MOST_COUNTED]).fetchone()
+        found = cursor.execute(LOOK, [MOST_COUNTED]).fetchone()
     if found is None:
         raise AssertionError("an aggregate has one row")
     return found
+
+
+def is_empty(connection: Connection) -> bool:
+    """Tell whether nothing waits for its first attempt, not even what another worker is at."""
+    found = connection.execute(ANYTHING).fetchone()
+    return not (found and found[0])
 
 
 def claim(connection: Connection, size: int) -> list[Event]:

@@ -12,7 +12,7 @@ import psycopg
 
 from almanac.errors import DatabaseError
 from almanac.workloads.events import batches, claims, presence, queue
-from almanac.workloads.events.batches import Batch, Order, Terms, WorkFailed
+from almanac.workloads.events.batches import Batch, Failed, Order, Task, Terms
 from almanac.workloads.events.queue import Connection, Patience, Sight
 from almanac.workloads.events.sizing import Decision, Rule
 from almanac.workloads.events.work import Work
@@ -73,7 +73,6 @@ class Worker:
         self._oldest: tuple[str | None, float] = (None, 0.0)
         self._seen_at = time.monotonic()
         self._lag_seconds = 0.0
-        self._is_among_others = False
         self._was_again = False
         self._has_begun = False
         self._told_events = 0
@@ -111,7 +110,7 @@ class Worker:
         while not self._stopping.is_set():
             self._keep_house(connection)
             sight = self._seen(connection)
-            if self._manner.drain and not sight.backlog and not sight.is_any_again and _is_empty(connection):
+            if self._manner.drain and not sight.backlog and not sight.is_any_again and queue.is_empty(connection):
                 self._stopping.set()
                 break
             decision = self._decide(sight)
@@ -128,7 +127,7 @@ class Worker:
         All events count as older by what looking, claiming and recording take, so that a batch is done, not only processed, in time.
         """
         self._seen_at = time.monotonic()
-        sight = queue.look(connection, among_others=self._is_among_others)
+        sight = queue.look(connection)
         now = time.monotonic()
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
@@ -150,13 +149,12 @@ class Worker:
 
     def _make(self, connection: Connection, notes: Connection, order: Order) -> bool:
         self._was_again = order.decision.sized_by == "again"
-        try:
-            batch = batches.make(connection, order, self._manner.work, self.terms, notes)
-        except WorkFailed as failed:
-            self._failed(connection, failed)
-            return True
-        if batch is None:
-            return False
+        batch = batches.make(connection, notes, order, Task(self._manner.work, self._manner.patience), self.terms)
+        if isinstance(batch, Failed):
+            log.warning("work failed, %s events are tried again, each by itself: %s", batch.tried_again, batch.reason)
+            self._tell_buried(batch.buried, batch.reason)
+        if not isinstance(batch, Batch):
+            return batch is not None
         self.tally.add(batch)
         lag = min(time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds)
         self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
@@ -165,14 +163,6 @@ class Worker:
             self._manner.rule.learn(batch.missed, batch.events, batch.far)
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
         return True
-
-    def _failed(self, connection: Connection, failed: WorkFailed) -> None:
-        log.warning("work failed, %s events are tried again, each by itself: %s", len(failed.events), failed)
-        event_ids, patience = [event.event_id for event in failed.events], self._manner.patience
-        with connection.transaction():
-            claims.clear(connection, self.terms.worker)
-            buried = queue.try_again(connection, event_ids, str(failed), patience)
-        self._tell_buried(buried, str(failed))
 
     def _recover(self, connection: Connection) -> None:
         """Deal with what workers left that were killed, this one's forerunner among them."""
@@ -188,7 +178,7 @@ class Worker:
         if self._is_due("beat", BEAT_SECONDS):
             self._manner.rule.refresh(connection)
             self._recover(connection)
-            self._is_among_others = presence.beat(connection, self._shown())
+            presence.beat(connection, self._shown())
         if self._is_due("clean", CLEAN_SECONDS) and queue.forget(connection, self._manner.keep_seconds) >= queue.DELETED_AT_ONCE:
             self._due["clean"] = time.monotonic() + CLEAN_ON_SECONDS
         if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
@@ -211,8 +201,3 @@ class Worker:
         per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
         made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
         return f"{made}; sizes from {self._manner.rule.source}"
-
-
-def _is_empty(connection: Connection) -> bool:
-    """Tell whether nothing waits at all: what another worker only looks at, or has claimed and may still give back, counts as well."""
-    return not queue.look(connection, among_others=False).backlog
