@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from trying import Bench, event, events
 
+from almanac.errors import DatabaseError
 from almanac.workloads.events import claims, queue
 from almanac.workloads.events.queue import EventFailed
 from almanac.workloads.events.sizing import Fixed
@@ -49,7 +50,7 @@ def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> Non
         claims.live(notes, "busy")
         claims.note(notes, "busy", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
         assert claims.recover(other, queue.Patience()) == []
-        with pytest.raises(psycopg.OperationalError):
+        with pytest.raises(DatabaseError, match="Another worker is called 'busy'"):
             claims.live(other, "busy")
         notes.close()
         time.sleep(0.2)

@@ -15,7 +15,7 @@ FROM generate_series(1, %s) AS number
 """
 STATEMENTS = {
     "look": (queue.LOOK, [2_000]),
-    "claim": (queue.CLAIM_NEW, [500]),
+    "claim": (queue.CLAIM_NEW, [500, 1_000_000]),
     "again": (queue.CLAIM_AGAIN, []),
     "mark": (queue.MARK, [1, ["many1", "many2"]]),
     "roll up": (queue.ROLL_UP, [["many1", "many2"]]),
@@ -70,7 +70,17 @@ def test_however_old_the_statistics_what_waits_is_found_by_its_indexes(bench: Be
     assert "Index Scan using events_queue_again" in plans["again"]
     assert "Index Cond: (received_at < (now() -" in plans["forget"]
     assert not [name for name in ("claim", "again", "forget", "mark", "roll up") if "Seq Scan" in plans[name]]
-    assert not [name for name in ("claim", "again", "forget") if "Sort" in plans[name]]
+    # What is claimed is put in order once more, at most a batch of it; what waits is not.
+    assert "Sort" not in plans["claim"].partition("LockRows")[2]
+    assert not [name for name in ("again", "forget") if "Sort" in plans[name]]
+
+
+def test_a_batch_of_long_payloads_is_smaller(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "MOST_PAYLOAD_BYTES", 4_000)
+    # 2,601 bytes each, with the quotes.
+    bench.send(*events(5, payload="".join(str(number) for number in range(903))))
+    bench.drain()
+    assert bench.ask("SELECT events FROM almanac.events_batches ORDER BY batch_id") == [(2,), (2,), (1,)]
 
 
 def plan(connection: queue.Connection, query: str, values: object) -> str:

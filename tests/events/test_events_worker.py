@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from trying import Bench, event, events
 
+from almanac.store.database import Database
 from almanac.workloads.events import claims, queue
 from almanac.workloads.events.queue import Sight
 from almanac.workloads.events.sizing import Decision, Fixed
@@ -160,6 +161,31 @@ def test_a_worker_shows_that_it_is_there_and_that_it_has_left(bench: Bench) -> N
     )
     assert (worker, policy, source, has_left) == ("first", "fixed:10", "the command line", True)
     assert (batches, count) == ({"fixed": 1}, 10)
+
+
+def test_work_may_last_longer_than_idle_connections_do_elsewhere(bench: Bench) -> None:
+    bench.send(*events(3))
+    with Database(bench.url, "login").connect(autocommit=True) as owner:
+        for setting in ("idle_in_transaction_session_timeout", "idle_session_timeout"):
+            owner.execute(f"ALTER ROLE ALL IN DATABASE {owner.info.dbname} SET {setting} = '100ms'".encode())
+    tally = bench.drain(work=lambda connection, batch: time.sleep(0.4) or queue.roll_up(connection, batch))
+    assert tally.batches == {"fixed": 1}
+
+
+@pytest.mark.slow
+def test_what_breaks_at_once_again_and_again_is_tried_more_and_more_rarely(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    worker = bench.worker(drain=False)
+    with Database(bench.url, "worker").connect(autocommit=True) as other:
+        claims.live(other, "first")
+        other.execute("SET lock_timeout = 0")
+        threading.Timer(4.6, worker.stop).start()
+        worker.run()
+    told = [record.message for record in caplog.records if "trying again" in record.message]
+    assert [message[: message.index(":")] for message in told[:2]] == [
+        "the database is away, trying again in 0.10 s",
+        "the database is away, trying again in 0.20 s",
+    ]
+    assert told[0].endswith("Another worker is called 'first', or its connection is not gone yet. Give each a host name of its own.")
 
 
 def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:

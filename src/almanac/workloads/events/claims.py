@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
+
+from almanac.errors import DatabaseError
 from almanac.workloads.events import queue
 from almanac.workloads.events.queue import Connection, Event, Patience
 
@@ -34,9 +37,12 @@ class Orphans:
 
 
 def live(notes: Connection, worker: str) -> None:
-    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it."""
+    """Hold a worker's lock on a connection of its own until that ends; raises DatabaseError while another session holds it."""
     notes.execute(WAIT)
-    notes.execute(LIVE, [worker])
+    try:
+        notes.execute(LIVE, [worker])
+    except psycopg.errors.LockNotAvailable as error:
+        raise DatabaseError(f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own.") from error
 
 
 def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:

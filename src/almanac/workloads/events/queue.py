@@ -13,8 +13,14 @@ Connection = psycopg.Connection[Any]
 # Beyond so many events a backlog is only long; counting further would cost and change nothing.
 MOST_COUNTED = 2_000
 DELETED_AT_ONCE = 1_000
+MOST_PAYLOAD_BYTES = 16_000_000
 # When statistics were last taken the queue was nearly empty, as it mostly is; by them a plan would sort the whole of a backlog for each batch.
-BY_INDEX = "SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off"
+# Work may take long between two statements. And a worker whose machine is gone shall not hold its events for hours.
+PREPARE = """
+SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
+"""
 
 # What workers have noted as theirs does not wait. A look takes no locks: those are written to disk, and workers look many times a second.
 LOOK = """
@@ -39,12 +45,20 @@ ANYTHING = "SELECT EXISTS (SELECT FROM almanac.events_queue WHERE state = 'waiti
 CLAIM = """
 SELECT event_id, event_type, size_kb, payload, attempts, simulated,
     greatest(extract(epoch FROM clock_timestamp() - received_at), 0)::float8 AS waited_seconds
-FROM almanac.events_queue WHERE state = 'waiting' AND {wanted} FOR UPDATE SKIP LOCKED
+FROM {which}
 """
-CLAIM_NEW = CLAIM.format(wanted="attempts = 0 ORDER BY rank_at, event_id LIMIT %s")
+# A batch ends with the event that makes its payloads too long for memory. Short ones are not measured, since to measure is to write them out.
+NEW = """(
+    SELECT *, sum(bytes) OVER (ORDER BY rank_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (
+        SELECT *, CASE WHEN pg_column_size(payload) > 200 THEN octet_length(payload::text) ELSE 0 END AS bytes
+        FROM almanac.events_queue WHERE state = 'waiting' AND attempts = 0 ORDER BY rank_at, event_id LIMIT %s FOR UPDATE SKIP LOCKED
+    ) AS claimed
+) AS measured WHERE coalesce(bytes_before, 0) < %s ORDER BY rank_at, event_id"""
 # No wait is longer than a minute; a clock that was set back must not make one longer.
-DUE = "(next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute')"
-CLAIM_AGAIN = CLAIM.format(wanted=f"attempts > 0 AND {DUE} ORDER BY next_attempt_at LIMIT 1")
+AGAIN = """almanac.events_queue
+WHERE state = 'waiting' AND attempts > 0 AND (next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute')
+ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+CLAIM_NEW, CLAIM_AGAIN = CLAIM.format(which=NEW), CLAIM.format(which=AGAIN)
 # In the order of the key, so that two workers never wait for each other crosswise.
 ROLL_UP = """
 INSERT INTO almanac.events_rollups AS known (minute, event_type, priority, events, kb, late, early)
@@ -137,9 +151,9 @@ class Patience:
     backoff_seconds: float = 1.0
 
 
-def go_by_index(connection: Connection) -> None:
-    """Let this connection find what waits by the indexes made for that, however old the statistics are."""
-    connection.execute(BY_INDEX)
+def prepare(connection: Connection) -> None:
+    """Set a worker's connection up: what waits is found by the indexes made for that, and only a connection that is really gone is ended."""
+    connection.execute(PREPARE)
 
 
 def look(connection: Connection) -> Sight:
@@ -158,9 +172,9 @@ def is_empty(connection: Connection) -> bool:
 
 
 def claim(connection: Connection, size: int) -> list[Event]:
-    """Claim at most `size` events, by priority and then age, until the transaction ends."""
+    """Claim at most `size` events, by priority and then age, until the transaction ends; fewer where their payloads are long."""
     with connection.cursor(row_factory=class_row(Event)) as cursor:
-        return cursor.execute(CLAIM_NEW, [size]).fetchall()
+        return cursor.execute(CLAIM_NEW, [size, MOST_PAYLOAD_BYTES]).fetchall()
 
 
 def claim_again(connection: Connection) -> list[Event]:

@@ -28,6 +28,7 @@ TELL_SECONDS = 10.0
 LAG_RATE = 0.1
 MOST_LAG_SHARE = 0.2
 FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
+WELL_SECONDS = 5.0
 AGAIN = Decision(1, 0.0, "again")
 log = logging.getLogger("almanac.events")
 
@@ -87,19 +88,21 @@ class Worker:
         log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
         away = FIRST_AWAY_SECONDS
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 with self._connect() as connection, self._connect() as notes:
-                    away = FIRST_AWAY_SECONDS
                     self._serve(connection, notes)
             except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
+                # What breaks at once again and again, as a full disk does, is tried more and more rarely.
+                away = min(away * 2, LONGEST_AWAY_SECONDS) if time.monotonic() - began < WELL_SECONDS else FIRST_AWAY_SECONDS
                 log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
                 self._stopping.wait(away)
-                away = min(away * 2, LONGEST_AWAY_SECONDS)
         log.info("worker %s ends: %s", terms.worker, self._told())
         return self.tally
 
     def _serve(self, connection: Connection, notes: Connection) -> None:
-        queue.go_by_index(connection)
+        for each in (connection, notes):
+            queue.prepare(each)
         claims.live(notes, self.terms.worker)
         if self._has_begun:
             # What this process was at when its last connection broke is no event's fault.
