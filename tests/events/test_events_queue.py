@@ -3,6 +3,7 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from asking import change, one, rows
 from running import wait_until
@@ -60,3 +61,21 @@ def test_an_event_that_is_forgotten_while_it_is_sent_again_is_stored_again(datab
         change(owner, "DELETE FROM almanac.events_queue WHERE event_id = 'a'")
         other.commit()
         assert answer.result(10) == ["accepted", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM almanac.events_queue",
+        "SELECT * FROM api.events_received",
+        "UPDATE almanac.events_queue SET state = 'done'",
+        "DELETE FROM almanac.events_queue",
+        "UPDATE almanac.events_simulator SET wanted = 'running'",
+        "INSERT INTO almanac.events_queue (event_id) VALUES ('x')",
+    ],
+)
+def test_who_may_send_events_may_nothing_else(database_url: str, statement: str) -> None:
+    with Database(database_url, "ingest").connect(autocommit=True) as connection:
+        assert connection.execute("SELECT api.events_ingest(%s)", [json.dumps([EVENT])]).rowcount == 1
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())

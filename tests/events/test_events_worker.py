@@ -92,6 +92,18 @@ def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
     assert 0.05 <= sight.oldest_seconds < 5
 
 
+def test_a_look_sees_the_oldest_of_any_priority_though_others_go_first(bench: Bench) -> None:
+    bench.send(event(event_id="low", priority=0))
+    time.sleep(0.05)
+    bench.send(event(event_id="high", priority=2))
+    with bench.worker()._connect() as connection:
+        sight = queue.look(connection)
+    assert sight.oldest_id == "low"
+    # "high" goes first, and yet "low" is the one that must not become too old.
+    assert sight.next_ages[0] < sight.next_ages[1] - 0.04
+    assert sight.oldest_seconds == pytest.approx(sight.next_ages[1], abs=0.01)
+
+
 def test_events_count_as_older_by_what_claiming_and_recording_take(bench: Bench) -> None:
     worker = bench.worker()
     bench.send(*events(10))
