@@ -53,11 +53,11 @@ def test_a_missing_payload_is_the_same_as_none(database_url: str) -> None:
 def test_an_event_that_is_forgotten_while_it_is_sent_again_is_stored_again(database_url: str, owner: Database) -> None:
     told(database_url, EVENT)
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    with ThreadPoolExecutor(1) as pool, Database(database_url).connect() as other:
+    with ThreadPoolExecutor(1) as pool, Database(database_url).connect() as other, psycopg.connect(database_url, autocommit=True) as watching:
         other.execute("SELECT api.events_ingest(%s)", [json.dumps([EVENT | {"event_id": "b"}])])
         # It has seen that "a" is known when it has to wait for what becomes of "b".
         answer = pool.submit(told, database_url, EVENT, EVENT | {"event_id": "b"})
-        wait_until(lambda: one(Database(database_url, "login"), waiting) == 1)
+        wait_until(lambda: watching.execute(waiting).fetchone() == (1,))
         change(owner, "DELETE FROM almanac.events_queue WHERE event_id = 'a'")
         other.commit()
         assert answer.result(10) == ["accepted", "duplicate"]
