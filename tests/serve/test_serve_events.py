@@ -248,6 +248,7 @@ def test_the_policy_is_looked_up_by_state(database_url: str, owner: Database) ->
         assert (row["state_id"], row["batch_size"], row["still_wait_seconds"]) == (EXAMPLE["state_id"], 4, pytest.approx(1.42))
         row = client.get("/v1/events/policy?backlog=4&age_seconds=0.9&avg_kb=2").json()["row"]
         assert (row["state_id"], row["batch_size"], row["still_wait_seconds"]) == ("late", 9, 0)
+        assert client.get("/v1/events/policy?backlog=4&age_seconds=1000000&avg_kb=2").json()["row"]["state_id"] == "late", "the last band is open"
         problem(client.get("/v1/events/policy?backlog=5&age_seconds=0.5&avg_kb=2"), 404)
         told = client.get("/v1/events/policy?backlog=4&age_seconds=0.5&avg_kb=2&hour=23&model_version=3")
         assert (told.json()["release"], told.headers["etag"] != "") == (1, True)
