@@ -30,7 +30,7 @@ PORT = 8765
 # Filled without new statistics, as a queue is that grows faster than these are taken.
 FILL = """
 INSERT INTO almanac.events_queue (event_id, event_type, event_time, size_kb, priority, payload, received_at, rank_at)
-SELECT 'kept-' || number, 'order', since, 2.5, number % 3, '{"shop": "Graz"}', since, since - number % 3 * interval '30 seconds'
+SELECT 'kept-' || number, 'order', since, 2.5, number %% 3, '{"shop": "Graz"}', since, since - number %% 3 * interval '30 seconds'
 FROM (SELECT number, now() - interval '1 hour' + number * interval '1 millisecond' AS since FROM generate_series(1, %s) AS number) AS made
 """
 COPY = "COPY bare (event_id, event_type, event_time, size_kb, priority, payload) FROM STDIN"
