@@ -27,6 +27,12 @@ from almanac.store.migrate import migrate
 BULK = 500
 SENDERS = 2
 PORT = 8765
+# Filled without new statistics, as a queue is that grows faster than these are taken.
+FILL = """
+INSERT INTO almanac.events_queue (event_id, event_type, event_time, size_kb, priority, payload, received_at, rank_at)
+SELECT 'kept-' || number, 'order', since, 2.5, number %% 3, '{"shop": "Graz"}', since, since - number %% 3 * interval '30 seconds'
+FROM (SELECT number, now() - interval '1 hour' + number * interval '1 millisecond' AS since FROM generate_series(1, %s) AS number) AS made
+"""
 COPY = "COPY bare (event_id, event_type, event_time, size_kb, priority, payload) FROM STDIN"
 
 
@@ -34,12 +40,13 @@ def main() -> None:
     """Send events for a while, with and without a worker; print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each part lasts")
+    parser.add_argument("--waiting", type=int, default=0, help="measure once more while about so many events wait, for example 1000000")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
         migrate(Database(url, "login"), workloads.contracts())
-        result = measured(url, Path(folder), options.seconds)
+        result = measured(url, Path(folder), options.seconds, options.waiting)
         embedded.stop(Path(folder, "pg"))
     print(json.dumps(result, indent=2))
     if options.json:
@@ -47,23 +54,35 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
-def measured(url: str, folder: Path, seconds: float) -> dict[str, Any]:
+def measured(url: str, folder: Path, seconds: float, waiting: int) -> dict[str, Any]:
     """Return events per second of intake alone, of intake beside a worker, of the worker, and of bare COPY."""
     copied = bare_copy(url)
     with running(url, folder, "-m", "serve", ALMANAC_INGEST="1", PORT=str(PORT)):
         wait_for_server()
         alone = send(seconds)
         drain(url)
-        with running(url, folder, "-m", "almanac.cli", "work", "events", "--policy", "fixed:500"):
-            wait_for_worker(url)
-            before = done(url)
-            beside = send(seconds)
-            worked = (done(url) - before) / seconds
+        beside, worked = send_beside_worker(url, folder, seconds)
         drained = drain(url)
-    lost = stored(url) - done(url)
+        long = send_beside_worker(url, folder, seconds, waiting) if waiting else None
+    lost = stored(url) - done(url) if not waiting else None
     shares = {"beside_worker_share_of_alone": round(beside / alone, 3), "alone_share_of_copy": round(alone / copied, 3)}
     rates = {"intake_alone": alone, "intake_beside_worker": beside, "worker_beside_intake": worked, "worker_alone": drained, "bare_copy": copied}
-    return {"events_per_second": {name: round(rate) for name, rate in rates.items()}, **shares, "events_left": lost, "bulk": BULK, "senders": SENDERS}
+    if long:
+        rates |= dict(zip(("intake_while_many_wait", "worker_while_many_wait"), long, strict=True))
+    told = {"events_per_second": {name: round(rate) for name, rate in rates.items()}, **shares, "bulk": BULK, "senders": SENDERS}
+    return told | {"waiting": waiting, "events_left": lost}
+
+
+def send_beside_worker(url: str, folder: Path, seconds: float, waiting: int = 0) -> tuple[float, float]:
+    """Return events a second of intake and of a worker beside it, while `waiting` events wait beforehand."""
+    if waiting:
+        with psycopg.connect(url) as connection:
+            connection.execute(FILL, [waiting])
+    with running(url, folder, "-m", "almanac.cli", "work", "events", "--policy", "fixed:500"):
+        wait_for_worker(url)
+        before = done(url)
+        sent = send(seconds)
+        return sent, (done(url) - before) / seconds
 
 
 def bulk(sender: int, number: int) -> list[dict[str, Any]]:

@@ -29,7 +29,15 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize(
     ("name", "value", "shown"),
-    [("PORT", "70000", "'70000'"), ("LOG_LEVEL", "LOUD", "'LOUD'"), ("ALMANAC_SAMPLE", "half", "'half'"), ("ALMANAC_OFFLINE", "maybe", "'maybe'")],
+    [
+        ("PORT", "70000", "'70000'"),
+        ("LOG_LEVEL", "LOUD", "'LOUD'"),
+        ("ALMANAC_SAMPLE", "half", "'half'"),
+        ("ALMANAC_OFFLINE", "maybe", "'maybe'"),
+        ("ALMANAC_EVENTS_FIXED_COST", "inf", "'inf'"),
+        ("ALMANAC_EVENTS_EVENT_COST", "nan", "'nan'"),
+        ("ALMANAC_EVENTS_SECOND_PRICE", "inf", "'inf'"),
+    ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_variable(name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, value)

@@ -29,7 +29,8 @@ STATE = b"""
 SELECT row_to_json(found)::text FROM (
     SELECT *, greatest(start_age_seconds - %(age_seconds)s, 0) AS still_wait_seconds FROM api.events_predictions
     WHERE run_id = ANY (%(runs)s) AND %(backlog)s BETWEEN backlog_min AND backlog_max AND age_min_seconds <= %(age_seconds)s
-        AND %(age_seconds)s < age_max_seconds AND kb_min <= %(avg_kb)s AND %(avg_kb)s < kb_max AND hour_min <= %(hour)s AND %(hour)s < hour_max
+        AND (%(age_seconds)s < age_max_seconds OR age_max_seconds >= %(most)s)
+        AND kb_min <= %(avg_kb)s AND (%(avg_kb)s < kb_max OR kb_max >= %(most)s) AND hour_min <= %(hour)s AND %(hour)s < hour_max
     ORDER BY state_id LIMIT 1
 ) AS found"""
 MOST = 1e6
@@ -71,7 +72,7 @@ async def _read_policy(service: Service, contract: Contract, request: Request, v
 
     async def make(edition: Edition | None) -> Body | None:
         wanted = {parameter.name: asked[parameter.name] for parameter in ASKED}
-        found = await service.database.rows(STATE, wanted | {"runs": list(edition.run_ids)}) if edition else []
+        found = await service.database.rows(STATE, wanted | {"runs": list(edition.run_ids), "most": MOST}) if edition else []
         return Body(f'"row":{found[0][0]}'.encode()) if found else None
 
     return await service.answer(understood(contract, request, asked), make)

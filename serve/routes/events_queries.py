@@ -52,35 +52,36 @@ WORKER = (
     Column(name="batches", type="json", doc="How many batches it made, by what sized them."),
     Column(name="events", type="bigint"),
 )
+# Two questions about what waits, since each has an index of its own; without them all events ever kept would be read.
 STATS = b"""
-WITH waiting AS (SELECT event_type, priority, attempts, received_at FROM api.events_received WHERE state = 'waiting'),
-done AS (SELECT event_type, priority, events, kb, late, early FROM api.events_rollups),
+WITH waiting AS (
+    SELECT event_type, priority, false AS again, count(*) AS events, min(received_at) AS since
+    FROM api.events_received WHERE state = 'waiting' AND attempts = 0 GROUP BY 1, 2 UNION ALL
+    SELECT event_type, priority, true, count(*), min(received_at) FROM api.events_received WHERE state = 'waiting' AND attempts > 0 GROUP BY 1, 2
+),
+done AS (SELECT event_type, priority, sum(events) AS events, sum(late) AS late, sum(early) AS early FROM api.events_rollups GROUP BY 1, 2),
 recent AS (SELECT * FROM api.events_batches WHERE started_at > now() - make_interval(hours => %(hours)s)),
-types AS (
-    SELECT event_type, sum(waiting) AS waiting, sum(done) AS done FROM (
-        SELECT event_type, count(*) AS waiting, 0 AS done FROM waiting GROUP BY 1 UNION ALL SELECT event_type, 0, sum(events) FROM done GROUP BY 1
-    ) AS both_kinds GROUP BY 1 ORDER BY sum(waiting) + sum(done) DESC, 1 LIMIT 100),
-priorities AS (
-    SELECT priority, sum(waiting) AS waiting, sum(done) AS done FROM (
-        SELECT priority, count(*) AS waiting, 0 AS done FROM waiting GROUP BY 1 UNION ALL SELECT priority, 0, sum(events) FROM done GROUP BY 1
-    ) AS both_kinds GROUP BY 1 ORDER BY 1)
+known AS (
+    SELECT event_type, priority, events AS waiting, 0 AS done FROM waiting UNION ALL SELECT event_type, priority, 0, events FROM done),
+types AS (SELECT event_type, sum(waiting) AS waiting, sum(done) AS done FROM known GROUP BY 1 ORDER BY sum(waiting) + sum(done) DESC, 1 LIMIT 100),
+priorities AS (SELECT priority, sum(waiting) AS waiting, sum(done) AS done FROM known GROUP BY 1 ORDER BY 1)
 SELECT json_build_object(
     'workload', 'events', 'hours', %(hours)s::int,
-    'by_state', json_build_object('waiting', (SELECT count(*) FROM waiting WHERE attempts = 0),
-        'again', (SELECT count(*) FROM waiting WHERE attempts > 0), 'done', (SELECT coalesce(sum(events), 0) FROM done),
+    'by_state', json_build_object('waiting', (SELECT coalesce(sum(events), 0) FROM waiting WHERE NOT again),
+        'again', (SELECT coalesce(sum(events), 0) FROM waiting WHERE again), 'done', (SELECT coalesce(sum(events), 0) FROM done),
         'dead', (SELECT count(*) FROM api.events_dead)),
     'by_type', (SELECT coalesce(json_agg(json_build_object('event_type', event_type, 'waiting', waiting, 'done', done)), '[]') FROM types),
     'by_priority', (SELECT coalesce(json_agg(json_build_object('priority', (ARRAY['low', 'medium', 'high'])[priority + 1],
         'waiting', waiting, 'done', done)), '[]') FROM priorities),
-    'oldest_seconds', (SELECT max(greatest(extract(epoch FROM clock_timestamp() - received_at), 0))::float8 FROM waiting),
+    'oldest_seconds', (SELECT greatest(extract(epoch FROM clock_timestamp() - min(since)), 0)::float8 FROM waiting HAVING min(since) IS NOT NULL),
     'late', (SELECT coalesce(sum(late), 0) FROM done), 'early', (SELECT coalesce(sum(early), 0) FROM done),
     'batches', (SELECT json_build_object('batches', count(*), 'events', coalesce(sum(events), 0), 'batch_size', avg(events)::float8,
         'seconds', avg(seconds), 'missed_share', (sum(missed)::float8 / sum(events))) FROM recent),
     'cost', (SELECT json_build_object('fixed', coalesce(sum(fixed_cost), 0), 'events', coalesce(sum(event_cost), 0),
         'seconds', coalesce(sum(second_cost), 0), 'per_event', sum(fixed_cost + event_cost + second_cost) / sum(events)) FROM recent),
-    'database_rows', (SELECT json_object_agg(relname, greatest(reltuples, 0)::bigint) FROM pg_catalog.pg_class AS c
-        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE nspname = 'almanac' AND relkind = 'r' AND relname IN
-        ('events_queue', 'events_batches', 'events_rollups', 'events_dead'))
+    'database_rows', (SELECT json_object_agg(relname, coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(reltuples, 0)::bigint))
+        FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE nspname = 'almanac' AND relkind = 'r' AND relname IN ('events_queue', 'events_batches', 'events_rollups', 'events_dead'))
 )::text"""
 BATCHES = b"""
 SELECT row_to_json(told)::text, told.batch_id FROM (

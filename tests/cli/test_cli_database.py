@@ -34,9 +34,9 @@ def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_com
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port = line.getsockname()[1]
-    words = [sys.executable, "-m", "almanac.cli", "serve", "--port", str(port)]
+    words = [sys.executable, "-m", "almanac.cli", "serve"]
     event = {"event_id": "order-1", "event_type": "order", "event_time": "2025-04-15T06:00:00Z", "size_kb": 1.0}
-    command = subprocess.Popen(words, cwd=short.home, env=short.environment(ALMANAC_INGEST="1"), stderr=subprocess.DEVNULL)
+    command = subprocess.Popen(words, cwd=short.home, env=short.environment(ALMANAC_INGEST="1", PORT=str(port)), stderr=subprocess.DEVNULL)
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
         try:
             wait_until_ready(client, command)

@@ -39,11 +39,12 @@ def test_simulated_events_are_sent_and_worked_on_until_nothing_waits(bench: Benc
         0,
         json.dumps({"trace": str(tmp_path / "trace.csv"), "sent": 3}, indent=2) + "\n",
     )
+    assert almanac("simulate", "events", "--trace", str(tmp_path / "trace.csv"), "--seconds", "0.01") == (0, "1 of 3 events of trace sent.\n")
     code, printed = almanac("work", "events", "--drain", "--processing", "light", "--json")
     told = json.loads(printed)
-    assert (code, told["events"], told["batches"], told["sizes_from"]) == (0, 3, {"default": 1}, "default of 50, since no policy is published")
+    assert (code, told["events"], told["batches"], told["sizes_from"]) == (0, 4, {"default": 1}, "default of 50, since no policy is published")
     # Light processing takes 0.02 s and 0.01 s for each event, with a little luck.
-    assert bench.ask("SELECT events, simulated, seconds > 0.03 FROM api.events_batches") == [(3, True, True)]
+    assert bench.ask("SELECT events, simulated, seconds > 0.03 FROM api.events_batches") == [(4, True, True)]
 
 
 def test_the_buried_are_listed_and_brought_back(bench: Bench) -> None:
@@ -51,9 +52,20 @@ def test_the_buried_are_listed_and_brought_back(bench: Bench) -> None:
     bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch])
     code, printed = almanac("events", "dead", "--json")
     assert (code, [row["error"] for row in json.loads(printed)]) == (0, ["KeyError: 'number'"])
-    assert almanac("events", "dead", "--again", "poison") == (0, "1 events put back into the queue.\n")
+    assert almanac("events", "dead", "--again", "poison") == (0, "1 event put back into the queue.\n")
+    code, said = almanac("events", "dead", "--again", "poison")
+    assert (code, said) == (10, "No buried event is called 'poison'. `almanac events dead` lists those that are.")
     assert almanac("work", "events", "--drain")[0] == 0
     assert bench.settled()["done"] == 1
+
+
+def test_what_a_deployment_sets_holds_for_its_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"DEFAULT_SIZE": 7, "OBJECTIVE": 3, "FIXED_COST": 1, "EVENT_COST": 0.5, "SECOND_PRICE": 0}.items():
+        monkeypatch.setenv(f"ALMANAC_EVENTS_{name}", str(value))
+    bench.send(*events(3))
+    assert almanac("work", "events", "--drain")[0] == 0
+    columns = "size_wanted, objective_seconds, fixed_cost, event_cost, second_cost"
+    assert bench.ask(f"SELECT {columns} FROM almanac.events_batches") == [(7, 3.0, 1.0, 1.5, 0.0)]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """The loop closes: what workers measured is what the next run learns from and judges the policy by."""
 
+import json
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from policies import release_policy
@@ -23,6 +26,18 @@ STATE = {
 }  # fmt: skip
 
 
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks" / "events"
+
+
+def reported(notebook: str, **known: object) -> str:
+    """Run the cell of a notebook that reports advice, given what the cells before it have made, and return what the run's record then says."""
+    cells = ["".join(cell["source"]) for cell in json.loads((NOTEBOOKS / f"{notebook}.ipynb").read_text())["cells"]]
+    (source,) = [cell for cell in cells if "step.report(advice=" in cell]
+    step = Mock()
+    exec(source, {"step": step, "scoreboard": scoreboard, "features": features, "plots": Mock(), **known})
+    return str(step.report.call_args.kwargs["advice"])
+
+
 def slowly(connection: queue.Connection, batch: Sequence[queue.Event]) -> None:
     time.sleep(SECONDS)
     queue.roll_up(connection, batch)
@@ -35,11 +50,13 @@ def test_a_run_is_advised_when_workers_leave_what_was_published_and_learns_what_
     release_policy(owner, [STATE | {"expected_seconds": 0.0005, "p90_seconds": 0.0006}])
     bench.send(*events(160))
     assert bench.drain(Published(Fixed(50, 2.0, "default"), Goal(2.0, 0.01)), work=slowly).batches == {"published": 160}
-    batches = features.build(measured.batches(partial(own.newest, owner, "events")))
+    history = measured.batches(partial(own.newest, owner, "events"))
+    batches = features.build(history)
     assert len(batches) == 160
     board = scoreboard.windows(batches)
     assert board["batches"].tolist() == [50, 50, 50]
     assert not board["inside_band"].any()
-    assert str(scoreboard.advice(board)).startswith("retrain advised: in the last 3 windows")
+    for advice in (scoreboard.advice(board), reported("1_collect", history=history), reported("4_predict", frame=batches)):
+        assert str(advice).startswith("retrain advised: in the last 3 windows")
     learned = model.fit(model.make("linear", seed=1), batches).predict(batches[features.FEATURES])
     assert (learned[:, 0] >= SECONDS).all()

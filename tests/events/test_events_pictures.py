@@ -66,6 +66,8 @@ def test_the_headline_shows_small_and_large_backlogs(table: pd.DataFrame) -> Non
     assert len(columns) == len(rows[0])
     assert [row[0] for row in rows][:2] == ["1", "1"]
     assert rows[-1][0] == "40 and more"
+    _, rows = summary.headline(table.assign(backlog_max=table["backlog_max"].clip(upper=103)), rows=12)
+    assert rows[-1][0] == "40–103"
 
 
 def test_the_facts_name_cost_and_misses_together() -> None:

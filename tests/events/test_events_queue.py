@@ -1,9 +1,12 @@
 """Storing events: each once, whoever sends it how often, and each answered."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
-from asking import one, rows
+from asking import change, one, rows
+from running import wait_until
 
 from almanac.store.database import Database
 
@@ -45,3 +48,34 @@ def test_events_of_one_call_wait_in_the_order_in_which_they_came(database_url: s
 def test_a_missing_payload_is_the_same_as_none(database_url: str) -> None:
     bare = {name: value for name, value in EVENT.items() if name != "payload"}
     assert told(database_url, bare, bare | {"payload": None}) == ["accepted", "duplicate"]
+
+
+def test_an_event_that_is_forgotten_while_it_is_sent_again_is_stored_again(database_url: str, owner: Database) -> None:
+    told(database_url, EVENT)
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with ThreadPoolExecutor(1) as pool, Database(database_url).connect() as other, psycopg.connect(database_url, autocommit=True) as watching:
+        other.execute("SELECT api.events_ingest(%s)", [json.dumps([EVENT | {"event_id": "b"}])])
+        # It has seen that "a" is known when it has to wait for what becomes of "b".
+        answer = pool.submit(told, database_url, EVENT, EVENT | {"event_id": "b"})
+        wait_until(lambda: watching.execute(waiting).fetchone() == (1,))
+        change(owner, "DELETE FROM almanac.events_queue WHERE event_id = 'a'")
+        other.commit()
+        assert answer.result(10) == ["accepted", "duplicate"]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM almanac.events_queue",
+        "SELECT * FROM api.events_received",
+        "UPDATE almanac.events_queue SET state = 'done'",
+        "DELETE FROM almanac.events_queue",
+        "UPDATE almanac.events_simulator SET wanted = 'running'",
+        "INSERT INTO almanac.events_queue (event_id) VALUES ('x')",
+    ],
+)
+def test_who_may_send_events_may_nothing_else(database_url: str, statement: str) -> None:
+    with Database(database_url, "ingest").connect(autocommit=True) as connection:
+        assert connection.execute("SELECT api.events_ingest(%s)", [json.dumps([EVENT])]).rowcount == 1
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(statement.encode())

@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
+import psycopg
 import pytest
 from running import wait_until
 from trying import Bench
 
-from almanac.errors import SourceUnavailable, UsageError
+from almanac.errors import DatabaseError, SourceUnavailable, UsageError
 from almanac.store.database import Database
 from almanac.workloads.events import simulate
 from almanac.workloads.events.simulate import Pace, Simulator
@@ -81,6 +82,13 @@ def wish(bench: Bench, wanted: str, trace: str = "kafka", speed: float = 100.0, 
         connection.execute("SELECT api.events_simulate(%s, %s, %s, %s)", [wanted, trace, speed, seconds])
 
 
+def end_all(bench: Bench) -> int:
+    """End all connections to the database, and return how many."""
+    query = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    with psycopg.connect(bench.url, autocommit=True) as operator:
+        return operator.execute(query).rowcount
+
+
 def state(bench: Bench) -> tuple[str, int]:
     ((told, sent),) = bench.ask("SELECT state, sent FROM api.events_simulator")
     return str(told), int(sent)
@@ -108,3 +116,30 @@ def test_a_trace_that_cannot_be_read_is_told_and_the_simulator_goes_on(bench: Be
     wait_until(lambda: bench.ask("SELECT state, detail FROM api.events_simulator") == [("failed", "It is not there.")])
     wish(bench, "running")
     wait_until(lambda: state(bench) == ("finished", 4))
+
+
+def test_of_two_simulators_that_listen_one_obeys(bench: Bench) -> None:
+    wish(bench, "running")
+    for each in (simulator(bench), simulator(bench)):
+        with each._control() as control:
+            # As both have read it before either has begun.
+            each._obey(control, each._wanted(control) | {"obeyed_id": 0})
+    assert bench.ask("SELECT count(*) FROM almanac.events_queue") == [(4,)]
+
+
+def test_a_request_whose_simulator_was_killed_is_said_to_have_failed(bench: Bench, listening: Simulator) -> None:
+    bench.ask("UPDATE almanac.events_simulator SET state = 'running', seen_at = clock_timestamp() - interval '1 minute' RETURNING 1")
+    wait_until(lambda: bench.ask("SELECT state, detail FROM api.events_simulator") == [("failed", "its simulator is gone")])
+
+
+def test_a_simulator_that_listens_outlives_its_connection(bench: Bench, listening: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(simulate, "AWAY_SECONDS", 0.05)
+    wait_until(lambda: bench.ask("SELECT listener FROM api.events_simulator") != [(None,)])
+    assert end_all(bench) > 0
+    wish(bench, "running")
+    wait_until(lambda: state(bench) == ("finished", 4))
+
+
+def test_a_database_that_goes_away_in_the_midst_of_a_trace_is_named(bench: Bench) -> None:
+    with pytest.raises(DatabaseError, match="The database went away while events were sent"):
+        simulator(bench).replay(TRACE, Pace(20.0, 5.0), lambda accepted: end_all(bench) > 0)

@@ -178,15 +178,17 @@ def test_the_slack_of_the_policy_makes_a_worker_start_earlier() -> None:
     assert told[0] == told[2]
 
 
-@pytest.mark.parametrize("text", ["", "fixed", "fixed:0", "fixed:-1", "polling:10", "polling:10:x", "polling:10:1e9", "T", "published:1"])
+@pytest.mark.parametrize(
+    "text", ["", "fixed", "fixed:0", "fixed:-1", "polling:10", "polling:10:x", "polling:10:1e9", "T", "fixed:10001", "published:1"]
+)
 def test_an_unknown_rule_is_refused_with_those_that_are_known(text: str) -> None:
     with pytest.raises(UsageError, match=r"Unknown policy '.*'\. Use published, fixed:N \(for example fixed:50\) or polling:N:SECONDS"):
         sizing.parse(text, DEFAULT, GOAL, explore_share=0.0)
 
 
 def test_the_rules_of_the_command_line() -> None:
-    rules = [sizing.parse(text, DEFAULT, GOAL, explore_share=0.1) for text in ("published", "fixed:7", "polling:9:2.5")]
-    assert [rule.name for rule in rules] == ["published", "fixed:7", "polling:9:2.5"]
+    rules = [sizing.parse(text, DEFAULT, GOAL, explore_share=0.1) for text in ("published", "fixed:10000", "polling:9:2.5")]
+    assert [rule.name for rule in rules] == ["published", "fixed:10000", "polling:9:2.5"]
 
 
 def test_a_worker_follows_a_release_as_soon_as_there_is_one(database_url: str, owner: Database) -> None:

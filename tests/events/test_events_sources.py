@@ -77,9 +77,22 @@ def test_a_file_of_the_user_is_a_trace(tmp_path: Path) -> None:
     path.write_text("seconds,kb,kind\n5,1.5,a\n3,2.5,b\n")
     made = traces.read(str(path), Settings())
     assert (made.name, made.seconds.tolist(), made.kb.tolist(), made.kinds.tolist()) == ("mine", [0.0, 2.0], [2.5, 1.5], ["b", "a"])
+    path.write_text("seconds,kb,kind\n5,1.5,\n3,2.5,b\n")
+    assert traces.read(str(path), Settings()).kinds.tolist() == ["b", "event"]
 
 
-@pytest.mark.parametrize("text", ["seconds\n1\n", "seconds,kb\n", "seconds,kb\n1,-2\n", "seconds,kb\nsoon,2\n", "seconds,kb\n1,inf\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "seconds\n1\n",
+        "seconds,kb\n",
+        "seconds,kb\n1,-2\n",
+        "seconds,kb\nsoon,2\n",
+        "seconds,kb\n1,inf\n",
+        "seconds,kb\n1e18,2\n",
+        "seconds,kb,kind\n1,2,a\0b\n",
+    ],
+)
 def test_a_file_that_is_no_trace_is_refused_with_what_it_needs(tmp_path: Path, text: str) -> None:
     path = tmp_path / "bad.csv"
     path.write_text(text)

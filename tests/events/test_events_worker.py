@@ -5,12 +5,12 @@ import threading
 import time
 from dataclasses import replace
 
-import psycopg
 import pytest
 from trying import Bench, event, events
 
+from almanac.store.database import Database
 from almanac.workloads.events import claims, queue
-from almanac.workloads.events.queue import EventFailed, Sight
+from almanac.workloads.events.queue import Sight
 from almanac.workloads.events.sizing import Decision, Fixed
 
 
@@ -66,23 +66,44 @@ def test_high_priority_goes_first_and_low_priority_grows_old_enough_to_be_taken(
 def test_what_one_worker_has_claimed_another_neither_sees_nor_claims(bench: Bench) -> None:
     bench.send(*events(5))
     with bench.worker()._connect() as first, bench.worker()._connect() as second, first.transaction():
-        queue.claim(first, 3)
-        assert queue.look(second, among_others=True).backlog == 2
+        claims.note(second, "first", queue.claim(first, 3))
+        assert queue.look(second).backlog == 2
+        assert not queue.is_empty(second)
         with second.transaction():
             assert len(queue.claim(second, 5)) == 2
 
 
+def test_a_look_writes_nothing(bench: Bench) -> None:
+    bench.send(*events(5))
+    with bench.worker()._connect() as connection, connection.transaction():
+        assert queue.look(connection).backlog == 5
+        # Whatever writes, were it only the lock of a row, has a number.
+        assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
+
+
 def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
     with bench.worker()._connect() as connection:
-        nothing = queue.look(connection, among_others=False)
+        nothing = queue.look(connection)
         bench.send(event(event_id="a", size_kb=1.0))
         bench.send(event(size_kb=4.0))
         time.sleep(0.05)
-        sight = queue.look(connection, among_others=False)
+        sight = queue.look(connection)
     assert (nothing.backlog, nothing.oldest_seconds, nothing.oldest_id, nothing.average_kb) == (0, 0.0, None, 0.0)
     assert (sight.backlog, sight.oldest_id, sight.average_kb, sight.is_any_again) == (2, "a", 2.5, False)
     assert 0.05 <= sight.newest_seconds <= sight.oldest_seconds < 5
     assert sight.instant == pytest.approx(time.time(), abs=60)
+
+
+def test_a_look_sees_the_oldest_of_any_priority_though_others_go_first(bench: Bench) -> None:
+    bench.send(event(event_id="low", priority=0))
+    time.sleep(0.05)
+    bench.send(event(event_id="high", priority=2))
+    with bench.worker()._connect() as connection:
+        sight = queue.look(connection)
+    assert sight.oldest_id == "low"
+    # "high" goes first, and yet "low" is the one that must not become too old.
+    assert sight.next_ages[0] < sight.next_ages[1] - 0.04
+    assert sight.oldest_seconds == pytest.approx(sight.next_ages[1], abs=0.01)
 
 
 def test_events_count_as_older_by_what_claiming_and_recording_take(bench: Bench) -> None:
@@ -115,111 +136,6 @@ def test_two_workers_share_the_work_and_nothing_is_done_twice(bench: Bench) -> N
         thread.join()
     assert all(worker.tally.events > 0 for worker in workers)
     assert set(bench.settled().values()) == {600}
-
-
-def test_an_event_that_always_fails_is_buried_with_its_error_and_the_others_are_done(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
-        if any(told.event_id == "poison" for told in batch):
-            raise EventFailed("poison", "cannot be read")
-        queue.roll_up(connection, batch)
-
-    bench.send(*events(4), event(event_id="poison"), *events(4))
-    bench.drain(work=work)
-    assert bench.ask("SELECT event_id, error, attempts FROM api.events_dead") == [("poison", "cannot be read", 3)]
-    assert bench.settled() == {"stored": 9, "done": 8, "rolled up": 8, "in batches": 8, "with batch": 8}
-    assert "event 'poison' is buried after 3 attempts: cannot be read" in caplog.text
-
-
-def test_a_batch_that_fails_without_saying_why_is_tried_again_event_by_event(bench: Bench) -> None:
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
-        for told in batch:
-            int(told.payload["number"])
-        queue.roll_up(connection, batch)
-
-    bench.send(*events(5, payload={"number": "7"}), event(event_id="poison", payload={"number": "seven"}))
-    tally = bench.drain(work=work)
-    assert tally.batches == {"again": 5}
-    ((event_id, error),) = bench.ask("SELECT event_id, error FROM api.events_dead")
-    assert (event_id, error) == ("poison", "ValueError: invalid literal for int() with base 10: 'seven'")
-    assert bench.settled()["done"] == 5
-
-
-def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> None:
-    bench.send(event(event_id="a"), event(event_id="b"))
-    with bench.worker()._connect() as other, bench.worker()._connect() as notes:
-        claims.live(notes, "busy")
-        claims.note(notes, "busy", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
-        assert claims.recover(other, queue.Patience()) == []
-        with pytest.raises(psycopg.OperationalError):
-            claims.live(other, "busy")
-        notes.close()
-        time.sleep(0.2)
-        assert claims.recover(other, queue.Patience()) == [claims.Orphans("busy", 1, [])]
-        assert claims.recover(other, queue.Patience()) == []
-    assert bench.ask("SELECT event_id, attempts FROM almanac.events_queue ORDER BY 1") == [("a", 1), ("b", 0)]
-
-
-def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) -> None:
-    bench.send(event(event_id="a"))
-    breaks = iter([True])
-
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
-        assert bench.ask("SELECT worker, event_ids FROM almanac.events_claims") == [("first", ["a"])]
-        if next(breaks, False):
-            with psycopg.connect(bench.url, autocommit=True) as operator:
-                operator.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
-        queue.roll_up(connection, batch)
-
-    assert bench.drain(work=work).batches == {"fixed": 1}
-    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
-
-
-def test_what_a_forerunner_of_the_same_name_died_over_counts_as_tried(bench: Bench) -> None:
-    bench.send(event(event_id="a"))
-    with bench.worker()._connect() as notes:
-        claims.note(notes, "first", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
-    assert bench.drain().batches == {"again": 1}
-    assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
-
-
-def test_what_is_tried_again_and_late_anyway_teaches_the_policy_nothing(bench: Bench) -> None:
-    learnt: list[tuple[int, int]] = []
-    rule = Fixed(10, 2.0)
-    object.__setattr__(rule, "learn", lambda missed, events: learnt.append((missed, events)))
-    bench.send(*events(3))
-    failing = iter([True])
-
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
-        if next(failing, False):
-            raise ValueError("once")
-        queue.roll_up(connection, batch)
-
-    assert bench.drain(rule, work=work).batches == {"again": 3}
-    assert learnt == []
-
-
-def test_the_buried_can_be_brought_back(bench: Bench) -> None:
-    bench.send(event(event_id="poison", payload={}), event(payload={"number": 1}))
-    bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch] and queue.roll_up(connection, batch))
-    with bench.worker()._connect() as connection:
-        assert queue.revive(connection, "unknown") == 0
-        assert queue.revive(connection) == 1
-    assert bench.drain().events == 1
-    assert bench.ask("SELECT count(*) FROM api.events_dead") == [(0,)]
-
-
-def test_an_event_waits_longer_before_each_attempt(bench: Bench) -> None:
-    bench.send(event(event_id="a"))
-    with bench.worker()._connect() as connection:
-        for seconds in (10, 20, 40, 60):
-            with connection.transaction():
-                assert queue.try_again(connection, ["a"], "no", queue.Patience(9, 10.0)) == []
-            ((waits,),) = bench.ask("SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float8 FROM almanac.events_queue")
-            assert seconds - 2 < waits <= seconds
-        assert queue.claim_again(connection) == []
-        # A clock that was set back by an hour leaves the next attempt an hour away; nobody waits for that.
-        bench.ask("UPDATE almanac.events_queue SET next_attempt_at = next_attempt_at + interval '1 hour' RETURNING 1")
-        assert [told.event_id for told in queue.claim_again(connection)] == ["a"]
 
 
 @pytest.mark.slow
@@ -261,14 +177,29 @@ def test_a_worker_shows_that_it_is_there_and_that_it_has_left(bench: Bench) -> N
     assert (batches, count) == ({"fixed": 1}, 10)
 
 
-def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench) -> None:
-    bench.send(event(event_id="old"), event(event_id="new"))
-    bench.drain()
-    bench.send(event(event_id="waiting"))
-    bench.ask("UPDATE almanac.events_queue SET received_at = received_at - interval '8 days' WHERE event_id <> 'new' RETURNING 1")
-    with bench.worker()._connect() as connection:
-        assert queue.forget(connection, 7 * 86_400) == 1
-    assert bench.ask("SELECT event_id FROM almanac.events_queue ORDER BY 1") == [("new",), ("waiting",)]
+def test_work_may_last_longer_than_idle_connections_do_elsewhere(bench: Bench) -> None:
+    bench.send(*events(3))
+    with Database(bench.url, "login").connect(autocommit=True) as owner:
+        for setting in ("idle_in_transaction_session_timeout", "idle_session_timeout"):
+            owner.execute(f"ALTER ROLE ALL IN DATABASE {owner.info.dbname} SET {setting} = '100ms'".encode())
+    tally = bench.drain(work=lambda connection, batch: time.sleep(0.4) or queue.roll_up(connection, batch))
+    assert tally.batches == {"fixed": 1}
+
+
+@pytest.mark.slow
+def test_what_breaks_at_once_again_and_again_is_tried_more_and_more_rarely(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    worker = bench.worker(drain=False)
+    with Database(bench.url, "worker").connect(autocommit=True) as other:
+        claims.live(other, "first")
+        other.execute("SET lock_timeout = 0")
+        threading.Timer(4.6, worker.stop).start()
+        worker.run()
+    told = [record.message for record in caplog.records if "trying again" in record.message]
+    assert [message[: message.index(":")] for message in told[:2]] == [
+        "the database is away, trying again in 0.10 s",
+        "the database is away, trying again in 0.20 s",
+    ]
+    assert told[0].endswith("Another worker is called 'first', or its connection is not gone yet. Give each a host name of its own.")
 
 
 def test_events_to_try_again_take_turns_with_the_others(bench: Bench) -> None:

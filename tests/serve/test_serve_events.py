@@ -17,6 +17,7 @@ from almanac.settings import Settings
 from almanac.store.database import Database
 from serve.routes.events import EXAMPLE
 from serve.routes.events_intake import EVENT
+from serve.routes.events_queries import STATS
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,17 @@ def test_the_numbers_of_a_queue(queue: httpx.Client, url: str) -> None:
     assert set(told["database_rows"]) == {"events_queue", "events_batches", "events_rollups", "events_dead"}
 
 
+def test_the_numbers_do_not_need_all_events_that_were_ever_kept(queue: httpx.Client, url: str) -> None:
+    kept = "SELECT 'done' || n, 'order', now(), 1, 1, now(), now(), 'done' FROM generate_series(1, 2000) AS n"
+    with psycopg.connect(url, autocommit=True) as connection:
+        columns = "event_id, event_type, event_time, size_kb, priority, received_at, rank_at, state"
+        connection.execute(f"INSERT INTO almanac.events_queue ({columns}) {kept}".encode())
+        connection.execute("ANALYZE almanac.events_queue")
+        plan = "\n".join(line for (line,) in connection.execute(b"EXPLAIN " + STATS, {"hours": 24}).fetchall())
+    assert "Seq Scan on events_queue" not in plan
+    assert queue.get("/v1/events/stats").json()["database_rows"]["events_queue"] >= 2000
+
+
 def test_cost_over_time_beside_a_fixed_size(queue: httpx.Client, url: str) -> None:
     fill(url)
     (row,) = queue.get("/v1/events/cost?hours=24&points=1&fixed_size=10").json()["rows"]
@@ -236,6 +248,7 @@ def test_the_policy_is_looked_up_by_state(database_url: str, owner: Database) ->
         assert (row["state_id"], row["batch_size"], row["still_wait_seconds"]) == (EXAMPLE["state_id"], 4, pytest.approx(1.42))
         row = client.get("/v1/events/policy?backlog=4&age_seconds=0.9&avg_kb=2").json()["row"]
         assert (row["state_id"], row["batch_size"], row["still_wait_seconds"]) == ("late", 9, 0)
+        assert client.get("/v1/events/policy?backlog=4&age_seconds=1000000&avg_kb=2").json()["row"]["state_id"] == "late", "the last band is open"
         problem(client.get("/v1/events/policy?backlog=5&age_seconds=0.5&avg_kb=2"), 404)
         told = client.get("/v1/events/policy?backlog=4&age_seconds=0.5&avg_kb=2&hour=23&model_version=3")
         assert (told.json()["release"], told.headers["etag"] != "") == (1, True)

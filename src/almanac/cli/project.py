@@ -36,12 +36,12 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
 
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = -1,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = None,
 ) -> None:
     """Start the thin server on the published predictions."""
     settings = Settings.read()
     project = Project(settings)
-    environment = os.environ | {"ALMANAC_HOST": host or settings.host, "PORT": str(settings.port if port < 0 else port)}
+    environment = os.environ | {"ALMANAC_HOST": host or settings.host, "PORT": str(settings.port if port is None else port)}
     if settings.database_url is None:
         # For what is read and for what is taken in, unless they have URLs of their own.
         environment["DATABASE_URL"] = project.database.url

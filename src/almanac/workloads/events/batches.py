@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from almanac.workloads.events import claims, queue
 from almanac.workloads.events.costs import Parts, Prices
 from almanac.workloads.events.patience import FAR
-from almanac.workloads.events.queue import Connection, Event, Sight
+from almanac.workloads.events.queue import Connection, Event, Patience, Sight
 from almanac.workloads.events.sizing import Decision
 from almanac.workloads.events.work import Work
 
@@ -66,17 +66,35 @@ class Batch:
 
 
 class WorkFailed(Exception):
-    """The work on a batch failed; its transaction left nothing behind. `events` are those to try again."""
+    """The work on a batch failed. `events` are those to try again."""
 
     def __init__(self, events: Sequence[Event], reason: str) -> None:
         super().__init__(reason)
         self.events = events
 
 
-def make(connection: Connection, order: Order, work: Work, terms: Terms, notes: Connection) -> Batch | None:
-    """Make one batch; return None where others have claimed everything. Raises WorkFailed, psycopg.OperationalError.
+@dataclass(frozen=True)
+class Failed:
+    """A batch whose work failed and left nothing behind: how many events are tried again, which are buried instead, and why."""
 
-    What was claimed is noted by `notes`, another connection, before the work begins.
+    tried_again: int
+    buried: Sequence[str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is done with the events of a batch, and how often that is tried."""
+
+    work: Work
+    patience: Patience
+
+
+def make(connection: Connection, notes: Connection, order: Order, task: Task, terms: Terms) -> Batch | Failed | None:
+    """Make one batch; return None where others have claimed everything. Raises psycopg.OperationalError.
+
+    What was claimed is noted by `notes`, another connection, before the work begins. It stays claimed until it is marked as done or as to be
+    tried again, so that nobody else takes it in between.
     """
     with connection.transaction():
         again = order.decision.sized_by == "again"
@@ -86,7 +104,11 @@ def make(connection: Connection, order: Order, work: Work, terms: Terms, notes: 
         claims.note(notes, terms.worker, events)
         [(batch_id, started_at)] = connection.execute(BEGIN).fetchall()
         began = time.perf_counter()
-        _do(connection, events, work)
+        try:
+            with connection.transaction():
+                _do(connection, events, task.work)
+        except WorkFailed as failed:
+            return _given_back(connection, failed, task.patience, terms)
         queue.mark(connection, events, batch_id)
         claims.clear(connection, terms.worker)
         seconds = time.perf_counter() - began
@@ -109,9 +131,16 @@ def _do(connection: Connection, events: Sequence[Event], work: Work) -> None:
     except psycopg.OperationalError:
         raise
     except queue.EventFailed as error:
-        raise WorkFailed([event for event in events if event.event_id == error.event_id], str(error)) from error
+        to_blame = [event for event in events if event.event_id == error.event_id]
+        raise WorkFailed(to_blame or events, str(error)) from error
     except BAD_DATA as error:
         raise WorkFailed(events, f"{type(error).__name__}: {error}") from error
+
+
+def _given_back(connection: Connection, failed: WorkFailed, patience: Patience, terms: Terms) -> Failed:
+    claims.clear(connection, terms.worker)
+    buried = queue.try_again(connection, [event.event_id for event in failed.events], str(failed), patience)
+    return Failed(len(failed.events) - len(buried), buried, str(failed))
 
 
 def _recorded(connection: Connection, order: Order, terms: Terms, claimed: Claimed) -> Batch:

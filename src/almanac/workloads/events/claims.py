@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg
+
+from almanac.errors import DatabaseError
 from almanac.workloads.events import queue
 from almanac.workloads.events.queue import Connection, Event, Patience
 
@@ -19,6 +22,9 @@ ORPHANS = """
 SELECT worker, event_ids FROM almanac.events_claims
 WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0)) FOR UPDATE SKIP LOCKED
 """
+# Others may have begun on a dead worker's events at once; nobody waits for them.
+FREE = "SELECT event_id FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting' ORDER BY event_id FOR UPDATE SKIP LOCKED"
+WAITING = "SELECT count(*) FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting'"
 
 
 @dataclass(frozen=True)
@@ -31,9 +37,12 @@ class Orphans:
 
 
 def live(notes: Connection, worker: str) -> None:
-    """Hold a worker's lock on a connection of its own until that ends; raises psycopg.OperationalError while another session holds it."""
+    """Hold a worker's lock on a connection of its own until that ends; raises DatabaseError while another session holds it."""
     notes.execute(WAIT)
-    notes.execute(LIVE, [worker])
+    try:
+        notes.execute(LIVE, [worker])
+    except psycopg.errors.LockNotAvailable as error:
+        raise DatabaseError(f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own.") from error
 
 
 def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:
@@ -50,10 +59,17 @@ def recover(connection: Connection, patience: Patience) -> list[Orphans]:
     """Count an attempt for each event over which a worker died; it is tried again by itself, or buried.
 
     On the connection that holds a worker's own lock, what a forerunner of the same name left counts as well: in a container each is process 1.
+    Where another worker is at some of them by now, they are left for the next time.
     """
     with connection.transaction():
         found = connection.execute(ORPHANS).fetchall()
-        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found]
+        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found if _are_free(connection, event_ids)]
+
+
+def _are_free(connection: Connection, event_ids: Sequence[str]) -> bool:
+    """Lock those of some events that wait; return whether that were all of them."""
+    free = connection.execute(FREE, [event_ids]).fetchall()
+    return connection.execute(WAITING, [event_ids]).fetchone() == (len(free),)
 
 
 def _counted(connection: Connection, worker: str, event_ids: Sequence[str], patience: Patience) -> Orphans:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from almanac.cli import show
-from almanac.errors import UsageError
+from almanac.errors import NotFound, UsageError
 from almanac.project import Project
 from almanac.runner import environment, logs
 from almanac.settings import Settings
@@ -93,8 +93,9 @@ def simulate_events(
     if listen:
         simulator.listen()
         return
-    sent = simulator.replay(read(trace), pace)
-    show.as_json({"trace": trace, "sent": sent}) if json else show.say(f"{sent} events of {trace} sent.")
+    arrivals = read(trace)
+    sent = simulator.replay(arrivals, pace)
+    show.as_json({"trace": trace, "sent": sent}) if json else show.say(f"{sent} of {len(arrivals)} events of {arrivals.name} sent.")
 
 
 def dead_events(
@@ -108,7 +109,9 @@ def dead_events(
     with open_database(settings, "worker").connect() as connection:
         if again:
             count = queue.revive(connection, None if again == "all" else again)
-            show.as_json({"put_back": count}) if json else show.say(f"{count} events put back into the queue.")
+            if not count and again != "all":
+                raise NotFound(f"No buried event is called '{again}'. `almanac events dead` lists those that are.")
+            show.as_json({"put_back": count}) if json else show.say(f"{count} {'event' if count == 1 else 'events'} put back into the queue.")
             return
         found = connection.execute(DEAD, [limit]).fetchall()
     names = ("event_id", "event_type", "attempts", "died_at", "error")

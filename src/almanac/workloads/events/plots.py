@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from almanac.metrics import Floats
@@ -88,7 +89,8 @@ def frontier(points: Sequence[Point], standings: pd.DataFrame) -> Figure:
     near = standings[(standings["missed_share"] <= MOST_MISSED_SHOWN) & standings["contender"].isin(list(COLOURS))]
     for name, missed, cost in zip(near["contender"], near["missed_share"], near["cost_per_event"], strict=True):
         axes.plot(missed, cost, "o", color=COLOURS[name], markersize=8)
-        axes.annotate(name, (missed, cost), xytext=(7, 3), textcoords="offset points", fontsize=9, color=INK)
+        # The policy is near T; their names are kept apart.
+        axes.annotate(name, (missed, cost), xytext=(7, -9 if name == "policy" else 3), textcoords="offset points", fontsize=9, color=INK)
     axes.set_xlabel("share of events later than the objective")
     axes.set_ylabel("cost per event")
     return figure
@@ -98,18 +100,16 @@ def heat_map(policy: pd.DataFrame) -> Figure:
     """Show, by backlog and average size, the age at which the oldest starts and what an event is expected to cost."""
     young = policy[policy["age_min_seconds"] == 0]
     figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
-    for axes, column, title in zip(panels, ("start_age_seconds", "expected_cost_per_event"), ("start at this age, s", "cost per event"), strict=True):
+    for axes, column, norm in zip(panels, ("start_age_seconds", "expected_cost_per_event"), (None, LogNorm()), strict=True):
         grid = young.pivot_table(index="kb_min", columns="backlog_min", values=column)
-        shown = axes.pcolormesh(
-            np.arange(grid.shape[1] + 1), np.arange(grid.shape[0] + 1), np.log10(grid) if "cost" in column else grid, cmap="cividis"
-        )
+        shown = axes.pcolormesh(np.arange(grid.shape[1] + 1), np.arange(grid.shape[0] + 1), grid, cmap="cividis", norm=norm)
         ticks = np.linspace(0, grid.shape[1] - 1, 8).astype(int)
         axes.set_xticks(ticks + 0.5, [str(grid.columns[at]) for at in ticks])
         rows = np.linspace(0, grid.shape[0] - 1, 6).astype(int)
         axes.set_yticks(rows + 0.5, [f"{grid.index[at]:.1f}" for at in rows])
-        _dress(axes, title if "cost" not in column else f"{title}, logarithm")
+        _dress(axes, "expected cost per event" if norm else "age at which the oldest starts, s")
         axes.set_xlabel("events that wait")
-        figure.colorbar(shown, ax=axes)
+        figure.colorbar(shown, ax=axes, format="%.3g")
     panels[0].set_ylabel("average size, kB")
     return figure
 
@@ -145,7 +145,7 @@ def scoreboard(board: pd.DataFrame) -> Figure:
         _dress(axes, f"Mean {what} of a batch, by window")
         if board.empty:
             axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, "no batch was sized by a policy yet", transform=axes.transAxes, ha="center", color=QUIET)
+            axes.text(0.5, 0.5, "no window of batches that a policy sized yet", transform=axes.transAxes, ha="center", color=QUIET)
     panels[0].legend(frameon=False, fontsize=9)
     return figure
 

@@ -15,10 +15,6 @@ VALUES (%(worker)s, %(policy)s, %(source)s, %(release_id)s, %(objective)s, %(sim
 ON CONFLICT (worker) DO UPDATE SET seen_at = clock_timestamp(), stopped_at = NULL, policy_source = excluded.policy_source,
     release_id = excluded.release_id, batches = excluded.batches, events = excluded.events
 """
-# A batch may take long, and a worker says nothing meanwhile.
-OTHERS = """
-SELECT EXISTS (SELECT FROM almanac.events_workers WHERE worker <> %s AND stopped_at IS NULL AND seen_at > clock_timestamp() - interval '1 minute')
-"""
 LEAVE = "UPDATE almanac.events_workers SET seen_at = clock_timestamp(), stopped_at = clock_timestamp() WHERE worker = %s"
 
 
@@ -32,13 +28,11 @@ class Seen:
     events: int
 
 
-def beat(connection: Connection, seen: Seen) -> bool:
-    """Renew a worker's row; return whether other workers are there."""
+def beat(connection: Connection, seen: Seen) -> None:
+    """Renew a worker's row."""
     told = {"worker": seen.terms.worker, "objective": seen.terms.objective_seconds, "simulated": seen.terms.simulated, "events": seen.events}
     told |= {"policy": seen.rule.name, "source": seen.rule.source, "release_id": seen.rule.release_id, "batches": Jsonb(dict(seen.batches))}
     connection.execute(BEAT, told)
-    found = connection.execute(OTHERS, [seen.terms.worker]).fetchone()
-    return bool(found and found[0])
 
 
 def leave(connection: Connection, worker: str) -> None:

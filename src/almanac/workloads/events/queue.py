@@ -12,20 +12,29 @@ from almanac.errors import AlmanacError
 Connection = psycopg.Connection[Any]
 # Beyond so many events a backlog is only long; counting further would cost and change nothing.
 MOST_COUNTED = 2_000
-DELETED_AT_ONCE = 5_000
+DELETED_AT_ONCE = 1_000
+MOST_PAYLOAD_BYTES = 16_000_000
+# When statistics were last taken the queue was nearly empty, as it mostly is; by them a plan would sort the whole of a backlog for each batch.
+# Work may take long between two statements. And a worker whose machine is gone shall not hold its events for hours.
+PREPARE = """
+SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
+SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
+"""
 
+# What workers have noted as theirs does not wait. A look takes no locks: those are written to disk, and workers look many times a second.
 LOOK = """
 WITH waiting AS MATERIALIZED (
     SELECT event_id, received_at, rank_at, size_kb FROM almanac.events_queue
-    WHERE state = 'waiting' AND attempts = 0 ORDER BY received_at LIMIT %s {lock}
+    WHERE state = 'waiting' AND attempts = 0 AND event_id NOT IN (SELECT unnest(event_ids) FROM almanac.events_claims) ORDER BY received_at LIMIT %s
 ), again AS (
     SELECT next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute' AS is_due
     FROM almanac.events_queue WHERE state = 'waiting' AND attempts > 0 ORDER BY next_attempt_at LIMIT 1
 )
 SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb,
-    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{{}}') AS ages,
-    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_ages,
-    coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{{}}') AS next_kb,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{}') AS ages,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{}') AS next_ages,
+    coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{}') AS next_kb,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
     coalesce(extract(epoch FROM clock_timestamp() - max(received_at)), 0)::float8 AS newest_seconds,
     extract(epoch FROM clock_timestamp())::float8 AS instant,
@@ -33,17 +42,25 @@ SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
 FROM waiting
 """
-# Among several workers, what others have claimed must not count.
-LOOKS = {False: LOOK.format(lock=""), True: LOOK.format(lock="FOR UPDATE SKIP LOCKED")}
+# What another worker is at counts as well, since it may give it back.
+ANYTHING = "SELECT EXISTS (SELECT FROM almanac.events_queue WHERE state = 'waiting' AND attempts = 0)"
 CLAIM = """
 SELECT event_id, event_type, size_kb, payload, attempts, simulated,
     greatest(extract(epoch FROM clock_timestamp() - received_at), 0)::float8 AS waited_seconds
-FROM almanac.events_queue WHERE state = 'waiting' AND {wanted} FOR UPDATE SKIP LOCKED
+FROM {which}
 """
-CLAIM_NEW = CLAIM.format(wanted="attempts = 0 ORDER BY rank_at, event_id LIMIT %s")
+# A batch ends with the event that makes its payloads too long for memory. Short ones are not measured, since to measure is to write them out.
+NEW = """(
+    SELECT *, sum(bytes) OVER (ORDER BY rank_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before FROM (
+        SELECT *, CASE WHEN pg_column_size(payload) > 200 THEN octet_length(payload::text) ELSE 0 END AS bytes
+        FROM almanac.events_queue WHERE state = 'waiting' AND attempts = 0 ORDER BY rank_at, event_id LIMIT %s FOR UPDATE SKIP LOCKED
+    ) AS claimed
+) AS measured WHERE coalesce(bytes_before, 0) < %s ORDER BY rank_at, event_id"""
 # No wait is longer than a minute; a clock that was set back must not make one longer.
-DUE = "(next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute')"
-CLAIM_AGAIN = CLAIM.format(wanted=f"attempts > 0 AND {DUE} ORDER BY next_attempt_at LIMIT 1")
+AGAIN = """almanac.events_queue
+WHERE state = 'waiting' AND attempts > 0 AND (next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute')
+ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+CLAIM_NEW, CLAIM_AGAIN = CLAIM.format(which=NEW), CLAIM.format(which=AGAIN)
 # In the order of the key, so that two workers never wait for each other crosswise.
 ROLL_UP = """
 INSERT INTO almanac.events_rollups AS known (minute, event_type, priority, events, kb, late, early)
@@ -74,10 +91,12 @@ WITH dead AS (DELETE FROM almanac.events_dead WHERE %(id)s::text IS NULL OR even
 UPDATE almanac.events_queue SET state = 'waiting', attempts = 0, next_attempt_at = NULL, finished_at = NULL
 WHERE event_id IN (SELECT event_id FROM dead)
 """
+# By now(), which an index can be searched for; clock_timestamp() would be asked for every row.
 FORGET = """
 DELETE FROM almanac.events_queue WHERE event_id IN (
-    SELECT event_id FROM almanac.events_queue WHERE received_at < clock_timestamp() - make_interval(secs => %s) AND state = 'done'
-    ORDER BY received_at LIMIT %s FOR UPDATE SKIP LOCKED)
+    SELECT event_id FROM almanac.events_queue
+    WHERE received_at < now() - %(keep)s * interval '1 second' AND finished_at < now() - %(keep)s * interval '1 second' AND state = 'done'
+    ORDER BY received_at LIMIT %(most)s FOR UPDATE SKIP LOCKED)
 """
 
 
@@ -136,19 +155,30 @@ class Patience:
     backoff_seconds: float = 1.0
 
 
-def look(connection: Connection, *, among_others: bool) -> Sight:
-    """Return what waits; `among_others` leaves out what other workers have claimed, at the price of locking rows for a moment."""
+def prepare(connection: Connection) -> None:
+    """Set a worker's connection up: what waits is found by the indexes made for that, and only a connection that is really gone is ended."""
+    connection.execute(PREPARE)
+
+
+def look(connection: Connection) -> Sight:
+    """Return what waits and no worker is at."""
     with connection.cursor(row_factory=class_row(Sight)) as cursor:
-        found = cursor.execute(LOOKS[among_others], [MOST_COUNTED]).fetchone()
+        found = cursor.execute(LOOK, [MOST_COUNTED]).fetchone()
     if found is None:
         raise AssertionError("an aggregate has one row")
     return found
 
 
+def is_empty(connection: Connection) -> bool:
+    """Tell whether nothing waits for its first attempt, not even what another worker is at."""
+    found = connection.execute(ANYTHING).fetchone()
+    return not (found and found[0])
+
+
 def claim(connection: Connection, size: int) -> list[Event]:
-    """Claim at most `size` events, by priority and then age, until the transaction ends."""
+    """Claim at most `size` events, by priority and then age, until the transaction ends; fewer where their payloads are long."""
     with connection.cursor(row_factory=class_row(Event)) as cursor:
-        return cursor.execute(CLAIM_NEW, [size]).fetchall()
+        return cursor.execute(CLAIM_NEW, [size, MOST_PAYLOAD_BYTES]).fetchall()
 
 
 def claim_again(connection: Connection) -> list[Event]:
@@ -181,5 +211,5 @@ def revive(connection: Connection, event_id: str | None = None) -> int:
 
 
 def forget(connection: Connection, keep_seconds: float) -> int:
-    """Delete some of the events that were done and received longer ago than this; their ids are then no longer known."""
-    return connection.execute(FORGET, [keep_seconds, DELETED_AT_ONCE]).rowcount
+    """Delete at most DELETED_AT_ONCE events that were done longer ago than this; their ids are then no longer known. Return how many."""
+    return connection.execute(FORGET, {"keep": keep_seconds, "most": DELETED_AT_ONCE}).rowcount

@@ -12,9 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 import numpy as np
+import psycopg
 from psycopg.rows import dict_row
 
-from almanac.errors import AlmanacError, UsageError
+from almanac.errors import AlmanacError, DatabaseError, UsageError
 from almanac.workloads.events.queue import Connection
 from almanac.workloads.events.sources.trace import Trace
 
@@ -26,12 +27,24 @@ MOST_SECONDS = 3_600.0
 MOST_PER_SECOND = 2_000
 TICK_SECONDS = 0.05
 LISTEN_SECONDS = 0.5
+AWAY_SECONDS = 1.0
 LARGEST_KB = 1_000_000.0
 PRIORITIES = (0, 1, 1, 2)
 INGEST = "SELECT count(*) FILTER (WHERE outcome = 'accepted') FROM api.events_ingest(%s, true)"
 CONTROL = "SELECT request_id, wanted, trace, speed, seconds, obeyed_id FROM almanac.events_simulator"
-OBEY = "UPDATE almanac.events_simulator SET obeyed_id = %s, state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp()"
-SEEN = "UPDATE almanac.events_simulator SET listener = %s, seen_at = clock_timestamp()"
+# Where several listen, one obeys.
+TAKE = """
+UPDATE almanac.events_simulator
+SET obeyed_id = %(request)s, state = 'running', detail = NULL, sent = 0, listener = %(listener)s, seen_at = clock_timestamp()
+WHERE request_id = %(request)s AND obeyed_id < %(request)s RETURNING request_id
+"""
+TELL = "UPDATE almanac.events_simulator SET state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp() WHERE obeyed_id = %s"
+# Who listens says so, except while another one sends; one that has sent nothing for so long was killed.
+SEEN = """
+UPDATE almanac.events_simulator SET listener = %(listener)s, seen_at = clock_timestamp(),
+    state = CASE state WHEN 'running' THEN 'failed' ELSE state END, detail = CASE state WHEN 'running' THEN 'its simulator is gone' ELSE detail END
+WHERE state <> 'running' OR seen_at < clock_timestamp() - interval '30 seconds'
+"""
 log = logging.getLogger("almanac.events")
 
 
@@ -92,14 +105,12 @@ class Simulator:
         self._stopping.set()
 
     def replay(self, trace: Trace, pace: Pace, is_wanted: Callable[[int], bool] | None = None) -> int:
-        """Send a trace and return how many events were accepted; `is_wanted` is told at each tick and may end it."""
+        """Send a trace and return how many events were accepted; `is_wanted` is told at each tick and may end it. Raises DatabaseError."""
         prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
         began = time.monotonic()
         with self._ingest() as connection:
             for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
-                if last > first:
-                    found = connection.execute(INGEST, [messages(trace, first, last, prefix)]).fetchone()
-                    accepted += found[0] if found else 0
+                accepted += _sent(connection, messages(trace, first, last, prefix)) if last > first else 0
                 if self._stopping.is_set() or (is_wanted and not is_wanted(accepted)):
                     break
                 self._stopping.wait(TICK_SECONDS)
@@ -107,19 +118,32 @@ class Simulator:
         return accepted
 
     def listen(self) -> None:
-        """Obey the control row until told to stop: a request is obeyed once, and ends when another one comes."""
+        """Obey the control row until told to stop, whether or not the database goes away meanwhile.
+
+        A request is obeyed once, and ends when another one comes.
+        """
         log.info("simulator %s listens", self._name)
-        with self._control() as control:
-            while not self._stopping.is_set():
-                wanted = self._wanted(control)
-                if wanted["wanted"] == "running" and wanted["request_id"] > wanted["obeyed_id"]:
-                    self._obey(control, wanted)
-                else:
-                    control.execute(SEEN, [self._name])
-                    self._stopping.wait(LISTEN_SECONDS)
+        while not self._stopping.is_set():
+            try:
+                with self._control() as control:
+                    self._listen(control)
+            except (psycopg.OperationalError, DatabaseError) as error:
+                log.warning("the database is away, trying again in %g s: %s", AWAY_SECONDS, str(error).strip().partition("\n")[0])
+                self._stopping.wait(AWAY_SECONDS)
+
+    def _listen(self, control: Connection) -> None:
+        while not self._stopping.is_set():
+            wanted = self._wanted(control)
+            if wanted["wanted"] == "running" and wanted["request_id"] > wanted["obeyed_id"]:
+                self._obey(control, wanted)
+            else:
+                control.execute(SEEN, {"listener": self._name})
+                self._stopping.wait(LISTEN_SECONDS)
 
     def _obey(self, control: Connection, wanted: Mapping[str, Any]) -> None:
         request, sent = wanted["request_id"], 0
+        if control.execute(TAKE, {"request": request, "listener": self._name}).fetchone() is None:
+            return
 
         def is_wanted(accepted: int) -> bool:
             nonlocal sent
@@ -128,7 +152,6 @@ class Simulator:
             return bool(self._wanted(control)["request_id"] == request)
 
         try:
-            self._tell(control, request, "running", 0)
             sent = self.replay(self._read(wanted["trace"]), Pace(wanted["speed"], wanted["seconds"]), is_wanted)
         except AlmanacError as error:
             log.warning("the trace %s cannot be sent: %s", wanted["trace"], error)
@@ -137,7 +160,7 @@ class Simulator:
             self._tell(control, request, "finished", sent)
 
     def _tell(self, control: Connection, request: int, state: str, sent: int, detail: str | None = None) -> None:
-        control.execute(OBEY, [request, state, detail, sent, self._name])
+        control.execute(TELL, [state, detail, sent, self._name, request])
 
     def _wanted(self, control: Connection) -> Mapping[str, Any]:
         with control.cursor(row_factory=dict_row) as cursor:
@@ -145,3 +168,11 @@ class Simulator:
         if found is None:
             raise UsageError("The control row of the simulator is gone. Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES")
         return found
+
+
+def _sent(connection: Connection, events: str) -> int:
+    try:
+        found = connection.execute(INGEST, [events]).fetchone()
+    except psycopg.OperationalError as error:
+        raise DatabaseError(f"The database went away while events were sent: {str(error).strip().splitlines()[0]}. Send the rest again.") from error
+    return int(found[0]) if found else 0

@@ -16,7 +16,8 @@ from almanac.workloads.events.published import Policy
 from almanac.workloads.events.queue import Connection, Sight
 
 SizedBy = Literal["published", "explore", "default", "fixed", "polling", "again"]
-NUMBER = r"[1-9]\d{0,8}"
+# A batch is held in memory, and its transaction is open as long as it is worked on.
+NUMBER, MOST_EVENTS = r"[1-9]\d{0,3}|10000", 10_000
 # Without a forecast of the seconds that a batch takes, half of the objective is left for them.
 PART_FOR_WAITING = 0.5
 # A batch that explores takes this part of what it would take.
@@ -204,4 +205,5 @@ def parse(text: str, default: Fixed, goal: Goal, *, explore_share: float) -> Rul
         return Fixed(int(found[1]), goal.objective_seconds)
     if found := re.fullmatch(rf"polling:({NUMBER}):(\d{{1,6}}(?:\.\d{{1,6}})?)", text):
         return Polling(int(found[1]), float(found[2]))
-    raise UsageError(f"Unknown policy '{text}'. Use published, fixed:N (for example fixed:50) or polling:N:SECONDS (for example polling:50:2).")
+    known = "published, fixed:N (for example fixed:50) or polling:N:SECONDS (for example polling:50:2)"
+    raise UsageError(f"Unknown policy '{text}'. Use {known}, N being at most {MOST_EVENTS}.")

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from almanac.workloads.events.policy import WIDE
+
 BACKLOGS = (1, 5, 20, 100, 500)
 
 
@@ -37,7 +39,9 @@ def _row(state: Any) -> list[object]:
 
 
 def _band(state: Any) -> str:
-    return f"{state.backlog_min}" if state.backlog_min == state.backlog_max else f"{state.backlog_min} and more"
+    if state.backlog_min == state.backlog_max:
+        return f"{state.backlog_min}"
+    return f"{state.backlog_min} and more" if state.backlog_max >= WIDE else f"{state.backlog_min}–{state.backlog_max}"
 
 
 def _standing(name: str, row: Mapping[str, Any]) -> str:

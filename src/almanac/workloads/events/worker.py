@@ -12,7 +12,7 @@ import psycopg
 
 from almanac.errors import DatabaseError
 from almanac.workloads.events import batches, claims, presence, queue
-from almanac.workloads.events.batches import Batch, Order, Terms, WorkFailed
+from almanac.workloads.events.batches import Batch, Failed, Order, Task, Terms
 from almanac.workloads.events.queue import Connection, Patience, Sight
 from almanac.workloads.events.sizing import Decision, Rule
 from almanac.workloads.events.work import Work
@@ -21,12 +21,14 @@ Connect = Callable[[], AbstractContextManager[Connection]]
 LOOK_SECONDS = 0.05
 LEAST_SLEEP_SECONDS = 0.002
 BEAT_SECONDS = 1.0
-CLEAN_SECONDS = 60.0
+# While there is more to forget it is forgotten in small parts, faster than events can come in.
+CLEAN_SECONDS, CLEAN_ON_SECONDS = 60.0, 0.1
 TELL_SECONDS = 10.0
 # Looking, claiming, recording and committing take time that is no processing; its running mean moves by this share with each batch.
 LAG_RATE = 0.1
 MOST_LAG_SHARE = 0.2
 FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
+WELL_SECONDS = 5.0
 AGAIN = Decision(1, 0.0, "again")
 log = logging.getLogger("almanac.events")
 
@@ -72,7 +74,6 @@ class Worker:
         self._oldest: tuple[str | None, float] = (None, 0.0)
         self._seen_at = time.monotonic()
         self._lag_seconds = 0.0
-        self._is_among_others = False
         self._was_again = False
         self._has_begun = False
         self._told_events = 0
@@ -87,18 +88,21 @@ class Worker:
         log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
         away = FIRST_AWAY_SECONDS
         while not self._stopping.is_set():
+            began = time.monotonic()
             try:
                 with self._connect() as connection, self._connect() as notes:
-                    away = FIRST_AWAY_SECONDS
                     self._serve(connection, notes)
             except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
+                # What breaks at once again and again, as a full disk does, is tried more and more rarely.
+                away = min(away * 2, LONGEST_AWAY_SECONDS) if time.monotonic() - began < WELL_SECONDS else FIRST_AWAY_SECONDS
                 log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
                 self._stopping.wait(away)
-                away = min(away * 2, LONGEST_AWAY_SECONDS)
         log.info("worker %s ends: %s", terms.worker, self._told())
         return self.tally
 
     def _serve(self, connection: Connection, notes: Connection) -> None:
+        for each in (connection, notes):
+            queue.prepare(each)
         claims.live(notes, self.terms.worker)
         if self._has_begun:
             # What this process was at when its last connection broke is no event's fault.
@@ -109,7 +113,7 @@ class Worker:
         while not self._stopping.is_set():
             self._keep_house(connection)
             sight = self._seen(connection)
-            if self._manner.drain and not sight.backlog and not sight.is_any_again and _is_empty(connection):
+            if self._manner.drain and not sight.backlog and not sight.is_any_again and queue.is_empty(connection):
                 self._stopping.set()
                 break
             decision = self._decide(sight)
@@ -126,7 +130,7 @@ class Worker:
         All events count as older by what looking, claiming and recording take, so that a batch is done, not only processed, in time.
         """
         self._seen_at = time.monotonic()
-        sight = queue.look(connection, among_others=self._is_among_others)
+        sight = queue.look(connection)
         now = time.monotonic()
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
@@ -148,13 +152,12 @@ class Worker:
 
     def _make(self, connection: Connection, notes: Connection, order: Order) -> bool:
         self._was_again = order.decision.sized_by == "again"
-        try:
-            batch = batches.make(connection, order, self._manner.work, self.terms, notes)
-        except WorkFailed as failed:
-            self._failed(connection, failed)
-            return True
-        if batch is None:
-            return False
+        batch = batches.make(connection, notes, order, Task(self._manner.work, self._manner.patience), self.terms)
+        if isinstance(batch, Failed):
+            log.warning("work failed, %s events are tried again, each by itself: %s", batch.tried_again, batch.reason)
+            self._tell_buried(batch.buried, batch.reason)
+        if not isinstance(batch, Batch):
+            return batch is not None
         self.tally.add(batch)
         lag = min(time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds)
         self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
@@ -163,14 +166,6 @@ class Worker:
             self._manner.rule.learn(batch.missed, batch.events, batch.far)
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
         return True
-
-    def _failed(self, connection: Connection, failed: WorkFailed) -> None:
-        log.warning("work failed, %s events are tried again, each by itself: %s", len(failed.events), failed)
-        event_ids, patience = [event.event_id for event in failed.events], self._manner.patience
-        with connection.transaction():
-            claims.clear(connection, self.terms.worker)
-            buried = queue.try_again(connection, event_ids, str(failed), patience)
-        self._tell_buried(buried, str(failed))
 
     def _recover(self, connection: Connection) -> None:
         """Deal with what workers left that were killed, this one's forerunner among them."""
@@ -186,9 +181,9 @@ class Worker:
         if self._is_due("beat", BEAT_SECONDS):
             self._manner.rule.refresh(connection)
             self._recover(connection)
-            self._is_among_others = presence.beat(connection, self._shown())
-        if self._is_due("clean", CLEAN_SECONDS):
-            queue.forget(connection, self._manner.keep_seconds)
+            presence.beat(connection, self._shown())
+        if self._is_due("clean", CLEAN_SECONDS) and queue.forget(connection, self._manner.keep_seconds) >= queue.DELETED_AT_ONCE:
+            self._due["clean"] = time.monotonic() + CLEAN_ON_SECONDS
         if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
             self._told_events = self.tally.events
             log.info("worker %s: %s", self.terms.worker, self._told())
@@ -209,8 +204,3 @@ class Worker:
         per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
         made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
         return f"{made}; sizes from {self._manner.rule.source}"
-
-
-def _is_empty(connection: Connection) -> bool:
-    """Tell whether nothing waits at all: what another worker only looks at, or has claimed and may still give back, counts as well."""
-    return not queue.look(connection, among_others=False).backlog

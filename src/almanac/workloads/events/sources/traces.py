@@ -31,6 +31,8 @@ KAFKA = ("elastic/examples", "6d86454ebb7a850bcd7e80abe86fe683370018a6", "Miscel
 RECORD = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\] ([A-Z]+) ")
 GENERATED_SECONDS = 3600.0
 SEED = 20_231_116
+# A clock that counts from 1970 reaches the year 5138 by then.
+MOST_SECONDS = 1e11
 
 
 def read(name: str, settings: Settings) -> Trace:
@@ -104,9 +106,11 @@ def of_file(path: Path) -> Trace:
         raise SourceCorrupt(
             f"{path} is no trace ({type(error).__name__}: {error!s:.100}). It needs the columns seconds and kb, both numbers."
         ) from error
-    if not len(rows) or not np.isfinite(seconds).all() or not np.isfinite(kb).all() or (kb < 0).any():
-        raise SourceCorrupt(f"{path} is no trace: it needs at least one row, finite seconds, and kB of 0 or more.")
-    kinds = rows["kind"].astype(str) if "kind" in rows else np.full(len(rows), "event")
+    if not len(rows) or not (np.abs(seconds) <= MOST_SECONDS).all() or not np.isfinite(kb).all() or (kb < 0).any():
+        raise SourceCorrupt(f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, and kB of 0 or more.")
+    kinds = rows["kind"].fillna("event").astype(str) if "kind" in rows else np.full(len(rows), "event")
+    if any("\0" in kind for kind in kinds):
+        raise SourceCorrupt(f"{path} is no trace: a kind holds the character NUL.")
     return make(path.stem, seconds, kb, kinds)
 
 
