@@ -73,6 +73,14 @@ def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
     assert "ModelTampered" in json.loads(ran.stdout)["reason"]
 
 
+def test_an_alias_is_moved_and_taken_away(at_home: House) -> None:
+    with at_home.project() as project:
+        project.registry.set_alias(NEW, "guest", 1)
+        assert project.registry.alias(NEW, "guest") == 1
+        project.registry.set_alias(NEW, "guest", None)
+        assert project.registry.alias(NEW, "guest") is None
+
+
 def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(at_home: House) -> None:
     with at_home.project() as project:
         assert project.registry.alias(NEW, "nobody") is None

@@ -212,10 +212,13 @@ class Registry:
                 return None
             raise
 
-    def set_alias(self, workload: str, alias: str, version: int) -> None:
-        """Point an alias at a version."""
+    def set_alias(self, workload: str, alias: str, version: int | None) -> None:
+        """Point an alias at a version, or with None at nothing any more."""
         with _explained(self):
-            self.client.set_registered_model_alias(workload, alias, str(version))
+            if version is None:
+                self.client.delete_registered_model_alias(workload, alias)
+            else:
+                self.client.set_registered_model_alias(workload, alias, str(version))
 
     @contextmanager
     def _downloaded(self, workload: str, version: int) -> Iterator[Path]:

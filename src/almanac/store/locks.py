@@ -1,6 +1,7 @@
-"""Transactions that give up waiting for a lock, so that readers never queue behind them for long."""
+"""Transactions that give up waiting for a lock, so that readers never queue behind them for long, and locks without a transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
@@ -33,6 +34,13 @@ def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> O
             "End the transaction that holds it (see pg_stat_activity), then try again."
         ) from error
     return outcome
+
+
+@contextmanager
+def alone(database: Database, name: str) -> Iterator[bool]:
+    """Hold the advisory lock `name` on a connection of its own, in no transaction; yield whether it was to be had at once."""
+    with database.connect(autocommit=True) as connection:
+        yield connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone() == (True,)
 
 
 def is_about_locks(error: BaseException) -> bool:
