@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import DatabaseError
+from almanac.errors import DatabaseError, OtherSchema
 from serve.database import AWAY, Connection, Database, hang_up, hung_up_after
 from serve.ledger import LIVE, Edition, edition
 from serve.problems import Unavailable
@@ -137,6 +137,6 @@ async def check_schema(connection: Connection) -> None:
         row = await (await connection.execute("SELECT revision FROM api.schema_version")).fetchone()
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
         row = None
-    found = row[0] if row else "none"
+    found = row[0] if row else None
     if found != SCHEMA_REVISION:
-        raise DatabaseError(f"The database is at schema revision {found}, this server needs {SCHEMA_REVISION}. Run: almanac db migrate")
+        raise OtherSchema(found, SCHEMA_REVISION)

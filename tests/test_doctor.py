@@ -5,9 +5,10 @@ import socket
 import pytest
 
 from almanac import doctor, workloads
+from almanac.contract import SCHEMA_REVISION
 from almanac.doctor import Finding
 from almanac.settings import Settings
-from almanac.store.database import open_database
+from almanac.store.database import Database, open_database
 
 DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
@@ -46,6 +47,17 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     assert found["database"].level == "error"
     assert found["database"].advice == "almanac db migrate"
     assert "role owner" not in found
+
+
+def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_this_one(
+    settings: Settings, owner: Database, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workloads, "names", list)
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE almanac.alembic_version SET version_num = '9999'")
+    found = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
+    assert (found.level, found.advice) == ("error", "This program is older than the database: use the Almanac that migrated it")
+    assert found.detail == f"own server, schema revision 9999, needed {SCHEMA_REVISION}"
 
 
 @pytest.mark.slow

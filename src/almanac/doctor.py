@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from almanac import workloads
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import AlmanacError
+from almanac.errors import AlmanacError, OtherSchema
 from almanac.registry import open_registry
 from almanac.runner import notebooks
 from almanac.settings import Settings
@@ -68,7 +68,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     kind = "own server" if settings.database_url else "embedded"
     if found != SCHEMA_REVISION:
-        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", "almanac db migrate")
+        advice = OtherSchema(found, SCHEMA_REVISION).advice
+        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", advice)
         return
     yield Finding("database", "ok", f"{kind}, schema revision {found}")
     for role in ROLES:

@@ -104,12 +104,13 @@ def test_a_connection_string_that_cannot_be_read_is_not_repeated(name):
 
 
 @pytest.mark.slow
-def test_another_schema_is_refused_naming_both_revisions(database_url):
+@pytest.mark.parametrize(("found", "way"), [("9999", "This program is older than the database"), ("0001", "Run: almanac db migrate")])
+def test_another_schema_is_refused_naming_both_revisions(found, way, database_url):
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE almanac.alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE almanac.alembic_version SET version_num = %s", [found])
     ended = start(database_url)
     assert ended.returncode == 3
-    assert f"The database is at schema revision 9999, this server needs {SCHEMA_REVISION}. Run: almanac db migrate" in ended.stderr
+    assert f"The database is at schema revision {found}, this program needs {SCHEMA_REVISION}. {way}" in ended.stderr
 
 
 def test_a_database_that_was_never_migrated_is_refused(database_url):
@@ -118,7 +119,7 @@ def test_a_database_that_was_never_migrated_is_refused(database_url):
     ended = start(database_url)
     assert ended.returncode == 3
     assert "Traceback" not in ended.stderr
-    assert f"The database is at schema revision none, this server needs {SCHEMA_REVISION}." in ended.stderr
+    assert f"The database is at schema revision none, this program needs {SCHEMA_REVISION}." in ended.stderr
 
 
 def test_a_setting_that_does_not_fit_is_refused_by_name(database_url):
