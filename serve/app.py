@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from almanac import workloads
 from almanac.contract import Contract
@@ -54,7 +53,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     documentation.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
-        app.add_middleware(CORSMiddleware, allow_origins=readers, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])
+        app.add_middleware(origins.Readers, origins=readers)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found))
     app.add_middleware(Access, metrics=service.metrics)
     return app
