@@ -14,7 +14,7 @@ from serve import documentation, endpoints, origins, problems, routes, schemas
 from serve.cache import Cache
 from serve.database import INGEST, READER, Database
 from serve.editions import Editions
-from serve.endpoints import Intake
+from serve.endpoints import Bounds
 from serve.metrics import Metrics
 from serve.middleware import Access, Limits
 from serve.releases import Releases
@@ -49,7 +49,8 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     app.state.service = service
     found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
-    endpoints.register(app, found, Intake(settings.body_limit_bytes, origins.names(settings.allowed_hosts)))
+    bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts))
+    endpoints.register(app, found, bounds)
     documentation.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:

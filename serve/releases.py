@@ -11,7 +11,7 @@ from psycopg import errors
 
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import DatabaseError, OtherSchema
-from serve.database import AWAY, Connection, Database, hang_up, hung_up_after
+from serve.database import AWAY, Connection, Database, ends_after, hang_up, hung_up_after
 from serve.ledger import LIVE, Edition, edition
 from serve.problems import Unavailable
 
@@ -74,7 +74,7 @@ class Releases:
         return monotonic() - self._confirmed_at < LEASE_SECONDS
 
     async def _wait_until_confirmed(self) -> None:
-        ends = monotonic() + self._deadline
+        ends = ends_after(self._deadline)
         while not self.is_confirmed:
             if self.trouble or monotonic() >= ends:
                 raise Unavailable(self.trouble or "The database does not say which release is live.")
