@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from pydantic import SecretStr
 
 from almanac import doctor, workloads
 from almanac.contract import SCHEMA_REVISION
@@ -71,6 +72,24 @@ def test_the_port_is_looked_at_on_whatever_host(
         port = line.getsockname()[1]
     found = named(doctor.examine(settings.model_copy(update={"host": host, "port": port})))
     assert (found["port"].level, host in found["port"].detail) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "detail", "advice"),
+    [
+        ("postgresql://me:hunter22@127.0.0.1:9/x", "Connection refused. Check ALMANAC_READER_DATABASE_URL or DATABASE_URL", ""),
+        ("cluster", 'relation "api.workloads" does not exist', "almanac db migrate"),
+    ],
+    ids=["away", "never migrated"],
+)
+def test_a_role_that_cannot_work_says_why_and_which_variable_leads_there(
+    url: str, detail: str, advice: str, settings: Settings, cluster: str
+) -> None:
+    own = settings.model_copy(update={"reader_database_url": SecretStr(cluster if url == "cluster" else url)})
+    found = doctor.examine_role(open_database(own, "reader"))
+    assert (found.level, found.advice) == ("error", advice)
+    assert detail in found.detail
+    assert "hunter22" not in found.detail
 
 
 def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psycopg
+
 from almanac import workloads
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, OtherSchema
@@ -84,7 +86,9 @@ def examine_role(database: Database) -> Finding:
             connection.execute(LOOKS.get(database.role, "SELECT 1 FROM api.workloads LIMIT 1"))
             superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone()
     except AlmanacError as error:
-        return Finding(name, "error", str(error), "almanac db migrate")
+        return Finding(name, "error", str(error))
+    except psycopg.Error as error:
+        return Finding(name, "error", str(error).strip().splitlines()[0], "almanac db migrate")
     if superuser and superuser[0]:
         return Finding(name, "warning", "works with all rights", "Connect as a user that is not a superuser.")
     return Finding(name, "ok", "works with its own rights only")

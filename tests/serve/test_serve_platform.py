@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import traceback
@@ -194,6 +195,17 @@ def test_the_manual_names_every_route_metric_and_status(reading):
     declared = [line.split()[2] for line in reading.get("/metrics").text.splitlines() if line.startswith("# TYPE")]
     names |= {name for name in declared if not name.endswith("_created")}
     assert sorted(name for name in names if name not in manual) == []
+
+
+def test_an_address_that_is_taken_is_named_and_is_no_fault_of_the_database(database_url):
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        line.listen()
+        port = line.getsockname()[1]
+        ended = start(database_url, PORT=str(port))
+    assert ended.returncode == 1
+    assert "address already in use" in ended.stderr
+    assert f"The server could not start on 127.0.0.1:{port}. Choose others by ALMANAC_HOST and PORT." in ended.stderr
 
 
 def start(url: str, **variables: str) -> "subprocess.CompletedProcess[str]":

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from almanac.errors import DatabaseError
-from almanac.store.database import Database
+from almanac.store.database import Database, broken_off
 
 # Less than PostgreSQL's deadlock_timeout of one second: where we and a reader wait for each other, it is we who give way.
 LOCK_TIMEOUT = "500ms"
@@ -20,7 +20,7 @@ Outcome = TypeVar("Outcome")
 def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> Outcome:
     """Run `work` in one transaction; where a lock cannot be had, undo it and try again a little later.
 
-    Raises DatabaseError when that was no use; nothing has been changed then.
+    Raises DatabaseError when that was no use, and nothing has been changed then; also where the database breaks off.
     """
     again = retry_if_exception(is_about_locks)
     attempts = Retrying(retry=again, stop=stop_after_attempt(ATTEMPTS), wait=wait_random_exponential(multiplier=0.05, max=2), reraise=True)
@@ -28,7 +28,7 @@ def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> O
         outcome: Outcome = attempts(_once, database, work)
     except (psycopg.OperationalError, sa.exc.OperationalError) as error:
         if not is_about_locks(error):
-            raise
+            raise broken_off(error) or error from error
         raise DatabaseError(
             f"A lock was not to be had in {ATTEMPTS} attempts of {LOCK_TIMEOUT} each ({error}). Nothing was changed. "
             "End the transaction that holds it (see pg_stat_activity), then try again."
