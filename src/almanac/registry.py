@@ -227,7 +227,8 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             with _explained(self):
                 self.client.get_model_version(workload, str(version))
-            yield Path(mlflow.artifacts.download_artifacts(f"models:/{workload}/{version}", dst_path=folder))
+                path = mlflow.artifacts.download_artifacts(f"models:/{workload}/{version}", dst_path=folder)
+            yield Path(path)
 
 
 @contextmanager
@@ -284,6 +285,9 @@ def _explained(registry: Registry) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        said = str(error).splitlines()[0][:300]
+        said = str(error).splitlines()[0][:300].rstrip(".")
         told = f"MLflow at {registry.uri} said: {said}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+        raise RegistryError(CREDENTIALS.sub("://", told)) from error
+    except OSError as error:
+        told = f"MLflow at {registry.uri} cannot read or write its files: {error}. See to its rights and space, then try again."
         raise RegistryError(CREDENTIALS.sub("://", told)) from error
