@@ -41,8 +41,12 @@ def main() -> int:
         logs.set_up(settings.log_level)
         raise_file_limit()
         asyncio.run(refuse_unknown_schema(settings))
-        with suppress(KeyboardInterrupt):
-            Server(configured(settings)).run()
+        server = Server(configured(settings))
+        # uvicorn says why it could not start, and leaves with a number that means something else here.
+        with suppress(KeyboardInterrupt, SystemExit):
+            server.run()
+        if not server.started:
+            raise AlmanacError(f"The server could not start on {settings.host}:{settings.port}. Choose others by ALMANAC_HOST and PORT.")
     except AlmanacError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -6,7 +6,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
-from starlette.middleware.cors import CORSMiddleware
 
 from almanac import workloads
 from almanac.contract import Contract
@@ -15,7 +14,7 @@ from serve import documentation, endpoints, origins, problems, routes, schemas
 from serve.cache import Cache
 from serve.database import INGEST, READER, Database
 from serve.editions import Editions
-from serve.endpoints import Intake
+from serve.endpoints import Bounds
 from serve.metrics import Metrics
 from serve.middleware import Access, Limits
 from serve.releases import Releases
@@ -50,11 +49,12 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     app.state.service = service
     found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
-    endpoints.register(app, found, Intake(settings.body_limit_bytes, origins.names(settings.allowed_hosts)))
+    bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts))
+    endpoints.register(app, found, bounds)
     documentation.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
-        app.add_middleware(CORSMiddleware, allow_origins=readers, allow_methods=["GET"], expose_headers=["ETag", "Age", "Link", "X-Request-ID"])
+        app.add_middleware(origins.Readers, origins=readers)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found))
     app.add_middleware(Access, metrics=service.metrics)
     return app

@@ -1,10 +1,12 @@
 """Asking PostgreSQL: a pool in one role, with a deadline that holds even when a backend is stalled."""
 
 import asyncio
+import math
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -21,6 +23,10 @@ from serve.problems import Unavailable
 
 Values = Sequence[Any] | Mapping[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
+# PostgreSQL gives up so much before we do, where it is told to.
+SPARE_SECONDS = 0.1
+# When the present request has to be answered, on the clock of `monotonic`.
+ENDS: ContextVar[float] = ContextVar("ends", default=math.inf)
 AWAY = "The database does not answer. The server recovers by itself as soon as it does."
 SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
 UNREADABLE = (
@@ -58,6 +64,7 @@ class Database:
         self._role = role
         self._conninfo = conninfo(settings, role)
         self._deadline = settings.deadline_seconds
+        self._statement_timeout = min(settings.statement_timeout_seconds, settings.deadline_seconds)
         self._pool = AsyncConnectionPool(
             self._conninfo,
             connection_class=Connection,
@@ -87,11 +94,14 @@ class Database:
             raise
 
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
-        """Return all rows of one query. A connection that turns out to be dead is replaced and the query asked again.
+        """Return all rows of one query, within the deadline or what the request has left of it.
 
-        So a query that changes something must have the same outcome when it is asked twice: what is stored goes by its id.
+        A connection that turns out to be dead is replaced and the query asked again. So a query that changes something must have the same
+        outcome when it is asked twice: what is stored goes by its id.
         """
-        ends = monotonic() + self._deadline
+        ends = ends_after(self._deadline)
+        if monotonic() >= ends:
+            raise Unavailable(SLOW)
         for _ in range(self._pool.max_size + 1):
             try:
                 return await self._ask(query, values, ends)
@@ -116,10 +126,36 @@ class Database:
             raise Unavailable(AWAY) from None
         try:
             with hung_up_after(connection, ends - monotonic()):
-                await connection.asking.execute(query, values)
-                return await connection.asking.fetchall()
+                async with self._limited(connection, ends - monotonic() - SPARE_SECONDS):
+                    await connection.asking.execute(query, values)
+                    return await connection.asking.fetchall()
         finally:
             await self._pool.putconn(connection)
+
+    @asynccontextmanager
+    async def _limited(self, connection: Connection, seconds: float) -> AsyncIterator[None]:
+        """Let PostgreSQL give up by itself after `seconds`, where these are clearly fewer than it has anyway: to tell it takes a transaction."""
+        if seconds > self._statement_timeout - 3 * SPARE_SECONDS:
+            yield
+            return
+        async with connection.transaction():
+            await connection.execute(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}".encode())
+            yield
+
+
+@contextmanager
+def answering_within(seconds: float) -> Iterator[None]:
+    """Let everything that is asked in this block be answered within `seconds` altogether."""
+    before = ENDS.set(monotonic() + seconds)
+    try:
+        yield
+    finally:
+        ENDS.reset(before)
+
+
+def ends_after(seconds: float) -> float:
+    """Return when a question that is asked now has to be answered: after `seconds`, or as soon as the request that asks has to be."""
+    return min(monotonic() + seconds, ENDS.get())
 
 
 def conninfo(settings: Settings, role: Role = READER) -> str:
@@ -133,7 +169,7 @@ def conninfo(settings: Settings, role: Role = READER) -> str:
     options = {
         "role": role.name,
         "default_transaction_read_only": "off" if role.writes else "on",
-        "statement_timeout": f"{settings.statement_timeout_seconds * 1000:.0f}",
+        "statement_timeout": f"{min(settings.statement_timeout_seconds, settings.deadline_seconds) * 1000:.0f}",
         "timezone": "UTC",
         # Most of what is read lies in memory, where asking another process to fetch a page takes longer than fetching it.
         "effective_io_concurrency": "0",

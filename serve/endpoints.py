@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from serve import bodies, origins, parameters, problems, schemas
 from serve.bodies import Content
+from serve.database import answering_within
 from serve.parameters import Parameter, Values
 
 Handler = Callable[[Request, Values], Awaitable[Response]]
@@ -74,14 +75,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Intake:
-    """What holds for every route with a body: the limit where it has none of its own, and the host names under which it may write."""
+class Bounds:
+    """What holds for every route: the seconds it may take, the limit of a body where it has none of its own, the names under which it may write."""
 
+    deadline_seconds: float
     body_limit_bytes: int
     hosts: frozenset[str]
 
 
-def register(app: FastAPI, endpoints: Iterable[Endpoint], intake: Intake) -> None:
+def register(app: FastAPI, endpoints: Iterable[Endpoint], bounds: Bounds) -> None:
     """Add every endpoint to `app`.
 
     Routes are tried one after the other, so what is read most stands first: single predictions, then lists.
@@ -89,7 +91,7 @@ def register(app: FastAPI, endpoints: Iterable[Endpoint], intake: Intake) -> Non
     for endpoint in sorted(endpoints, key=_rank):
         app.add_api_route(
             endpoint.path,
-            _taking(endpoint, intake) if endpoint.body or endpoint.writes else _reading(endpoint),
+            _taking(endpoint, bounds) if endpoint.body or endpoint.writes else _reading(endpoint, bounds),
             methods=[endpoint.method],
             summary=endpoint.summary,
             description=endpoint.doc,
@@ -111,25 +113,28 @@ def _rank(endpoint: Endpoint) -> int:
     return READ_MOST.index(last) if last in READ_MOST else len(READ_MOST)
 
 
-def _reading(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+def _reading(endpoint: Endpoint, bounds: Bounds) -> Callable[[Request], Awaitable[Response]]:
     known = {parameter.name: parameter for parameter in endpoint.parameters}
 
     async def read(request: Request) -> Response:
-        return await endpoint.handler(request, parameters.read(request, known))
+        values = parameters.read(request, known)
+        with answering_within(bounds.deadline_seconds):
+            return await endpoint.handler(request, values)
 
     return read
 
 
-def _taking(endpoint: Endpoint, intake: Intake) -> Callable[[Request], Awaitable[Response]]:
+def _taking(endpoint: Endpoint, bounds: Bounds) -> Callable[[Request], Awaitable[Response]]:
     known = {parameter.name: parameter for parameter in endpoint.parameters}
 
     async def take(request: Request) -> Response:
         if endpoint.writes:
-            origins.check(request, intake.hosts)
+            origins.check(request, bounds.hosts)
         values = parameters.read(request, known)
         if endpoint.body:
-            values["body"] = await bodies.read(request, endpoint.body, intake.body_limit_bytes)
-        return await endpoint.handler(request, values)
+            values["body"] = await bodies.read(request, endpoint.body, bounds.body_limit_bytes)
+        with answering_within(bounds.deadline_seconds):
+            return await endpoint.handler(request, values)
 
     return take
 

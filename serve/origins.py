@@ -1,13 +1,35 @@
-"""Who may write: requests under a name of this server, and no page of another origin."""
+"""Who may write: requests under a name of this server, and no page of another origin; and which other pages may read."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from fastapi import Request
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
+from serve import problems
 from serve.problems import Problem
 
+REFUSED = "Pages of this origin may not ask so. ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and POST."
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+class Readers(CORSMiddleware):
+    """Lets pages of some origins read, also what is asked for by POST; to write they are refused by `check`."""
+
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
+        told = ("ETag", "Age", "Link", "X-Request-ID")
+        super().__init__(app, allow_origins=origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=("If-None-Match",), expose_headers=told)
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser that asks before it asks; a refusal is a problem like every other."""
+        answer = super().preflight_response(request_headers)
+        if answer.status_code < 400:
+            return answer
+        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return problems.response(Problem(answer.status_code, REFUSED, headers=kept))
 
 
 def names(allowed_hosts: str) -> frozenset[str]:

@@ -56,7 +56,7 @@ RUN_COLUMNS = (
 )
 MODEL_COLUMNS = (
     Column(name="version", type="integer"),
-    Column(name="primary_metric", type="text", doc="The metric by which models of this workload are compared."),
+    Column(name="primary_metric", type="text", nullable=True, doc="The metric by which this version was compared, null where none was measured."),
     Column(name="metrics", type="json", doc="How good the model is on held-out data."),
     Column(name="parameters", type="json"),
     Column(name="trained_until", type="date", doc="The model saw nothing from this day on."),
@@ -70,7 +70,12 @@ MODEL_COLUMNS = (
 STEPS = """(SELECT coalesce(json_agg(row_to_json(told) ORDER BY told.started_at), '[]') FROM
     (SELECT step, status, reason, results, notebook_uri, notebook_hash, started_at, seconds, cell_seconds, cpu_seconds, peak_memory_mb
      FROM api.run_steps WHERE run_id = api.runs.run_id) AS told)"""
-SPECIAL = {"run": "run_id", "parent_run": "parent_run_id", "mlflow_run": "mlflow_run_id", "steps": STEPS, "primary_metric": "%s::text"}
+# What decided about a version may be another metric than the workload's, where that cannot be measured.
+PRIMARY = """coalesce(
+    (SELECT evidence ->> 'metric' FROM api.decisions AS decided WHERE decided.workload = api.model_versions.workload AND decided.challenger = version
+        AND evidence ? 'metric' ORDER BY decision_id DESC LIMIT 1),
+    (SELECT wanted FROM (VALUES (%s::text)) AS declared(wanted) WHERE metrics ? wanted))"""
+SPECIAL = {"run": "run_id", "parent_run": "parent_run_id", "mlflow_run": "mlflow_run_id", "steps": STEPS, "primary_metric": PRIMARY}
 SPECIAL |= {"release": "release_id", "runs": "run_ids", "previous_release": "previous_release_id", "published_at": "released_at"}
 
 

@@ -10,8 +10,8 @@ import psycopg
 from psycopg import errors
 
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import DatabaseError
-from serve.database import AWAY, Connection, Database, hang_up, hung_up_after
+from almanac.errors import DatabaseError, OtherSchema
+from serve.database import AWAY, Connection, Database, ends_after, hang_up, hung_up_after
 from serve.ledger import LIVE, Edition, edition
 from serve.problems import Unavailable
 
@@ -74,7 +74,7 @@ class Releases:
         return monotonic() - self._confirmed_at < LEASE_SECONDS
 
     async def _wait_until_confirmed(self) -> None:
-        ends = monotonic() + self._deadline
+        ends = ends_after(self._deadline)
         while not self.is_confirmed:
             if self.trouble or monotonic() >= ends:
                 raise Unavailable(self.trouble or "The database does not say which release is live.")
@@ -137,6 +137,6 @@ async def check_schema(connection: Connection) -> None:
         row = await (await connection.execute("SELECT revision FROM api.schema_version")).fetchone()
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
         row = None
-    found = row[0] if row else "none"
+    found = row[0] if row else None
     if found != SCHEMA_REVISION:
-        raise DatabaseError(f"The database is at schema revision {found}, this server needs {SCHEMA_REVISION}. Run: almanac db migrate")
+        raise OtherSchema(found, SCHEMA_REVISION)

@@ -75,6 +75,10 @@ TAMPERED = {
         in_database("model_versions", "artifact_hash", "reverse(artifact_hash)", "reverse(artifact_hash)"),
         "model version",
     ),
+    "the figures of the model changed": (
+        in_database("model_versions", "metrics", "metrics || '{\"made_up\": 1}'", "metrics - 'made_up'"),
+        "figures",
+    ),
     "a prediction changed": (
         in_database("demand_predictions", "chance", "chance + 0.000001", "chance - 0.000001", "run_id = '{run}' AND item_id = 'item-007'"),
         "predictions",
@@ -94,7 +98,7 @@ def test_the_chain_behind_a_release_holds(at_home: House) -> None:
     assert set(states.values()) == {"ok"}
     assert [name for name in states if not name.startswith("release ")] == [
         "run", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
-        "training data", "scored data", "model version 1", "predictions", "commit",
+        "training data", "scored data", "model version 1", "figures", "predictions", "commit",
     ]  # fmt: skip
 
 

@@ -3,11 +3,13 @@
 import socket
 
 import pytest
+from pydantic import SecretStr
 
 from almanac import doctor, workloads
+from almanac.contract import SCHEMA_REVISION
 from almanac.doctor import Finding
 from almanac.settings import Settings
-from almanac.store.database import open_database
+from almanac.store.database import Database, open_database
 
 DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
@@ -48,6 +50,17 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     assert "role owner" not in found
 
 
+def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_this_one(
+    settings: Settings, owner: Database, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workloads, "names", list)
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE almanac.alembic_version SET version_num = '9999'")
+    found = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
+    assert (found.level, found.advice) == ("error", "This program is older than the database: use the Almanac that migrated it")
+    assert found.detail == f"own server, schema revision 9999, needed {SCHEMA_REVISION}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("host", "level"), [("::1", "ok"), ("127.0.0.1", "ok"), ("no.such.host.invalid", "error")])
 def test_the_port_is_looked_at_on_whatever_host(
@@ -59,6 +72,24 @@ def test_the_port_is_looked_at_on_whatever_host(
         port = line.getsockname()[1]
     found = named(doctor.examine(settings.model_copy(update={"host": host, "port": port})))
     assert (found["port"].level, host in found["port"].detail) == (level, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "detail", "advice"),
+    [
+        ("postgresql://me:hunter22@127.0.0.1:9/x", "Connection refused. Check ALMANAC_READER_DATABASE_URL or DATABASE_URL", ""),
+        ("cluster", 'relation "api.workloads" does not exist', "almanac db migrate"),
+    ],
+    ids=["away", "never migrated"],
+)
+def test_a_role_that_cannot_work_says_why_and_which_variable_leads_there(
+    url: str, detail: str, advice: str, settings: Settings, cluster: str
+) -> None:
+    own = settings.model_copy(update={"reader_database_url": SecretStr(cluster if url == "cluster" else url)})
+    found = doctor.examine_role(open_database(own, "reader"))
+    assert (found.level, found.advice) == ("error", advice)
+    assert detail in found.detail
+    assert "hunter22" not in found.detail
 
 
 def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:

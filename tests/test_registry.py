@@ -1,9 +1,12 @@
 """What MLflow keeps of a run: candidates side by side, versions with all that is known, models that are loaded only unchanged."""
 
+import errno
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -71,6 +74,38 @@ def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
         path.write_bytes(before)
     assert (ran.returncode, at_home.live()) == (5, live)
     assert "ModelTampered" in json.loads(ran.stdout)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (lambda: OSError(errno.ENOSPC, "No space left on device"), r"cannot read or write its files: \[Errno 28\] No space left on device\. See to"),
+        (lambda: mlflow_error("https://me:hunter22@bucket is away."), r"said: https://bucket is away\. Check"),
+    ],
+    ids=["the disk", "the bucket"],
+)
+def test_a_model_that_cannot_be_fetched_is_the_registry_s_trouble(
+    kind: Callable[[], Exception], said: str, at_home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise kind()
+
+    monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
+    with at_home.project() as project, pytest.raises(RegistryError, match=said):
+        project.registry.version_hash(NEW, 1)
+
+
+def mlflow_error(said: str) -> Exception:
+    made: Exception = import_module("mlflow.exceptions").MlflowException(said)
+    return made
+
+
+def test_an_alias_is_moved_and_taken_away(at_home: House) -> None:
+    with at_home.project() as project:
+        project.registry.set_alias(NEW, "guest", 1)
+        assert project.registry.alias(NEW, "guest") == 1
+        project.registry.set_alias(NEW, "guest", None)
+        assert project.registry.alias(NEW, "guest") is None
 
 
 def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(at_home: House) -> None:

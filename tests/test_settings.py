@@ -1,5 +1,7 @@
 """Deployment choices come from the environment only, and a wrong one is named."""
 
+import getpass
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,17 @@ def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(monkeypatc
     robot = Settings.read().who
     monkeypatch.setenv("ALMANAC_ACTOR", "ada")
     assert (bool(user), robot, Settings.read().who) == (True, "octocat", "ada")
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set in the environment")])
+def test_an_account_without_a_name_is_told_by_its_number(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nameless() -> str:
+        raise error
+
+    monkeypatch.delenv("ALMANAC_ACTOR", raising=False)
+    monkeypatch.delenv("GITHUB_ACTOR", raising=False)
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert Settings.read().who == f"user {os.getuid()}"
 
 
 def test_secrets_show_neither_when_printed_nor_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

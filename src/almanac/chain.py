@@ -30,25 +30,27 @@ class Link:
 
 @dataclass(frozen=True)
 class Chain:
-    """What checking needs: the run's record, its steps, and where to look."""
+    """What checking needs: the run's record, that of the run that made it (another one for a shadow), its steps, and where to look."""
 
     project: Project
     run: runs.Record
+    maker: runs.Record
     steps: list[runs.Record]
     releases: list[tuple[ledger.Release, ledger.Release | None]]
     version: versions.Record | None
 
 
 def verify(project: Project, run_id: str) -> list[Link]:
-    """Return every link behind a run with its state, in the order release → run → notebooks → data → model → predictions → commit."""
+    """Return every link behind a run with its state, in the order release → run → notebooks → data → model → figures → predictions → commit."""
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
         released = ledger.of_run(connection, run["run_id"])
         found = versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
-        chain = Chain(project, run, _steps(connection, run), released, found)
-        links = [*_releases(chain), _record(connection, chain)]
+        maker = runs.maker(connection, run)
+        chain = Chain(project, run, maker, _steps(connection, maker), released, found)
+        links, figures = [*_releases(chain), _record(connection, chain)], _figures(connection, chain)
     links += [_notebook(chain, step) for step in chain.steps]
-    return [*links, _data(chain), _scored(chain), *_known(chain), _model(chain), _predictions(chain), _commit(chain)]
+    return [*links, _data(chain), _scored(chain), *_known(chain), _model(chain), figures, _predictions(chain), _commit(chain)]
 
 
 def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
@@ -108,7 +110,8 @@ def _scored(chain: Chain) -> Link:
 
 
 def _staged(chain: Chain) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = next((step["results"]["staged"] for step in chain.steps if "staged" in step["results"]), None)
+    name = "shadow" if chain.run["kind"] == "shadow" else "staged"
+    found: dict[str, Any] | None = next((step["results"][name] for step in chain.steps if name in step["results"]), None)
     return found
 
 
@@ -129,7 +132,7 @@ def _entries(chain: Chain) -> Link:
     """Read the entries of an incremental run again; what retention or an erasure took is pruned, not broken."""
     staged = _staged(chain)
     if staged is None:
-        return Link("scored data", "none", "a shadow reads what its run reads")
+        return Link("scored data", "none", "no step told which entries it has read")
     again = Unscored(chain.project.database, workloads.contract(chain.run["workload"]), Span(staged["covered_after"], staged["covered_until"]))
     read = sum(len(batch) for batch in again)
     if again.input_hash != chain.run["input_hash"] and erasures.took_some(chain.project.database, chain.run, again):
@@ -157,11 +160,23 @@ def _model(chain: Chain) -> Link:
 
     def compare() -> Link:
         found = chain.project.registry.version_hash(chain.run["workload"], version["version"])
-        whole = found == version["artifact_hash"] == chain.run["model_hash"]
+        # Shadows of earlier programs recorded no hash of their own.
+        whole = {found} == {recorded for recorded in (version["artifact_hash"], chain.run["model_hash"]) if recorded}
         detail = f"its files have hash {found[:12]}, recorded were {version['artifact_hash'][:12]} and {str(chain.run['model_hash'])[:12]}"
         return _compared(f"model version {version['version']}", whole, found[:12], detail)
 
     return _reached("model", compare)
+
+
+def _figures(connection: Connection, chain: Chain) -> Link:
+    """Compare the held-out figures of the version with what the run that has measured them reported."""
+    if chain.version is None:
+        return Link("figures", "none", "no model version")
+    workload, version = chain.run["workload"], chain.version["version"]
+    recorded, found = versions.measured(connection, workload, version), versions.metrics_hash(connection, workload, version)
+    if recorded is None:
+        return Link("figures", "none", "no run has told what it measured")
+    return _compared("figures", found == recorded, recorded[:12], f"the figures of version {version} are not those that were measured")
 
 
 def _predictions(chain: Chain) -> Link:
@@ -184,7 +199,7 @@ def _predictions(chain: Chain) -> Link:
 
 
 def _commit(chain: Chain) -> Link:
-    commit: Any = chain.run["git_commit"]
+    commit: Any = chain.maker["git_commit"]
     if commit in (None, "unknown"):
         return Link("commit", "none", "the run was made outside a checkout")
     known = provenance.commit_exists(chain.project.settings.home, commit)

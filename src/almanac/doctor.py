@@ -5,9 +5,11 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import psycopg
+
 from almanac import workloads
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import AlmanacError
+from almanac.errors import AlmanacError, OtherSchema
 from almanac.registry import open_registry
 from almanac.runner import notebooks
 from almanac.settings import Settings
@@ -68,7 +70,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     kind = "own server" if settings.database_url else "embedded"
     if found != SCHEMA_REVISION:
-        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", "almanac db migrate")
+        advice = OtherSchema(found, SCHEMA_REVISION).advice
+        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", advice)
         return
     yield Finding("database", "ok", f"{kind}, schema revision {found}")
     for role in ROLES:
@@ -83,7 +86,9 @@ def examine_role(database: Database) -> Finding:
             connection.execute(LOOKS.get(database.role, "SELECT 1 FROM api.workloads LIMIT 1"))
             superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone()
     except AlmanacError as error:
-        return Finding(name, "error", str(error), "almanac db migrate")
+        return Finding(name, "error", str(error))
+    except psycopg.Error as error:
+        return Finding(name, "error", str(error).strip().splitlines()[0], "almanac db migrate")
     if superuser and superuser[0]:
         return Finding(name, "warning", "works with all rights", "Connect as a user that is not a superuser.")
     return Finding(name, "ok", "works with its own rights only")

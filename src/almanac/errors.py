@@ -42,6 +42,16 @@ class DatabaseError(AlmanacError):
     exit_code = 3
 
 
+class OtherSchema(DatabaseError):
+    """The database has another schema revision than this program; `advice` is the way out."""
+
+    def __init__(self, found: str | None, needed: str) -> None:
+        is_newer = found is not None and found > needed
+        self.advice = "This program is older than the database: use the Almanac that migrated it" if is_newer else "almanac db migrate"
+        way = self.advice if is_newer else f"Run: {self.advice}"
+        super().__init__(f"The database is at schema revision {found or 'none'}, this program needs {needed}. {way}")
+
+
 class SourceUnavailable(AlmanacError):
     """A source of data could not be read."""
 

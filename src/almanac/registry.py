@@ -212,10 +212,13 @@ class Registry:
                 return None
             raise
 
-    def set_alias(self, workload: str, alias: str, version: int) -> None:
-        """Point an alias at a version."""
+    def set_alias(self, workload: str, alias: str, version: int | None) -> None:
+        """Point an alias at a version, or with None at nothing any more."""
         with _explained(self):
-            self.client.set_registered_model_alias(workload, alias, str(version))
+            if version is None:
+                self.client.delete_registered_model_alias(workload, alias)
+            else:
+                self.client.set_registered_model_alias(workload, alias, str(version))
 
     @contextmanager
     def _downloaded(self, workload: str, version: int) -> Iterator[Path]:
@@ -224,7 +227,8 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             with _explained(self):
                 self.client.get_model_version(workload, str(version))
-            yield Path(mlflow.artifacts.download_artifacts(f"models:/{workload}/{version}", dst_path=folder))
+                path = mlflow.artifacts.download_artifacts(f"models:/{workload}/{version}", dst_path=folder)
+            yield Path(path)
 
 
 @contextmanager
@@ -281,6 +285,9 @@ def _explained(registry: Registry) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        said = str(error).splitlines()[0][:300]
+        said = str(error).splitlines()[0][:300].rstrip(".")
         told = f"MLflow at {registry.uri} said: {said}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+        raise RegistryError(CREDENTIALS.sub("://", told)) from error
+    except OSError as error:
+        told = f"MLflow at {registry.uri} cannot read or write its files: {error}. See to its rights and space, then try again."
         raise RegistryError(CREDENTIALS.sub("://", told)) from error

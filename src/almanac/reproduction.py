@@ -67,7 +67,7 @@ def _recorded(project: Project, run_id: str) -> Recorded:
         if not run["input_hash"]:
             raise NotFound(f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again.")
         is_shadow = run["kind"] == "shadow"
-        maker = runs.get(connection, run["parent_run_id"]) if is_shadow else run
+        maker = runs.maker(connection, run)
         told = runs.results(connection, run["run_id"], "predict")
         version = versions.get(connection, run["workload"], run["model_version"])
     staged, hashes = (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])

@@ -112,9 +112,17 @@ class Settings(BaseSettings):
     @property
     def who(self) -> str:
         """The self-declared actor that the ledger records."""
-        return self.actor or os.environ.get("GITHUB_ACTOR", "") or getpass.getuser()
+        return self.actor or os.environ.get("GITHUB_ACTOR", "") or _account()
 
     def secrets(self) -> list[str]:
         """Return every secret value, so that it can be kept out of notebooks and logs."""
         values = (getattr(self, name) for name in type(self).model_fields)
         return [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+
+
+def _account() -> str:
+    """Return the name of the account, or its number: in a container it may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"

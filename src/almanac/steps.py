@@ -214,10 +214,11 @@ class Step:
         self.report(decision=facts | {"evidence": asdict(evidence)})
 
     def log_metrics(self, version: int, metrics: Mapping[str, float], *, details: Mapping[str, Any] | None = None) -> None:
-        """Keep held-out figures with a model version, in MLflow and in the database; `details` (tables as rows) in the database only."""
-        self.registry.log(self.version(version)["mlflow_run_id"], metrics=metrics)
+        """Keep held-out figures with a version, in MLflow and (with `details`, tables as rows) in the database; an exploration replaces no run's."""
+        record = self.version(version)
+        self.registry.log(self.mlflow_run_id if self.is_exploration else record["mlflow_run_id"], metrics=metrics)
         with self.database.engine.begin() as connection:
-            versions.set_metrics(connection, self.workload, version, frames.plain({**metrics, **(details or {})}))
+            versions.measure(connection, record, frames.plain({**metrics, **(details or {})}), step=(self.run_id, self.name))
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
@@ -262,7 +263,7 @@ class Step:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
         `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`, or what
-        `unscored` returned, of which hash and numbers are kept. In an exploration the rows are loaded and audited, then thrown away.
+        `unscored` returned, of which hash and numbers are kept; a shadow's are its run's. An exploration throws away what it has audited.
         """
         run_id = runs.new_id(self.slot, "trial") if self.is_exploration else self.run_id + ("-shadow" if shadow else "")
         if isinstance(scored, Unscored):
@@ -276,10 +277,10 @@ class Step:
         self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})
         if isinstance(scored, Unscored):
             facts["known"] = inputs.keep(self.database, run_id, scored)
-        if not shadow:
-            facts["model_hash"] = self.version(version)["artifact_hash"]
-            if isinstance(scored, pd.DataFrame):
-                facts["input_hash"] = self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
+        facts["model_hash"] = self.version(version)["artifact_hash"]
+        if isinstance(scored, pd.DataFrame):
+            digest = hashlib.sha256(frame_bytes(scored)).hexdigest()
+            facts["input_hash"] = digest if shadow else self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
         self.report(**{"shadow" if shadow else "staged": facts})
         return staged
 

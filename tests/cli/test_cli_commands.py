@@ -1,12 +1,15 @@
 """Every command explains itself, and a wrong one says what fits: with the documented exit code and without a traceback."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import sqlalchemy as sa
 import typer
 
 from almanac import errors
@@ -144,6 +147,29 @@ def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, mo
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     with pytest.raises(ZeroDivisionError):
         almanac("diff", "football", "1", "2")
+
+
+@pytest.mark.parametrize("wrap", [lambda error: error, lambda error: sa.exc.OperationalError("SELECT 1", {}, error)], ids=["psycopg", "SQLAlchemy"])
+def test_a_database_that_ends_the_conversation_is_no_fault_of_almanac(
+    wrap: Callable[[Exception], Exception], almanac: Almanac, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_off(*_: object, **__: object) -> None:
+        raise wrap(psycopg.errors.AdminShutdown("terminating connection due to administrator command\nDETAIL: more"))
+
+    monkeypatch.setattr("almanac.cli.releases.Project", break_off)
+    told = almanac("diff", "football", "1", "2")
+    assert (told.code, told.out) == (3, "")
+    assert "The database broke off: terminating connection due to administrator command. What it had not confirmed was undone." in told.err
+
+
+def test_a_machine_that_allows_no_writing_is_no_fault_of_almanac(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/srv/mlruns")
+
+    monkeypatch.setattr("almanac.cli.releases.Project", refuse)
+    told = almanac("diff", "football", "1", "2")
+    assert (told.code, told.out) == (1, "")
+    assert "This machine does not allow it: [Errno 13] Permission denied: '/srv/mlruns'. See to rights and free space" in told.err
 
 
 def fail(*_: object, **__: object) -> None:

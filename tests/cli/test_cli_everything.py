@@ -10,6 +10,7 @@ from threading import Barrier, Timer
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg
 import pytest
 
 from almanac.cli import everything, runs
@@ -38,12 +39,22 @@ class Installation:
     settings: Settings
 
 
-def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (StepFailed("These workloads failed: games."), "These workloads failed: games."),
+        (psycopg.errors.AdminShutdown("terminating connection"), "The database broke off: terminating connection."),
+    ],
+    ids=["a step", "the database"],
+)
+def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(
+    error: Exception, said: str, almanac: Almanac, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rounds: list[bool] = []
 
     def one_round(_project: Installation, _request: Request, *, quiet: bool) -> None:
         rounds.append(quiet)
-        raise StepFailed("These workloads failed: games.")
+        raise error
 
     def wait(_seconds: float) -> None:
         if len(rounds) == 3:
@@ -54,7 +65,7 @@ def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(almana
     monkeypatch.setattr("almanac.cli.runs.time.sleep", wait)
     told = almanac("run", "--all", "--every", "6h", "--quiet")
     assert (told.code, rounds) == (130, [True, True, True])
-    assert told.err.count("These workloads failed: games.") == 3
+    assert told.err.count(said) == 3
 
 
 def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

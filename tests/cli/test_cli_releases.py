@@ -86,7 +86,10 @@ def test_promoting_a_version_with_a_complete_run_releases_it(second: Second, res
     assert (version, run_id) == (second.version, f"{second.run_id}-shadow")
     assert (newest["kind"], newest["who"], newest["why"]) == ("promote", "tester", "it is calmer")
     assert (listed(almanac)["champion"], listed(almanac)["warning"]) == (second.version, "")
-    assert json.loads(almanac("verify", run_id, "--json").out)[0]["state"] == "ok"
+    links = {link["link"]: link["state"] for link in json.loads(almanac("verify", run_id, "--json").out)}
+    assert set(links.values()) == {"ok"}
+    assert {"notebook predict", "scored data", f"model version {version}", "figures", "commit"} <= links.keys()
+    assert restored.ask("reproduce", run_id)["equal"] is True
 
 
 def test_promoting_a_version_without_complete_run_changes_answers_only_at_the_next_predict(second: Second, restored: House, almanac: Almanac) -> None:

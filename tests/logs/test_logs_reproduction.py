@@ -142,7 +142,8 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(projec
     def known() -> list[tuple[str, str]]:
         # The registry of these tests has no files, so only this link is looked at.
         with owner.engine.begin() as connection:
-            found = chain.Chain(project, runs.get(connection, made[1]), runs.steps(connection, made[1]), [], None)
+            run = runs.get(connection, made[1])
+            found = chain.Chain(project, run, run, runs.steps(connection, made[1]), [], None)
         return [(link.state, link.detail) for link in chain._known(found)]
 
     assert known() == [("ok", "3 tables")]

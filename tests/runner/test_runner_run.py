@@ -218,6 +218,13 @@ def test_a_registry_that_is_away_fails_the_run_with_its_own_exit_code(bench: Ben
     assert (step["status"], step["notebook_uri"], len(step["notebook_hash"])) == ("succeeded", None, 64)
 
 
+def test_a_registry_that_goes_away_after_the_release_makes_no_failure_of_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench.registry, "end_run", away)
+    result = bench.run(only="collect,predict")
+    assert (result.status, result.exit_code, bench.live()) == ("succeeded", 0, result.run_id)
+    assert bench.record(result.run_id)["status"] == "succeeded"
+
+
 def test_no_secret_reaches_the_notebook_the_record_or_the_log(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     token, password = 'tok"en<1>&23', "pass/word 9"
     monkeypatch.setenv("ODDS_API_KEY", token)

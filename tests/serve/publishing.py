@@ -1,9 +1,10 @@
 """Publishes made-up football predictions, so that a server has something to read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -90,11 +91,11 @@ class Publisher:
         publish.publish(self.database, publish.Order(CONTRACT, run_id, known, "test" if is_released else None))
         return run_id
 
-    def register(self, version: int) -> None:
+    def register(self, version: int, *, metrics: Mapping[str, float] = MappingProxyType({"log_loss": 1.01})) -> None:
         """Make a model version known, with made-up figures."""
         hashes = {"artifact_hash": "a" * 64, "data_hash": "d" * 64, "recipe_hash": "r" * 64}
         row = {"workload": "football", "version": version, "run_id": None, "mlflow_run_id": f"m{version}", "trained_until": date(2025, 4, 17)}
-        row |= hashes | {"parameters": {"depth": 3}, "metrics": {"log_loss": 1.01}, "simulated": False}
+        row |= hashes | {"parameters": {"depth": 3}, "metrics": dict(metrics), "simulated": False}
         with self.database.engine.begin() as connection:
             versions.add(connection, row)
 

@@ -120,3 +120,26 @@ def test_other_origins_may_read_only_if_the_settings_say_so(published, origins: 
         assert answer.headers.get("access-control-allow-origin") == allowed
         stranger = client.get(LIST, headers={"Origin": "https://evil.example"}).headers.get("access-control-allow-origin")
         assert stranger == ("*" if allowed == "*" else None)
+
+
+def preflight(client: httpx.Client, *, origin: str = "https://a.example", method: str = "GET", headers: str = "") -> httpx.Response:
+    asked = {"Origin": origin, "Access-Control-Request-Method": method} | ({"Access-Control-Request-Headers": headers} if headers else {})
+    return client.options(LIST, headers=asked)
+
+
+def test_a_page_that_may_read_may_ask_by_post_and_again_by_its_etag(published):
+    with in_thread(Settings(database_url=published.database.url, cors_origins="https://a.example")) as client:
+        for wanted in ({"headers": "if-none-match"}, {"method": "POST", "headers": "content-type"}):
+            answer = preflight(client, **wanted)
+            assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "https://a.example")
+
+
+@pytest.mark.parametrize("wrong", [{"origin": "https://evil.example"}, {"method": "DELETE"}, {"headers": "authorization"}])
+def test_what_a_page_may_not_ask_is_refused_by_a_problem(wrong, published):
+    with in_thread(Settings(database_url=published.database.url, cors_origins="https://a.example")) as client:
+        answer = preflight(client, **wrong)
+    assert (answer.status_code, answer.headers["content-type"], answer.json()["status"]) == (400, "application/problem+json", 400)
+    assert "ALMANAC_CORS_ORIGINS" in answer.json()["detail"]
+    assert "evil" not in answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    assert "Origin" in answer.headers["vary"]

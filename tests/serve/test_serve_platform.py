@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import traceback
@@ -104,12 +105,13 @@ def test_a_connection_string_that_cannot_be_read_is_not_repeated(name):
 
 
 @pytest.mark.slow
-def test_another_schema_is_refused_naming_both_revisions(database_url):
+@pytest.mark.parametrize(("found", "way"), [("9999", "This program is older than the database"), ("0001", "Run: almanac db migrate")])
+def test_another_schema_is_refused_naming_both_revisions(found, way, database_url):
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE almanac.alembic_version SET version_num = '9999'")
+        connection.execute("UPDATE almanac.alembic_version SET version_num = %s", [found])
     ended = start(database_url)
     assert ended.returncode == 3
-    assert f"The database is at schema revision 9999, this server needs {SCHEMA_REVISION}. Run: almanac db migrate" in ended.stderr
+    assert f"The database is at schema revision {found}, this program needs {SCHEMA_REVISION}. {way}" in ended.stderr
 
 
 def test_a_database_that_was_never_migrated_is_refused(database_url):
@@ -118,7 +120,7 @@ def test_a_database_that_was_never_migrated_is_refused(database_url):
     ended = start(database_url)
     assert ended.returncode == 3
     assert "Traceback" not in ended.stderr
-    assert f"The database is at schema revision none, this server needs {SCHEMA_REVISION}." in ended.stderr
+    assert f"The database is at schema revision none, this program needs {SCHEMA_REVISION}." in ended.stderr
 
 
 def test_a_setting_that_does_not_fit_is_refused_by_name(database_url):
@@ -193,6 +195,17 @@ def test_the_manual_names_every_route_metric_and_status(reading):
     declared = [line.split()[2] for line in reading.get("/metrics").text.splitlines() if line.startswith("# TYPE")]
     names |= {name for name in declared if not name.endswith("_created")}
     assert sorted(name for name in names if name not in manual) == []
+
+
+def test_an_address_that_is_taken_is_named_and_is_no_fault_of_the_database(database_url):
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        line.listen()
+        port = line.getsockname()[1]
+        ended = start(database_url, PORT=str(port))
+    assert ended.returncode == 1
+    assert "address already in use" in ended.stderr
+    assert f"The server could not start on 127.0.0.1:{port}. Choose others by ALMANAC_HOST and PORT." in ended.stderr
 
 
 def start(url: str, **variables: str) -> "subprocess.CompletedProcess[str]":

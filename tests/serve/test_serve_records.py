@@ -6,6 +6,7 @@ from running import in_thread, wait_for_release
 from stub import STUB, content, release
 
 from almanac.settings import Settings
+from almanac.store import decisions
 
 
 def test_the_ledger_is_listed_newest_first(published, reading):
@@ -44,6 +45,19 @@ def test_the_model_that_answers_is_told_with_its_figures(publisher, client):
     assert (told["version"], told["metrics"], told["primary_metric"], told["trained_until"]) == (7, {"log_loss": 1.01}, "log_loss", "2025-04-17")
     assert int(answer.headers["age"]) >= 0
     assert client.get("/v1/football/model?model_version=7").json()["model"] == told
+
+
+def test_the_primary_metric_of_a_version_is_the_one_that_was_measured(publisher, client):
+    for version, metrics in ((7, {"series_found": 0.4}), (8, {"accuracy": 0.5}), (9, {"log_loss": 1.0})):
+        publisher.register(version, metrics=metrics)
+        publisher.publish([match(0)], version=version)
+    row = {"workload": "football", "champion": None, "promoted": True, "who": "tester"}
+    with publisher.database.engine.begin() as connection:
+        decisions.write(connection, row | {"challenger": 7, "reason": "first version", "evidence": {"metric": "series_found"}})
+        decisions.write(connection, row | {"challenger": 7, "reason": "promoted by hand"})
+    wait_for_release(client, 3)
+    told = [client.get(f"/v1/football/model?model_version={version}").json()["model"]["primary_metric"] for version in (7, 8, 9)]
+    assert told == ["series_found", None, "log_loss"]
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from psycopg.conninfo import make_conninfo
 from almanac.errors import DatabaseError
 from almanac.settings import Settings
 from almanac.store import embedded
-from almanac.store.database import Database, open_database
+from almanac.store.database import Connection, Database, open_database
+from almanac.store.locks import patiently
 
 
 def test_each_role_is_taken_with_utc_and_the_options_of_the_url(database_url: str) -> None:
@@ -65,6 +66,17 @@ def test_worker_and_reader_may_have_urls_of_their_own(settings: Settings) -> Non
 
 
 @pytest.mark.slow
+def test_a_database_that_breaks_off_is_named_as_such(owner: Database) -> None:
+    def die(connection: Connection) -> None:
+        backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        with psycopg.connect(owner.url) as administrator:
+            administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
+        connection.exec_driver_sql("SELECT 1")
+
+    with pytest.raises(DatabaseError, match="The database broke off: terminating connection due to administrator command"):
+        patiently(owner, die)
+
+
 def test_the_embedded_server_is_joined_while_it_runs_and_keeps_its_data_when_it_stops() -> None:
     with tempfile.TemporaryDirectory(prefix="alm") as parent:
         folder = Path(parent, "postgres")

@@ -105,7 +105,9 @@ def test_an_exploration_scores_for_trial_and_leaves_nothing(project: Project, ow
 
 def links(project: Project, owner: Database, run_id: str) -> dict[str, tuple[str, str]]:
     """The links of the chain that differ for increments: what was scored, and the predictions."""
-    opened = chain.Chain(project, within(owner, runs.get, run_id), within(owner, runs.steps, run_id), [], None)
+    run = within(owner, runs.get, run_id)
+    maker = within(owner, runs.maker, run)
+    opened = chain.Chain(project, run, maker, within(owner, runs.steps, maker["run_id"]), [], None)
     return {link.name: (link.state, link.detail) for link in (chain._scored(opened), chain._predictions(opened))}
 
 
@@ -117,6 +119,16 @@ def test_the_entries_that_a_run_has_scored_are_read_again_to_verify_it(project: 
     assert links(project, owner, run_id)["scored data"] == ("broken", "the entries 1 to 2 were changed")
     change(owner, "UPDATE almanac.diary_predictions SET score = 0.5 WHERE entry_id = 2")
     assert links(project, owner, run_id)["predictions"][0] == "broken"
+
+
+def test_the_entries_of_a_shadow_are_others_than_those_of_its_run_and_are_read_again_as_well(project: Project, owner: Database) -> None:
+    write(owner, ["a"])
+    predict(project, owner, version=1)
+    write(owner, ["b"])
+    predict(project, owner, version=2)
+    write(owner, ["c"])
+    run_id = predict(project, owner, version=2, shadow=1)
+    assert [links(project, owner, each)["scored data"] for each in (run_id, f"{run_id}-shadow")] == [("ok", "1 entries"), ("ok", "2 entries")]
 
 
 def test_what_was_erased_is_pruned_and_what_is_left_verifies(project: Project, owner: Database) -> None:

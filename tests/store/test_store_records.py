@@ -5,9 +5,10 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 from asking import within
+from stub import begin
 
 from almanac.errors import NotFound
-from almanac.store import decisions, versions
+from almanac.store import decisions, runs, versions
 from almanac.store.database import Database
 
 
@@ -43,11 +44,48 @@ def test_the_same_data_and_recipe_find_the_newest_version_made_of_them(worker: D
     assert within(worker, versions.same, "stub", data_hash="other", recipe_hash="other") is None
 
 
-def test_held_out_figures_are_written_to_one_version(worker: Database) -> None:
+def measure(owner: Database, number: int, figure: float, run_id: str = "") -> None:
+    """Measure a version, in a run or (without one) in a notebook that was opened by hand."""
+    worker = Database(owner.url, "worker")
+    record = within(worker, versions.get, "stub", number)
+    within(worker, versions.measure, record, {"log_loss": figure}, step=(run_id, "evaluate"))
+    worker.engine.dispose()
+
+
+def begun(owner: Database) -> str:
+    """Return a run whose step `evaluate` is under way."""
+    run_id = begin(owner)
+    within(owner, runs.start_step, run_id, "evaluate")
+    return run_id
+
+
+def figures(owner: Database, *numbers: int) -> list[float | None]:
+    return [within(owner, versions.get, "stub", number)["metrics"].get("log_loss") for number in numbers]
+
+
+def is_sealed(owner: Database, number: int) -> bool:
+    return within(owner, versions.measured, "stub", number) == within(owner, versions.metrics_hash, "stub", number)
+
+
+def test_held_out_figures_are_written_to_one_version_and_sealed_by_the_run_that_measured_them_last(owner: Database) -> None:
     for row in (version(1), version(2)):
-        within(worker, versions.add, row)
-    within(worker, versions.set_metrics, "stub", 2, {"log_loss": 1.0125})
-    assert [within(worker, versions.get, "stub", number)["metrics"] for number in (1, 2)] == [{}, {"log_loss": 1.0125}]
+        within(owner, versions.add, row)
+    first, second = begun(owner), begun(owner)
+    for number, figure, run_id in ((2, 1.0125, first), (1, 1e22, first), (2, 1e-20, second)):
+        measure(owner, number, figure, run_id)
+    assert (figures(owner, 1, 2), is_sealed(owner, 1), is_sealed(owner, 2)) == ([1e22, 1e-20], True, True)
+    within(owner, sa.Connection.exec_driver_sql, "UPDATE almanac.model_versions SET metrics = '{\"log_loss\": 1.0}' WHERE version = 2")
+    assert (is_sealed(owner, 1), is_sealed(owner, 2)) == (True, False)
+
+
+def test_a_notebook_opened_by_hand_measures_its_own_version_but_replaces_no_figures_of_a_run(owner: Database) -> None:
+    for row in (version(1), version(2)):
+        within(owner, versions.add, row)
+    measure(owner, 1, 1.01, begun(owner))
+    measure(owner, 1, 0.5)
+    measure(owner, 2, 0.6)
+    assert figures(owner, 1, 2) == [1.01, 0.6]
+    assert within(owner, versions.measured, "stub", 2) is None
 
 
 def test_the_newest_decision_is_the_last_one_written(owner: Database) -> None:

@@ -144,7 +144,7 @@ def test_a_database_that_was_never_migrated_is_refused_with_the_way_out(empty: D
 
 def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner: Database) -> None:
     change(owner, "UPDATE almanac.alembic_version SET version_num = '9999'")
-    refused = rf"at schema revision 9999, this program needs {SCHEMA_REVISION}\. A newer program has migrated it: use that one"
+    refused = rf"at schema revision 9999, this program needs {SCHEMA_REVISION}\. This program is older than the database: use the Almanac that"
     with pytest.raises(DatabaseError, match=refused):
         migrate.check(owner)
     with pytest.raises(DatabaseError, match=refused):

@@ -1,5 +1,6 @@
 """The command line: parses, calls, prints; the only place that may catch broadly."""
 
+import errno
 import os
 import sys
 
@@ -9,11 +10,15 @@ from almanac import workloads
 from almanac.cli import database, project, releases, runs
 from almanac.cli.show import problem
 from almanac.errors import AlmanacError
+from almanac.store.database import broken_off
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
     "7 audit refused · 8 model registry · 9 broken chain · 10 not found · 130 interrupted"
 )
+
+# What a disk and its owner may refuse.
+NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def build(first: str = "") -> typer.Typer:
@@ -61,6 +66,18 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("LOG_LEVEL") == "DEBUG":
             raise
-        problem(f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where.")
-        code = 1
+        code = _unexpected(error)
     sys.exit(code or 0)
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell an error that nobody has handled and return its exit code; the database's and the machine's are no fault of Almanac."""
+    broken = broken_off(error)
+    if broken:
+        problem(str(broken))
+        return broken.exit_code
+    if isinstance(error, OSError) and error.errno in NOT_OURS:
+        problem(f"This machine does not allow it: {error}. See to rights and free space; `almanac doctor` names what it finds.")
+        return 1
+    problem(f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where.")
+    return 1

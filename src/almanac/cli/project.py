@@ -69,7 +69,7 @@ def doctor_command(
         show.table("Doctor", ("what", "level", "detail", "advice"), ((row.what, row.level, row.detail, row.advice) for row in found))
     wrong = [finding for finding in found if finding.level == "error"]
     if wrong:
-        raise AlmanacError("; ".join(f"{finding.what}: {finding.detail.rstrip('.')}. {finding.advice}" for finding in wrong))
+        raise AlmanacError("; ".join(f"{finding.what}: {finding.detail.rstrip('.')}. {finding.advice}".rstrip() for finding in wrong))
 
 
 def predict_one_command(

@@ -21,6 +21,7 @@ from almanac.runner.report import write_report
 from almanac.runner.run import Result, run
 from almanac.settings import Settings
 from almanac.store import runs
+from almanac.store.database import broken_off
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workload = Annotated[str, typer.Argument(help="Name of a workload; `almanac list` shows them.")]
@@ -142,14 +143,17 @@ def _run_all(project: Project, request: Request, *, quiet: bool) -> None:
 
 
 def _again_and_again(act: Callable[[], None], every: str) -> None:
-    """Act at each full interval until interrupted; a run that fails is told, and the next one tries again."""
+    """Act at each full interval until interrupted; a run that fails, or whose database breaks off, is told, and the next one tries again."""
     while True:
         try:
             act()
         except UsageError:
             raise
-        except AlmanacError as error:
-            show.problem(str(error))
+        except Exception as error:
+            told = error if isinstance(error, AlmanacError) else broken_off(error)
+            if told is None:
+                raise
+            show.problem(str(told))
         time.sleep(_until_next(every))
 
 

@@ -49,7 +49,7 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
     if staged.get("covered_until") is not None:
         upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
     if "shadow" in results:
-        _publish_shadow(attempt, results["shadow"])
+        _publish_shadow(attempt, _reproducible(results["shadow"], staged))
     known, absorbed = _split(staged)
     facts = runs.Facts(**known, **usage, data_hash=_data_hash(attempt, staged))
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
@@ -62,6 +62,13 @@ def _split(staged: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     return known, tuple(staged.get("absorbed", ()))
 
 
+def _reproducible(shadow: Mapping[str, Any], staged: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is staged for a shadow; without the hash of its rows where these are not its run's and so were not kept."""
+    if "covered_until" in shadow or shadow.get("input_hash") == staged.get("input_hash"):
+        return shadow
+    return {name: value for name, value in shadow.items() if name != "input_hash"}
+
+
 def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
     """Keep the other version's predictions beside the run's own, so that the two can be compared."""
     shadow = attempt.run_id + "-shadow"
@@ -72,7 +79,8 @@ def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
         )
         runs.start(connection, opening, shadow)
     known, absorbed = _split(staged)
-    facts = runs.Facts(main["data_as_of"], main["demo"], main["simulated"], main["source"], _data_hash(attempt, staged), **known)
+    origin = {name: main[name] for name in ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")}
+    facts = runs.Facts(**origin, data_hash=_data_hash(attempt, staged), **known)
     publish.publish(attempt.project.database, publish.Order(attempt.contract, shadow, facts, None, absorbed))
 
 

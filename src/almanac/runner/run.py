@@ -90,7 +90,7 @@ def _work(attempt: Attempt, chosen: list[Notebook], given: Mapping[str, Any]) ->
         outcomes = [_step(attempt, notebook, given, opened) for notebook in chosen]
     facts = _usage(attempt, outcomes)
     publication = release(attempt, facts) if chosen[-1].step == "predict" else _finish(attempt, facts)
-    attempt.project.registry.end_run(opened.result(), succeeded=True)
+    _end_mlflow_run(attempt, opened.result(), succeeded=True)
     log.info("run ended", run=attempt.run_id, release=publication.release_id, reason=publication.reason)
     return Result(attempt.run_id, "succeeded", publication.reason, release_id=publication.release_id)
 
@@ -185,15 +185,16 @@ def _fail(attempt: Attempt, told: str) -> str:
         mlflow_run_id = runs.get(connection, attempt.run_id)["mlflow_run_id"]
     staging.discard(attempt.project.database, attempt.contract, attempt.run_id)
     if mlflow_run_id:
-        _end_mlflow_run(attempt, mlflow_run_id)
+        _end_mlflow_run(attempt, mlflow_run_id, succeeded=False)
     return reason
 
 
-def _end_mlflow_run(attempt: Attempt, mlflow_run_id: str) -> None:
+def _end_mlflow_run(attempt: Attempt, mlflow_run_id: str, *, succeeded: bool) -> None:
+    """Tell the registry how the run ended; what has been published is not undone because the registry is away."""
     try:
-        attempt.project.registry.end_run(mlflow_run_id, succeeded=False)
+        attempt.project.registry.end_run(mlflow_run_id, succeeded=succeeded)
     except RegistryError as error:
-        log.warning("the registry was not told that the run failed", run=attempt.run_id, reason=str(error))
+        log.warning("the registry was not told how the run ended", run=attempt.run_id, reason=str(error))
 
 
 def _tend(attempt: Attempt) -> None:

@@ -20,6 +20,8 @@ Answer = TypeVar("Answer")
 Question = Callable[[psycopg.Connection[Any]], Answer]
 Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
+# Roles that may have a connection string of their own.
+OWN_URL = ("worker", "reader", "ingest")
 UNREADABLE = (
     "DATABASE_URL, or the one of the role, is no connection string. Write postgresql://USER:PASSWORD@HOST:5432/NAME, "
     "in USER and PASSWORD %25 for %, %40 for @ and so on."
@@ -79,12 +81,24 @@ def _parts(url: str) -> dict[str, Any]:
 
 
 def _explain(database: Database, error: psycopg.OperationalError) -> str:
-    reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+    # What is indented is advice on the line before, which says what happened.
+    said = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
+    reason = said[-1] if said else type(error).__name__
     if "almanac_" in reason and ("does not exist" in reason or "permission denied" in reason):
         return f"The database lacks the role almanac_{database.role} or may not use it ({reason}). Run: almanac db migrate"
     parts = _parts(database.url)
     where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-    return f"Cannot reach the database at {where}: {reason}. Check DATABASE_URL, or unset it to use the embedded server."
+    own = f"ALMANAC_{database.role.upper()}_DATABASE_URL or " if database.role in OWN_URL else ""
+    return f"Cannot reach the database at {where}: {reason}. Check {own}DATABASE_URL, or unset it to use the embedded server."
+
+
+def broken_off(error: Exception) -> DatabaseError | None:
+    """Return what to say where a database that was reached has ended the conversation, also wrapped by SQLAlchemy; None for other errors."""
+    cause = getattr(error, "orig", error)
+    if not isinstance(cause, psycopg.OperationalError):
+        return None
+    said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    return DatabaseError(f"The database broke off: {said}. What it had not confirmed was undone. Look at it with `almanac doctor`, then try again.")
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection[TupleRow]:

@@ -1,6 +1,7 @@
-"""Transactions that give up waiting for a lock, so that readers never queue behind them for long."""
+"""Transactions that give up waiting for a lock, so that readers never queue behind them for long, and locks without a transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import psycopg
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from almanac.errors import DatabaseError
-from almanac.store.database import Database
+from almanac.store.database import Database, broken_off
 
 # Less than PostgreSQL's deadlock_timeout of one second: where we and a reader wait for each other, it is we who give way.
 LOCK_TIMEOUT = "500ms"
@@ -19,7 +20,7 @@ Outcome = TypeVar("Outcome")
 def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> Outcome:
     """Run `work` in one transaction; where a lock cannot be had, undo it and try again a little later.
 
-    Raises DatabaseError when that was no use; nothing has been changed then.
+    Raises DatabaseError when that was no use, and nothing has been changed then; also where the database breaks off.
     """
     again = retry_if_exception(is_about_locks)
     attempts = Retrying(retry=again, stop=stop_after_attempt(ATTEMPTS), wait=wait_random_exponential(multiplier=0.05, max=2), reraise=True)
@@ -27,12 +28,19 @@ def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> O
         outcome: Outcome = attempts(_once, database, work)
     except (psycopg.OperationalError, sa.exc.OperationalError) as error:
         if not is_about_locks(error):
-            raise
+            raise broken_off(error) or error from error
         raise DatabaseError(
             f"A lock was not to be had in {ATTEMPTS} attempts of {LOCK_TIMEOUT} each ({error}). Nothing was changed. "
             "End the transaction that holds it (see pg_stat_activity), then try again."
         ) from error
     return outcome
+
+
+@contextmanager
+def alone(database: Database, name: str) -> Iterator[bool]:
+    """Hold the advisory lock `name` on a connection of its own, in no transaction; yield whether it was to be had at once."""
+    with database.connect(autocommit=True) as connection:
+        yield connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone() == (True,)
 
 
 def is_about_locks(error: BaseException) -> bool:

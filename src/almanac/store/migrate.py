@@ -11,7 +11,7 @@ from alembic import command
 from alembic.config import Config
 
 from almanac.contract import SCHEMA_REVISION, Contract
-from almanac.errors import DatabaseError
+from almanac.errors import DatabaseError, OtherSchema
 from almanac.store import shape
 from almanac.store.database import Database
 from almanac.store.locks import patiently
@@ -29,7 +29,7 @@ def migrate(login: Database, contracts: Mapping[str, Contract]) -> str:
     owner = Database(login.url, "owner")
     found = revision(owner)
     if found is not None and found > SCHEMA_REVISION:
-        raise _differs(found)
+        raise OtherSchema(found, SCHEMA_REVISION)
     try:
         patiently(owner, _upgrade)
         for contract in contracts.values():
@@ -53,12 +53,7 @@ def check(database: Database) -> None:
     """Raise DatabaseError unless the database is at the revision this program knows."""
     found = revision(database)
     if found != SCHEMA_REVISION:
-        raise _differs(found)
-
-
-def _differs(found: str | None) -> DatabaseError:
-    way = "A newer program has migrated it: use that one" if found and found > SCHEMA_REVISION else "Run: almanac db migrate"
-    return DatabaseError(f"The database is at schema revision {found or 'none'}, this program needs {SCHEMA_REVISION}. {way}")
+        raise OtherSchema(found, SCHEMA_REVISION)
 
 
 def _upgrade(connection: sa.Connection) -> None:

@@ -125,6 +125,11 @@ def get(connection: sa.Connection, run_id: str) -> Record:
     return found[0]
 
 
+def maker(connection: sa.Connection, run: Record) -> Record:
+    """Return the run whose notebooks made the rows of a run: for a shadow the one beside which it was scored."""
+    return get(connection, run["parent_run_id"]) if run["kind"] == "shadow" and run["parent_run_id"] else run
+
+
 def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> Record | None:
     """Return the running or succeeded run of a slot, if there is one."""
     columns = tables.runs.c

@@ -6,11 +6,15 @@ from typing import Any
 import sqlalchemy as sa
 
 from almanac.errors import NotFound
-from almanac.store import frames
-from almanac.store.tables import model_versions
+from almanac.store import frames, runs
+from almanac.store.tables import model_versions, run_steps
+from almanac.store.tables import runs as all_runs
 
 Record = sa.RowMapping
 COLUMNS = model_versions.c
+# What a step reports of the version it has measured; the ledger seals it with the record of the run.
+MEASURED = "measured_{}"
+METRICS_HASH = "encode(sha256(convert_to(metrics::text, 'UTF8')), 'hex')"
 
 
 def get(connection: sa.Connection, workload: str, version: int) -> Record:
@@ -40,7 +44,31 @@ def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     connection.execute(sa.insert(model_versions).values({**row, **plain}))
 
 
-def set_metrics(connection: sa.Connection, workload: str, version: int, metrics: Mapping[str, Any]) -> None:
-    """Write the held-out figures of a version."""
+def measure(connection: sa.Connection, record: Record, metrics: Mapping[str, Any], *, step: tuple[str, str]) -> None:
+    """Write the held-out figures of a version; the step (run id and name) that has measured them reports their hash.
+
+    Without a run id, as in an exploration, what a run has measured stays as it is.
+    """
+    run_id, name = step
+    workload, version = record["workload"], record["version"]
+    if not run_id and measured(connection, workload, version):
+        return
     mine = (COLUMNS.workload == workload) & (COLUMNS.version == version)
-    connection.execute(sa.update(model_versions).where(mine).values(metrics=dict(metrics)))
+    changed = sa.update(model_versions).where(mine).values(metrics=dict(metrics)).returning(sa.text(METRICS_HASH))
+    digest = connection.execute(changed).scalar_one()
+    if run_id:
+        runs.report_step(connection, run_id, name, {MEASURED.format(version): digest})
+
+
+def measured(connection: sa.Connection, workload: str, version: int) -> str | None:
+    """Return the hash of the figures that the newest run to evaluate a version has reported, or None."""
+    steps, key = run_steps.c, MEASURED.format(version)
+    query = sa.select(steps.results[key].astext).join_from(run_steps, all_runs).where(all_runs.c.workload == workload, steps.results.has_key(key))
+    found: str | None = connection.execute(query.order_by(steps.started_at.desc()).limit(1)).scalar()
+    return found
+
+
+def metrics_hash(connection: sa.Connection, workload: str, version: int) -> str:
+    """Return the SHA-256 of a version's figures as they are now."""
+    query = sa.select(sa.text(METRICS_HASH)).select_from(model_versions).where(COLUMNS.workload == workload, COLUMNS.version == version)
+    return str(connection.execute(query).scalar_one())

@@ -1,0 +1,126 @@
+"""Promoting by hand asks a registry that may be slow, and nobody waits for it; what is refused or cut short changes no answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+from stub import content, release
+
+from almanac import promoting
+from almanac.errors import NotFound, RunBusy, UsageError
+from almanac.store import decisions, ledger, locks, versions
+from almanac.store.database import Database
+
+
+class Died(BaseException):
+    """What a test throws in place of a signal that ends the process."""
+
+
+@dataclass
+class Registry:
+    """A registry of one alias; `meanwhile` is what others do until it has answered."""
+
+    champion: int | None = 1
+    meanwhile: Callable[[], object] = lambda: None
+    asked: list[int | None] = field(default_factory=list)
+
+    def alias(self, _workload: str, _alias: str) -> int | None:
+        return self.champion
+
+    def set_alias(self, _workload: str, _alias: str, version: int | None) -> None:
+        self.asked.append(version)
+        self.champion = version
+        self.meanwhile()
+
+
+@pytest.fixture
+def registry(owner: Database) -> Registry:
+    """The registry of an installation that answers from version 1; version 2 is registered and its run is kept."""
+    release(owner, version=1)
+    release(owner, content(word="second"), version=2, why=None)
+    record = {"mlflow_run_id": "m", "artifact_hash": "a", "data_hash": "d", "recipe_hash": "r", "trained_until": "2025-04-15"}
+    with owner.engine.begin() as connection:
+        for version in (1, 2):
+            versions.add(connection, record | {"workload": "stub", "version": version})
+    return Registry()
+
+
+def promote(owner: Database, registry: Registry, version: int = 2) -> int | None:
+    house = SimpleNamespace(database=owner, registry=registry, settings=SimpleNamespace(who="tester"))
+    return promoting.promote(house, "stub", version, why="it is better")  # type: ignore[arg-type]  # as much of a project as it asks for
+
+
+def live(owner: Database) -> tuple[int, int, str]:
+    with owner.engine.begin() as connection:
+        found = ledger.live(connection, "stub")
+    assert found
+    return found["release_id"], found["model_version"], found["kind"]
+
+
+def rollback(owner: Database) -> int:
+    with owner.engine.begin() as connection:
+        return ledger.rollback(connection, "stub", who="somebody else")
+
+
+def is_on_hold(owner: Database) -> bool:
+    with owner.engine.begin() as connection:
+        return ledger.is_on_hold(connection, "stub")
+
+
+def test_others_publish_while_the_registry_has_not_answered(owner: Database, registry: Registry) -> None:
+    registry.meanwhile = lambda: release(owner, version=1)
+    released = promote(owner, registry)
+    assert (live(owner), registry.champion) == ((released, 2, "promote"), 2)
+
+
+def test_a_rollback_that_came_in_between_stands_and_the_alias_goes_back(owner: Database, registry: Registry) -> None:
+    release(owner, version=1)
+    registry.meanwhile = lambda: len(registry.asked) == 1 and rollback(owner)
+    with pytest.raises(UsageError, match=r"'stub' was rolled back by somebody else meanwhile \(release \d+\), so nothing was promoted\."):
+        promote(owner, registry)
+    assert (live(owner)[1:], registry.asked, is_on_hold(owner)) == ((1, "rollback"), [2, 1], True)
+
+
+def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can_go_on(owner: Database, registry: Registry) -> None:
+    before = live(owner)
+
+    def die() -> None:
+        raise Died
+
+    registry.meanwhile = die
+    with pytest.raises(Died):
+        promote(owner, registry)
+    assert (live(owner), registry.champion) == (before, 2)
+    registry.meanwhile = lambda: None
+    assert (promote(owner, registry), 2, "promote") == live(owner)
+    with owner.engine.begin() as connection:
+        decided = decisions.newest(connection, "stub")
+    assert decided
+    assert (decided["challenger"], decided["promoted"], decided["reason"], decided["who"]) == (2, True, "it is better", "tester")
+
+
+def test_two_promotions_of_one_workload_do_not_overlap(owner: Database, registry: Registry) -> None:
+    with locks.alone(owner, "almanac promote stub"), pytest.raises(RunBusy, match="Another promotion of 'stub' is under way"):
+        promote(owner, registry)
+    assert registry.asked == []
+    assert (promote(owner, registry), 2, "promote") == live(owner)
+
+
+def test_what_may_not_be_released_moves_no_alias(owner: Database, registry: Registry) -> None:
+    before = live(owner)
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE almanac.runs SET simulated = true WHERE model_version = 2")
+    with pytest.raises(UsageError, match="a simulated run never replaces it"):
+        promote(owner, registry)
+    with pytest.raises(NotFound, match="no model version 3"):
+        promote(owner, registry, 3)
+    assert (live(owner), registry.asked) == (before, [])
+
+
+def test_where_there_was_no_champion_a_refused_one_leaves_none(owner: Database, registry: Registry) -> None:
+    release(owner, version=1)
+    registry.champion, registry.meanwhile = None, lambda: len(registry.asked) == 1 and rollback(owner)
+    with pytest.raises(UsageError, match="rolled back"):
+        promote(owner, registry)
+    assert registry.champion is None
