@@ -126,10 +126,10 @@ class Patient:
 
     def _planned(self, waiting: Waiting, timing: Timing) -> tuple[float, int]:
         """Return when to start with what waits, and with how many."""
-        start, count = waiting.now, len(waiting.arrivals)
+        start, count, gained = waiting.now, len(waiting.arrivals), waiting.gained(self.rhythm)
         if count < self.largest:
-            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.present, waiting.gained(self.rhythm))
-        part = first_part(waiting, start, self.predict, self.patience)
+            start = best_start(waiting.arrivals[:OLDEST], start, timing, self.patience.present, gained)
+        part = first_part(waiting, start, self.predict, self.patience, gained)
         return (start, count) if part is None else (waiting.now, part)
 
     def _look_back(self, load: Load, free: float) -> None:

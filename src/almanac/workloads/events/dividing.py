@@ -6,7 +6,7 @@ import numpy as np
 
 from almanac.workloads.events.costs import Floats
 from almanac.workloads.events.load import Integers
-from almanac.workloads.events.patience import Patience, Predictor, missed_chance
+from almanac.workloads.events.patience import Patience, Predictor, linearly, missed_chance
 from almanac.workloads.events.rhythm import Gain, Rhythm
 
 # So many first parts are tried at most.
@@ -32,7 +32,7 @@ class Waiting:
         return lambda starts: gain(self.begins + starts)
 
 
-def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Patience) -> int | None:
+def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Patience, gained: Gain = linearly) -> int | None:
     """Return how many events to take at once, where two batches are better than one of all at `start`; else None.
 
     A batch more is worth as much as a start that is later by the whole objective, since about so long one batch is enough.
@@ -46,13 +46,13 @@ def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Pat
     if worth * missed < LEAST_SHARE * goal.objective_seconds:
         return None
     parts = np.unique(np.linspace(1, count - 1, min(count - 1, MOST_TRIED)).round().astype(np.int64))
-    values = _values(waiting, parts, predict, patience) - goal.objective_seconds
+    values = _values(waiting, parts, predict, patience, gained) - goal.objective_seconds
     best = int(np.argmax(values))
-    return int(parts[best]) if values[best] > start - waiting.now - worth * missed else None
+    return int(parts[best]) if values[best] > float(gained(np.array([start]))[0]) - worth * missed else None
 
 
-def _values(waiting: Waiting, parts: Integers, predict: Predictor, patience: Patience) -> Floats:
-    """Return how much later than now the rest can start, less what all misses are worth, for each first part that starts now."""
+def _values(waiting: Waiting, parts: Integers, predict: Predictor, patience: Patience, gained: Gain) -> Floats:
+    """Return what the start of the rest gains, less what all misses are worth, for each first part that starts now."""
     count, deadlines = len(waiting.arrivals), waiting.arrivals + patience.goal.planned_seconds
     kb = np.concatenate([[0.0], np.cumsum(waiting.kb)])
     first, spreads = predict(parts, kb[parts])
@@ -63,5 +63,5 @@ def _values(waiting: Waiting, parts: Integers, predict: Predictor, patience: Pat
     is_first = np.arange(count) < parts[:, np.newaxis]
     room = deadlines - np.where(is_first, waiting.now, begins[:, np.newaxis])
     seconds = np.where(is_first, first[:, np.newaxis], rest[:, np.newaxis])
-    values: Floats = begins - waiting.now - patience.worth_seconds * missed_chance(room, seconds, float(spreads[0])).sum(axis=1)
+    values: Floats = gained(begins) - patience.worth_seconds * missed_chance(room, seconds, float(spreads[0])).sum(axis=1)
     return values

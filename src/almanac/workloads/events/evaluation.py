@@ -36,17 +36,23 @@ P90 = 0.9
 
 @dataclass(frozen=True)
 class Case:
-    """Earlier traffic to set rules on, later traffic to judge them on, what is aimed at and what it costs."""
+    """Earlier traffic to set rules on, later traffic to judge them on, what is aimed at and what it costs.
+
+    Only arrivals that come by the clock of those who use the policy have a rhythm to learn; replayed or simulated ones do not.
+    """
 
     earlier: Load
     later: Load
     goal: Goal
     prices: Prices
     largest: int = LARGEST_BATCH
+    is_by_clock: bool = True
 
     @cached_property
     def rhythm(self) -> Rhythm:
         """Return what is learned of the arrivals of the earlier traffic."""
+        if not self.is_by_clock:
+            return Rhythm()
         return Rhythm(rhythm.learn(self.earlier.begins + self.earlier.arrivals, self.goal.objective_seconds))
 
 

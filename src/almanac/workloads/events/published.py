@@ -9,7 +9,7 @@ import psycopg
 
 from almanac.workloads.events.policy import Choice, Lookup
 from almanac.workloads.events.queue import Connection, Sight
-from almanac.workloads.events.rhythm import Gain, Rhythm
+from almanac.workloads.events.rhythm import Rhythm, checked
 
 LIVE = "SELECT release_id, run_ids, model_version FROM api.releases WHERE workload = 'events' ORDER BY release_id DESC LIMIT 1"
 STATES = "SELECT * FROM api.events_predictions WHERE run_id = ANY (%s)"
@@ -30,11 +30,6 @@ class Policy:
     source: str = NOTHING
     asked_at: float = float("-inf")
     rhythm: Rhythm = field(default_factory=Rhythm)
-
-    def gained(self, sight: Sight) -> Gain:
-        """Return what starting so many seconds from now gains."""
-        gain = self.rhythm.gained(newest=sight.instant - sight.newest_seconds, now=sight.instant)
-        return lambda waits: gain(sight.instant + waits)
 
     def find(self, sight: Sight) -> Choice | None:
         """Return what the policy says about what waits, or None where it says nothing."""
@@ -65,10 +60,10 @@ class Policy:
         if release_id == self.release_id:
             return replace(self, asked_at=now)
         states = _read(connection, STATES, run_ids)
-        rhythm = _read(connection, RHYTHM, run_ids) if connection.execute(IS_THERE).fetchone() == (True,) else None
+        known = checked(_read(connection, RHYTHM, run_ids)) if connection.execute(IS_THERE).fetchone() == (True,) else Rhythm()
         log.info("policy of release %s, model version %s, with %s states", release_id, version, len(states))
         named = f"release {release_id}, model version {version}"
-        return Policy(Lookup.of(states) if len(states) else None, release_id, named, now, Rhythm(rhythm))
+        return Policy(Lookup.of(states) if len(states) else None, release_id, named, now, known)
 
 
 def _read(connection: Connection, query: str, run_ids: list[str]) -> pd.DataFrame:

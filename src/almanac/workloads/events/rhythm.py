@@ -1,5 +1,6 @@
 """What a later start saves, by how long nothing has come in and by the second of a cycle: learned from arrivals, only looked up later."""
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,18 +19,18 @@ Gain = Callable[[Floats], Floats]
 # Later starts are looked at up to so many objectives ahead, in steps of one twentieth.
 REACH, STEP = 2.0, 0.05
 # Seconds without an arrival, in objectives: the lower ends of the bands. With less since the last one its burst is not over.
-QUIET = (0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.55, 0.7, 0.85, 1.0, 1.2)
+QUIET = (0.01, 0.1, 0.3, 0.6, 1.0)
 # Cycles that clocks and timers have, and how exactly they are kept; both in seconds.
 PERIODS, WIDTHS = (10.0, 60.0), (0.05, 0.1, 0.2)
 # How near in time without an arrival (ratio), and how much the mean of all counts beside what is near.
 QUIET_WIDTH, INERTIA = 0.3, 5.0
-MOST_MOMENTS = 4_000
-LEAST_MOMENTS = 200
-# Shapes are compared on the later of so many blocks of time, each predicted from all before it.
+LEAST_GAPS, MOST_GAPS = 300, 1_000
+# Shapes are compared on the later of so many blocks of time, each told from all before it, and win by this share of the squared error
+# in all, and in so many of the blocks.
 BLOCKS, FIRST_BLOCK = 10, 4
-# Less than this share of the squared error is not worth a table.
-WORTH_IT = 0.01
+WORTH_IT, LEAST_WON = 0.01, 4
 WIDE = 1_000_000.0
+log = logging.getLogger("almanac.events")
 
 
 class Moments(NamedTuple):
@@ -95,43 +96,59 @@ class Rhythm:
 
     @cached_property
     def _grid(self) -> tuple[Floats, Floats, Floats]:
-        """The edges of the phases, the lower ends of the quiet bands, and the gains of each."""
+        """The edges of the phases, the lower ends of the quiet bands, and the gains of each; raises ValueError where it is no whole table."""
         rows = pd.DataFrame(self.rows).sort_values(["phase_min", "quiet_min_seconds"])
         phases = np.append(np.unique(rows["phase_min"].to_numpy(dtype=np.float64)), float(rows["phase_max"].max()))
         quiet = np.unique(rows["quiet_min_seconds"].to_numpy(dtype=np.float64))
-        gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64).reshape(len(phases) - 1, len(quiet), -1)
-        return phases, quiet, gains
+        gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
+        step = float(rows["step_seconds"].iloc[0])
+        is_whole = gains.ndim == len(("row", "start")) and len(rows) == (len(phases) - 1) * len(quiet)
+        if not is_whole or not np.isfinite(gains).all() or not step > 0 or not (np.diff(phases) > 0).all():
+            raise ValueError(f"{len(rows)} rows are no whole table of {len(phases) - 1} by {len(quiet)} bands")
+        return phases, quiet, gains.reshape(len(phases) - 1, len(quiet), -1)
+
+
+def checked(rows: pd.DataFrame) -> Rhythm:
+    """Return what a published table says, or that nothing is known of arrivals where it is no whole table, and say so."""
+    known = Rhythm(rows)
+    try:
+        known.gained(newest=0.0, now=0.0)
+    except (ValueError, TypeError, KeyError, IndexError, ZeroDivisionError) as error:
+        log.warning("the rhythm of arrivals cannot be used (%s); a second gained is a second", error)
+        return Rhythm()
+    return known
 
 
 def learn(instants: Floats, objective_seconds: float) -> pd.DataFrame:
     """Return the contract's `rhythm`, learned from arrivals (seconds since 1970, in order); empty where time alone tells as much.
 
     Of the shapes, simplest first, one is taken if it lowers the squared error of what later starts save, on blocks of time later than
-    those it was learned on, by WORTH_IT. The gains are means over like moments (Nadaraya and Watson, 1964); a batch saved counts as the objective.
+    those it was learned on. The gains are means over like moments (Nadaraya and Watson, 1964); a batch saved counts as the objective.
     """
     known = moments(instants, objective_seconds)
-    if len(known.instants) < LEAST_MOMENTS:
+    if (known.quiet == QUIET[0] * objective_seconds).sum() < LEAST_GAPS:
         return pd.DataFrame(columns=RHYTHM.column_names)
     shape = _chosen(known, objective_seconds)
     return pd.DataFrame(columns=RHYTHM.column_names) if shape is None else _table(shape, known, objective_seconds)
 
 
 def moments(instants: Floats, objective_seconds: float) -> Moments:
-    """Return moments between arrivals, the newest MOST_MOMENTS, and the batches that each later start would have saved.
+    """Return moments in the newest MOST_GAPS gaps between arrivals, and the batches that each later start would have saved.
 
     Batches are counted as the rule T makes them: the first event that is left opens one, which takes all that comes within the objective.
     """
-    left = _batches_left(instants, objective_seconds)
-    before = np.flatnonzero(np.diff(instants) > QUIET[0] * objective_seconds)
-    spans = np.minimum(np.diff(instants)[before], QUIET[-1] * objective_seconds)
-    counts = np.ceil((spans - QUIET[0] * objective_seconds) / (STEP * objective_seconds)).astype(np.int64)
+    left, quiet = _batches_left(instants, objective_seconds), np.array(QUIET) * objective_seconds
+    gaps = np.diff(instants)
+    before = np.flatnonzero(gaps > quiet[0])[-MOST_GAPS:]
+    counts = np.searchsorted(quiet, gaps[before])
     last = np.repeat(before, counts)
-    steps = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    quiet = (QUIET[0] + STEP * steps) * objective_seconds
-    last, quiet = last[-MOST_MOMENTS:], quiet[-MOST_MOMENTS:]
-    begun = instants[last] + quiet
+    known = quiet[np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)]
+    begun = instants[last] + known
+    # What comes after the end is not known.
+    whole = begun + REACH * objective_seconds <= instants[-1]
+    last, known, begun = last[whole], known[whole], begun[whole]
     reached = np.searchsorted(instants, begun[:, np.newaxis] + _ahead(objective_seconds), side="right")
-    return Moments(begun, quiet, left[last + 1][:, np.newaxis] - left[reached])
+    return Moments(begun, known, left[last + 1][:, np.newaxis] - left[reached])
 
 
 def _batches_left(instants: Floats, objective_seconds: float) -> Floats:
@@ -150,11 +167,11 @@ def _ahead(objective_seconds: float) -> Floats:
 
 def _chosen(known: Moments, objective_seconds: float) -> Shape | None:
     """Return the shape that pays, or None for a straight line."""
-    best, least = None, _error(known, partial(_straight, objective_seconds))
+    best, least = None, _errors(known, objective_seconds, _straight)
     for shape in _shapes():
-        error = _error(known, partial(_like, shape, objective_seconds))
-        if error < (1 - WORTH_IT) * least:
-            best, least = shape, error
+        errors = _errors(known, objective_seconds, partial(_like, shape))
+        if errors.sum() < (1 - WORTH_IT) * least.sum() and (errors < least).sum() >= LEAST_WON:
+            best, least = shape, errors
     return best
 
 
@@ -163,14 +180,14 @@ def _shapes() -> Iterator[Shape]:
     yield from (Shape(period, width) for period, width in product(PERIODS, reversed(WIDTHS)))
 
 
-def _error(known: Moments, told: Callable[[Moments, Moments], Floats]) -> float:
-    """Return the mean squared error of blocks of time that are each told from those before."""
-    blocks, total, count = np.array_split(np.arange(len(known.instants)), BLOCKS), 0.0, 0
+def _errors(known: Moments, objective_seconds: float, told: Callable[[float, Moments, Moments], Floats]) -> Floats:
+    """Return the sums of squared errors of blocks of time, each told from moments that knew nothing of it."""
+    blocks, errors = np.array_split(np.arange(len(known.instants)), BLOCKS), []
     for block in blocks[FIRST_BLOCK:]:
-        train, test = known.part(np.arange(block[0])), known.part(block)
-        total += float(((test.saved - told(train, test)) ** 2).sum())
-        count += test.saved.size
-    return total / count
+        test = known.part(block)
+        train = known.part(np.flatnonzero(known.instants + REACH * objective_seconds < test.instants[0]))
+        errors.append(float(((test.saved - told(objective_seconds, train, test)) ** 2).sum()))
+    return np.array(errors)
 
 
 def _straight(objective_seconds: float, train: Moments, test: Moments) -> Floats:
@@ -196,7 +213,7 @@ def _mean(shape: Shape, train: Moments, ours: tuple[Floats, Floats], objective_s
 def _table(shape: Shape, known: Moments, objective_seconds: float) -> pd.DataFrame:
     phases, quiet = shape.phases, np.array(QUIET) * objective_seconds
     saved = np.stack([_mean(shape, known, (phases, np.full_like(phases, least)), objective_seconds) for least in quiet], axis=1)
-    gained = objective_seconds * (saved - saved[:, :, :1])
+    gained = objective_seconds * saved
     half = (shape.period or WIDE) / len(phases) / 2
     lower, upper = np.append(0.0, quiet[1:]), np.append(quiet[1:], WIDE)
     rows = [

@@ -10,10 +10,11 @@ import numpy as np
 
 from almanac.errors import UsageError
 from almanac.workloads.events.dividing import Waiting, first_part
-from almanac.workloads.events.patience import Goal, Patience
+from almanac.workloads.events.patience import Goal, Patience, linearly
 from almanac.workloads.events.policy import Choice
 from almanac.workloads.events.published import Policy
 from almanac.workloads.events.queue import Connection, Sight
+from almanac.workloads.events.rhythm import Gain, Rhythm
 
 SizedBy = Literal["published", "explore", "default", "fixed", "polling", "again"]
 # A batch is held in memory, and its transaction is open as long as it is worked on.
@@ -23,6 +24,8 @@ PART_FOR_WAITING = 0.5
 # A batch that explores takes this part of what it would take.
 LEAST_PART, MOST_PART = 0.3, 0.9
 LEAST_EXPLORED = 4
+# Two looks at one event tell its arrival to within this.
+SAME_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,29 @@ class Polling:
 
 
 @dataclass
+class Outlook:
+    """What waiting on gains, looked up anew only where an event has come in or the worker has become free, as in the replays.
+
+    Looking again and again at a table that is uncertain would sooner or later find a reason to start, and a start is final.
+    """
+
+    _free_at: float | None = None
+    _newest: float = float("-inf")
+    _gain: Gain = linearly
+
+    def gained(self, sight: Sight, rhythm: Rhythm) -> Gain:
+        """Return what starting so many seconds from now gains."""
+        newest = sight.instant - sight.newest_seconds
+        if self._free_at is None:
+            self._free_at = sight.instant
+        if abs(newest - self._newest) > SAME_SECONDS:
+            self._gain = rhythm.gained(newest=newest, now=min(max(newest, self._free_at), sight.instant))
+        self._newest = newest
+        gain = self._gain
+        return lambda waits: gain(sight.instant + waits)
+
+
+@dataclass
 class Published:
     """Follow the published policy; where none is published or it says nothing, use the default and say so.
 
@@ -139,6 +165,7 @@ class Published:
     policy: Policy = field(default_factory=Policy)
     luck: random.Random = field(default_factory=random.Random, repr=False)
     _patience: Patience | None = field(default=None, repr=False)
+    _outlook: Outlook = field(default_factory=Outlook, repr=False)
 
     @property
     def name(self) -> str:
@@ -164,9 +191,9 @@ class Published:
             self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
         # More than one batch can take: waiting would make nothing cheaper.
         is_full = sight.backlog > choice.batch_size
-        gained = self.policy.gained(sight)
+        gained = self._outlook.gained(sight, self.policy.rhythm) if choice.objective_seconds == self.goal.objective_seconds else linearly
         wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
-        part = self._part(sight, choice, wait)
+        part = self._part(sight, choice, wait, gained)
         if part is not None:
             return Decision(part, 0.0, "published", self.policy.find_part(sight, part))
         return self._explored(sight, Decision(choice.batch_size, wait, "published", choice))
@@ -175,19 +202,20 @@ class Published:
         """Read the policy again where another release is live."""
         known, self.policy = self.policy, self.policy.renewed(connection)
         if known.release_id != self.policy.release_id:
-            self._patience = None
+            self._patience, self._outlook = None, Outlook()
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Let misses become dearer or cheaper."""
+        self._outlook = Outlook()
         if self._patience:
             self._patience.learn(missed, events, far)
 
-    def _part(self, sight: Sight, choice: Choice, wait: float) -> int | None:
+    def _part(self, sight: Sight, choice: Choice, wait: float, gained: Gain) -> int | None:
         """Return how many events to take at once where one batch of all would come too late for too many, else None."""
         ages, kb = (np.array(known[: choice.batch_size]) for known in (sight.next_ages, sight.next_kb))
         if self.policy.lookup is None or self._patience is None or not len(ages):
             return None
-        return first_part(Waiting(-ages, kb, 0.0), wait, self.policy.lookup.seconds, self._patience)
+        return first_part(Waiting(-ages, kb, 0.0), wait, self.policy.lookup.seconds, self._patience, gained)
 
     def _explored(self, sight: Sight, decision: Decision) -> Decision:
         taken = min(decision.size, sight.backlog)
