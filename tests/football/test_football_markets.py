@@ -68,6 +68,14 @@ def test_the_likely_scores_come_most_likely_first() -> None:
     assert len(told) == 5
 
 
+def test_the_expected_goals_lie_halfway_between_ratings_and_fit_and_keep_the_fits_dependence() -> None:
+    # Geometric means: home of 1 and 4, away of 0.5 and 2.
+    known = pd.DataFrame(
+        {"rated_home_goals": [1.0], "fitted_home_goals": [4.0], "rated_away_goals": [0.5], "fitted_away_goals": [2.0], "fitted_dependence": [-0.1]}
+    )
+    assert markets.expected_scores(known) == pytest.approx(one(2.0, 1.0, -0.1))
+
+
 def test_all_markets_of_a_match_agree_with_each_other() -> None:
     known = sample_features().head(50)
     wanted = pd.DataFrame({"home_win": 0.45, "draw": 0.25, "away_win": 0.30}, index=known.index)
