@@ -41,7 +41,8 @@ def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: D
     assert (first["previous_release_id"], second["previous_release_id"]) == (None, first["release_id"])
     assert first["release_hash"] == ledger.entry_hash(first, None)
     assert second["release_hash"] == ledger.entry_hash(second, first)
-    assert second["release_hash"] != ledger.entry_hash(dict(second) | {"who": "somebody else"}, first)
+    for name in second.keys() - {"release_id", "release_hash"}:
+        assert second["release_hash"] != ledger.entry_hash(dict(second) | {name: "another"}, first), name
     assert second["release_hash"] != ledger.entry_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
 
 
@@ -151,6 +152,29 @@ def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(owner: Dat
         assert live(owner)["run_id"] == old
         with pytest.raises(UsageError, match="never replaces it"):
             within(owner, ledger.refuse_invention, "stub", **({"demo": False, "simulated": False} | KINDS[newcomer]))
+
+
+def test_simulated_predictions_of_a_demo_are_simulated_first_of_all(owner: Database) -> None:
+    demo = publish_as(owner, demo=True)
+    with pytest.raises(UsageError, match="a simulated run never replaces it"):
+        publish_as(owner, demo=True, simulated=True)
+    assert live(owner)["run_id"] == demo
+
+
+def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database) -> None:
+    first, second = release(owner), release(owner)
+    other = within(owner, runs.start, runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"))
+    change(owner, "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run", run=other)
+    within(owner, ledger.append, ledger.Entry(other, "publish", "tester", "another"))
+    change(owner, "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING")
+    within(owner, ledger.set_hold, "football", on_hold=True)
+    assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
+    assert [row["run_id"] for row in within(owner, ledger.entries, "stub")] == [second, first]
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+    within(owner, ledger.set_hold, "stub", on_hold=False)
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
 
 
 def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:
