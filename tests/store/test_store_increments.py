@@ -6,6 +6,7 @@ from threading import Timer
 
 import diary
 import pytest
+import stub
 from asking import change, one, rows, within
 from diary import DIARY, fill, release, write
 
@@ -232,10 +233,32 @@ def test_a_version_that_was_scored_beside_the_live_one_can_be_rolled_back_to(own
     assert answered(reader) == [(1, "glad", 0.25), (2, "sad", 0.25)]
 
 
+def test_runs_of_another_workload_are_of_no_concern_though_their_version_has_the_same_number(owner: Database) -> None:
+    write(owner, ["a"])
+    first = release(owner)
+    release(owner, version=2)
+    other = stub.release(owner, version=1)
+    change(owner, "UPDATE almanac.runs SET covered_until = 99 WHERE run_id = :run", run=other)
+    assert [record["run_id"] for record in within(owner, runs.of_version, "diary", 1)] == [first]
+    assert within(owner, runs.with_version, "diary", 1)["run_id"] == first
+    within(owner, ledger.rollback, "diary", who="tester")
+    assert live(owner)["run_ids"] == [first]
+
+
+def test_a_run_whose_rows_are_gone_is_no_part_of_its_version(owner: Database, piling: None) -> None:
+    made = []
+    for text in "abc":
+        write(owner, [text])
+        made.append(release(owner))
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=made[0])
+    assert [record["run_id"] for record in within(owner, runs.of_version, "diary", 1)] == made[1:]
+
+
 def test_on_hold_the_version_that_answers_goes_on_and_others_wait(owner: Database, reader: Database) -> None:
     write(owner, ["a"])
     release(owner)
     release(owner, version=2)
+    assert within(owner, ledger.held_version, "diary") is None
     within(owner, ledger.rollback, "diary", who="tester")
     assert within(owner, ledger.held_version, "diary") == 1
     write(owner, ["b"])

@@ -95,6 +95,13 @@ def test_a_second_rollback_goes_back_to_where_the_first_came_from(owner: Databas
     assert live(owner)["run_id"] == third
 
 
+def test_a_rollback_passes_over_a_run_whose_rows_are_gone(owner: Database) -> None:
+    first, second, _ = release(owner), release(owner), release(owner)
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=second)
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+
+
 def test_there_is_nothing_to_roll_back_before_the_second_release(owner: Database) -> None:
     with pytest.raises(NotFound, match="'stub' has no release yet"):
         rollback(owner)
@@ -127,6 +134,8 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
 
 def test_a_version_without_kept_predictions_has_no_run_to_release(owner: Database) -> None:
     kept = release(owner, version=1)
+    # Such as one that trained only: it has a version and no rows.
+    within(owner, runs.finish, begin(owner), "succeeded", facts=runs.Facts(model_version=1))
     other = release(owner, version=2, why=None)
     change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=other)
     assert within(owner, runs.with_version, "stub", 1)["run_id"] == kept
@@ -162,10 +171,11 @@ def test_simulated_predictions_of_a_demo_are_simulated_first_of_all(owner: Datab
 
 
 def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database) -> None:
-    first, second = release(owner), release(owner)
+    first = release(owner)
     other = within(owner, runs.start, runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"))
     change(owner, "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run", run=other)
     within(owner, ledger.append, ledger.Entry(other, "publish", "tester", "another"))
+    second = release(owner)
     change(owner, "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING")
     within(owner, ledger.set_hold, "football", on_hold=True)
     assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
