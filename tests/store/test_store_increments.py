@@ -13,7 +13,7 @@ from diary import DIARY, fill, release, write
 from almanac import comparison, promoting, workloads
 from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced, UsageError
-from almanac.store import entries, erasures, increments, ledger, prune, publish, reading, runs, versions
+from almanac.store import entries, erasures, frames, increments, ledger, prune, publish, reading, runs, versions
 from almanac.store.database import Database
 from almanac.store.entries import Span, Unscored
 from almanac.store.tables import SCHEMA
@@ -303,6 +303,28 @@ def test_what_was_taken_over_stays_for_those_who_read_it_and_then_goes(owner: Da
     assert rows(owner, "SELECT count(*) FROM almanac.diary_predictions WHERE run_id = :run", run=made[2]) == [(3,)]
 
 
+def test_all_runs_behind_the_live_release_stay_however_old(owner: Database, piling: None) -> None:
+    release(owner)
+    for text in "ab":
+        write(owner, [text])
+        release(owner, version=2, why=None)
+    write(owner, ["c"])
+    release(owner, version=2)
+    assert prune.prune(owner, DIARY, now=datetime.now(UTC) + DIARY.retention + timedelta(hours=1)) == []
+    assert len(live(owner)["run_ids"]) == 3
+
+
+def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, worker: Database) -> None:
+    write(owner, ["a"])
+    first = release(owner)
+    write(owner, ["b"])
+    unscored = increments.unscored(worker, DIARY, 1)
+    content = diary.judged(list(unscored))
+    staged = increments.stage(worker, DIARY, diary.begin(owner), content, part=increments.Part(1, unscored))
+    assert (staged.absorbed, staged.rows) == ((first,), 2)
+    assert staged.facts()["hashes"] == {"predictions": frames.frame_hash(DIARY.predictions, content["predictions"])}
+
+
 def test_the_runs_of_the_version_before_stay_complete(owner: Database, piling: None) -> None:
     made = []
     for text in "ab":
@@ -398,6 +420,8 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(o
 
     assert erasures.erase(owner, erasures.Order(DIARY, remove, mend, "tester", "asked for it")) == 1
     assert [number for number, *_ in answered(reader)] == [1, 3]
+    assert (live(owner)["run_id"], live(owner)["why"]) == (run_id, "erased: asked for it")
+    assert [mood for mood, *_ in moods(owner)] == ["calm", "glad"]
     assert rows(reader, "SELECT run_id, rows, who, why FROM api.erasures ORDER BY erasure_id") == [
         (None, 1, "tester", "asked for it"),
         (run_id, 1, "tester", "asked for it"),
@@ -409,6 +433,44 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(o
     write(owner, ["d"])
     release(owner)
     assert [number for number, *_ in answered(reader)] == [1, 3, 4]
+
+
+def known_until(owner: Database, until: int, *, workload: str = "diary") -> None:
+    """Keep what a made-up run knew that covers the entries up to a number."""
+    content = {"r": f"{workload} {until}", "w": workload, "until": until}
+    change(owner, "INSERT INTO almanac.run_inputs (run_id, name, workload, covered_until, content) VALUES (:r, 'moods', :w, :until, '')", **content)
+
+
+def still_known(owner: Database) -> list[str]:
+    return [run_id for (run_id,) in rows(owner, "SELECT run_id FROM almanac.run_inputs ORDER BY run_id")]
+
+
+@pytest.mark.parametrize(("thoroughly", "left"), [(True, ["diary 1", "stub 3"]), (False, ["diary 1", "diary 2", "diary 3", "stub 3"])])
+def test_what_runs_knew_goes_with_the_first_entry_that_somebody_wants_deleted(owner: Database, thoroughly: bool, left: list[str]) -> None:
+    for until in (1, 2, 3):
+        known_until(owner, until)
+    known_until(owner, 3, workload="stub")
+    order = erasures.Order(DIARY, lambda _: [2, 7], lambda _: lambda _: None, "tester", "asked for it", thoroughly=thoroughly)
+    erasures.erase(owner, order)
+    assert still_known(owner) == left
+
+
+def test_what_runs_knew_goes_when_their_time_is_over(owner: Database) -> None:
+    known_until(owner, 1)
+    known_until(owner, 1, workload="stub")
+    prune.prune(owner, DIARY)
+    assert still_known(owner) == ["diary 1", "stub 1"]
+    prune.prune(owner, DIARY, now=datetime.now(UTC) + DIARY.retention + timedelta(minutes=1))
+    assert still_known(owner) == ["stub 1"]
+
+
+def test_an_entry_that_went_without_a_note_is_noticed(owner: Database) -> None:
+    write(owner, ["a", "b", "c"])
+    run = within(owner, runs.get, release(owner))
+    again = Unscored(owner, DIARY, Span(0, 3))
+    assert not erasures.took_some(owner, run, again)
+    change(owner, "DELETE FROM almanac.diary_entries WHERE entry_id = 1")
+    assert erasures.took_some(owner, run, again)
 
 
 def changed(**values: object) -> dict[str, object]:
