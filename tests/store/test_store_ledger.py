@@ -24,11 +24,12 @@ def publish_as(owner: Database, **kind: bool) -> str:
     return run_id
 
 
-@pytest.mark.parametrize("table", ["releases", "decisions"])
+@pytest.mark.parametrize("table", ["releases", "decisions", "erasures"])
 @pytest.mark.parametrize("statement", ["UPDATE almanac.{} SET who = 'somebody else'", "DELETE FROM almanac.{}", "TRUNCATE almanac.{}"])
 def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: str, statement: str) -> None:
     release(owner)
     change(owner, "INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'better', 'tester')")
+    change(owner, "INSERT INTO almanac.erasures (workload, rows, who, why) VALUES ('stub', 1, 'tester', 'asked for it')")
     with pytest.raises(sa.exc.DBAPIError, match=rf"table almanac\.{table} is append-only"):
         change(owner, statement.format(table))
     assert one(owner, f"SELECT count(*) FROM almanac.{table}") == 1
