@@ -107,10 +107,10 @@ WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), (
 
 def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None:
     granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
-    changes = rows(owner, granted + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%' ORDER BY 1, 2")
-    contracts = [*workloads.contracts().values(), STUB]
+    changes = rows(owner, granted + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'")
+    contracts = [contract for contract in [*workloads.contracts().values(), STUB] if contract.name != "events"]
     raw_tables = [f"{contract.name}_{table.name}" for contract in contracts for table in contract.raw_tables]
-    assert changes == sorted(WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")])
+    assert sorted(changes) == sorted(WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")])
     columns = """
         SELECT table_name, column_name FROM information_schema.role_column_grants AS c WHERE grantee = 'almanac_worker' AND privilege_type = 'UPDATE'
         AND NOT EXISTS (SELECT FROM information_schema.role_table_grants AS t WHERE t.grantee = c.grantee AND t.table_name = c.table_name
