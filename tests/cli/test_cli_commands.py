@@ -146,6 +146,15 @@ def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, mo
         almanac("diff", "football", "1", "2")
 
 
+def test_an_interrupt_is_said_in_a_word_and_leaves_with_exit_code_130(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("almanac.cli.releases.Project", interrupted)
+    told = almanac("diff", "football", "1", "2")
+    assert (told.code, told.out, told.err.strip()) == (130, "", "Error: Interrupted.")
+
+
 def fail(*_: object, **__: object) -> None:
     raise ZeroDivisionError("by hand")
 
