@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import typer
 
 from almanac import errors
-from almanac.cli import EPILOG, build
+from almanac.cli import EPILOG, build, runs
 from almanac.settings import Settings
 
 Almanac = Callable[..., Any]
@@ -144,6 +145,17 @@ def test_a_fault_of_almanac_shows_no_traceback_unless_asked(almanac: Almanac, mo
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     with pytest.raises(ZeroDivisionError):
         almanac("diff", "football", "1", "2")
+
+
+@pytest.mark.parametrize(("every", "seconds"), [("90s", 60.0), ("30m", 600.0), ("1h", 2_400.0), ("6h", 20_400.0)])
+def test_the_next_of_many_runs_begins_with_the_next_full_interval(every: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2025, 4, 15, 6, 20, tzinfo=tz)
+
+    monkeypatch.setattr(runs, "datetime", Stopped)
+    assert runs._until_next(every) == seconds
 
 
 def test_an_interrupt_is_said_in_a_word_and_leaves_with_exit_code_130(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,10 +118,7 @@ def test_a_day_has_expired_once_it_lies_before_the_first_that_is_kept(owner: Dat
         assert retention.expired(connection, tomorrow) == [today]
 
 
-@pytest.mark.parametrize(
-    ("condition", "gone"), [("source=web", [2]), ("session=s2", [2]), ("logger=a.B", [3]), ("id=c3", [3]), ("contains=now", [1])]
-)
-def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Database, condition: str, gone: list[int]) -> None:
+def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Database) -> None:
     told = [
         {"source": "box", "session": "s1", "logger": "a.A", "client_id": "c1", "text": "right now"},
         {"source": "web", "session": "s2", "logger": None, "client_id": "c2", "text": "never"},
@@ -131,8 +128,10 @@ def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Databas
     with Database(owner.url, "worker").connect() as connection:
         table = pa.Table.from_pylist([{"place": at} | rest | row for at, row in enumerate(told)], schema=SCHEMA)
         entries.store(connection, table, entries.Load(wire.encode))
-    with owner.connect() as connection:
-        assert retention.removing([condition])(connection) == gone
+    for condition, gone in {"source=web": [2], "session=s2": [2], "logger=a.B": [3], "id=c3": [3], "contains=now": [1]}.items():
+        with owner.connect() as connection:
+            assert retention.removing([condition])(connection) == gone, condition
+            connection.rollback()
 
 
 def test_what_is_deleted_while_a_day_is_laid_out_does_not_come_back(owner: Database, tomorrow: date) -> None:
