@@ -56,6 +56,19 @@ def test_gaps_of_different_bins_do_not_cancel_out() -> None:
     assert metrics.calibration_error(np.array([1, 0]), chances) == pytest.approx(0.9)
 
 
+def test_chances_a_tenth_apart_are_in_different_bins() -> None:
+    # Both 0.65 and 0.75 are wrong, by 0.35 too little and 0.75 too much; in one bin the two would partly make up for each other.
+    chances = np.array([[0.65, 0.35], [0.75, 0.25]])
+    assert metrics.calibration_error(np.array([0, 1]), chances) == pytest.approx((0.35 + 0.75) / 2)
+
+
+def test_the_calibration_error_is_the_mean_over_all_outcomes() -> None:
+    # Of ten forecasts the first outcome comes as often as promised; the second was promised thrice and comes six times, the third the other way.
+    chances = np.tile([0.1, 0.3, 0.6], (10, 1))
+    labels = np.array([0] + [1] * 6 + [2] * 3)
+    assert metrics.calibration_error(labels, chances) == pytest.approx((0.0 + 0.3 + 0.3) / 3)
+
+
 def test_a_chance_of_one_belongs_to_the_last_bin() -> None:
     assert metrics.calibration_error(np.array([0]), np.array([[1.0, 0.0]])) == 0.0
 
@@ -87,6 +100,11 @@ def test_values_that_move_together_widen_the_interval_when_their_cluster_is_name
     assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(10), rel=0.15)
 
 
+def test_values_that_never_vary_have_no_width_however_uneven_their_clusters() -> None:
+    clusters = np.repeat(np.arange(4), [1, 2, 5, 40])
+    assert metrics.bootstrap_interval(np.full(48, 0.25), clusters=clusters) == pytest.approx((0.25, 0.25, 0.25))
+
+
 def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.arange(50.0)
     assert metrics.bootstrap_interval(values, seed=3) == metrics.bootstrap_interval(values, seed=3)
@@ -96,3 +114,11 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_a_paired_difference_that_never_varies_has_no_width() -> None:
     theirs = np.random.default_rng(1).random(30)
     assert metrics.paired_bootstrap(theirs - 0.5, theirs) == pytest.approx((-0.5, -0.5, -0.5))
+
+
+def test_a_paired_comparison_draws_the_cases_of_a_cluster_together() -> None:
+    ours, theirs = np.repeat([1.0, 2.0, 4.0], 20), np.repeat([1.5, 0.5, 3.0], 20)
+    days = np.repeat(np.arange(3), 20)
+    assert metrics.paired_bootstrap(ours, theirs, clusters=days, seed=2) == metrics.bootstrap_interval(ours - theirs, clusters=days, seed=2)
+    # One of three days is enough to draw the day that is better, or the day that is worst, three times.
+    assert metrics.paired_bootstrap(ours, theirs, clusters=days, seed=2) == pytest.approx((2 / 3, -0.5, 1.5))

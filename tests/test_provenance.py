@@ -62,3 +62,21 @@ def test_the_lock_hash_changes_with_the_lock_file(checkout: Path) -> None:
     (checkout / "requirements/lab.txt").unlink()
     assert len({before, changed, provenance.lock_hash(checkout)}) == 3
     assert provenance.lock_hash(checkout) == "none"
+
+
+def test_the_code_hash_knows_the_workloads_modules_and_the_shared_ones_and_no_other_workloads(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "src" / "almanac"
+    for name in ("metrics.py", "workloads/football/model.py", "workloads/football/sources/odds.py", "workloads/games/model.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    monkeypatch.setattr(provenance, "__file__", str(package / "provenance.py"))
+
+    def is_changed(name: str) -> bool:
+        before = provenance.code_hash(checkout, "football")
+        (package / name).write_text("changed")
+        return provenance.code_hash(checkout, "football") != before
+
+    assert [is_changed(name) for name in ("metrics.py", "workloads/football/model.py", "workloads/football/sources/odds.py")] == [True] * 3
+    assert not is_changed("workloads/games/model.py")

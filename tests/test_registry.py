@@ -141,7 +141,21 @@ def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_a
     (tmp_path / "a").rename(tmp_path / "b")
     renamed = folder_hash(tmp_path)
     (tmp_path / "b").write_text("2")
-    assert len({first, renamed, folder_hash(tmp_path)}) == 3
+    changed = folder_hash(tmp_path)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "a").write_text("1")
+    assert len({first, renamed, changed, folder_hash(tmp_path)}) == 4
+
+
+def test_a_kept_frame_with_a_changed_byte_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, registry = tmp_path / "training.parquet", Registry("http://127.0.0.1:9", "")
+    kept.write_bytes(frame_bytes(pd.DataFrame(ROWS)))
+    recorded = file_hash(kept)
+    monkeypatch.setattr(Registry, "fetch", lambda *_: kept)
+    pd.testing.assert_frame_equal(registry.fetch_frame("runs:/a/data/training.parquet", recorded), pd.DataFrame(ROWS))
+    kept.write_bytes(frame_bytes(pd.DataFrame(ROWS).assign(effort=0.2)))
+    with pytest.raises(RegistryError, match=f"training.parquet has hash {file_hash(kept)[:12]}, recorded was {recorded[:12]}. It was changed"):
+        registry.fetch_frame("runs:/a/data/training.parquet", recorded)
 
 
 def test_the_same_frame_gives_the_same_bytes() -> None:

@@ -4,6 +4,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import sqlalchemy as sa
 import typer
 
 from almanac import errors
-from almanac.cli import EPILOG, build
+from almanac.cli import EPILOG, build, runs
 from almanac.settings import Settings
 
 Almanac = Callable[..., Any]
@@ -170,6 +171,26 @@ def test_a_machine_that_allows_no_writing_is_no_fault_of_almanac(almanac: Almana
     told = almanac("diff", "football", "1", "2")
     assert (told.code, told.out) == (1, "")
     assert "This machine does not allow it: [Errno 13] Permission denied: '/srv/mlruns'. See to rights and free space" in told.err
+
+
+@pytest.mark.parametrize(("every", "seconds"), [("90s", 60.0), ("30m", 600.0), ("1h", 2_400.0), ("6h", 20_400.0)])
+def test_the_next_of_many_runs_begins_with_the_next_full_interval(every: str, seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            return datetime(2025, 4, 15, 6, 20, tzinfo=tz)
+
+    monkeypatch.setattr(runs, "datetime", Stopped)
+    assert runs._until_next(every) == seconds
+
+
+def test_an_interrupt_is_said_in_a_word_and_leaves_with_exit_code_130(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("almanac.cli.releases.Project", interrupted)
+    told = almanac("diff", "football", "1", "2")
+    assert (told.code, told.out, told.err.strip()) == (130, "", "Error: Interrupted.")
 
 
 def fail(*_: object, **__: object) -> None:

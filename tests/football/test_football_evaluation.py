@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from made import CUT, match, matches, sample, sample_features
 
-from almanac.workloads.football import contract, evaluation, statistics
+from almanac import metrics
+from almanac.workloads.football import contract, evaluation, held_out, statistics
 
 TEST = pd.DataFrame(
     {
@@ -44,6 +45,19 @@ def test_intervals_hold_the_score_between_their_ends() -> None:
     assert told["rps"].low < evaluation.score(TEST["outcome"], EVEN)["rps"] < told["rps"].high
 
 
+def test_matches_of_one_day_are_drawn_together() -> None:
+    days, labels = np.array([0, 0, 1, 2]), evaluation.labels(TEST["outcome"])
+    ours, theirs = (metrics.ranked_probability_scores(labels, chances) for chances in (SURE, EVEN))
+    assert evaluation.intervals(TEST, EVEN, seed=1)["rps"] == metrics.bootstrap_interval(theirs, clusters=days, seed=1)
+    assert evaluation.compare(TEST, SURE, EVEN, seed=1)["rps"] == metrics.paired_bootstrap(ours, theirs, clusters=days, seed=1)
+
+
+def test_what_is_kept_of_a_version_has_all_leagues_and_each_and_the_bands_of_its_picks() -> None:
+    told = held_out.details(TEST, SURE)
+    assert [(row["scope"], row["n"], row["accuracy"]) for row in told["scopes"]] == [("all", 4, 1.0), ("D1", 2, 1.0), ("E0", 2, 1.0)]
+    assert {band["band"]: (band["picks"], band["hits"]) for band in told["bands"] if band["picks"]} == {"0.90-1.00": (4, 4)}
+
+
 def test_the_table_of_models_has_the_best_first() -> None:
     assert evaluation.table(TEST, {"even": EVEN, "sure": SURE}).index.tolist() == ["sure", "even"]
 
@@ -60,6 +74,17 @@ def test_reliability_counts_every_match_once_for_each_outcome() -> None:
     assert told.groupby("outcome")["n"].sum().to_dict() == {"away": 4, "draw": 4, "home": 4}
     assert told["promised"].tolist() == pytest.approx([1 / 3] * 6)
     assert ((told["low"] <= told["happened"]) & (told["happened"] <= told["high"])).all()
+
+
+def test_reliability_gathers_matches_with_like_chances() -> None:
+    home = np.array([0.1, 0.9, 0.2, 0.8])
+    told = evaluation.reliability(TEST["outcome"], np.column_stack([1 - home, np.zeros(4), home]), bins=2)
+    assert told.loc[told["outcome"] == "home", ["promised", "happened"]].to_numpy() == pytest.approx(np.array([[0.15, 0.5], [0.85, 0.5]]))
+
+
+def test_a_confidence_on_an_edge_belongs_to_the_band_above_it() -> None:
+    told = evaluation.bands(pd.Series(["home"]), pd.DataFrame({"home_win": [0.6], "draw": [0.2], "away_win": [0.2]}))
+    assert told.loc[told["picks"] == 1, "band"].tolist() == ["0.60-0.70"]
 
 
 def test_bands_set_the_hit_rate_of_picks_beside_their_promise() -> None:
@@ -90,10 +115,26 @@ def test_a_split_by_days_tests_on_the_newest_and_chooses_on_the_days_before() ->
     assert len(train) + len(validation) + len(test) == played.sum()
 
 
+SEASONS = ["2023-24"] + ["2024-25"] * 7
+DATES = ["2023-09-01", "2025-04-09", "2025-04-10", "2025-04-29", "2025-04-30", "2025-05-09", "2025-05-10", "2025-04-30"]
+PLAYED = pd.DataFrame({"season": SEASONS, "date": pd.to_datetime(DATES), "outcome": ["home"] * 6 + [None, None]})
+
+
+def test_the_days_on_the_edges_of_a_split_are_in_one_part_only() -> None:
+    train, validation, test = evaluation.split_by_days(PLAYED, as_of=date(2025, 5, 10), test_days=10, validation_days=20)
+    assert (train.index.tolist(), validation.index.tolist(), test.index.tolist()) == ([1], [2, 3], [4, 5])
+
+
+def test_before_and_after_a_day_share_no_match_and_know_no_coming_one() -> None:
+    day = date(2025, 4, 30)
+    assert evaluation.before(PLAYED, day).index.tolist() == [1, 2, 3], "the first season only warms the ratings up"
+    assert evaluation.after(PLAYED, day).index.tolist() == [4, 5]
+
+
 def test_results_are_those_of_the_last_60_days_before_the_cut() -> None:
     rows = [
         match(day, "Ash", "Birch", score)
-        for day, score in (("2020-08-01", "1-0"), ("2020-08-03", "0-0"), ("2020-10-01", "0-2"), ("2020-10-02", "1-1"))
+        for day, score in (("2020-08-02", "1-0"), ("2020-08-03", "0-0"), ("2020-10-01", "0-2"), ("2020-10-02", "1-1"))
     ]
     told = statistics.results(matches(*rows), as_of=date(2020, 10, 2))
     assert list(told.columns) == contract.RESULTS.column_names
@@ -104,15 +145,22 @@ def test_averages_are_counted_by_hand_and_stand_beside_held_out_scores() -> None
     rows = [
         match("2020-08-01", "Ash", "Birch", "2-1"),
         match("2020-08-08", "Ash", "Birch", "0-0"),
-        match("2020-08-08", "Oak", "Pine", "0-1", league="D1"),
+        match("2020-08-08", "Oak", "Pine", "0-2", league="D1"),
     ]
     held_out = pd.DataFrame([{"scope": "all", "held_out_matches": 7, "rps": 0.2, "log_loss": 1.0, "accuracy": 0.5}])
     told = statistics.statistics(matches(*rows), held_out, as_of=date(2020, 9, 1)).set_index("scope")
     assert list(told.reset_index().columns) == contract.STATISTICS.column_names
-    assert told.loc["all", ["matches", "held_out_matches", "home_goals", "away_goals"]].tolist() == pytest.approx([3, 7, 2 / 3, 2 / 3])
+    assert told.loc["all", ["matches", "held_out_matches", "home_goals", "away_goals"]].tolist() == pytest.approx([3, 7, 2 / 3, 1.0])
     assert told.loc["E0", ["home_win_rate", "draw_rate", "away_win_rate", "over_2_5_rate", "both_score_rate"]].tolist() == [0.5, 0.5, 0.0, 0.5, 0.5]
-    assert told.loc["D1", "held_out_matches"] == 0
+    assert told.loc["D1", ["held_out_matches", "over_2_5_rate"]].tolist() == [0, 0.0]
     assert np.isnan(told.loc["D1", "rps"])
+
+
+def test_a_score_of_a_match_that_was_awarded_counts_nowhere() -> None:
+    rows = matches(match("2020-08-01", "Ash", "Birch", "2-1"), match("2020-08-08", "Ash", "Birch", "3-0"))
+    rows.loc[1, "status"] = "awarded"
+    assert statistics.played(rows, as_of=date(2020, 9, 1))["outcome"].tolist() == ["home"]
+    assert len(statistics.results(rows, as_of=date(2020, 9, 1))) == 1
 
 
 def test_averages_are_those_of_the_last_two_seasons() -> None:

@@ -57,6 +57,7 @@ def test_a_match_that_was_not_played_to_its_end_counts_nowhere(status: str) -> N
     rows = matches(match("2020-08-01", "Ash", "Birch", "9-0"), match("2020-08-08", "Ash", "Birch", "1-0"))
     rows.loc[0, "status"] = status
     assert features.build(rows, as_of=LATER)["match_id"].tolist() == ["E0-2020-08-08-Ash-Birch"]
+    assert features.build(rows, as_of=date(2020, 7, 31))["match_id"].tolist() == ["E0-2020-08-08-Ash-Birch"], "nor is it coming"
 
 
 def test_a_match_of_yesterday_without_a_score_is_neither_played_nor_coming() -> None:
@@ -102,6 +103,28 @@ def test_positions_and_points_are_those_of_the_table_of_this_season() -> None:
     # Ash leads with 3 points, Cedar and Dogwood have 1, Birch is last; 5 usual matches of 1.37 points stand beside one of its own.
     assert (row["home_position"], row["away_position"]) == (1.0, 0.0)
     assert row["away_points_per_game"] == pytest.approx((3 + 5 * 1.37) / 6)
+    assert row["home_points_per_game"] == pytest.approx((0 + 5 * 1.37) / 6)
+
+
+def test_points_come_before_goals_in_a_table_and_goals_tell_equals_apart() -> None:
+    first = [match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-08-01", "Cedar", "Dogwood", "9-0")]
+    row = last(*first, match("2020-08-08", "Ash", "Cedar", "0-0"))
+    assert (row["home_position"], row["away_position"]) == (pytest.approx(1 / 3), 0.0)
+    row = last(*first, match("2020-08-03", "Ash", "Birch", "1-0"), match("2020-08-08", "Ash", "Cedar", "0-0"))
+    assert (row["home_position"], row["away_position"]) == (0.0, pytest.approx(1 / 3))
+
+
+def test_the_ground_is_worth_what_a_club_does_better_at_home_than_expected_and_worse_away() -> None:
+    row = last(match("2020-08-01", "Ash", "Birch", "3-0"), match("2020-08-01", "Cedar", "Ash", "2-0"), match("2022-08-01", "Ash", "Birch", "0-0"))
+    # Two matches of two years ago at weight one half, held to none as if seen twenty times.
+    usual = 1.4477 - 1.1388
+    assert row["home_ground"] == pytest.approx(((3 - usual) + (2 - usual)) * 0.5 / (2 * 0.5 + 20), abs=1e-4)
+
+
+def test_recent_goals_follow_a_result_further_than_rated_ones() -> None:
+    row = last(match("2020-08-01", "Ash", "Birch", "5-0"), match("2020-08-08", "Ash", "Birch", "0-0"))
+    assert row["recent_home_goals"] > row["rated_home_goals"] > 1.4477
+    assert row["recent_away_goals"] < row["rated_away_goals"] < 1.1388
 
 
 def test_clubs_with_equal_points_stand_in_the_middle_of_their_places() -> None:

@@ -68,6 +68,14 @@ def test_the_likely_scores_come_most_likely_first() -> None:
     assert len(told) == 5
 
 
+def test_the_expected_goals_lie_halfway_between_ratings_and_fit_and_keep_the_fits_dependence() -> None:
+    # Geometric means: home of 1 and 4, away of 0.5 and 2.
+    known = pd.DataFrame(
+        {"rated_home_goals": [1.0], "fitted_home_goals": [4.0], "rated_away_goals": [0.5], "fitted_away_goals": [2.0], "fitted_dependence": [-0.1]}
+    )
+    assert markets.expected_scores(known) == pytest.approx(one(2.0, 1.0, -0.1))
+
+
 def test_all_markets_of_a_match_agree_with_each_other() -> None:
     known = sample_features().head(50)
     wanted = pd.DataFrame({"home_win": 0.45, "draw": 0.25, "away_win": 0.30}, index=known.index)
@@ -77,3 +85,12 @@ def test_all_markets_of_a_match_agree_with_each_other() -> None:
     assert told["draw_or_away"].tolist() == pytest.approx([0.55] * 50)
     assert ((told["over_1_5"] > told["over_2_5"]) & (told["over_2_5"] > told["over_3_5"])).all()
     assert (told["both_score"] < told["over_1_5"]).all()
+
+
+def test_goals_and_scores_follow_the_chances_of_the_match() -> None:
+    known = sample_features().iloc[[0, 0]].reset_index(drop=True)
+    told = markets.of(known, pd.DataFrame({"home_win": [0.9, 0.05], "draw": [0.05, 0.05], "away_win": [0.05, 0.9]}))
+    assert told["expected_home_goals"][0] > told["expected_away_goals"][0]
+    assert told["expected_home_goals"][1] < told["expected_away_goals"][1]
+    wins = [[score["score"][0] > score["score"][2] for score in scores] for scores in told["likely_scores"]]
+    assert wins == [[True] * 5, [False] * 5]

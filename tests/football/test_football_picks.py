@@ -52,6 +52,18 @@ def test_clubs_within_25_points_are_called_equal() -> None:
     assert picks.reason({**FACTS, "elo_difference": -24.0}).startswith("Clubs of about equal strength; ")
 
 
+def test_from_25_points_on_the_stronger_club_is_named() -> None:
+    assert picks.reason({**FACTS, "elo_difference": 25.0}).startswith("Ash stronger by 25 Elo points; ")
+
+
+@pytest.mark.parametrize(("pick", "club", "ground"), [("home", "Ash", "at home"), ("home_or_draw", "Ash", "at home"),
+                                                       ("away", "Birch", "away"), ("draw_or_away", "Birch", "away")])  # fmt: skip
+def test_three_wins_of_five_are_a_good_run_and_two_are_none(pick: str, club: str, ground: str) -> None:
+    told = picks.reason({**FACTS, "home_wins_at_home": 3.0, "away_wins_away": 3.0, "pick": pick})
+    assert told.endswith(f"goals expected; {club} won 3 of the last 5 {ground}.")
+    assert "won" not in picks.reason({**FACTS, "home_wins_at_home": 2.0, "away_wins_away": 2.0, "pick": pick})
+
+
 def test_a_run_that_does_not_speak_for_the_pick_is_left_out() -> None:
     assert "won" not in picks.reason({**FACTS, "pick": "away"})
 

@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import made
 import pandas as pd
 import pytest
 
@@ -66,6 +67,11 @@ def test_a_single_match_gets_the_features_of_the_day_of_the_cut_off() -> None:
     row = features.one(lambda _table: known, {"home": home, "away": away}, as_of=date(2025, 4, 25))
     assert row[["home", "away"]].to_numpy().tolist() == [[home, away]]
     assert row["date"].tolist() == [pd.Timestamp("2025-04-25")]
+
+
+def test_a_single_match_is_played_in_the_league_of_the_home_club() -> None:
+    known = made.matches(made.match("2025-04-01", "Ash", "Birch", "1-0"), made.match("2025-04-10", "Oak", "Pine", "1-0", league="D1"))
+    assert features.one(lambda _table: known, {"home": "Ash", "away": "Birch"}, as_of=date(2025, 4, 20))["league"].tolist() == ["E0"]
 
 
 def test_a_single_match_needs_both_clubs() -> None:

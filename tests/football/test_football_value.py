@@ -50,6 +50,14 @@ def test_a_match_without_odds_says_nothing() -> None:
     assert value.told(PREDICTIONS).tolist() == [None, None, None]
 
 
+def test_a_match_whose_odds_are_not_all_known_says_nothing() -> None:
+    assert value.told(value.attach(PREDICTIONS, odds(("one", "A", "open", np.nan, 3.0, 4.0))))[0] is None
+
+
+def test_prices_go_to_their_match_in_whatever_order_matches_come() -> None:
+    assert value.attach(PREDICTIONS.iloc[[1, 2, 0]], odds(*OPEN))["home_odds"].tolist() == pytest.approx([4.0, np.nan, 2.2], nan_ok=True)
+
+
 def test_only_bets_of_positive_expected_value_are_made() -> None:
     made = value.bets(PREDICTIONS, odds(*OPEN), pd.Series({"one": "home", "two": "away"}))
     assert made[["match_id", "bet", "price", "profit"]].to_numpy().tolist() == [["one", "home", 2.2, pytest.approx(1.2)]]
@@ -61,6 +69,11 @@ def test_the_return_is_the_mean_profit_of_one_unit_each() -> None:
     assert roi is not None
     assert roi.estimate == 0.25
     assert roi.low < 0.25 < roi.high
+
+
+def test_bets_of_one_day_are_drawn_together() -> None:
+    made = pd.DataFrame({"date": pd.to_datetime(["2025-05-01"] * 3), "profit": [1.5, -1.0, 0.1]})
+    assert value.return_on_investment(made, seed=1) == pytest.approx((0.2, 0.2, 0.2)), "of a single day nothing is known of other days"
 
 
 def test_the_closing_line_value_is_by_how_much_the_taken_odds_beat_the_closing_ones() -> None:

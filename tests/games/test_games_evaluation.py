@@ -36,6 +36,24 @@ def test_without_times_the_held_plays_are_drawn_the_same_for_the_same_seed():
     assert len(draws[0]) == 2
 
 
+def test_where_one_time_is_unknown_the_held_plays_are_drawn():
+    plays = [play("ann", f"G{number}", f"2025-01-{number + 1:02d}") for number in range(9)]
+    known = known_of(*plays, play("ann", "G9"))
+    draws = {tuple(sorted(evaluation.split(known, seed=seed).held["game_id"])) for seed in range(5)}
+    assert len(draws) > 1
+
+
+def test_of_more_than_ten_held_games_ten_hits_are_all_there_could_be():
+    assert evaluation.recall_at_10(np.ones((1, 10)), [20]).tolist() == [1.0]
+    assert evaluation.ndcg_at_10(np.ones((1, 10)), [20]).tolist() == [1.0]
+
+
+def test_a_comparison_is_below_zero_where_ours_finds_more():
+    good, bad = (evaluation.Outcome(np.full(3, hits), np.full(3, hits), np.zeros((3, 10), dtype=np.int64)) for hits in (1.0, 0.25))
+    told = evaluation.compare(good, bad, seed=1)
+    assert told == {"ndcg_at_10": (-0.75, -0.75, -0.75), "recall_at_10": (-0.75, -0.75, -0.75)}
+
+
 def test_hits_among_all_unseen_games_are_counted():
     parts = evaluation.split(known_of(*[play("ann", f"G{number}", f"2025-01-{number + 1:02d}") for number in range(5)]), seed=1)
     order = parts.train.catalogue["game_id"].tolist()
@@ -129,6 +147,23 @@ def test_the_champion_is_measured_on_plays_later_than_its_training_where_there_a
     assert measuring.later_plays(known, CUT).empty
 
 
+def test_measured_again_a_model_is_asked_by_the_plays_before_and_judged_by_those_after():
+    known = known_of(*[play("ann", f"G{number}", f"2025-01-{number + 1:02d}") for number in range(5)], play("ann", "G5", "2025-03-01"))
+    order, asked = known.catalogue["game_id"].tolist(), []
+
+    class LikesG5:
+        @property
+        def recommended_(self):
+            return self
+
+        def on(self, catalogue):
+            return lambda histories: asked.append(histories) or np.tile(np.array([game == "steam:g5" for game in order], float), (1, 1))
+
+    told = measuring.measure_again(LikesG5(), known.plays[known.plays["game_id"] == "steam:g5"], known)
+    assert (told["recall_at_10"], told["n"]) == (1.0, 1)
+    assert sorted(order[place] for place in asked[0].indices) == [f"steam:g{number}" for number in range(5)]
+
+
 def test_without_plays_models_are_measured_by_the_proxy_which_is_called_one():
     known = sample()
     bare = Known(known.catalogue.assign(players=0), known.plays.head(0))
@@ -136,6 +171,8 @@ def test_without_plays_models_are_measured_by_the_proxy_which_is_called_one():
     measured = measuring.measure(fitted, evaluation.split(bare, seed=1), bare.catalogue, seed=1)
     assert (measured.kind, measured.metric) == ("proxy", "series_found")
     assert measured.against("content", "popularity").high < 0
+    hidden, _ = proxies.series_found(fitted["content"].recommended_, bare.catalogue, seed=1)
+    assert measured.each["content"].tolist() == hidden.tolist(), "without title and makers"
     assert measured.figures("content")["series_found_by_popularity"] < measured.figures("content")["series_found"]
 
 

@@ -1,6 +1,7 @@
 """Lists: never the game itself, no editions, no flood of one series, adult games only beside their like, reasons in words."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_games import catalogue, game, predicted, sample, titles
 
@@ -39,6 +40,23 @@ def test_editions_of_one_work_fill_no_list():
 def test_a_series_has_at_most_three_places():
     found = similar(game("Alone"), *[game(f"Saga {number}: Part") for number in range(1, 7)])
     assert len([title for title in found["Alone"] if title.startswith("Saga")]) == 3
+
+
+def frame_of(*works: str, series: str = "") -> pd.DataFrame:
+    """Return as much of a catalogue as lists look at, the most popular first."""
+    return pd.DataFrame({"work": works, "series": series, "adult": False})
+
+
+def test_games_of_no_series_are_not_taken_for_one():
+    found = lists.neighbours(frame_of(*[f"work {number}" for number in range(12)]), lambda histories: np.ones(histories.shape))
+    assert found[0].places.tolist() == list(range(1, 12)), "among equals the more popular first"
+
+
+def test_editions_that_fill_the_best_places_leave_a_list_full():
+    works = ["asked", *["flood"] * 50, *[f"work {number}" for number in range(30)]]
+    scores = np.array([9.0, *[5.0] * 50, *[1.0] * 30])
+    (first, *_) = lists.neighbours(frame_of(*works), lambda histories: np.tile(scores, (histories.shape[0], 1)))
+    assert first.places.tolist() == [1, *range(51, 81)]
 
 
 def test_adult_games_stand_only_beside_their_like():

@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 import skops.io
 from made_games import catalogue, game, play, predicted, sample, titles
+from sklearn.base import BaseEstimator
 
 from almanac.errors import UsageError
 from almanac.workloads.games import model
-from almanac.workloads.games.blend import combined
+from almanac.workloads.games.blend import Blend, combined
+from almanac.workloads.games.content import Scorer
 from almanac.workloads.games.contract import CONTRACT
 from almanac.workloads.games.features import Known
 from almanac.workloads.games.played import Ease, ItemItem, Trending, own_histories
@@ -45,6 +47,28 @@ def test_a_recent_play_counts_more_than_an_old_one():
 def test_the_blend_is_a_weighted_sum():
     told = {"content": np.array([[1.0, 0.0]], dtype=np.float32), "ease": np.array([[0.5, 1.0]], dtype=np.float32)}
     assert combined(told, {"content": 0.2, "ease": 1.0}).tolist() == [[pytest.approx(0.7), 1.0]]
+
+
+class Says(BaseEstimator):
+    """A member that says the same of everybody."""
+
+    def __init__(self, scores: list[float]) -> None:
+        self.scores = scores
+
+    def fit(self, X: pd.DataFrame, y: pd.DataFrame) -> "Says":
+        return self
+
+    def on(self, catalogue: pd.DataFrame) -> Scorer:
+        return lambda histories: np.tile(np.array(self.scores, dtype=np.float32), (histories.shape[0], 1))
+
+
+def test_the_fewer_players_know_a_game_the_less_counts_what_was_learned_from_them():
+    blend = Blend([("content", Says([1.0, 0.5])), ("ease", Says([2.0, 4.0]))], weights={}, trusted=20.0).fit(pd.DataFrame(), pd.DataFrame())
+    told = blend.teller(pd.DataFrame({"players": [20, 0]}))(own_histories([0, 1], 2))
+    # The first game is half known, the second not at all; what EASE says is scaled to its best.
+    assert told["content"].tolist() == [[1.0, 0.5], [1.0, 0.5]]
+    assert told["ease"].tolist() == [[0.25, 0.5], [0.0, 0.0]]
+    assert told["new"].tolist() == [[0.75, 0.5], [1.0, 0.5]]
 
 
 def test_without_plays_both_lists_are_one_and_two_models_can_be_fitted():

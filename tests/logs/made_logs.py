@@ -27,7 +27,7 @@ def entries(rows: Sequence[Row], *, first: int = 1) -> pa.Table:
     return pa.table(columns)
 
 
-def sessions(kinds: Sequence[Sequence[str]], *, origin: str = "made", abnormal: Sequence[bool] | None = None) -> pd.DataFrame:
+def sessions(kinds: Sequence[Sequence[str]], *, origin: str = "made", abnormal: Sequence[bool | None] | None = None) -> pd.DataFrame:
     """Return a trace for each list of texts, one second between events and one minute between sessions."""
     rows = [
         {"session": f"s{at:05d}", "event_time": BEGIN + timedelta(minutes=at, seconds=second), "text_id": name}

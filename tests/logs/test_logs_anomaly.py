@@ -3,6 +3,7 @@
 import doctest
 
 import numpy as np
+import pytest
 from made_logs import sessions
 
 from almanac.workloads.logs import anomaly, detection, severity, traces
@@ -34,6 +35,32 @@ def test_labels_are_used_where_there_are_enough_of_them() -> None:
     assert (fitted.score(traces.counted(labelled["texts"].tolist())) >= 0.5).tolist() == [False] * 100 + [True] * 30
 
 
+@pytest.mark.parametrize(("abnormal", "normal", "are_enough"), [(20, 20, True), (19, 100, False), (100, 19, False)])
+def test_labels_are_enough_with_20_of_either_kind(abnormal: int, normal: int, are_enough: bool) -> None:
+    labelled = sessions([[*USUAL, "retry"]] * abnormal + [USUAL] * normal, abnormal=[True] * abnormal + [False] * normal)
+    assert SessionModel().fit(traces.counted(labelled["texts"].tolist()), traces.labels(labelled)).is_supervised == are_enough
+
+
+def test_a_session_is_known_where_half_of_its_events_are() -> None:
+    fitted = SessionModel().fit(traces.counted(sessions([USUAL] * 3)["texts"].tolist()))
+    asked = [["open", "strange"], ["open", "strange", "odd"], ["strange"]]
+    assert fitted.knows(traces.counted(sessions(asked)["texts"].tolist())).tolist() == [True, False, False]
+
+
+def test_halves_in_time_share_no_session_and_the_first_ends_where_the_second_begins() -> None:
+    every = sessions([USUAL] * 6)
+    first, second = detection.chronological(every)
+    assert (first["session_id"].tolist(), second["session_id"].tolist()) == (["s00000", "s00001", "s00002"], ["s00003", "s00004", "s00005"])
+    assert first["ended_at"].max() < second["started_at"].min()
+
+
+def test_sessions_without_a_label_are_not_judged() -> None:
+    kinds, labels = [USUAL, [*USUAL, "retry"], USUAL] * 40, [False, True, None] * 40
+    told = detection.figures(sessions(kinds, abnormal=labels), seed=1)
+    assert told["n"].tolist() == [40, 40, 40, 40]
+    assert told["f1"].iloc[0] == 1.0
+
+
 def test_training_sees_no_event_from_the_cut_on() -> None:
     every = sessions([USUAL] * 3)
     cut = every["started_at"].iloc[1] + np.timedelta64(1, "s")
@@ -50,6 +77,16 @@ def test_precision_recall_and_f1_are_counted_by_hand() -> None:
 
 def test_a_template_is_rare_below_two_in_ten_thousand_of_a_source_that_has_enough() -> None:
     assert (anomaly.rarity(np.array([1.0, 3.0, 1.0]), np.array([10_000.0, 10_000.0, 100.0])) >= 0.5).tolist() == [True, False, False]
+
+
+def test_of_a_source_with_fewer_than_2000_entries_nothing_is_said() -> None:
+    told = anomaly.rarity(np.array([1.0, 1.0, 1.0]), np.array([1_999.0, 2_000.0, 6_000.0]))
+    assert told == pytest.approx([0.0, 2e-4 / (2e-4 + 1 / 2_000), 2e-4 / (2e-4 + 1 / 6_000)])
+    assert told[2] >= 0.5
+
+
+def test_fewer_than_50_entries_are_no_burst() -> None:
+    assert (anomaly.burst(np.array([49.0, 50.0]), np.array([1.0, 1.0]), np.array([12.0, 12.0])) >= 0.5).tolist() == [False, True]
 
 
 def test_a_burst_is_ten_times_the_usual_of_a_template_that_is_known() -> None:

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from almanac.errors import UsageError
-from almanac.workloads.logs import formats
+from almanac.workloads.logs import formats, levels
+from almanac.workloads.logs.formats import cleaning, times
 
 KAFKA = """[2016-12-19 16:31:47,437] INFO Controller starting up (kafka.controller.KafkaController)
 [2016-12-19 16:31:48,001] ERROR Broker 1 failed (kafka.server.KafkaServer)
@@ -107,3 +108,17 @@ def test_an_unknown_format_and_a_table_of_other_columns_are_refused() -> None:
         rows("x", form="xml")
     with pytest.raises(UsageError, match="has 'Content' and 'Level'"):
         rows("a,b\n1,2\n", form="loghub_csv")
+
+
+@pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
+def test_a_number_is_a_time_in_seconds_or_thousandths_millionths_or_billionths_of_them(unit: int) -> None:
+    assert times.one_number(1_744_696_800 * unit) == datetime(2025, 4, 15, 6, tzinfo=UTC)
+
+
+def test_whatever_a_terminal_would_obey_is_made_inert() -> None:
+    assert cleaning.clean("a\x7fb\x08c\x1b[2Jd\te\nf\rg") == "a\ufffdb\ufffdcd\te\nf\ng"
+
+
+@pytest.mark.parametrize(("written", "level"), [("NOTICE", "info"), ("fatal", "error"), ("Emergency", "error"), ("trace", "debug"), ("W", "warning")])
+def test_the_words_of_many_programs_mean_four_levels(written: str, level: str) -> None:
+    assert levels.normal(written) == level

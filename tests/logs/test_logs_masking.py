@@ -30,6 +30,10 @@ SECRETS = {
     "Basic QWxhZGRpbg": "QWxhZGRpbg",
     "secret := swordfish": "swordfish",
     "pwd==open": "open",
+    "private-key: swordfish": "swordfish",
+    "access_key=swordfish": "swordfish",
+    "credentials=swordfish": "swordfish",
+    '"token": swordfish': "swordfish",
     "x" * 60: "xxx",
 }
 
@@ -54,6 +58,10 @@ def test_masking_in_bulk_is_masking_one_by_one(texts: list[str]) -> None:
     codes, forms = features.masked(pa.array(texts, pa.large_string()))
     assert [forms[code] for code in codes] == [masking.mask(text) for text in texts]
     assert len(forms) == len(set(forms))
+
+
+def test_of_a_text_its_first_400_characters_are_looked_at() -> None:
+    assert masking.mask("word " * 200) == " ".join(["word"] * 80)
 
 
 def test_texts_longer_than_the_longest_are_cut_the_same_way_in_bulk() -> None:

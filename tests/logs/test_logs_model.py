@@ -7,6 +7,7 @@ import pytest
 import skops.io
 from made_logs import sessions
 
+from almanac import metrics
 from almanac.workloads.logs import evaluation, features, model
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated, statements
@@ -62,6 +63,65 @@ def test_what_is_held_out_has_no_twin_in_training() -> None:
         assert set(groups[learn]) & set(groups[judge]) == set()
         judged += judge.tolist()
     assert sorted(judged) == list(range(len(frame)))
+
+
+def test_nor_is_a_row_learned_from_that_is_not_judged_itself_but_has_a_judged_twin() -> None:
+    groups = np.repeat(np.arange(20), 2)
+    judged = []
+    for learn, judge in evaluation._folds(groups, groups % 2, np.tile([True, False], 20), 1):
+        assert set(groups[learn]) & set(groups[judge]) == set()
+        judged += judge.tolist()
+    assert sorted(judged) == list(range(0, 40, 2))
+
+
+def test_a_fold_is_calibrated_without_its_own_labels() -> None:
+    scores, fold = np.random.default_rng(1).normal(size=(40, 4)), np.arange(40) % 2
+    labels = np.arange(40) // 2 % 4
+    other = np.where(fold == 0, 3 - labels, labels)
+    mine, theirs = (evaluation._calibrated(scores, told, fold) for told in (labels, other))
+    assert mine[fold == 0].tolist() == theirs[fold == 0].tolist()
+    assert mine[fold == 1].tolist() != theirs[fold == 1].tolist()
+
+
+def test_what_is_tested_by_time_was_first_seen_late_and_has_no_twin_before() -> None:
+    frame = features.build(simulated.statements())
+    seen = pd.Timestamp("2025-06-01", tz="UTC") + pd.to_timedelta(np.arange(len(frame) + 1), unit="h")
+    frame = pd.concat([frame, frame.head(1)], ignore_index=True).assign(seen_at=seen)
+    late = frame["seen_at"] > frame["seen_at"].quantile(0.6)
+    told = evaluation.later(frame)
+    assert sorted(told.frame["template"]) == sorted(set(frame.loc[late, "template"]) - set(frame.loc[~late, "template"]))
+    assert (told.frame["seen_at"] > frame.loc[~late, "seen_at"].max()).all()
+    assert len(told.chances) == len(told.frame) > 0
+
+
+def test_a_champion_is_compared_on_what_it_was_not_fitted_on(log_model: LogModel) -> None:
+    known = features.build(simulated.statements())["text"].iloc[0]
+    frame = pd.DataFrame({"text": [known, "never seen lamp"], "level": ["info", "info"], "template": ["a", "b"]})
+    told = evaluation.fresh(evaluation.Judged(frame, np.tile([0.1, 0.7, 0.1, 0.1], (2, 1)), np.full((2, 4), 0.25)), log_model)
+    assert told.frame["text"].tolist() == ["never seen lamp"]
+    assert told.base.tolist() == log_model.predict_proba(told.frame).tolist()
+
+
+def test_rows_of_one_template_are_drawn_together_and_less_loss_is_below_zero() -> None:
+    frame = pd.DataFrame({"level": ["info", "error", "error"], "template": ["a", "a", "b"]})
+    ours, theirs = np.tile([0.1, 0.4, 0.1, 0.4], (3, 1)), np.full((3, 4), 0.25)
+    losses = [metrics.log_losses(np.array([1, 3, 3]), chances) for chances in (ours, theirs)]
+    told = evaluation.against(frame, ours, theirs, seed=1)
+    assert told == metrics.paired_bootstrap(*losses, clusters=np.array([0, 0, 1]), seed=1)
+    assert told.estimate == pytest.approx(np.log(0.25 / 0.4))
+    mixed = np.array([[0.1, 0.4, 0.1, 0.4], [0.1, 0.4, 0.4, 0.1], [0.1, 0.4, 0.1, 0.4]])
+    losses[0] = metrics.log_losses(np.array([1, 3, 3]), mixed)
+    assert evaluation.against(frame, mixed, theirs, seed=1) == metrics.paired_bootstrap(*losses, clusters=np.array([0, 0, 1]), seed=1)
+
+
+def test_judged_are_the_templates_of_logs_each_once_where_there_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame(
+        {"origin": ["python", "own", "own", "kafka"], "template": ["a", "b", "b", "c"], "occurrences": [9, 1, 5, 2], "text": ["1", "2", "3", "4"]}
+    )
+    monkeypatch.setattr(evaluation, "LEAST_JUDGED", 2)
+    assert evaluation.judged_rows(frame)["text"].tolist() == ["3", "4"]
+    monkeypatch.setattr(evaluation, "LEAST_JUDGED", 3)
+    assert evaluation.judged_rows(frame)["text"].tolist() == ["1", "3", "4"], "else those of programs too"
 
 
 def test_the_spread_over_systems_says_how_much_hangs_on_which_ones_there_are() -> None:

@@ -1,10 +1,11 @@
 """Scoring: every entry once, the same in one go or in increments, and stored tables that agree with each other."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
 import pyarrow as pa
-from made_logs import Row, entries
+import pytest
+from made_logs import BEGIN, Row, entries
 
 from almanac import masking
 from almanac.workloads.logs import contract, scoring
@@ -52,12 +53,15 @@ def test_a_letter_stands_for_one_level_severity_and_anomaly() -> None:
 
 
 def test_abnormal_orders_are_found_and_told_why(log_model: LogModel) -> None:
-    sessions = score(log_model, shop())["sessions"]
+    told = score(log_model, shop())
+    sessions = told["sessions"]
     odd = sessions[sessions["anomaly"]]
     assert len(sessions) == 600
     assert 10 <= len(odd) <= 40
     assert odd["reasons"].str[0].str.contains("of sessions have").all()
     assert sessions.loc[~sessions["anomaly"], "reasons"].str.len().sum() == 0
+    lines = told["predictions"].assign(session=shop()["session"].to_pandas())
+    assert set(lines.loc[lines["session"].isin(odd["session"]), "anomaly_kind"]) == {"session"}
 
 
 def test_batches_do_not_matter(log_model: LogModel) -> None:
@@ -72,6 +76,9 @@ def test_a_session_that_goes_on_in_a_later_run_is_judged_whole(log_model: LogMod
     first = score(log_model, entries(rows))
     past = Past(first["templates"], first["usage"], first["sessions"])
     second = score(log_model, entries(more, first=3), past=past)["sessions"].iloc[0]
+    assert second["ended_at"] == BEGIN + timedelta(seconds=30)
+    elsewhere: list[Row] = [("other", "o1", 20, "handed over parcel 1 to courier 2")]
+    assert score(log_model, entries(elsewhere, first=3), past=past)["sessions"]["entries"].tolist() == [1], "of another source it is another session"
     assert (first["sessions"].iloc[0]["entries"], second["entries"], bool(second["anomaly"])) == (2, 4, False)
     assert second["started_at"] == first["sessions"].iloc[0]["started_at"]
 
@@ -80,6 +87,31 @@ def test_a_rare_text_in_a_source_that_is_well_known_is_an_anomaly(log_model: Log
     rows: list[Row] = [("api", None, at, "stored basket in cache") for at in range(9_999)] + [("api", None, 5, "fatal error in the boiler room")]
     told = score(log_model, entries(rows))["predictions"]
     assert told.loc[told["anomaly"], ["entry_id", "anomaly_kind", "severity"]].to_numpy().tolist() == [[10_000, "rare", "critical"]]
+
+
+@pytest.mark.parametrize(("fatal", "is_rare"), [(0, True), (5, False)])
+def test_what_was_published_before_counts_when_a_text_is_called_rare(log_model: LogModel, fatal: int, is_rare: bool) -> None:
+    before: list[Row] = [("api", None, at, "fatal error in the boiler room" if at < fatal else "stored basket in cache") for at in range(9_999)]
+    first = score(log_model, entries(before))
+    past = Past(first["templates"], first["usage"], first["sessions"])
+    told = score(log_model, entries([("api", None, 10_000, "fatal error in the boiler room")], first=10_000), past=past)
+    assert told["predictions"]["anomaly"].tolist() == [is_rare]
+
+
+@pytest.mark.parametrize(("sessions", "is_judged"), [(99, False), (100, True)])
+def test_a_source_that_no_model_knows_is_judged_by_its_own_sessions_once_there_are_100(log_model: LogModel, sessions: int, is_judged: bool) -> None:
+    rows: list[Row] = [("river", f"s{number}", 60 * number, "walked along alpha") for number in range(sessions - 1)]
+    rows += [("river", "odd", 60 * sessions, "walked along alpha"), ("river", "odd", 60 * sessions + 1, "drowned in beta")]
+    table = score(log_model, entries(rows))["sessions"].set_index("session")
+    assert table.loc["odd", "anomaly"] == is_judged
+    assert table["anomaly"].sum() == is_judged
+
+
+def test_exactly_ten_times_the_usual_is_a_burst(log_model: LogModel) -> None:
+    quiet: list[Row] = [("api", None, 300 * bucket + at, "stored basket in cache") for bucket in range(20) for at in range(5)]
+    burst: list[Row] = [("api", None, 6_000 + at, "stored basket in cache") for at in range(50)]
+    told = score(log_model, entries(quiet + burst))["predictions"]
+    assert told.loc[told["anomaly"], ["entry_id", "anomaly_score"]].to_numpy().tolist() == [[101, 0.5]]
 
 
 def test_the_first_entry_of_a_burst_is_marked(log_model: LogModel) -> None:

@@ -111,6 +111,29 @@ def test_tending_lays_out_and_retention_forgets_the_day(owner: Database, tomorro
     assert one(owner, "SELECT count(*) FROM almanac.log_layouts") == 0
 
 
+def test_a_day_has_expired_once_it_lies_before_the_first_that_is_kept(owner: Database, tomorrow: date) -> None:
+    today = tomorrow - timedelta(days=1)
+    with owner.connect() as connection:
+        assert retention.expired(connection, today) == []
+        assert retention.expired(connection, tomorrow) == [today]
+
+
+def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Database) -> None:
+    told = [
+        {"source": "box", "session": "s1", "logger": "a.A", "client_id": "c1", "text": "right now"},
+        {"source": "web", "session": "s2", "logger": None, "client_id": "c2", "text": "never"},
+        {"source": "box", "session": "s3", "logger": "a.B", "client_id": "c3", "text": "never"},
+    ]
+    rest = {"event_time": datetime.now(UTC), "raw": False, "level": None}
+    with Database(owner.url, "worker").connect() as connection:
+        table = pa.Table.from_pylist([{"place": at} | rest | row for at, row in enumerate(told)], schema=SCHEMA)
+        entries.store(connection, table, entries.Load(wire.encode))
+    for condition, gone in {"source=web": [2], "session=s2": [2], "logger=a.B": [3], "id=c3": [3], "contains=now": [1]}.items():
+        with owner.connect() as connection:
+            assert retention.removing([condition])(connection) == gone, condition
+            connection.rollback()
+
+
 def test_what_is_deleted_while_a_day_is_laid_out_does_not_come_back(owner: Database, tomorrow: date) -> None:
     delete = retention.removing(["contains=sleep"])
     with ThreadPoolExecutor(1) as pool:

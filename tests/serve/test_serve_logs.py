@@ -90,6 +90,7 @@ def test_a_search_finds_entries_newest_first_with_what_the_model_says(client: ht
         ({"q": "node", "source": "web"}, []),
         ({"q": "quiet", "source": "web"}, [7]),
         ({"source": "web"}, [7]),
+        ({"q": "kafka.server", "source": "web"}, [7]),
         ({"session": "req-1", "anomaly": "true"}, [5, 2]),
         ({"template": masking.text_id(masking.mask(TEXTS[4]))}, [5]),
         ({"anomaly": "true"}, [5, 2]),

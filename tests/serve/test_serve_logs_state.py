@@ -15,6 +15,7 @@ from test_serve_problems import problem
 from almanac.settings import Settings
 from almanac.store import erasures, upkeep
 from almanac.store.database import Database
+from almanac.workloads.logs import alerts as log_alerts
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 from serve.routes import logs_export, logs_queries
@@ -85,6 +86,41 @@ def test_an_entry_is_found_by_search_once_a_run_has_predicted_it(owner: Database
     assert client.get("/v1/logs/stats").json()["unscored"] == 0
 
 
+def test_each_rule_counts_its_own_kind_in_its_own_window_and_source(owner: Database) -> None:
+    now = datetime.now(UTC)
+    run(owner, "DELETE FROM almanac.log_rules")
+    rules = [("errors", None), ("errors", "broker"), ("errors", "web"), ("anomalies", None), ("anomalies", "web"), ("new_templates", None)]
+    for kind, source in rules:
+        names = (f"{kind} {source or 'all'}", kind, source)
+        run(owner, "INSERT INTO almanac.log_rules (name, kind, source, threshold, window_minutes) VALUES (%s, %s, %s, 1, 15)", *names)
+    # Of ten entries the second, fifth and eighth are errors and anomalies; the first six are three hours old.
+    store(owner, written(["a", "x", "x", "x", "x", "x"], begin=now - timedelta(hours=3)))
+    store(owner, written(["a", "b", "c"], begin=now - timedelta(minutes=9)))
+    store(owner, written(["a"], source="web", begin=now - timedelta(minutes=2)))
+    publish_logs(owner, tend=False)
+    run(owner, "INSERT INTO almanac.log_alerts (rule_id, value, highest, opened_at, changed_at) "
+               "SELECT rule_id, 7, 7, now(), now() FROM almanac.log_rules WHERE name = 'errors all'")  # fmt: skip
+    with owner.connect() as connection:
+        log_alerts.judge(connection, now)
+    told = run(owner, "SELECT rule, value, highest FROM api.log_alerts WHERE state = 'open' ORDER BY rule")
+    assert told == [("anomalies all", 1, 1), ("errors all", 1, 7), ("errors broker", 1, 1), ("new_templates all", 2, 2)]
+
+
+def test_a_version_that_was_never_released_is_read_once_while_later_runs_take_over(owner: Database, client: httpx.Client) -> None:
+    def numbers(answer: dict[str, object]) -> list[int]:
+        return [row["entry_id"] for row in answer["rows"]]  # type: ignore[attr-defined]
+
+    store(owner, recent(["one", "two"]))
+    publish_logs(owner, version=1)
+    publish_logs(owner, version=2, why=None)
+    first = client.get("/v1/logs/predictions", params={"model_version": 2, "limit": 1}).json()
+    store(owner, recent(["three"]))
+    publish_logs(owner, version=2, why=None)
+    rest = client.get(first["next"].replace("limit=1", "limit=9")).json()
+    assert (numbers(first), numbers(rest)) == ([1], [2]), "the run that the list began with"
+    assert numbers(client.get("/v1/logs/predictions", params={"model_version": 2}).json()) == [1, 2, 3]
+
+
 def test_two_versions_are_read_side_by_side(owner: Database, client: httpx.Client) -> None:
     store(owner, recent(["one", "two", "three"]))
     publish_logs(owner, version=1)
@@ -112,6 +148,14 @@ def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(owner: Database,
         (run_id, 1, "tester", "leaked"),
     ]
     assert client.get("/v1/logs/releases").json()["rows"][0]["why"] == "erased: leaked"
+
+
+def test_a_session_goes_with_its_last_entry_though_another_source_has_one_of_its_name(owner: Database) -> None:
+    for source in ("broker", "web"):
+        store(owner, written(["hello"], source=source, session="s"))
+    publish_logs(owner)
+    erasures.erase(owner, erasures.Order(CONTRACT, retention.removing(["source=broker"]), retention.mend, "tester", "asked for it"))
+    assert run(owner, "SELECT source, session FROM almanac.logs_sessions") == [("web", "s")]
 
 
 def test_a_kept_answer_of_an_older_release_is_not_given_again_after_a_deletion(owner: Database, client: httpx.Client) -> None:
@@ -177,6 +221,8 @@ def test_days_past_retention_go_with_everything_that_refers_to_them(owner: Datab
 
 def test_questions_are_forgotten_after_a_day(owner: Database, client: httpx.Client) -> None:
     place = client.post("/v1/logs/classify", json={"text": "never seen"}).headers["location"]
+    assert client.get(place).status_code == 202
+    upkeep.tend(owner, CONTRACT, now=datetime.now(UTC) + timedelta(hours=23))
     assert client.get(place).status_code == 202
     upkeep.tend(owner, CONTRACT, now=datetime.now(UTC) + timedelta(hours=25))
     assert client.get(place).status_code == 404

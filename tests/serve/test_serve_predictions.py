@@ -166,6 +166,8 @@ def test_pages_of_a_model_version_stay_in_its_run(publisher, client):
     publisher.publish([match(number, home_win=0.5) for number in range(4)], version=2, is_released=False)
     second = client.get(first.json()["next"])
     assert [row["home_win"] for page in (first, second) for row in page.json()["rows"]] == [0.25] * 4
+    newest = client.get("/v1/football/predictions?model_version=2").json()
+    assert [row["home_win"] for row in newest["rows"]] == [0.5] * 4
 
 
 def test_a_model_version_that_never_was_is_404(reading):

@@ -6,13 +6,14 @@ from threading import Timer
 
 import diary
 import pytest
+import stub
 from asking import change, one, rows, within
 from diary import DIARY, fill, release, write
 
 from almanac import comparison, promoting, workloads
 from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced, UsageError
-from almanac.store import entries, erasures, increments, ledger, prune, publish, reading, runs, versions
+from almanac.store import entries, erasures, frames, increments, ledger, prune, publish, reading, runs, versions
 from almanac.store.database import Database
 from almanac.store.entries import Span, Unscored
 from almanac.store.tables import SCHEMA
@@ -52,7 +53,10 @@ def test_each_run_judges_only_what_is_new_and_the_release_names_all_runs(owner: 
     second = release(owner)
     assert (live(owner)["run_id"], live(owner)["run_ids"]) == (second, [first, second])
     assert answered(reader) == [(1, "glad", 0.25), (2, "sad", 0.25), (3, "calm", 0.25)]
-    assert rows(owner, "SELECT rows, covered_until FROM almanac.runs ORDER BY started_at") == [(2, 2), (1, 3)]
+    write(owner, ["d"])
+    release(owner)
+    assert [number for number, *_ in answered(reader)] == [1, 2, 3, 4]
+    assert rows(owner, "SELECT rows, covered_until FROM almanac.runs ORDER BY started_at") == [(2, 2), (1, 3), (1, 4)]
     assert within(owner, runs.get, second)["model_version"] == 1
 
 
@@ -107,6 +111,9 @@ def test_reading_all_runs_of_a_version_merges_as_taking_over_does(owner: Databas
         ([400_000], 200_000, [400_000]),
         ([900_000], 450_001, []),
         ([900_000], 100_001, []),
+        ([900_000], 450_000, []),
+        ([400_000], 600_000, [400_000]),
+        ([100, 900_000, 200], 300, [200]),
         ([], 10, []),
     ],
 )
@@ -232,10 +239,32 @@ def test_a_version_that_was_scored_beside_the_live_one_can_be_rolled_back_to(own
     assert answered(reader) == [(1, "glad", 0.25), (2, "sad", 0.25)]
 
 
+def test_runs_of_another_workload_are_of_no_concern_though_their_version_has_the_same_number(owner: Database) -> None:
+    write(owner, ["a"])
+    first = release(owner)
+    release(owner, version=2)
+    other = stub.release(owner, version=1)
+    change(owner, "UPDATE almanac.runs SET covered_until = 99 WHERE run_id = :run", run=other)
+    assert [record["run_id"] for record in within(owner, runs.of_version, "diary", 1)] == [first]
+    assert within(owner, runs.with_version, "diary", 1)["run_id"] == first
+    within(owner, ledger.rollback, "diary", who="tester")
+    assert live(owner)["run_ids"] == [first]
+
+
+def test_a_run_whose_rows_are_gone_is_no_part_of_its_version(owner: Database, piling: None) -> None:
+    made = []
+    for text in "abc":
+        write(owner, [text])
+        made.append(release(owner))
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=made[0])
+    assert [record["run_id"] for record in within(owner, runs.of_version, "diary", 1)] == made[1:]
+
+
 def test_on_hold_the_version_that_answers_goes_on_and_others_wait(owner: Database, reader: Database) -> None:
     write(owner, ["a"])
     release(owner)
     release(owner, version=2)
+    assert within(owner, ledger.held_version, "diary") is None
     within(owner, ledger.rollback, "diary", who="tester")
     assert within(owner, ledger.held_version, "diary") == 1
     write(owner, ["b"])
@@ -280,6 +309,28 @@ def test_what_was_taken_over_stays_for_those_who_read_it_and_then_goes(owner: Da
     assert rows(owner, "SELECT count(*) FROM almanac.diary_predictions WHERE run_id = :run", run=made[2]) == [(3,)]
 
 
+def test_all_runs_behind_the_live_release_stay_however_old(owner: Database, piling: None) -> None:
+    release(owner)
+    for text in "ab":
+        write(owner, [text])
+        release(owner, version=2, why=None)
+    write(owner, ["c"])
+    release(owner, version=2)
+    assert prune.prune(owner, DIARY, now=datetime.now(UTC) + DIARY.retention + timedelta(hours=1)) == []
+    assert len(live(owner)["run_ids"]) == 3
+
+
+def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, worker: Database) -> None:
+    write(owner, ["a"])
+    first = release(owner)
+    write(owner, ["b"])
+    unscored = increments.unscored(worker, DIARY, 1)
+    content = diary.judged(list(unscored))
+    staged = increments.stage(worker, DIARY, diary.begin(owner), content, part=increments.Part(1, unscored))
+    assert (staged.absorbed, staged.rows) == ((first,), 2)
+    assert staged.facts()["hashes"] == {"predictions": frames.frame_hash(DIARY.predictions, content["predictions"])}
+
+
 def test_the_runs_of_the_version_before_stay_complete(owner: Database, piling: None) -> None:
     made = []
     for text in "ab":
@@ -300,16 +351,19 @@ def test_entries_that_are_gone_are_not_taken_over(owner: Database, reader: Datab
     assert [number for number, *_ in answered(reader)] == [2, 3]
 
 
-@pytest.mark.parametrize("fault", ["missing", "doubled", "foreign"])
+@pytest.mark.parametrize("fault", ["missing", "doubled", "later", "earlier"])
 def test_each_entry_gets_exactly_one_prediction(owner: Database, worker: Database, fault: str) -> None:
+    write(owner, ["before"])
+    release(owner)
     write(owner, ["a", "b", "c"])
     run_id = diary.begin(owner)
     unscored = increments.unscored(worker, DIARY, 1)
     content = diary.judged(list(unscored))
     frame = content["predictions"]
-    spoiled = {"missing": frame.iloc[:2], "doubled": frame.iloc[[0, 1, 1]], "foreign": frame.assign(entry_id=[2, 3, 4])}[fault]
+    spoiled = {"missing": frame.iloc[:2], "doubled": frame.iloc[[0, 1, 1]], "later": frame.assign(entry_id=[3, 4, 5])}
+    spoiled |= {"earlier": frame.assign(entry_id=[1, 2, 3])}
     with pytest.raises(AuditFailed, match=r"3 entries of 'diary' were read, [23] predictions were made"):
-        increments.stage(worker, DIARY, run_id, content | {"predictions": spoiled}, part=increments.Part(1, unscored))
+        increments.stage(worker, DIARY, run_id, content | {"predictions": spoiled[fault]}, part=increments.Part(1, unscored))
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
 
 
@@ -358,9 +412,10 @@ def test_an_entry_that_is_being_written_is_waited_for_so_that_none_is_left_out(o
         write(owner, ["fast"])
         ending = Timer(0.3, slow.commit)
         ending.start()
-        unscored = increments.unscored(worker, DIARY, 1)
+        # Read before it is known that the slow one has ended: whoever does not wait for it here leaves it out for ever.
+        found = [text for batch in increments.unscored(worker, DIARY, 1) for text in batch["text"].to_pylist()]
         ending.join()
-    assert [text for batch in unscored for text in batch["text"].to_pylist()] == ["slow", "fast"]
+    assert found == ["slow", "fast"]
 
 
 def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(owner: Database, reader: Database) -> None:
@@ -375,6 +430,8 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(o
 
     assert erasures.erase(owner, erasures.Order(DIARY, remove, mend, "tester", "asked for it")) == 1
     assert [number for number, *_ in answered(reader)] == [1, 3]
+    assert (live(owner)["run_id"], live(owner)["why"]) == (run_id, "erased: asked for it")
+    assert [mood for mood, *_ in moods(owner)] == ["calm", "glad"]
     assert rows(reader, "SELECT run_id, rows, who, why FROM api.erasures ORDER BY erasure_id") == [
         (None, 1, "tester", "asked for it"),
         (run_id, 1, "tester", "asked for it"),
@@ -386,6 +443,44 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(o
     write(owner, ["d"])
     release(owner)
     assert [number for number, *_ in answered(reader)] == [1, 3, 4]
+
+
+def known_until(owner: Database, until: int, *, workload: str = "diary") -> None:
+    """Keep what a made-up run knew that covers the entries up to a number."""
+    content = {"r": f"{workload} {until}", "w": workload, "until": until}
+    change(owner, "INSERT INTO almanac.run_inputs (run_id, name, workload, covered_until, content) VALUES (:r, 'moods', :w, :until, '')", **content)
+
+
+def still_known(owner: Database) -> list[str]:
+    return [run_id for (run_id,) in rows(owner, "SELECT run_id FROM almanac.run_inputs ORDER BY run_id")]
+
+
+@pytest.mark.parametrize(("thoroughly", "left"), [(True, ["diary 1", "stub 3"]), (False, ["diary 1", "diary 2", "diary 3", "stub 3"])])
+def test_what_runs_knew_goes_with_the_first_entry_that_somebody_wants_deleted(owner: Database, thoroughly: bool, left: list[str]) -> None:
+    for until in (1, 2, 3):
+        known_until(owner, until)
+    known_until(owner, 3, workload="stub")
+    order = erasures.Order(DIARY, lambda _: [2, 7], lambda _: lambda _: None, "tester", "asked for it", thoroughly=thoroughly)
+    erasures.erase(owner, order)
+    assert still_known(owner) == left
+
+
+def test_what_runs_knew_goes_when_their_time_is_over(owner: Database) -> None:
+    known_until(owner, 1)
+    known_until(owner, 1, workload="stub")
+    prune.prune(owner, DIARY)
+    assert still_known(owner) == ["diary 1", "stub 1"]
+    prune.prune(owner, DIARY, now=datetime.now(UTC) + DIARY.retention + timedelta(minutes=1))
+    assert still_known(owner) == ["stub 1"]
+
+
+def test_an_entry_that_went_without_a_note_is_noticed(owner: Database) -> None:
+    write(owner, ["a", "b", "c"])
+    run = within(owner, runs.get, release(owner))
+    again = Unscored(owner, DIARY, Span(0, 3))
+    assert not erasures.took_some(owner, run, again)
+    change(owner, "DELETE FROM almanac.diary_entries WHERE entry_id = 1")
+    assert erasures.took_some(owner, run, again)
 
 
 def changed(**values: object) -> dict[str, object]:

@@ -24,11 +24,12 @@ def publish_as(owner: Database, **kind: bool) -> str:
     return run_id
 
 
-@pytest.mark.parametrize("table", ["releases", "decisions"])
+@pytest.mark.parametrize("table", ["releases", "decisions", "erasures"])
 @pytest.mark.parametrize("statement", ["UPDATE almanac.{} SET who = 'somebody else'", "DELETE FROM almanac.{}", "TRUNCATE almanac.{}"])
 def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: str, statement: str) -> None:
     release(owner)
     change(owner, "INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'better', 'tester')")
+    change(owner, "INSERT INTO almanac.erasures (workload, rows, who, why) VALUES ('stub', 1, 'tester', 'asked for it')")
     with pytest.raises(sa.exc.DBAPIError, match=rf"table almanac\.{table} is append-only"):
         change(owner, statement.format(table))
     assert one(owner, f"SELECT count(*) FROM almanac.{table}") == 1
@@ -41,7 +42,8 @@ def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: D
     assert (first["previous_release_id"], second["previous_release_id"]) == (None, first["release_id"])
     assert first["release_hash"] == ledger.entry_hash(first, None)
     assert second["release_hash"] == ledger.entry_hash(second, first)
-    assert second["release_hash"] != ledger.entry_hash(dict(second) | {"who": "somebody else"}, first)
+    for name in second.keys() - {"release_id", "release_hash"}:
+        assert second["release_hash"] != ledger.entry_hash(dict(second) | {name: "another"}, first), name
     assert second["release_hash"] != ledger.entry_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
 
 
@@ -94,6 +96,13 @@ def test_a_second_rollback_goes_back_to_where_the_first_came_from(owner: Databas
     assert live(owner)["run_id"] == third
 
 
+def test_a_rollback_passes_over_a_run_whose_rows_are_gone(owner: Database) -> None:
+    first, second, _ = release(owner), release(owner), release(owner)
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=second)
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+
+
 def test_there_is_nothing_to_roll_back_before_the_second_release(owner: Database) -> None:
     with pytest.raises(NotFound, match="'stub' has no release yet"):
         rollback(owner)
@@ -126,6 +135,8 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
 
 def test_a_version_without_kept_predictions_has_no_run_to_release(owner: Database) -> None:
     kept = release(owner, version=1)
+    # Such as one that trained only: it has a version and no rows.
+    within(owner, runs.finish, begin(owner), "succeeded", facts=runs.Facts(model_version=1))
     other = release(owner, version=2, why=None)
     change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=other)
     assert within(owner, runs.with_version, "stub", 1)["run_id"] == kept
@@ -151,6 +162,30 @@ def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(owner: Dat
         assert live(owner)["run_id"] == old
         with pytest.raises(UsageError, match="never replaces it"):
             within(owner, ledger.refuse_invention, "stub", **({"demo": False, "simulated": False} | KINDS[newcomer]))
+
+
+def test_simulated_predictions_of_a_demo_are_simulated_first_of_all(owner: Database) -> None:
+    demo = publish_as(owner, demo=True)
+    with pytest.raises(UsageError, match="a simulated run never replaces it"):
+        publish_as(owner, demo=True, simulated=True)
+    assert live(owner)["run_id"] == demo
+
+
+def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database) -> None:
+    first = release(owner)
+    other = within(owner, runs.start, runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"))
+    change(owner, "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run", run=other)
+    within(owner, ledger.append, ledger.Entry(other, "publish", "tester", "another"))
+    second = release(owner)
+    change(owner, "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING")
+    within(owner, ledger.set_hold, "football", on_hold=True)
+    assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
+    assert [row["run_id"] for row in within(owner, ledger.entries, "stub")] == [second, first]
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+    within(owner, ledger.set_hold, "stub", on_hold=False)
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
 
 
 def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:

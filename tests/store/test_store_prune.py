@@ -74,6 +74,25 @@ def test_runs_that_were_kept_without_a_release_go_too(owner: Database) -> None:
     assert kept(owner) == {current}
 
 
+def test_the_runs_of_another_workload_are_left_alone(owner: Database) -> None:
+    release(owner)
+    other = within(owner, runs.start, runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"))
+    within(owner, runs.finish, other, "succeeded", facts=runs.Facts(rows=1))
+    assert prune.prune(owner, STUB, now=LATER) == []
+    assert within(owner, runs.get, other)["pruned_at"] is None
+
+
+def test_what_goes_wrong_beside_locks_is_told(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> None:
+        raise psycopg.OperationalError("disk full")
+
+    monkeypatch.setattr(prune, "_drop_partition", failing)
+    for _ in range(3):
+        release(owner)
+    with pytest.raises(psycopg.OperationalError, match="disk full"):
+        prune.prune(owner, STUB, now=LATER)
+
+
 def test_what_a_crash_left_between_the_mark_and_the_drop_goes_with_the_next_call(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     old, _, current = release(owner), release(owner), release(owner)
     with monkeypatch.context() as crashing:

@@ -92,6 +92,9 @@ def test_the_hash_of_published_rows_is_the_hash_of_staged_rows_until_one_is_chan
             return publish.staged_hash(connection, STUB, staged.run_id, SCHEMA)
 
     assert found() == staged.facts.prediction_hash
+    for word in ("moved", "first"):
+        change(owner, "UPDATE almanac.stub_predictions SET word = :word WHERE item = 'item-0000003'", word=word)
+    assert found() == staged.facts.prediction_hash, "wherever a row lies"
     change(owner, "UPDATE almanac.stub_predictions SET up = up + 0.000001 WHERE item = 'item-0000003'")
     assert found() != staged.facts.prediction_hash
 

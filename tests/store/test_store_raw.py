@@ -28,6 +28,12 @@ def test_new_corrected_and_known_rows_are_told_apart(worker: Database) -> None:
     assert stored(worker) == {"a": 1, "b": 3, "c": 4, "d": 5}
 
 
+def test_rows_are_read_in_the_order_of_their_keys_however_they_came(worker: Database) -> None:
+    raw.upsert(worker, STUB, "facts", facts(b=2, d=4))
+    raw.upsert(worker, STUB, "facts", facts(a=1, c=3, b=5))
+    assert list(stored(worker)) == ["a", "b", "c", "d"]
+
+
 def test_loading_the_same_rows_again_changes_nothing(owner: Database, worker: Database) -> None:
     raw.upsert(worker, STUB, "facts", facts(a=1, b=None))
     assert raw.upsert(worker, STUB, "facts", facts(a=1, b=None)) == raw.Upserted(0, 0, 2)

@@ -5,6 +5,7 @@ import pytest
 from asking import one, rows
 from stub import STUB, begin, content, release
 
+from almanac import workloads
 from almanac.store import raw, staging
 from almanac.store.database import Database
 
@@ -90,3 +91,37 @@ def test_the_rights_of_a_reader_are_select_on_views_of_api_only(owner: Database)
     granted = "SELECT DISTINCT table_schema, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_reader'"
     assert rows(owner, granted) == [("api", "SELECT")]
     assert rows(owner, "SELECT 1 FROM information_schema.role_table_grants WHERE grantee = 'almanac_ingest'") == []
+
+
+# What a worker may do beside reading, on all but raw tables and the tables of the events, which their own tests know.
+WORKER_MAY = [
+    ("log_entries", "INSERT"),
+    ("log_ids", "INSERT"),
+    ("model_versions", "INSERT"),
+    ("raw_changes", "INSERT"),
+    ("run_inputs", "INSERT"),
+    ("run_inputs", "UPDATE"),
+]
+WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), ("run_steps", "results")]
+
+
+def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None:
+    granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
+    changes = rows(owner, granted + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'")
+    contracts = [contract for contract in [*workloads.contracts().values(), STUB] if contract.name != "events"]
+    raw_tables = [f"{contract.name}_{table.name}" for contract in contracts for table in contract.raw_tables]
+    assert sorted(changes) == sorted(WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")])
+    columns = """
+        SELECT table_name, column_name FROM information_schema.role_column_grants AS c WHERE grantee = 'almanac_worker' AND privilege_type = 'UPDATE'
+        AND NOT EXISTS (SELECT FROM information_schema.role_table_grants AS t WHERE t.grantee = c.grantee AND t.table_name = c.table_name
+                        AND t.privilege_type = 'UPDATE') ORDER BY 1, 2"""
+    assert rows(owner, columns) == WORKER_MAY_UPDATE
+
+
+def test_only_who_takes_data_in_may_call_what_stores_it(owner: Database) -> None:
+    callers = """
+        SELECT grantee, routine_name FROM information_schema.role_routine_grants
+        WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner' AND routine_name NOT LIKE 'events%' ORDER BY 1, 2"""
+    stores = [("almanac_ingest", name) for name in ("log_ask", "log_change_alert", "log_ingest")]
+    # Nobody calls a trigger's function.
+    assert rows(owner, callers) == [("PUBLIC", "refuse_change"), *stores, ("almanac_worker", "log_open_day")]

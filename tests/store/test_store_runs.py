@@ -48,6 +48,14 @@ def test_other_slots_other_workloads_and_shadows_are_not_in_the_way(owner: Datab
         assert within(owner, runs.start, opening(**change_of))
 
 
+def test_a_shadow_takes_no_slot_and_is_no_attempt_to_continue(owner: Database) -> None:
+    shadow = within(owner, runs.start, opening(kind="shadow"))
+    assert within(owner, runs.in_slot, "stub", SLOT) is None
+    within(owner, runs.finish, shadow, "failed", "broken")
+    with pytest.raises(NotFound, match="has no failed attempt to continue"):
+        within(owner, runs.last_failed, "stub", SLOT)
+
+
 def test_of_many_starters_of_one_slot_one_wins(owner: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         started = list(pool.map(lambda _: within(owner, runs.start, opening()), range(16)))
@@ -163,16 +171,25 @@ def test_a_failed_attempt_at_another_slot_is_named_with_its_slot(owner: Database
     assert within(owner, runs.last_failed, "stub", forced)["run_id"] == failed
 
 
-def test_the_hash_of_a_record_sees_every_change_but_pruning(owner: Database) -> None:
+def test_the_hash_of_a_record_sees_every_change_but_pruning_and_being_taken_over(owner: Database) -> None:
     run_id = begin(owner)
     finish_step(owner, run_id, "predict", rows=1)
     before = within(owner, runs.record_hash, run_id)
-    change(owner, "UPDATE almanac.runs SET pruned_at = now()")
+    change(owner, "UPDATE almanac.runs SET pruned_at = now(), absorbed_by = 'a later run'")
     assert within(owner, runs.record_hash, run_id) == before
     for statement in ("UPDATE almanac.run_steps SET seconds = 1.25", "UPDATE almanac.runs SET python = '3.9'"):
         change(owner, statement)
         assert within(owner, runs.record_hash, run_id) != before
         before = within(owner, runs.record_hash, run_id)
+
+
+def test_the_rows_of_a_run_are_taken_over_once(owner: Database) -> None:
+    early, pruned, first, second = (begin(owner) for _ in range(4))
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=pruned)
+    assert within(owner, runs.absorb, first, [early])
+    assert not within(owner, runs.absorb, second, [early])
+    assert not within(owner, runs.absorb, second, [pruned])
+    assert within(owner, runs.get, early)["absorbed_by"] == first
 
 
 def test_a_status_is_one_of_three(owner: Database) -> None:

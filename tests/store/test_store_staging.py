@@ -30,6 +30,7 @@ BROKEN = [
     (with_values("up", {0: -0.5, 1: -0.25}), r"predictions: 2 rows break 'up >= 0'; predictions: 2 rows break 'up \+ down = 1'"),
     (with_values("up", {9: 1.5}), r"predictions: 1 rows break 'up <= 1'; predictions: 1 rows break 'up \+ down = 1'"),
     (with_values("down", {4: 0.9, 5: 0.9, 6: 0.9}), r"predictions: 3 rows break 'up \+ down = 1'"),
+    (with_values("down", {0: 1.0001}), r"predictions: 1 rows break 'down <= 1'; predictions: 1 rows break 'up \+ down = 1'"),
     (with_values("up", {3: float("nan")}), r"column 'up': 1 rows have none"),
     (with_values("up", {3: float("inf")}), r"column 'up': 1 rows are infinite"),
     (with_values("word", {0: None, 9: None}), r"column 'word': 2 rows have none"),
@@ -54,6 +55,14 @@ def test_a_broken_rule_is_named_with_its_count_and_nothing_is_left_behind(
     with pytest.raises(AuditFailed, match=reason):
         staging.stage(worker, STUB, begin(owner), frames)
     assert staged_tables(owner) == []
+
+
+def test_as_few_and_as_many_rows_as_the_contract_says_are_allowed(owner: Database, worker: Database) -> None:
+    contract = STUB.model_copy(update={"minimum_rows": 2, "maximum_rows": 3})
+    assert [staging.stage(worker, contract, begin(owner), content(allowed)).rows for allowed in (2, 3)] == [2, 3]
+    for refused in (1, 4):
+        with pytest.raises(AuditFailed, match=f"{refused} rows, the contract allows 2 to 3"):
+            staging.stage(worker, contract, begin(owner), content(refused))
 
 
 def test_good_rows_are_counted_hashed_and_wait_unseen(owner: Database, worker: Database, reader: Database) -> None:

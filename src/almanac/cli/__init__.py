@@ -16,6 +16,7 @@ EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
     "7 audit refused · 8 model registry · 9 broken chain · 10 not found · 130 interrupted"
 )
+INTERRUPTED = 130
 
 # What a disk and its owner may refuse.
 NOT_OURS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
@@ -52,6 +53,9 @@ def main() -> None:
     """Run the command line and leave with a meaningful exit code; a user's mistake never shows a traceback."""
     try:
         code = build("".join(sys.argv[1:2]))(standalone_mode=False)
+        if code == INTERRUPTED:
+            # Typer makes this of an interrupt, and says nothing.
+            problem("Interrupted.")
     except AlmanacError as error:
         problem(str(error))
         code = error.exit_code
@@ -62,7 +66,7 @@ def main() -> None:
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         problem("Interrupted.")
-        code = 130
+        code = INTERRUPTED
     except Exception as error:
         if os.environ.get("LOG_LEVEL") == "DEBUG":
             raise

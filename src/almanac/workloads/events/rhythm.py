@@ -125,6 +125,8 @@ def learn(instants: Floats, objective_seconds: float) -> pd.DataFrame:
     Of the shapes, simplest first, one is taken if it lowers the squared error of what later starts save, on blocks of time later than
     those it was learned on. The gains are means over like moments (Nadaraya and Watson, 1964); a batch saved counts as the objective.
     """
+    if len(instants) <= LEAST_GAPS:
+        return pd.DataFrame(columns=RHYTHM.column_names)
     known = moments(instants, objective_seconds)
     if (known.quiet == QUIET[0] * objective_seconds).sum() < LEAST_GAPS:
         return pd.DataFrame(columns=RHYTHM.column_names)
