@@ -13,10 +13,13 @@ from trying import Bench, events
 from almanac.errors import UsageError
 from almanac.store.database import Database
 from almanac.workloads.events import sizing
-from almanac.workloads.events.patience import Goal
+from almanac.workloads.events.contenders import Patient
+from almanac.workloads.events.load import Load, Processing
+from almanac.workloads.events.patience import Goal, Patience
 from almanac.workloads.events.policy import Lookup
 from almanac.workloads.events.published import Policy
 from almanac.workloads.events.queue import Sight
+from almanac.workloads.events.replay import run
 from almanac.workloads.events.rhythm import Rhythm
 from almanac.workloads.events.sizing import Decision, Fixed, Polling, Published
 
@@ -109,12 +112,48 @@ def rhythm(*gains: float) -> pd.DataFrame:
 
 
 def test_the_oldest_is_let_go_where_the_rhythm_of_arrivals_says_that_this_gains() -> None:
-    rule, waiting = published(patience_seconds=0.5), replace(sight(2, 1.0), ages=[1.0, 0.2], newest_seconds=0.2, instant=1_700_000_000.0)
-    waits = [
-        replace(rule, policy=replace(rule.policy, rhythm=Rhythm(rhythm(*gains)))).decide(waiting).wait_seconds for gains in ((0.0, 0.0), (0.0, 2.0))
-    ]
+    waiting = replace(sight(2, 1.0), ages=[1.0, 0.2], newest_seconds=0.2, instant=1_700_000_000.0)
+    waits = []
+    for gains in ((0.0, 0.0), (0.0, 2.0)):
+        rule = published(patience_seconds=0.5)
+        rule.policy = replace(rule.policy, rhythm=Rhythm(rhythm(*gains)))
+        waits.append(rule.decide(waiting).wait_seconds)
     # It makes it until 0.5 s from now, and nobody waits knowingly longer than 1.24 objectives.
     assert waits == pytest.approx([0.5, 2.48 - 0.5 - 1.0], abs=0.02)
+
+
+def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> None:
+    # The table says other things in each band, and all of it at random; what counts is what it said when an event came in or the worker was free.
+    luck = np.random.default_rng(7)
+    edges = [0.0, 0.05, 0.2, 0.5, 1.0, 1e6]
+    rows = [
+        {"band_id": f"{phase} {quiet}", "phase_min": phase, "phase_max": phase + 0.5, "quiet_min_seconds": quiet, "quiet_max_seconds": edges[at + 1]}
+        | {"step_seconds": 0.1, "gained_seconds": np.cumsum(luck.exponential(0.1, 40)).tolist()}
+        for phase in np.arange(0.0, 10.0, 0.5)
+        for at, quiet in enumerate(edges[:-1])
+    ]
+    known, begun = Rhythm(pd.DataFrame(rows)), 1_700_000_000.0
+    arrivals = np.cumsum(luck.exponential(0.7, 200))
+    traffic = Load(arrivals, np.arange(len(arrivals) + 1.0) * 2.0, np.ones(len(arrivals)), Processing("half", 0.5, 0.0, 0.0, 0.0), begun)
+    rule = published(patience_seconds=0.3)
+    rule.policy = replace(rule.policy, rhythm=known)
+    assert rule.policy.lookup is not None
+    replayed = run(traffic, Patient(rule.policy.lookup.seconds, Patience(GOAL, 0.3), rhythm=known))
+    first, now, starts = 0, float(arrivals[0]), []
+    while first < len(arrivals) and now < arrivals[-1]:
+        waiting = arrivals[first:][arrivals[first:] <= now]
+        ages = (now - waiting).tolist()
+        seen = Sight(len(ages), 2.0 if ages else 0.0, ages[:8], "a", False, False, 6, ages, [2.0] * len(ages), ages[-1] if ages else 0.0, begun + now)
+        decision = rule.decide(seen)
+        if ages and decision.wait_seconds == 0.0:
+            starts.append(now)
+            size, now = min(decision.size, len(ages)), now + 0.5
+            rule.learn(int((now - arrivals[first : first + size] > GOAL.objective_seconds).sum()), size)
+            first += size
+        else:
+            now += 0.002
+    assert len(starts) > 50
+    assert starts == pytest.approx(replayed.starts[: len(starts)].tolist(), abs=0.01)
 
 
 def test_exploring_takes_less_than_the_policy_says_and_never_starts_early_or_takes_more() -> None:

@@ -102,7 +102,7 @@ class Rhythm:
         quiet = np.unique(rows["quiet_min_seconds"].to_numpy(dtype=np.float64))
         gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
         step = float(rows["step_seconds"].iloc[0])
-        is_whole = gains.ndim == len(("row", "start")) and len(rows) == (len(phases) - 1) * len(quiet)
+        is_whole = gains.ndim == len(("row", "start")) and gains.shape[-1] > 1 and len(rows) == (len(phases) - 1) * len(quiet)
         if not is_whole or not np.isfinite(gains).all() or not step > 0 or not (np.diff(phases) > 0).all():
             raise ValueError(f"{len(rows)} rows are no whole table of {len(phases) - 1} by {len(quiet)} bands")
         return phases, quiet, gains.reshape(len(phases) - 1, len(quiet), -1)
