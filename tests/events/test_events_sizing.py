@@ -128,17 +128,17 @@ def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> No
     edges = [0.0, 0.05, 0.2, 0.5, 1.0, 1e6]
     rows = [
         {"band_id": f"{phase} {quiet}", "phase_min": phase, "phase_max": phase + 0.5, "quiet_min_seconds": quiet, "quiet_max_seconds": edges[at + 1]}
-        | {"step_seconds": 0.1, "gained_seconds": np.cumsum(luck.exponential(0.1, 40)).tolist()}
+        | {"step_seconds": 0.1, "gained_seconds": np.cumsum(luck.choice([0.0, 1.0], 40, p=[0.9, 0.1])).tolist()}
         for phase in np.arange(0.0, 10.0, 0.5)
         for at, quiet in enumerate(edges[:-1])
     ]
     known, begun = Rhythm(pd.DataFrame(rows)), 1_700_000_000.0
     arrivals = np.cumsum(luck.exponential(0.7, 200))
     traffic = Load(arrivals, np.arange(len(arrivals) + 1.0) * 2.0, np.ones(len(arrivals)), Processing("half", 0.5, 0.0, 0.0, 0.0), begun)
-    rule = published(patience_seconds=0.3)
-    rule.policy = replace(rule.policy, rhythm=known)
+    rule, goal = published(patience_seconds=0.3), Goal(2.0, 0.3)
+    rule.policy, rule.goal = replace(rule.policy, rhythm=known), goal
     assert rule.policy.lookup is not None
-    replayed = run(traffic, Patient(rule.policy.lookup.seconds, Patience(GOAL, 0.3), rhythm=known))
+    replayed = run(traffic, Patient(rule.policy.lookup.seconds, Patience(goal, 0.3), rhythm=known))
     first, now, starts = 0, float(arrivals[0]), []
     while first < len(arrivals) and now < arrivals[-1]:
         waiting = arrivals[first:][arrivals[first:] <= now]

@@ -24,8 +24,6 @@ PART_FOR_WAITING = 0.5
 # A batch that explores takes this part of what it would take.
 LEAST_PART, MOST_PART = 0.3, 0.9
 LEAST_EXPLORED = 4
-# Two looks at one event tell its arrival to within this.
-SAME_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -129,26 +127,36 @@ class Polling:
 
 
 @dataclass
-class Outlook:
-    """What waiting on gains, looked up anew only where an event has come in or the worker has become free, as in the replays.
+class Plan:
+    """What was decided when an event came in or the worker became free; it holds until one of both happens again, as in the replays.
 
-    Looking again and again at a table that is uncertain would sooner or later find a reason to start, and a start is final.
+    Asking an uncertain table again and again would sooner or later find a reason to start, and a start is final.
     """
 
     _free_at: float | None = None
-    _newest: float = float("-inf")
-    _gain: Gain = linearly
+    _known: tuple[int, float] | None = None
+    _start_age: float = 0.0
 
-    def gained(self, sight: Sight, rhythm: Rhythm) -> Gain:
-        """Return what starting so many seconds from now gains."""
-        newest = sight.instant - sight.newest_seconds
+    def wait_seconds(self, sight: Sight) -> float | None:
+        """Return how long to wait by the plan, or None where there is none for what waits now."""
         if self._free_at is None:
             self._free_at = sight.instant
-        if abs(newest - self._newest) > SAME_SECONDS:
-            self._gain = rhythm.gained(newest=newest, now=min(max(newest, self._free_at), sight.instant))
-        self._newest = newest
-        gain = self._gain
+        return max(0.0, self._start_age - sight.oldest_seconds) if self._known == _shown(sight) else None
+
+    def keep(self, sight: Sight, wait_seconds: float) -> None:
+        """Plan to start after a wait."""
+        self._known, self._start_age = _shown(sight), sight.oldest_seconds + wait_seconds
+
+    def gained(self, sight: Sight, rhythm: Rhythm) -> Gain:
+        """Return what starting so many seconds from now gains; looked up at the moment at which the newest event came in or the worker was free."""
+        newest = sight.instant - sight.newest_seconds
+        gain = rhythm.gained(newest=newest, now=min(max(newest, self._free_at or newest), sight.instant))
         return lambda waits: gain(sight.instant + waits)
+
+
+def _shown(sight: Sight) -> tuple[int, float]:
+    """How many wait, and when the newest came in, to a hundredth of a second."""
+    return sight.backlog, round(sight.instant - sight.newest_seconds, 2)
 
 
 @dataclass
@@ -165,7 +173,7 @@ class Published:
     policy: Policy = field(default_factory=Policy)
     luck: random.Random = field(default_factory=random.Random, repr=False)
     _patience: Patience | None = field(default=None, repr=False)
-    _outlook: Outlook = field(default_factory=Outlook, repr=False)
+    _plan: Plan = field(default_factory=Plan, repr=False)
 
     @property
     def name(self) -> str:
@@ -184,29 +192,31 @@ class Published:
 
     def decide(self, sight: Sight) -> Decision:
         """Look up the state of the queue."""
-        choice = self.policy.find(sight)
+        choice, wait = self.policy.find(sight), self._plan.wait_seconds(sight)
         if choice is None:
             return self.default.decide(sight)
         if self._patience is None:
             self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
-        # More than one batch can take: waiting would make nothing cheaper.
-        is_full = sight.backlog > choice.batch_size
-        gained = self._outlook.gained(sight, self.policy.rhythm) if choice.objective_seconds == self.goal.objective_seconds else linearly
-        wait = 0.0 if is_full else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
-        part = self._part(sight, choice, wait, gained)
-        if part is not None:
-            return Decision(part, 0.0, "published", self.policy.find_part(sight, part))
+        if wait is None:
+            # What was learned for another objective tells nothing of this one.
+            gained = self._plan.gained(sight, self.policy.rhythm) if choice.objective_seconds == self.goal.objective_seconds else linearly
+            # More than one batch can take: waiting would make nothing cheaper.
+            wait = 0.0 if sight.backlog > choice.batch_size else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
+            part = self._part(sight, choice, wait, gained)
+            if part is not None:
+                return Decision(part, 0.0, "published", self.policy.find_part(sight, part))
+            self._plan.keep(sight, wait)
         return self._explored(sight, Decision(choice.batch_size, wait, "published", choice))
 
     def refresh(self, connection: Connection) -> None:
         """Read the policy again where another release is live."""
         known, self.policy = self.policy, self.policy.renewed(connection)
         if known.release_id != self.policy.release_id:
-            self._patience, self._outlook = None, Outlook()
+            self._patience, self._plan = None, Plan()
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Let misses become dearer or cheaper."""
-        self._outlook = Outlook()
+        self._plan = Plan()
         if self._patience:
             self._patience.learn(missed, events, far)
 
