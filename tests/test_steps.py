@@ -90,6 +90,22 @@ def test_the_shadow_is_the_other_of_challenger_and_champion(
     step.database.engine.dispose()
 
 
+def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Step, "champion", lambda _self, *, simulated=None: None)
+    with pytest.raises(NotFound, match=r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"):
+        step.serving_version()
+    with owner.engine.begin() as connection:
+        runs.start_step(connection, step.run_id, "evaluate")
+        decision = {"challenger": 3, "champion": None, "promoted": False, "reason": "does not beat the baseline"}
+        runs.report_step(connection, step.run_id, "evaluate", {"decision": decision})
+        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
+    with pytest.raises(
+        NotFound, match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why"
+    ):
+        step.serving_version()
+    step.database.engine.dispose()
+
+
 def test_without_an_evaluation_there_is_no_shadow(step: Step) -> None:
     assert step.shadow_version(1) is None
     step.database.engine.dispose()

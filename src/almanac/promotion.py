@@ -1,6 +1,8 @@
 """Champion or not: a pure rule over numbers that returns the decision and its reason."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from almanac.metrics import Interval
 
@@ -68,3 +70,12 @@ def _against_champion(evidence: Evidence, difference: Interval) -> Decision:
 
 def _words(interval: Interval) -> str:
     return f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+
+
+def without_champion(workload: str, decision: Mapping[str, Any] | None) -> str:
+    """Return why a workload has no champion, and the way out; `decision` as it was reported, if there was one."""
+    if decision is None:
+        return f"'{workload}' has no champion yet. Train and evaluate first: almanac run {workload}"
+    number, reason = decision["challenger"], decision["reason"]
+    forced = f'`almanac promote {workload} {number} --why "…"` makes it champion all the same, from the next run on'
+    return f"'{workload}' has no champion: version {number} was not promoted ({reason}). More data may change that; {forced}."

@@ -14,7 +14,7 @@ from almanac import provenance, workloads
 from almanac.contract import Contract, CutOff
 from almanac.errors import NotFound, UsageError
 from almanac.instants import parse_date, parse_instant
-from almanac.promotion import Decision
+from almanac.promotion import Decision, without_champion
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
 from almanac.store import frames, increments, inputs, ledger, own, raw, reading, runs, staging, versions, wire
@@ -180,7 +180,7 @@ class Step:
     def load_model(self, version: int) -> Any:
         """Return the pipeline of a registered version after checking its hash."""
         record = self.version(version)
-        trusted = self._module("model").TRUSTED_TYPES
+        trusted = workloads.module(self.workload, "model").TRUSTED_TYPES
         return self.registry.load(self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted)
 
     def version(self, version: int) -> versions.Record:
@@ -223,23 +223,25 @@ class Step:
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
         number = self._of_ledger(ledger.held_version) or self.champion(simulated=simulated)
-        if number is None and self.is_exploration:
-            return self.challenger()
-        if number is None:
-            raise NotFound(f"'{self.workload}' has no champion yet. Train and evaluate first: almanac run {self.workload}")
-        return number
+        if number is None and not self.is_exploration:
+            raise NotFound(without_champion(self.workload, self._decision))
+        return number or self.challenger()
 
     def shadow_version(self, serving: int) -> int | None:
         """Return the other version worth scoring beside `serving`: the challenger, or the champion it has replaced.
 
         Without an evaluation an incremental workload scores the version to which a rollback would go, so that it stays complete.
         """
-        try:
-            decision = self.results("evaluate")["decision"]
-        except (NotFound, KeyError):
-            return self._of_ledger(ledger.version_before)
+        decision = self._decision or {"challenger": serving, "champion": self._of_ledger(ledger.version_before)}
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None
+
+    @property
+    def _decision(self) -> Mapping[str, Any] | None:
+        try:
+            return dict(self.results("evaluate")["decision"])
+        except (NotFound, KeyError):
+            return None
 
     def unscored(self, version: int) -> Unscored:
         """Return the entries of an incremental workload that a version has not predicted yet: an iterable of Arrow tables, to be read once."""
@@ -256,7 +258,7 @@ class Step:
 
     def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
         """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
-        entries = self._module("entries")
+        entries = workloads.module(self.workload, "entries")
         return [self.ask(lambda connection, table=table: entries.store(connection, table, entries.Load(wire.encode, demo))) for table in tables]  # type: ignore[misc]  # mypy knows no defaults of a lambda
 
     def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
@@ -283,9 +285,6 @@ class Step:
             facts["input_hash"] = digest if shadow else self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
         self.report(**{"shadow" if shadow else "staged": facts})
         return staged
-
-    def _module(self, part: str) -> Any:
-        return workloads.module(self.workload, part)
 
     def _of_ledger(self, question: Callable[[Connection, str], int | None]) -> int | None:
         """Return what the ledger says of an incremental workload; of others it is None."""
