@@ -180,7 +180,7 @@ class Step:
     def load_model(self, version: int) -> Any:
         """Return the pipeline of a registered version after checking its hash."""
         record = self.version(version)
-        trusted = workloads.module(self.workload, "model").TRUSTED_TYPES
+        trusted = self._module("model").TRUSTED_TYPES
         return self.registry.load(self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted)
 
     def version(self, version: int) -> versions.Record:
@@ -228,10 +228,7 @@ class Step:
         return number or self.challenger()
 
     def shadow_version(self, serving: int) -> int | None:
-        """Return the other version worth scoring beside `serving`: the challenger, or the champion it has replaced.
-
-        Without an evaluation an incremental workload scores the version to which a rollback would go, so that it stays complete.
-        """
+        """Return the other version to score: challenger or replaced champion; if incremental, else the one to which a rollback would go."""
         decision = self._decision or {"challenger": serving, "champion": self._of_ledger(ledger.version_before)}
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None
@@ -258,7 +255,7 @@ class Step:
 
     def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
         """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
-        entries = workloads.module(self.workload, "entries")
+        entries = self._module("entries")
         return [self.ask(lambda connection, table=table: entries.store(connection, table, entries.Load(wire.encode, demo))) for table in tables]  # type: ignore[misc]  # mypy knows no defaults of a lambda
 
     def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
@@ -285,6 +282,9 @@ class Step:
             facts["input_hash"] = digest if shadow else self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
         self.report(**{"shadow" if shadow else "staged": facts})
         return staged
+
+    def _module(self, part: str) -> Any:
+        return workloads.module(self.workload, part)
 
     def _of_ledger(self, question: Callable[[Connection, str], int | None]) -> int | None:
         """Return what the ledger says of an incremental workload; of others it is None."""
