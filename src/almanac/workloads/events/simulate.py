@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -16,6 +15,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from almanac.errors import AlmanacError, DatabaseError, UsageError
+from almanac.workloads.events.ending import Ending
 from almanac.workloads.events.queue import Connection
 from almanac.workloads.events.sources.trace import Trace
 
@@ -97,12 +97,12 @@ class Simulator:
         self._ingest = ingest
         self._control = control
         self._read = read
-        self._stopping = threading.Event()
+        self._stopping = Ending()
         self._name = uuid4().hex[:8]
 
     def stop(self) -> None:
         """End soon."""
-        self._stopping.set()
+        self._stopping.ask()
 
     def replay(self, trace: Trace, pace: Pace, is_wanted: Callable[[int], bool] | None = None) -> int:
         """Send a trace and return how many events were accepted; `is_wanted` is told at each tick and may end it. Raises DatabaseError."""
@@ -111,7 +111,7 @@ class Simulator:
         with self._ingest() as connection:
             for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
                 accepted += _sent(connection, messages(trace, first, last, prefix)) if last > first else 0
-                if self._stopping.is_set() or (is_wanted and not is_wanted(accepted)):
+                if self._stopping.is_asked() or (is_wanted and not is_wanted(accepted)):
                     break
                 self._stopping.wait(TICK_SECONDS)
         log.info("%s: %s events in %.1f s", trace.name, accepted, time.monotonic() - began)
@@ -123,7 +123,7 @@ class Simulator:
         A request is obeyed once, and ends when another one comes.
         """
         log.info("simulator %s listens", self._name)
-        while not self._stopping.is_set():
+        while not self._stopping.is_asked():
             try:
                 with self._control() as control:
                     self._listen(control)
@@ -132,7 +132,7 @@ class Simulator:
                 self._stopping.wait(AWAY_SECONDS)
 
     def _listen(self, control: Connection) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_asked():
             wanted = self._wanted(control)
             if wanted["wanted"] == "running" and wanted["request_id"] > wanted["obeyed_id"]:
                 self._obey(control, wanted)

@@ -1,7 +1,6 @@
 """The worker: looks at the queue, lets its rule decide, makes batches until it is told to stop."""
 
 import logging
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ import psycopg
 from almanac.errors import DatabaseError
 from almanac.workloads.events import batches, claims, presence, queue
 from almanac.workloads.events.batches import Batch, Failed, Order, Task, Terms
+from almanac.workloads.events.ending import Ending
 from almanac.workloads.events.queue import Connection, Patience, Sight
 from almanac.workloads.events.sizing import Decision, Rule
 from almanac.workloads.events.work import Work
@@ -69,7 +69,7 @@ class Worker:
         self.tally = Tally()
         self._connect = connect
         self._manner = manner
-        self._stopping = threading.Event()
+        self._stopping = Ending()
         self._due = {"beat": 0.0, "clean": 0.0, "tell": time.monotonic() + TELL_SECONDS}
         self._oldest: tuple[str | None, float] = (None, 0.0)
         self._seen_at = time.monotonic()
@@ -80,14 +80,14 @@ class Worker:
 
     def stop(self) -> None:
         """End after the batch that is under way."""
-        self._stopping.set()
+        self._stopping.ask()
 
     def run(self) -> Tally:
         """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
         rule, terms = self._manner.rule, self.terms
         log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
         away = FIRST_AWAY_SECONDS
-        while not self._stopping.is_set():
+        while not self._stopping.is_asked():
             began = time.monotonic()
             try:
                 with self._connect() as connection, self._connect() as notes:
@@ -110,11 +110,11 @@ class Worker:
         else:
             self._recover(notes)
         self._has_begun = True
-        while not self._stopping.is_set():
+        while not self._stopping.is_asked():
             self._keep_house(connection)
             sight = self._seen(connection)
             if self._manner.drain and not sight.backlog and not sight.is_any_again and queue.is_empty(connection):
-                self._stopping.set()
+                self._stopping.ask()
                 break
             decision = self._decide(sight)
             if decision.wait_seconds > 0:
