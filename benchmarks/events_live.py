@@ -70,6 +70,8 @@ def main() -> None:
 def measured(url: str, folder: Path, told: argparse.Namespace) -> dict[str, Any]:
     """Return what was measured live, with what the last run said."""
     environment = os.environ | {"DATABASE_URL": url, "ALMANAC_STATE": str(folder / "state"), "LOG_LEVEL": "WARNING"}
+    # Versions of a registry and rows of a database belong together.
+    environment |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}", "ALMANAC_ARTIFACT_ROOT": str(folder / "artifacts")}
     # A plain worker that polls often makes batches of many sizes, and enough of them within a minute.
     with running(environment, folder, "work", "events", "--policy", "polling:100:0.2", "--processing", "light"):
         simulate(environment, told.learn_seconds, told.speed)
