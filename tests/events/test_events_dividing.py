@@ -1,6 +1,7 @@
 """When the waiting events are taken in two batches instead of one."""
 
 import numpy as np
+import pandas as pd
 from made_load import BY_COUNT, STEADY, load
 
 from almanac.workloads.events.contenders import LastMoment, Patient
@@ -9,6 +10,7 @@ from almanac.workloads.events.dividing import Waiting, first_part
 from almanac.workloads.events.load import Integers, Processing
 from almanac.workloads.events.patience import Goal, Patience, Predictor
 from almanac.workloads.events.replay import run
+from almanac.workloads.events.rhythm import Rhythm
 
 GOAL = Goal(10.0, 0.01)
 BY_KB = Processing("by kB", constant=0.0, per_event=0.0, per_kb=0.01, spread=0.0)
@@ -45,6 +47,32 @@ def test_where_misses_are_cheap_another_batch_does_not_pay() -> None:
 
 def test_what_is_late_anyway_is_not_divided() -> None:
     assert first_part(waiting([30.0] * 20), 0.0, exactly(BY_COUNT), Patience(GOAL, 40.0)) is None
+
+
+def test_a_later_start_of_the_rest_counts_for_what_it_gains() -> None:
+    # One event can be saved, worth 3 s. Another batch costs 4 s; the rest gets back 2.8 s of them if each second is a second, in silence nothing.
+    crowded, patience = waiting([3.75] + [0.0] * 12), Patience(Goal(4.0, 0.01), 3.0)
+    assert first_part(crowded, 0.0, exactly(BY_COUNT), patience) is not None
+    assert first_part(crowded, 0.0, exactly(BY_COUNT), patience, np.zeros_like) is None
+
+
+def test_what_waiting_gains_goes_by_the_newest_event_and_the_clock() -> None:
+    bands = [("young", 0.0, 2.0, [0.0, 1.0]), ("old", 2.0, 1e6, [0.0, 5.0])]
+    rows = [
+        {
+            "band_id": name,
+            "phase_min": 0.0,
+            "phase_max": 1e6,
+            "quiet_min_seconds": low,
+            "quiet_max_seconds": high,
+            "step_seconds": 1.0,
+            "gained_seconds": gains,
+        }
+        for name, low, high, gains in bands
+    ]
+    known = Rhythm(pd.DataFrame(rows))
+    told = [Waiting(np.array([-9.0, newest]), np.ones(2), 0.0, 1_700_000_000.0).gained(known)(np.array([1.0]))[0] for newest in (-1.0, -3.0)]
+    assert told == [1.0, 5.0]
 
 
 def test_small_events_go_before_a_large_one_that_would_hold_them_up() -> None:

@@ -48,6 +48,10 @@ def test_arrivals_without_memory_have_no_rhythm() -> None:
     assert rhythm.learn(random, 5.0).empty
 
 
+def test_where_all_came_within_a_few_objectives_nothing_is_learned() -> None:
+    assert rhythm.learn(BEGUN + 0.021 * np.arange(550), 2.0).empty
+
+
 @pytest.mark.slow
 def test_chance_is_taken_for_a_rhythm_in_one_case_of_ten_at_most() -> None:
     drawn = (BEGUN + np.cumsum(np.random.default_rng(seed).exponential(20.0, 320)) for seed in range(20))

@@ -112,7 +112,7 @@ def rhythm(*gains: float) -> pd.DataFrame:
 
 
 def test_the_oldest_is_let_go_where_the_rhythm_of_arrivals_says_that_this_gains() -> None:
-    waiting = replace(sight(2, 1.0), ages=[1.0, 0.2], newest_seconds=0.2, instant=1_700_000_000.0)
+    waiting = replace(sight(2, 1.0), ages=[1.0, 0.2], newest_at=1_699_999_999.8, instant=1_700_000_000.0)
     waits = []
     for gains in ((0.0, 0.0), (0.0, 2.0)):
         rule = published(patience_seconds=0.5)
@@ -120,6 +120,16 @@ def test_the_oldest_is_let_go_where_the_rhythm_of_arrivals_says_that_this_gains(
         waits.append(rule.decide(waiting).wait_seconds)
     # It makes it until 0.5 s from now, and nobody waits knowingly longer than 1.24 objectives.
     assert waits == pytest.approx([0.5, 2.48 - 0.5 - 1.0], abs=0.02)
+
+
+def test_a_worker_that_becomes_free_goes_by_how_long_nothing_has_come_in() -> None:
+    young, old = rhythm(0.0, 2.0).assign(quiet_max_seconds=0.5), rhythm(0.0, 0.0).assign(band_id="p0000-q01", quiet_min_seconds=0.5)
+    waits = []
+    for newest_at in (1_699_999_999.8, 1_699_999_999.2):
+        rule = published(patience_seconds=0.5)
+        rule.policy = replace(rule.policy, rhythm=Rhythm(pd.concat([young, old])))
+        waits.append(rule.decide(replace(sight(2, 1.0), ages=[1.0, 0.2], newest_at=newest_at, instant=1_700_000_000.0)).wait_seconds)
+    assert waits == pytest.approx([2.48 - 0.5 - 1.0, 0.5], abs=0.02)
 
 
 def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> None:
@@ -143,7 +153,19 @@ def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> No
     while first < len(arrivals) and now < arrivals[-1]:
         waiting = arrivals[first:][arrivals[first:] <= now]
         ages = (now - waiting).tolist()
-        seen = Sight(len(ages), 2.0 if ages else 0.0, ages[:8], "a", False, False, 6, ages, [2.0] * len(ages), ages[-1] if ages else 0.0, begun + now)
+        seen = Sight(
+            len(ages),
+            2.0 if ages else 0.0,
+            ages[:8],
+            "a",
+            False,
+            False,
+            6,
+            ages,
+            [2.0] * len(ages),
+            begun + float(waiting[-1]) if ages else 0.0,
+            begun + now,
+        )
         decision = rule.decide(seen)
         if ages and decision.wait_seconds == 0.0:
             starts.append(now)

@@ -8,8 +8,9 @@ from almanac.workloads.events import tuning
 from almanac.workloads.events.contenders import FixedSize, LastMoment
 from almanac.workloads.events.costs import Floats, Prices
 from almanac.workloads.events.load import Integers
-from almanac.workloads.events.patience import Goal
+from almanac.workloads.events.patience import Goal, Patience
 from almanac.workloads.events.replay import run
+from almanac.workloads.events.rhythm import Rhythm
 from almanac.workloads.events.tuning import Practice
 
 
@@ -63,3 +64,9 @@ def test_the_best_steady_worth_is_the_cheapest_that_keeps_the_goal() -> None:
     assert strict is not None
     assert (len(strict), strict.missed_share(10.0 + 1e-9)) == (40, 0.0)
     assert tuning.best_steady(Practice(traffic, Goal(10.0, 0.0), Prices()), a_second, worths=[0.05]) is None
+
+
+def test_what_is_set_is_set_with_the_rhythm_that_is_known() -> None:
+    known = Rhythm()
+    practice = Practice(load([0.0, 1.0], STEADY), Goal(10.0, 0.0), Prices(), rhythm=known)
+    assert practice.patient(a_second, Patience(practice.goal, 1.0)).rhythm is known

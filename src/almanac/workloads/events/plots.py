@@ -115,12 +115,8 @@ def heat_map(policy: pd.DataFrame) -> Figure:
 
 
 def rhythm(rows: pd.DataFrame) -> Figure:
-    """Show what later starts gain right after an event, by the second of a cycle; `rows` as of `rhythm.learn`."""
+    """Show what later starts gain right after an event, by the second of a cycle where there is one; `rows` as of `rhythm.learn`, not empty."""
     figure, axes = _canvas("Seconds gained by a later start right after an event; a batch saved counts as the objective", width=10, height=3.6)
-    if rows.empty:
-        axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "arrivals have no rhythm that pays: a second gained is a second", transform=axes.transAxes, ha="center", color=QUIET)
-        return figure
     fresh = rows[rows["quiet_min_seconds"] == 0].sort_values("phase_min")
     gains = np.array(fresh["gained_seconds"].tolist())
     later = np.arange(gains.shape[1]) * float(fresh["step_seconds"].iloc[0])

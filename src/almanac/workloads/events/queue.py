@@ -36,7 +36,7 @@ SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb
     coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{}') AS next_ages,
     coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{}') AS next_kb,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
-    coalesce(extract(epoch FROM clock_timestamp() - max(received_at)), 0)::float8 AS newest_seconds,
+    coalesce(extract(epoch FROM max(received_at)), 0)::float8 AS newest_at,
     extract(epoch FROM clock_timestamp())::float8 AS instant,
     EXISTS (SELECT FROM again) AS is_any_again, coalesce((SELECT is_due FROM again), false) AS is_again_due,
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
@@ -113,7 +113,7 @@ class Sight:
     """What waits and nobody has claimed; `ages` are the seconds of the oldest eight, oldest first.
 
     `next_ages` and `next_kb` are those of the next 500 in the order in which they are claimed. Events whose work failed before are
-    not in the backlog: each is tried again by itself. `instant` is now, in seconds since 1970, and `newest_seconds` the age of the newest.
+    not in the backlog: each is tried again by itself. `instant` is now and `newest_at` when the newest came in, in seconds since 1970.
     """
 
     backlog: int
@@ -125,7 +125,7 @@ class Sight:
     hour: int
     next_ages: Sequence[float] = ()
     next_kb: Sequence[float] = ()
-    newest_seconds: float = 0.0
+    newest_at: float = 0.0
     instant: float = 0.0
 
     @property

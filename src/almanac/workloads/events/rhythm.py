@@ -102,7 +102,7 @@ class Rhythm:
         quiet = np.unique(rows["quiet_min_seconds"].to_numpy(dtype=np.float64))
         gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
         step = float(rows["step_seconds"].iloc[0])
-        is_whole = gains.ndim == len(("row", "start")) and gains.shape[-1] > 1 and len(rows) == (len(phases) - 1) * len(quiet)
+        is_whole = gains.ndim == 2 and gains.shape[1] > 1 and len(rows) == (len(phases) - 1) * len(quiet)
         if not is_whole or not np.isfinite(gains).all() or not step > 0 or not (np.diff(phases) > 0).all():
             raise ValueError(f"{len(rows)} rows are no whole table of {len(phases) - 1} by {len(quiet)} bands")
         return phases, quiet, gains.reshape(len(phases) - 1, len(quiet), -1)
@@ -188,7 +188,8 @@ def _errors(known: Moments, objective_seconds: float, told: Callable[[float, Mom
     for block in blocks[FIRST_BLOCK:]:
         test = known.part(block)
         train = known.part(np.flatnonzero(known.instants + REACH * objective_seconds < test.instants[0]))
-        errors.append(float(((test.saved - told(objective_seconds, train, test)) ** 2).sum()))
+        # Where all came at once there is nothing earlier to learn from.
+        errors.append(float(((test.saved - told(objective_seconds, train, test)) ** 2).sum()) if len(train.instants) else np.inf)
     return np.array(errors)
 
 

@@ -149,14 +149,14 @@ class Plan:
 
     def gained(self, sight: Sight, rhythm: Rhythm) -> Gain:
         """Return what starting so many seconds from now gains; looked up at the moment at which the newest event came in or the worker was free."""
-        newest = sight.instant - sight.newest_seconds
+        newest = sight.newest_at
         gain = rhythm.gained(newest=newest, now=min(max(newest, self._free_at or newest), sight.instant))
         return lambda waits: gain(sight.instant + waits)
 
 
 def _shown(sight: Sight) -> tuple[int, float]:
-    """How many wait, and when the newest came in, to a hundredth of a second."""
-    return sight.backlog, round(sight.instant - sight.newest_seconds, 2)
+    """How many wait, and when the newest came in."""
+    return sight.backlog, sight.newest_at
 
 
 @dataclass
