@@ -22,7 +22,8 @@ def get(connection: sa.Connection, workload: str, version: int) -> Record:
     query = sa.select(model_versions).where(COLUMNS.workload == workload, COLUMNS.version == version)
     found = connection.execute(query).mappings().first()
     if found is None:
-        raise NotFound(f"'{workload}' has no model version {version}. `almanac list` names what there is.")
+        way = "`almanac list` names what there is. If MLflow has it, database and registry do not belong together."
+        raise NotFound(f"'{workload}' has no model version {version}. {way}")
     return found
 
 
