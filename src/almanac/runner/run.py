@@ -120,7 +120,7 @@ def _step(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any], opened
     if outcome.stopped:
         raise Terminated(reason)
     if reason:
-        raise StepFailed(f"{notebook.step}: {reason}. The notebook is kept at {attempt.folder / notebook.path.name}")
+        raise StepFailed(f"{notebook.step}: {reason.rstrip('.')}. The notebook is kept at {attempt.folder / notebook.path.name}")
     act(attempt, notebook.step)
     return outcome
 
