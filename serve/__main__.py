@@ -11,12 +11,12 @@ import uvicorn
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from serve import logs
+from serve.answers.service import Service
 from serve.app import create_app
-from serve.connections import Protocol
-from serve.database import Database
-from serve.releases import check_schema
-from serve.service import Service
+from serve.http.protocol import Protocol
+from serve.reading.database import Database
+from serve.reading.live import check_schema
+from serve.telemetry import log_lines
 
 GRACE_SECONDS = 10
 log = logging.getLogger("almanac.serve")
@@ -38,7 +38,7 @@ def main() -> int:
     """Serve until told to stop; return the exit code."""
     try:
         settings = Settings.read()
-        logs.set_up(settings.log_level)
+        log_lines.set_up(settings.log_level)
         raise_file_limit()
         asyncio.run(refuse_unknown_schema(settings))
         server = Server(configured(settings))

@@ -10,15 +10,17 @@ from fastapi import FastAPI
 from almanac import workloads
 from almanac.contract import Contract
 from almanac.settings import Settings
-from serve import documentation, endpoints, origins, problems, routes, schemas
-from serve.cache import Cache
-from serve.database import INGEST, READER, Database
-from serve.editions import Editions
-from serve.endpoints import Bounds
-from serve.metrics import Metrics
-from serve.middleware import Access, Limits
-from serve.releases import Releases
-from serve.service import Service
+from serve import routes
+from serve.answers.cache import Cache
+from serve.answers.service import Service
+from serve.http import docs_page, documented, origins, problems, schemas
+from serve.http.documented import Bounds
+from serve.http.limits import Limits
+from serve.reading.choice import Editions
+from serve.reading.database import INGEST, READER, Database
+from serve.reading.live import Releases
+from serve.telemetry.access import Access
+from serve.telemetry.prometheus import Metrics
 
 DOC = """Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version and run;
 `ETag` and `If-None-Match` make asking again cheap; lists name their next page and stay in the release they began with."""
@@ -50,12 +52,12 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     app.state.service = service
     found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
     bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts))
-    endpoints.register(app, found, bounds)
-    documentation.install(app)
+    documented.register(app, found, bounds)
+    docs_page.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(origins.Readers, origins=readers)
-    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found))
+    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=documented.largest_body(found))
     app.add_middleware(Access, metrics=service.metrics)
     return app
 

@@ -18,7 +18,7 @@ import uvicorn
 from almanac.contract import Contract
 from almanac.settings import Settings
 from serve.app import create_app
-from serve.connections import Protocol
+from serve.http.protocol import Protocol
 
 START_SECONDS = 20.0
 

@@ -1,13 +1,13 @@
-"""The routes: the generic ones of every workload, the platform's, and one file for each workload that has its own."""
+"""The routes: the generic ones of every workload, the platform's, and one folder for each workload that has its own."""
 
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
 from almanac.contract import Contract
-from serve.endpoints import Endpoint
+from serve.answers.service import Service
+from serve.http.documented import Endpoint
 from serve.routes import generic, platform
-from serve.service import Service
 
 HERE = Path(__file__).parent
 OWN = {"generic", "platform"}
@@ -22,7 +22,7 @@ def endpoints(service: Service) -> list[Endpoint]:
 
 
 def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
-    """Return a workload's routes; its own file may bring an EXAMPLE of a prediction, further endpoints, and one in place of a generic one."""
+    """Return a workload's routes; its own folder may bring an EXAMPLE of a prediction, further endpoints, and one in place of a generic one."""
     module = _module(contract.name)
     if module is None:
         return generic.endpoints(service, contract)
@@ -32,5 +32,5 @@ def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
 
 
 def _module(workload: str) -> ModuleType | None:
-    has_file = workload not in OWN and (HERE / f"{workload}.py").is_file()
-    return import_module(f"serve.routes.{workload}") if has_file else None
+    has_folder = workload not in OWN and (HERE / workload).is_dir()
+    return import_module(f"serve.routes.{workload}") if has_folder else None

@@ -8,14 +8,17 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac.contract import Contract
-from serve import pages, parameters, queries, readers, records, schemas
-from serve.cache import Body
-from serve.endpoints import FROM_RELEASE, HEADERS, LIST, Endpoint
-from serve.ledger import Edition
-from serve.parameters import Parameter, Values
-from serve.problems import Problem
-from serve.questions import understood
-from serve.service import Service
+from serve import readers
+from serve.answers import pages
+from serve.answers.cache import Body
+from serve.answers.service import Service
+from serve.http import parameters, schemas
+from serve.http.documented import FROM_RELEASE, HEADERS, LIST, Endpoint
+from serve.http.parameters import Parameter, Values
+from serve.http.problems import Problem
+from serve.reading import queries, records
+from serve.reading.edition import Edition
+from serve.reading.request import understood
 
 NEWEST = 2**63 - 1
 RUN_EXAMPLE = "20250415t060000-1f2e3d4c"

@@ -11,14 +11,14 @@ from fastapi import Request
 from starlette.responses import JSONResponse, Response
 
 from almanac.contract import SCHEMA_REVISION, Contract
-from serve import answers
-from serve.cache import Body
-from serve.endpoints import HEADERS, Endpoint
-from serve.ledger import Edition
-from serve.metrics import MEDIA_TYPE
-from serve.parameters import Values
-from serve.problems import Unavailable
-from serve.service import Service
+from serve.answers import responses
+from serve.answers.cache import Body
+from serve.answers.service import Service
+from serve.http.documented import HEADERS, Endpoint
+from serve.http.parameters import Values
+from serve.http.problems import Unavailable
+from serve.reading.edition import Edition, is_stale
+from serve.telemetry.prometheus import MEDIA_TYPE
 
 STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
 HOLDS = b"SELECT workload, on_hold FROM api.workloads"
@@ -90,7 +90,7 @@ async def _workloads(service: Service, request: Request, _values: Values) -> Res
     now, rows = datetime.now(UTC), []
     for contract in service.contracts.values():
         live = await service.releases.live(contract.name)
-        rows.append(_described(contract, live, on_hold=holds.get(contract.name, False), stale=answers.is_stale(contract, live, now)))
+        rows.append(_described(contract, live, on_hold=holds.get(contract.name, False), stale=is_stale(contract, live, now)))
     return service.document(request, Body(json.dumps({"rows": rows}, separators=(",", ":")).encode()))
 
 
@@ -99,4 +99,4 @@ def _described(contract: Contract, live: Edition | None, *, on_hold: bool, stale
     filters = [{"name": declared.name, "op": declared.op, "doc": declared.doc} for declared in contract.filters]
     seconds = {"cadence_seconds": contract.cadence.total_seconds(), "stale_after_seconds": contract.stale_after.total_seconds()}
     links = {name: f"/v1/{contract.name}/{name}" for name in ("predictions", "model", "releases")}
-    return answers.envelope(contract, live, stale=stale) | about | seconds | {"filters": filters, "links": links}
+    return responses.envelope(contract, live, stale=stale) | about | seconds | {"filters": filters, "links": links}

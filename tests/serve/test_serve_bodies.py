@@ -12,9 +12,10 @@ from stub import STUB
 from test_serve_problems import problem
 
 from almanac.settings import Settings
-from serve import answers, routes
-from serve.bodies import Content, Wrong
-from serve.endpoints import Answer, Endpoint
+from serve import routes
+from serve.answers import responses
+from serve.http.documented import Answer, Endpoint
+from serve.http.request_bodies import Content, Wrong
 from serve.members import Instant, Json, Members, Text
 
 NOTE = {"name": "a", "weight": 1.5, "at": "2025-04-18T06:00:00Z", "more": {"x": [1, 2]}}
@@ -31,12 +32,12 @@ class Note(Members):
 
 
 async def one(_request, values):
-    return answers.fresh(json.dumps({"name": values["body"].name, "at": values["body"].at.isoformat()}).encode())
+    return responses.fresh(json.dumps({"name": values["body"].name, "at": values["body"].at.isoformat()}).encode())
 
 
 async def many(_request, values):
     told = [list(item.errors) if isinstance(item, Wrong) else item.name for item in values["body"]]
-    return answers.fresh(json.dumps(told).encode(), status=202)
+    return responses.fresh(json.dumps(told).encode(), status=202)
 
 
 def made(path: str, **how: object) -> Endpoint:
@@ -201,7 +202,7 @@ def test_the_limit_of_the_settings_holds_where_a_route_has_none(intake):
 
 
 def test_a_body_that_never_comes_is_408(intake, monkeypatch):
-    monkeypatch.setattr("serve.bodies.BODY_SECONDS", 0.2)
+    monkeypatch.setattr("serve.http.request_bodies.BODY_SECONDS", 0.2)
     head = b"POST /v1/stub/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
     with socket.create_connection(("127.0.0.1", intake.base_url.port), timeout=5) as line:
         line.sendall(head)

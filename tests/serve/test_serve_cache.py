@@ -1,6 +1,6 @@
 """Answers are kept within a bound of memory."""
 
-from serve.cache import OVERHEAD_BYTES, Body, Cache
+from serve.answers.cache import OVERHEAD_BYTES, Body, Cache
 
 ENTRY = Body(b"x" * (1_000 - OVERHEAD_BYTES))
 

@@ -5,8 +5,9 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from serve import cursors, readers
-from serve.problems import Problem
+from serve import readers
+from serve.http.problems import Problem
+from serve.reading import cursors
 
 KEY = [readers.day, readers.text]
 

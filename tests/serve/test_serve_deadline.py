@@ -12,8 +12,9 @@ from publishing import Publisher, match
 from running import in_thread
 
 from almanac.settings import Settings
-from serve.database import SLOW, Database, answering_within
-from serve.problems import Unavailable
+from serve.http.deadline import answering_within
+from serve.http.problems import Unavailable
+from serve.reading.database import SLOW, Database
 
 pytestmark = pytest.mark.slow
 

@@ -15,9 +15,9 @@ from test_serve_problems import HOSTILE, problem
 
 from almanac.settings import Settings
 from almanac.store.database import Database
-from serve.routes.events import EXAMPLE
-from serve.routes.events_intake import EVENT
-from serve.routes.events_queries import STATS
+from serve.routes.events.intake import EVENT
+from serve.routes.events.policy import EXAMPLE
+from serve.routes.events.queries import STATS
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from almanac.store.database import Database
 from almanac.workloads.logs import alerts as log_alerts
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
-from serve.routes import logs_export, logs_queries
+from serve.routes.logs import export, queries
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(o
 
 def test_many_are_counted_from_what_was_published(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_COUNTED", "MOST_GATHERED"):
-        monkeypatch.setattr(logs_queries, name, 3)
+        monkeypatch.setattr(queries, name, 3)
     store(owner, written([f"text {number}" for number in range(9)], begin=datetime(2025, 4, 15, 5, 56, tzinfo=UTC)))
     publish_logs(owner)
 
@@ -242,7 +242,7 @@ def test_before_the_first_release_there_is_nothing_to_find(client: httpx.Client)
 
 
 def test_an_export_is_read_to_the_end_with_formulas_made_harmless(owner: Database, client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs_export, "ROWS_AT_A_TIME", 2)
+    monkeypatch.setattr(export, "ROWS_AT_A_TIME", 2)
     texts = ["=HYPERLINK(1)", "+1", "@x", 'say "so", then\ngo', "plain"]
     store(owner, recent(texts))
     publish_logs(owner)

@@ -16,7 +16,7 @@ from stub import STUB, release
 
 from almanac import workloads
 from almanac.settings import Settings
-from serve.routes import football
+from serve.routes.football import matches
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance,"
@@ -27,7 +27,7 @@ CHECKS = (
 @pytest.fixture
 def address(publisher):
     """The address of a server that has what the examples of its own documentation ask for."""
-    publisher.publish([match(number) for number in range(10)] + [football.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
+    publisher.publish([match(number) for number in range(10)] + [matches.EXAMPLE | {"date": date(2025, 4, 19)}], version=1)
     publisher.register(1)
     release(publisher.database)
     store(publisher.database, written(["Connection to node 7 was broken", "Heartbeat"], session="req-81"))

@@ -8,13 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from almanac.workloads.football.contract import CONTRACT
-from serve.cache import Body, Cache
-from serve.editions import Editions
-from serve.ledger import Edition
-from serve.metrics import Metrics
-from serve.problems import Unavailable
-from serve.questions import Question
-from serve.service import ATTEMPTS, Service
+from serve.answers.cache import Body, Cache
+from serve.answers.service import ATTEMPTS, Service
+from serve.http.problems import Unavailable
+from serve.reading.choice import Editions
+from serve.reading.edition import Edition
+from serve.reading.request import Question
+from serve.telemetry.prometheus import Metrics
 
 
 def edition(release: int) -> Edition:

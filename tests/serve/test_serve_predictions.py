@@ -10,7 +10,7 @@ from running import in_thread, wait_for_release
 from almanac.settings import Settings
 from almanac.store.prune import prune
 from almanac.workloads.football.contract import CONTRACT
-from serve.cursors import write
+from serve.reading.cursors import write
 
 
 def ids(answer: httpx.Response) -> list[str]:

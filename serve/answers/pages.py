@@ -1,0 +1,41 @@
+"""Lists: one page of predictions, and the address of the next."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode
+
+from fastapi import Request
+
+from serve.answers.cache import Body
+from serve.answers.service import Service
+from serve.reading import cursors, queries
+from serve.reading.edition import Edition
+from serve.reading.request import PINS, Question
+
+
+async def page(service: Service, question: Question, edition: Edition | None, *, chosen: Sequence[str] = ()) -> Body:
+    """Return one page of predictions and the address of the next; `chosen` are its columns where not all are wanted."""
+    if edition is None:
+        return listed([])
+    after = question.cursor.key if question.cursor else ()
+    query, wanted = queries.page(question.contract, edition, question.values, chosen=chosen, key=after)
+    return limited(question, edition, await service.database.rows(query, wanted))
+
+
+def limited(question: Question, edition: Edition, found: Sequence[tuple[Any, ...]]) -> Body:
+    """Return a page out of pairs of JSON and key, of which one more than the limit was asked for."""
+    rows = found[: question.values["limit"]]
+    following = address(question.request, PINS, cursor=cursors.write(edition.pin, rows[-1][1])) if len(found) > len(rows) else None
+    return listed((row for row, _ in rows), following)
+
+
+def listed(rows: Iterable[str], following: str | None = None) -> Body:
+    """Return the members of a list answer from the JSON of its rows."""
+    after = f'"{following}"' if following else "null"
+    return Body(f'"rows":[{",".join(rows)}],"next":{after}'.encode(), following)
+
+
+def address(request: Request, without: Iterable[str], **replaced: object) -> str:
+    """Return the address of this request with some query parameters left out and others replaced."""
+    kept = {name: text for name, text in parse_qsl(request.url.query, keep_blank_values=True) if name not in without}
+    return f"{quote(request.url.path)}?{urlencode(kept | replaced)}"

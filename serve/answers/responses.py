@@ -1,0 +1,109 @@
+"""The form of every good answer: envelope, ETag, 304, compression and the headers that caches read."""
+
+import gzip
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from almanac.contract import Contract
+from serve.answers.cache import Body, Cache
+from serve.reading.edition import Edition
+
+COMPRESS_FROM_BYTES = 1_000
+# Caches may keep every answer but ask each time; asking costs neither side any rows.
+CACHE_CONTROL = "public, no-cache"
+ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def envelope(contract: Contract, edition: Edition | None, *, stale: bool, as_of: datetime | None = None) -> dict[str, Any]:
+    """Return where an answer comes from; `demo`, `simulated` and `stale` appear only where they are so."""
+    head = dict.fromkeys(("workload", "release", "published_at", "model_version", "run", "data_as_of", "source"), None) | {"workload": contract.name}
+    if edition:
+        head |= {"release": edition.release_id, "published_at": _iso(edition.published_at), "model_version": edition.model_version}
+        head |= {"run": edition.run_id, "data_as_of": _iso(edition.data_as_of), "source": edition.source}
+        flags = {"demo": edition.demo, "simulated": edition.simulated, "stale": stale}
+        head |= {name: True for name, is_so in flags.items() if is_so}
+    if as_of:
+        head["as_of"] = _iso(as_of)
+    return head | ({"attribution": contract.attribution} if contract.attribution else {})
+
+
+def compose(head: Mapping[str, Any], members: bytes) -> bytes:
+    """Return one JSON object of the envelope and further members, which are JSON without its braces."""
+    return ENCODE(head).encode()[:-1] + b"," + members + b"}"
+
+
+def tag(edition: Edition | None, stale: bool, route: str, values: Mapping[str, Any]) -> str:
+    """Return the hash of the release, the route and the normalised query; `route` also says which program answers."""
+    source = (edition.pin, edition.run_id) if edition else ()
+    return sha256(repr((source, stale, route, sorted(values.items()))).encode()).hexdigest()[:32]
+
+
+def tag_of(content: bytes) -> str:
+    """Return the hash of an answer that does not come from a release."""
+    return sha256(content).hexdigest()[:32]
+
+
+def known_tag(request: Request, tag: str) -> str | None:
+    """Return the tag of the answer that the client already has, compressed or not, or None."""
+    given = request.headers.get("if-none-match")
+    if given is None:
+        return None
+    held = {part.strip().removeprefix("W/") for part in given.split(",")}
+    return next((kind for kind in (tag, f"{tag}-gzip") if f'"{kind}"' in held), None)
+
+
+def not_modified(known: str, edition: Edition | None = None) -> Response:
+    """Return 304 with the headers that the full answer would have."""
+    return Response(status_code=304, headers=_headers(known, edition))
+
+
+def answer(request: Request, cache: Cache, tag: str, body: Body, edition: Edition | None = None) -> Response:
+    """Return the full answer, compressed where the client accepts it and it is worth it."""
+    if len(body.content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
+        tag += "-gzip"
+        headers = _headers(tag, edition) | {"Content-Encoding": "gzip"}
+        content = _compressed(cache, tag, body).content
+    else:
+        headers, content = _headers(tag, edition), body.content
+    if body.next:
+        headers["Link"] = f'<{body.next}>; rel="next"'
+    return Response(content, headers=headers, media_type="application/json")
+
+
+def fresh(content: bytes, *, status: int = 200) -> Response:
+    """Return an answer that no cache may keep: what became of a request that changed something, or the state of this moment."""
+    return Response(content, status, {"Cache-Control": "no-store"}, "application/json")
+
+
+def wants_gzip(request: Request) -> bool:
+    """Tell whether the client accepts gzip."""
+    for part in request.headers.get("accept-encoding", "").lower().split(","):
+        coding, _, weight = part.partition(";")
+        if coding.strip() in ("gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _compressed(cache: Cache, tag: str, body: Body) -> Body:
+    found = cache.get(tag)
+    if found is None:
+        found = Body(gzip.compress(body.content, compresslevel=5, mtime=0), body.next)
+        cache.put(tag, found)
+    return found
+
+
+def _headers(tag: str, edition: Edition | None) -> dict[str, str]:
+    headers = {"ETag": f'"{tag}"', "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
+    if edition and edition.published_at:
+        headers["Age"] = str(max(0, int((datetime.now(UTC) - edition.published_at).total_seconds())))
+    return headers
+
+
+def _iso(moment: Any) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,41 @@
+"""Limits on the size of a request, checked before anything reads it."""
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serve.http import problems
+from serve.http.problems import CLOSE, Problem
+
+MOST_ADDRESS_BYTES = 8_192
+MOST_HEADER_BYTES = 32_768
+
+
+class Limits:
+    """Refuses what is too large before anything reads it; a route that reads a body has its own, closer limit."""
+
+    def __init__(self, app: ASGIApp, body_limit_bytes: int, largest_body_bytes: int) -> None:
+        self._app = app
+        self._body_limit = body_limit_bytes
+        self._largest_body = max(body_limit_bytes, largest_body_bytes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        problem = self._refusal(scope) if scope["type"] == "http" else None
+        if problem is None:
+            await self._app(scope, receive, send)
+        else:
+            await problems.response(problem)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Problem | None:
+        if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
+            return Problem(414, f"The address is longer than {MOST_ADDRESS_BYTES} bytes.", headers=CLOSE)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:
+            return Problem(431, f"The headers are larger than {MOST_HEADER_BYTES} bytes.", headers=CLOSE)
+        limit = self._body_limit if scope["method"] == "GET" else self._largest_body
+        if _body_bytes(scope) > limit:
+            return Problem(413, f"The body is larger than {limit} bytes.", headers=CLOSE)
+        return None
+
+
+def _body_bytes(scope: Scope) -> int:
+    """Return the announced length of the body; who reads one that announces none counts for himself."""
+    announced: bytes = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(announced) if announced.isdigit() else 0

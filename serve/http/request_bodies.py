@@ -1,0 +1,192 @@
+"""The body of a request: read within bounds, strictly, and never repeated in a refusal."""
+
+import asyncio
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
+from starlette.requests import ClientDisconnect
+
+from serve.http import schemas
+from serve.http.problems import CLOSE, Problem, refused
+
+JSON = "application/json"
+LINES = "application/x-ndjson"
+# A client has this long to send a body.
+BODY_SECONDS = 30.0
+MOST_PLACES = 20
+UNREADABLE = "must be JSON in UTF-8, with finite numbers, whole characters and at most 200 levels"
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Wrong:
+    """An item of a list that does not fit; each error says where and what would fit."""
+
+    errors: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a route reads: one `model`, or with `most_items` a list of them, as a JSON array or as lines of JSON.
+
+    Items of a list are judged one by one: a bad one becomes `Wrong` and the others stand. Without `limit_bytes` the limit of the settings holds;
+    it counts what comes out of gzip.
+    """
+
+    model: type[BaseModel]
+    example: Any
+    doc: str = ""
+    most_items: int | None = None
+    limit_bytes: int | None = None
+    gzip: bool = False
+
+    @property
+    def media_types(self) -> tuple[str, ...]:
+        """The content types that are read."""
+        return (JSON, LINES) if self.most_items else (JSON,)
+
+    def documented(self) -> schemas.Schema:
+        """Return the body as OpenAPI describes it."""
+        told = self.model.model_json_schema()
+        schema = _inlined(told, told.pop("$defs", {}))
+        if self.most_items:
+            # A bad item is an answer of its own and no refusal of the whole, so any item is allowed.
+            schema = {"type": "array", "maxItems": self.most_items, "items": {"anyOf": [schema, {}]}}
+        content: schemas.Schema = {JSON: {"schema": schema, "example": self.example}}
+        if self.most_items:
+            content[LINES] = {"schema": {}}
+        return {"description": self.doc, "required": True, "content": content}
+
+
+async def read(request: Request, content: Content, default_limit_bytes: int) -> BaseModel | list[BaseModel | Wrong]:
+    """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
+    kind = _media_type(request, content)
+    sent = await _received(request, content, content.limit_bytes or default_limit_bytes)
+    if content.most_items is None:
+        return _one(content.model, _parsed(sent))
+    items = list(_lines(sent)) if kind == LINES else _parsed(sent)
+    if not isinstance(items, list):
+        raise refused({"in": "body", "reason": "must be an array"})
+    if len(items) > content.most_items:
+        raise Problem(413, f"The body holds more than {content.most_items} items. Send them in several calls.")
+    return [_item(content.model, item) for item in items]
+
+
+def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
+    """Return a schema in which the parts stand where they are referred to: OpenAPI keeps such parts elsewhere than pydantic."""
+    if isinstance(schema, list):
+        return [_inlined(item, parts) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    named = parts[schema["$ref"].rpartition("/")[-1]] if "$ref" in schema else {}
+    return {name: _inlined(member, parts) for name, member in {**named, **schema}.items() if name != "$ref"}
+
+
+def _media_type(request: Request, content: Content) -> str:
+    kind, _, rest = request.headers.get("content-type", "").lower().partition(";")
+    charset = rest.replace(" ", "").replace('"', "").removeprefix("charset=")
+    if kind.strip() not in content.media_types or charset not in ("", "utf-8"):
+        raise Problem(415, f"Content-Type must be {' or '.join(content.media_types)}, in UTF-8.", headers={"Accept": ", ".join(content.media_types)})
+    return kind.strip()
+
+
+async def _received(request: Request, content: Content, limit: int) -> bytes:
+    """Return the body unpacked; what is too large is refused as soon as that is known."""
+    unpack = _unpacking(request, content)
+    received, size = [], 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                received.append(unpack(chunk, limit - size) if unpack else chunk)
+                size += len(received[-1])
+                if size > limit:
+                    raise Problem(413, f"The body is larger than {limit} bytes.", headers=CLOSE)
+    except TimeoutError:
+        raise Problem(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", headers=CLOSE) from None
+    except (ClientDisconnect, zlib.error):
+        raise Problem(400, "The body ended before it was complete, or is not the gzip that it says it is.", headers=CLOSE) from None
+    if unpack and not unpack.is_complete:
+        raise Problem(400, "The gzip of the body ends too early.", headers=CLOSE)
+    return b"".join(received)
+
+
+class _Gzip:
+    """Unpacks gzip piece by piece, never much more than is wanted."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+    def __call__(self, chunk: bytes, room: int) -> bytes:
+        """Return what `chunk` unpacks to, at most one byte more than there is room for; raises zlib.error."""
+        unpacked = self._stream.decompress(chunk, room + 1)
+        if self._stream.unused_data:
+            raise zlib.error("something follows the end")
+        return unpacked
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the end of the gzip was seen."""
+        return self._stream.eof
+
+
+def _unpacking(request: Request, content: Content) -> _Gzip | None:
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding == "identity":
+        return None
+    if coding == "gzip" and content.gzip:
+        return _Gzip()
+    known = "gzip" if content.gzip else "identity"
+    raise Problem(415, f"Content-Encoding of this route may be {known}.", headers={"Accept-Encoding": known})
+
+
+def _parsed(sent: bytes) -> Any:
+    try:
+        return from_json(sent, allow_inf_nan=False, cache_strings="none")
+    except ValueError:
+        raise Problem(400, f"The body {UNREADABLE}.") from None
+
+
+def _lines(sent: bytes) -> Iterator[Any]:
+    """Yield the value of each line that is not empty; a line that cannot be read is wrong by itself."""
+    for line in sent.split(b"\n"):
+        if not line.strip():
+            continue
+        try:
+            yield from_json(line, allow_inf_nan=False, cache_strings="none")
+        except ValueError:
+            yield Wrong(({"in": "body", "reason": UNREADABLE},))
+
+
+def _one(model: type[Model], value: Any) -> Model:
+    found = _item(model, value)
+    if isinstance(found, Wrong):
+        raise refused(*found.errors)
+    return found
+
+
+def _item(model: type[Model], value: Any) -> Model | Wrong:
+    if isinstance(value, Wrong):
+        return value
+    try:
+        return model.model_validate(value, strict=True)
+    except ValidationError as error:
+        return Wrong(tuple(_told(model, error)))
+
+
+def _told(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield what is wrong, by the names that the model knows: a name that the client made up is not repeated."""
+    for found in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
+        if found["type"] == "extra_forbidden":
+            yield {"in": "body", "reason": "has a member that is not known", "known": sorted(model.model_fields)}
+        else:
+            reason = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+            yield {"in": "body", **_place(model, found["loc"]), "reason": reason}
+
+
+def _place(model: type[BaseModel], parts: Sequence[int | str]) -> dict[str, str]:
+    return {"name": str(parts[0])} if parts and parts[0] in model.model_fields else {}

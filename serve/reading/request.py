@@ -1,0 +1,37 @@
+"""A request for predictions, understood: of which workload, with which parameters, from which place in the list."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from almanac.contract import Contract
+from serve.http.parameters import Values
+from serve.readers import of_type
+from serve.reading import cursors, queries
+from serve.reading.cursors import Cursor
+
+# Parameters that choose an edition other than the live one.
+PINS = frozenset({"as_of", "model_version", "cursor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked; `values` are normalised, so that equal questions have equal values."""
+
+    request: Request
+    contract: Contract
+    values: Values
+    cursor: Cursor | None
+
+    @property
+    def pins(self) -> frozenset[str]:
+        """The parameters given that choose an edition other than the live one."""
+        return PINS & self.values.keys()
+
+
+def understood(contract: Contract, request: Request, values: Values) -> Question:
+    """Return the question in a request whose parameters were read; raises Problem 422 for a cursor of another list."""
+    if "cursor" not in values:
+        return Question(request, contract, values, None)
+    readers = [of_type(contract.predictions.column(name).type) for name in queries.key_columns(contract)]
+    return Question(request, contract, values, cursors.read(values["cursor"], readers))

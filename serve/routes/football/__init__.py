@@ -1,0 +1,5 @@
+"""The routes that only football has."""
+
+from serve.routes.football.matches import EXAMPLE, endpoints
+
+__all__ = ["EXAMPLE", "endpoints"]
