@@ -16,10 +16,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from almanac import workloads
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac import discovery
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.schema.migrate import migrate
 
 SETTLE_SECONDS = 4.0
 # Real latency: from the receipt of an event to the moment at which its batch was recorded.
@@ -56,7 +56,7 @@ def main() -> None:
     told = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
-        migrate(Database(url, "login"), workloads.contracts())
+        migrate(Database(url, "login"), discovery.contracts())
         try:
             result = measured(url, Path(folder), told)
         finally:

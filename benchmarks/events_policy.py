@@ -12,15 +12,18 @@ import pandas as pd
 
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
-from almanac.workloads.events import evaluation, features, hindsight, load, model, patience, policy, standing, tuning
-from almanac.workloads.events.contenders import Patient
-from almanac.workloads.events.costs import Prices
+from almanac.workloads.events import evaluation, features, model, standings
 from almanac.workloads.events.evaluation import Case
-from almanac.workloads.events.load import Load, Processing
-from almanac.workloads.events.patience import Goal, Patience, Predictor
-from almanac.workloads.events.replay import Replay, run
+from almanac.workloads.events.policy import start
+from almanac.workloads.events.policy import table as policy
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.start import Goal, Patience, Predictor
+from almanac.workloads.events.replays import hindsight, load, tuning
+from almanac.workloads.events.replays.load import Load, Processing
+from almanac.workloads.events.replays.replay import Replay, run
+from almanac.workloads.events.replays.rules import Patient
+from almanac.workloads.events.replays.trace import Trace
 from almanac.workloads.events.sources import replayed, traces
-from almanac.workloads.events.sources.trace import Trace
 
 OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
 # The last aims a little lower than the 5 % it is to keep.
@@ -118,7 +121,7 @@ def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
         table = table.assign(
             p99_of_objective=table["p99_seconds"] / objective, at_5_percent=table["cost_per_event"] / hindsight.cost_at(points, 0.05)
         )
-        parts = standing.decomposed(case, outcomes, seed=seed)
+        parts = standings.decomposed(case, outcomes, seed=seed)
         report(each, budget, table, parts)
         results.append(
             {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
@@ -154,7 +157,7 @@ def within(case: Case, cost: float) -> str:
     told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
     tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
     plans = [hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far) for miss, far in tried]
-    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= patience.FAR]
+    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= start.FAR]
     if not kept:
         return f"{told}; none with at most 5 % of misses keeps p99"
     best = min(kept, key=lambda each: float(each.costs(prices).sum()))
@@ -173,7 +176,7 @@ def at_once(case: Case) -> str:
         free = max(free, float(arrived)) + float(processing.seconds(1, kb))
         latencies.append(free - float(arrived))
     known = np.array(latencies) / objective
-    missed = f"{float((known > 1).mean()):.2%} of misses, {float((known > patience.FAR).mean()):.2%} beyond {patience.FAR:g}"
+    missed = f"{float((known > 1).mean()):.2%} of misses, {float((known > start.FAR).mean()):.2%} beyond {start.FAR:g}"
     missed += f", p99 {float(np.quantile(known, 0.99)):.3f} of the objective"
     return f"in the order of arrival, without ever waiting, at mean seconds and none for a batch itself: {missed}"
 
@@ -213,9 +216,9 @@ def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFram
     for floor in FLOORS:
         if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
             p99 = found["p99_of_objective"]
-            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= patience.FAR
+            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= start.FAR
             told = f"{found[floor.column]:.4f} at {found['missed_share']:.2%}, p99 {p99:.3f}"
-            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {patience.FAR:g}"
+            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {start.FAR:g}"
             print(f"floor {asked}: {'met' if is_met else 'NOT met'} ({told})")
     print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
 

@@ -19,10 +19,10 @@ import httpx
 import psycopg
 from _serving import answers
 
-from almanac import workloads
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac import discovery
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.schema.migrate import migrate
 
 BULK = 500
 SENDERS = 2
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
-        migrate(Database(url, "login"), workloads.contracts())
+        migrate(Database(url, "login"), discovery.contracts())
         result = measured(url, Path(folder), options.seconds, options.waiting)
         embedded.stop(Path(folder, "pg"))
     print(json.dumps(result, indent=2))

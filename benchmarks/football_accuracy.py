@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from almanac.metrics import Floats, Interval
+from almanac.judging.scores import Floats, Interval
 from almanac.settings import Settings
 from almanac.workloads.football import evaluation, features, model, sources
 from almanac.workloads.football.evaluation import Split

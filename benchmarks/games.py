@@ -18,14 +18,18 @@ import numpy as np
 import pandas as pd
 from _serving import serving
 
-from almanac import metrics
+from almanac.judging import scores
 from almanac.settings import Settings
-from almanac.store import embedded, publish, runs, staging
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
-from almanac.workloads.games import evaluation, features, health, model, search_index, tuning
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
+from almanac.store.schema.migrate import migrate
+from almanac.workloads.games import evaluation, features, model
 from almanac.workloads.games.contract import CONTRACT, GAMES
 from almanac.workloads.games.features import Known
+from almanac.workloads.games.lists import search_index
+from almanac.workloads.games.measuring import health, tuning
 from almanac.workloads.games.sources import plays_csv, simulated, steam
 
 CUT = date(2026, 6, 1)
@@ -108,7 +112,7 @@ def judged() -> dict[str, Any]:
             ndcg.setdefault(name, []).append(each.ndcg)
     joined = {name: np.concatenate(values) for name, values in ndcg.items()}
     best = max((name for name in joined if name != "blend"), key=lambda name: joined[name].mean())
-    return tables | {"best other": best, "blend less it": metrics.paired_bootstrap(joined["blend"], joined[best])}
+    return tables | {"best other": best, "blend less it": scores.paired_bootstrap(joined["blend"], joined[best])}
 
 
 def routes() -> dict[str, Any]:

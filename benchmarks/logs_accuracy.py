@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from almanac.settings import Settings
-from almanac.workloads.logs import detection, evaluation, features, sources
+from almanac.workloads.logs import evaluation, features, session_evaluation, sources
 
 PRIORS = (0.01, 0.02, 0.025, 0.03, 0.04, 0.05)
 
@@ -27,8 +27,8 @@ def main() -> None:
         "levels": levels(frame, seeds),
         "levels_without_python": levels(frame[frame["origin"] != "python"].reset_index(drop=True), seeds),
         "random_lines": evaluation.random_lines(frame, seed=given.seed),
-        "sessions": detection.figures(fetched.traces, seed=given.seed).to_dict(orient="records"),
-        "priors": detection.priors(fetched.traces, PRIORS).to_dict(orient="records") if len(fetched.traces) else [],
+        "sessions": session_evaluation.figures(fetched.traces, seed=given.seed).to_dict(orient="records"),
+        "priors": session_evaluation.priors(fetched.traces, PRIORS).to_dict(orient="records") if len(fetched.traces) else [],
         "seconds": round(time.monotonic() - begun, 1),
     }
     report(result)

@@ -19,11 +19,13 @@ import httpx
 from _serving import serving
 from psycopg import sql
 
-from almanac.store import embedded, wire
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
-from almanac.workloads.logs import entries, ingest
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.rows import binary_copy
+from almanac.store.schema.migrate import migrate
+from almanac.workloads.logs import entries
 from almanac.workloads.logs.contract import CONTRACT
+from almanac.workloads.logs.keeping import ingest
 
 FILE_BOUND = 100_000
 RATIO_BOUND = 0.15
@@ -68,9 +70,9 @@ def from_file(worker: Database, path: Path, count: int) -> dict[str, float]:
     """Return the entries a second that are parsed, compared with what is there, and stored; the first time and again."""
     path.write_text("".join(lines(count)))
     began = time.perf_counter()
-    told = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(wire.encode))
+    told = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(binary_copy.encode))
     between = time.perf_counter()
-    again = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(wire.encode))
+    again = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(binary_copy.encode))
     ended = time.perf_counter()
     if (told.stored.accepted, again.stored.duplicate) != (count, count):
         raise SystemExit(f"{told.stored} and {again.stored} of {count} entries")

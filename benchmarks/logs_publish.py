@@ -25,13 +25,18 @@ import logs_search
 import pandas as pd
 import skops.io
 
-from almanac.store import embedded, increments, inputs, publish, runs, upkeep
-from almanac.store.database import Database
-from almanac.store.entries import Unscored
-from almanac.store.migrate import migrate
-from almanac.workloads.logs import features, model, replay, scoring
+from almanac.runner import upkeep
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish
+from almanac.store.publishing.incremental import increments, kept_inputs
+from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.records import runs
+from almanac.store.schema.migrate import migrate
+from almanac.workloads.logs import features, model, reproduction
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.model import LogModel
+from almanac.workloads.logs.scoring import score
 from almanac.workloads.logs.sources import simulated
 
 MILLION = 1_000_000
@@ -115,16 +120,16 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
 
 def scored(fitted: LogModel, unscored: Unscored, version: int) -> dict[str, pd.DataFrame]:
     """Return the frames of a version that has published nothing yet, as its notebook makes them."""
-    past = scoring.nothing_past()
-    content = scoring.score(fitted, unscored, past, mark=scoring.Mark(version, datetime.now(UTC)))
-    unscored.known = replay.known(fitted, past, content)
+    past = score.nothing_past()
+    content = score.score(fitted, unscored, past, mark=score.Mark(version, datetime.now(UTC)))
+    unscored.known = reproduction.known(fitted, past, content)
     return content
 
 
 def write(worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.Part) -> increments.Increment:
     """Stage the frames of a run, and keep what it knew."""
     staged = increments.stage(worker, CONTRACT, run_id, content, part=part)
-    inputs.keep(worker, run_id, part.scored)
+    kept_inputs.keep(worker, run_id, part.scored)
     return staged
 
 

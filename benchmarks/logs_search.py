@@ -21,9 +21,13 @@ import httpx
 from _serving import serving
 from psycopg import sql
 
-from almanac.store import embedded, frames, publish, runs, staging, upkeep
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.runner import upkeep
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
+from almanac.store.rows import frames
+from almanac.store.schema.migrate import migrate
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 

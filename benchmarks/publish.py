@@ -22,9 +22,13 @@ import pandas as pd
 from psycopg import sql
 
 from almanac.contract import Column, Contract, Filter, SumRule, Table
-from almanac.store import embedded, frames, ledger, publish, runs, shape, staging, wire
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import ledger, runs
+from almanac.store.rows import binary_copy, frames
+from almanac.store.schema import contract_tables
+from almanac.store.schema.migrate import migrate
 
 RATIO_BOUND = 1.5
 SWITCH_BOUND_MS = 10.0
@@ -145,7 +149,7 @@ def publishing(owner: Database, rows: int, repeats: int) -> Publishing:
     """Publish and copy by turns; return the turn with the median ratio."""
     frame = made_up(rows)
     columns = frames.canonical(TABLE, frame).select(sorted(TABLE.column_names))
-    data = b"".join(wire.encode(columns))
+    data = b"".join(binary_copy.encode(columns))
     turns = []
     for _ in range(repeats):
         stage, released = publish_once(owner, frame)
@@ -197,7 +201,7 @@ def bare_copy(owner: Database, data: bytes, *, is_indexed_first: bool = True) ->
 
 def indexing() -> sql.Composed:
     """Return the statements that give the bare table the key and the indexes of a run's own table."""
-    lists = [sql.SQL(", ").join(map(sql.Identifier, columns)) for columns in shape.indexes(CONTRACT, TABLE)]
+    lists = [sql.SQL(", ").join(map(sql.Identifier, columns)) for columns in contract_tables.indexes(CONTRACT, TABLE)]
     key = sql.SQL("ALTER TABLE staging.bare ADD PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, ("run_id", *TABLE.key))))
     return sql.SQL("; ").join([key, *(sql.SQL("CREATE INDEX ON staging.bare ({})").format(columns) for columns in lists)])
 

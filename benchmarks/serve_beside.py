@@ -23,7 +23,8 @@ import pandas as pd
 
 from almanac.project import Project
 from almanac.settings import Settings
-from almanac.store import embedded, runs
+from almanac.store.connections import embedded
+from almanac.store.records import runs
 from almanac.workloads.football.contract import CONTRACT
 
 SLICES = 5

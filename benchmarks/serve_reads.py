@@ -15,9 +15,11 @@ import _serving
 import pandas as pd
 
 from almanac.contract import Contract, Table
-from almanac.store import embedded, publish, runs, staging
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
+from almanac.store.schema.migrate import migrate
 from almanac.workloads.football.contract import CONTRACT
 
 CONSTANT = "/livez"

@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from almanac import workloads
+from almanac import discovery
 from almanac.contract import Contract
 from almanac.settings import Settings
 from serve import routes
@@ -38,7 +38,7 @@ class Application(FastAPI):
 
 def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:
     """Return the application; it connects when it starts. Raises UsageError where settings name no database."""
-    service = make_service(settings, workloads.contracts() if contracts is None else contracts)
+    service = make_service(settings, discovery.contracts() if contracts is None else contracts)
     app = Application(
         title="Almanac",
         version=service.version,

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from stub import STUB
 
-from almanac.store import ledger
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import ledger
 
 Answer = TypeVar("Answer")
 

@@ -18,12 +18,12 @@ from local_server import LocalServer, serving
 from psycopg.conninfo import make_conninfo
 from stub import STUB
 
-from almanac import workloads
+from almanac import discovery
 from almanac.contract import Contract
 from almanac.settings import Settings
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.schema.migrate import migrate
 
 
 @pytest.fixture(autouse=True)
@@ -60,7 +60,7 @@ def template(cluster: str) -> str:
     """The name of a migrated database that tests copy."""
     name = f"template_{uuid4().hex[:8]}"
     _execute(cluster, f"CREATE DATABASE {name}")
-    migrate(Database(make_conninfo(cluster, dbname=name), "login"), workloads.contracts() | {STUB.name: STUB})
+    migrate(Database(make_conninfo(cluster, dbname=name), "login"), discovery.contracts() | {STUB.name: STUB})
     return name
 
 
@@ -148,8 +148,8 @@ def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
     for name, value in house.environment().items():
         monkeypatch.setenv(name, value)
     place = house.home / "src" / "almanac" / "workloads"
-    monkeypatch.setattr(workloads, "HERE", place)
-    monkeypatch.setattr(workloads, "__path__", [*workloads.__path__, str(place)])
+    monkeypatch.setattr(discovery, "HERE", place)
+    monkeypatch.setattr(discovery, "__path__", [*discovery.__path__, str(place)])
     return house
 
 

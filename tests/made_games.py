@@ -9,11 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from almanac.store import ledger, publish, runs, staging, versions
-from almanac.store.database import Database
-from almanac.workloads.games import features, health, model, search_index
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import ledger, runs, versions
+from almanac.workloads.games import features, model
 from almanac.workloads.games.contract import CONTRACT
 from almanac.workloads.games.features import Known
+from almanac.workloads.games.lists import search_index
+from almanac.workloads.games.measuring import health
 from almanac.workloads.games.sources import builtin, games, plays_csv, simulated
 
 CUT = date(2026, 6, 1)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from almanac.store import publish, runs, staging
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
 from almanac.workloads.events.contract import CONTRACT
 
 

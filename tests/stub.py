@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from almanac.contract import Column, Contract, Filter, SumRule, Table
-from almanac.store import publish, runs, staging
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
 
 STUB = Contract(
     name="stub",

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 from packaging.requirements import Requirement
 
-from almanac import workloads
+from almanac import discovery
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("serve/**/*.py")])
@@ -24,7 +24,7 @@ NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
 STEPS = ["1_collect.ipynb", "2_train.ipynb", "3_evaluate.ipynb", "4_predict.ipynb"]
 HOMES = {"mlflow": "src/almanac/registry", "papermill": "src/almanac/runner", "sqlalchemy": "src/almanac/store", "alembic": "src/almanac/store"}
 HEAVY = {"alembic", "matplotlib", "mlflow", "numpy", "pandas", "papermill", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy"}
-SHARED = re.compile(r"almanac(\.(contract|errors|masking|settings|workloads(\.\w+(\.contract)?)?))?")
+SHARED = re.compile(r"almanac(\.(contract|discovery|errors|fields|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?")
 LEFT_TO_DO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b.*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -156,13 +156,13 @@ def test_a_module_is_named_after_what_it_is_about() -> None:
     assert [name_of(path) for path in MODULES if re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))] == []
 
 
-@pytest.mark.parametrize("workload", workloads.names())
+@pytest.mark.parametrize("workload", discovery.names())
 def test_a_workload_has_one_notebook_for_each_step(workload: str) -> None:
     assert [path.name for path in NOTEBOOKS if path.parent.name == workload] == STEPS
 
 
 def test_every_folder_of_notebooks_is_a_workload() -> None:
-    assert {path.parent.name for path in NOTEBOOKS} == set(workloads.names())
+    assert {path.parent.name for path in NOTEBOOKS} == set(discovery.names())
 
 
 @every_notebook

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from house import NEW, House, commit
 
-from almanac import chain
+from almanac.operations import verify
 
 Tampering = Callable[[House, str], AbstractContextManager[None]]
 
@@ -89,7 +89,7 @@ TAMPERED = {
 
 def links(house: House, run_id: str) -> dict[str, str]:
     with house.project() as project:
-        return {link.name: link.state for link in chain.verify(project, run_id)}
+        return {link.name: link.state for link in verify.verify(project, run_id)}
 
 
 def test_the_chain_behind_a_release_holds(at_home: House) -> None:

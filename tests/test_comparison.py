@@ -3,12 +3,13 @@
 import pytest
 from stub import STUB, content, release
 
-from almanac import comparison, workloads
-from almanac.store.database import Database
+from almanac import discovery
+from almanac.operations import compare
+from almanac.store.connections.database import Database
 
 
 def test_a_prediction_differs_when_any_of_its_columns_does(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workloads, "contract", lambda name: STUB)
+    monkeypatch.setattr(discovery, "contract", lambda name: STUB)
     release(owner, content(6), version=1)
     other = content(6)
     rows = other["predictions"].astype({"extra": object})
@@ -17,6 +18,6 @@ def test_a_prediction_differs_when_any_of_its_columns_does(owner: Database, monk
     rows.loc[3, "word"] = "second"
     rows.loc[4, ["up", "down"]] = [0.5, 0.5]
     release(owner, other | {"predictions": rows}, version=2)
-    found = comparison.compare(owner, "stub", 1, 2)
+    found = compare.compare(owner, "stub", 1, 2)
     assert (found.common, found.changed, found.only_first, found.only_second) == (6, 4, 0, 0)
     assert (list(found.moves.index), list(found.words["item"])) == (["item-0000004"], ["item-0000003"])

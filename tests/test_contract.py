@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from stub import STUB
 
-from almanac import workloads
+from almanac import discovery
 from almanac.contract import RESERVED, Column, Contract, Filter, SumRule, Table
 
 ITEM = Column(name="item", type="text")
@@ -63,9 +63,9 @@ def test_a_contract_knows_its_entity_and_what_it_releases() -> None:
         STUB.predictions.column("left")
 
 
-@pytest.mark.parametrize("name", workloads.names())
+@pytest.mark.parametrize("name", discovery.names())
 def test_every_workload_s_contract_survives_being_written_down(name: str) -> None:
-    declared = workloads.contract(name)
+    declared = discovery.contract(name)
     assert Contract.model_validate_json(declared.model_dump_json()) == declared
     assert declared.name == name
     assert all(column.doc for column in declared.predictions.columns)

@@ -5,11 +5,12 @@ import socket
 import pytest
 from pydantic import SecretStr
 
-from almanac import doctor, workloads
+from almanac import discovery
 from almanac.contract import SCHEMA_REVISION
-from almanac.doctor import Finding
+from almanac.operations import doctor
+from almanac.operations.doctor import Finding
 from almanac.settings import Settings
-from almanac.store.database import Database, open_database
+from almanac.store.connections.database import Database, open_database
 
 DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
@@ -43,7 +44,7 @@ def named(found: list[Finding]) -> dict[str, Finding]:
 def test_a_database_without_schema_is_an_error_with_its_way_out(
     settings: Settings, cluster: str, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workloads, "names", list)
+    monkeypatch.setattr(discovery, "names", list)
     found = named(doctor.examine(Settings(home=settings.home, database_url=cluster, port=0)))
     assert found["database"].level == "error"
     assert found["database"].advice == "almanac db migrate"
@@ -53,7 +54,7 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
 def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_this_one(
     settings: Settings, owner: Database, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workloads, "names", list)
+    monkeypatch.setattr(discovery, "names", list)
     with owner.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE almanac.alembic_version SET version_num = '9999'")
     found = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
@@ -66,7 +67,7 @@ def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_t
 def test_the_port_is_looked_at_on_whatever_host(
     host: str, level: str, settings: Settings, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workloads, "names", list)
+    monkeypatch.setattr(discovery, "names", list)
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port = line.getsockname()[1]

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.main import get_command
 
-from almanac import errors, workloads
+from almanac import discovery, errors
 from almanac.cli import build
 from almanac.settings import Settings
 from serve.app import create_app
@@ -40,7 +40,7 @@ def generic(route: str) -> str:
     return re.sub(f"^{shared}$", r"/v1/{workload}/\1", route)
 
 
-@pytest.mark.parametrize("name", workloads.names())
+@pytest.mark.parametrize("name", discovery.names())
 def test_the_readme_names_every_workload(name: str) -> None:
     assert f"`{name}`" in README
 

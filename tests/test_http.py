@@ -6,8 +6,8 @@ import socket
 import pytest
 from local_server import Answer, LocalServer
 
+from almanac.download.client import Client, Manners, NoConnection, Refused
 from almanac.errors import SourceUnavailable
-from almanac.http import Client, Manners, NoConnection, Refused
 
 SECRET = "s3cret-key"
 

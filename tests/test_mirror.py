@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from local_server import Answer, LocalServer
 
-from almanac import mirror
+from almanac.download import mirror
+from almanac.download.mirror import NothingRead, PublicFile
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
-from almanac.mirror import NothingRead, PublicFile
 from almanac.settings import Settings
 
 COMMIT = "a" * 40

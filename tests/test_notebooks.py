@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from house import NEW, House
 
-from almanac import workloads
+from almanac import discovery
 
 STATE = """SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs), (SELECT count(*) FROM almanac.decisions),
     (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
@@ -21,7 +21,7 @@ def aliases(house: House) -> dict[str, object]:
     return {row["name"]: row["champion"] for row in house.ask("list")}
 
 
-@pytest.mark.parametrize("workload", [NEW, *workloads.names()])
+@pytest.mark.parametrize("workload", [NEW, *discovery.names()])
 def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(workload: str, bare_house: House, registry_loaded: None) -> None:
     before, champions = state(bare_house), aliases(bare_house)
     ran = bare_house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", f"notebooks/{workload}", ALMANAC_SAMPLE="mock")
@@ -34,7 +34,7 @@ def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(workload:
     assert "train" in {run.data.tags["almanac.step"] for run in explored}
 
 
-@pytest.mark.parametrize("workload", workloads.names())
+@pytest.mark.parametrize("workload", discovery.names())
 def test_a_workload_runs_in_mock_and_is_released(workload: str, bare_house: House) -> None:
     told = bare_house.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
     chain = {link["link"]: link["state"] for link in bare_house.ask("verify", told["run_id"])}

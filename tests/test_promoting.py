@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import pytest
 from stub import content, release
 
-from almanac import promoting
 from almanac.errors import NotFound, RunBusy, UsageError
-from almanac.store import decisions, ledger, locks, versions
-from almanac.store.database import Database
+from almanac.operations import promote as promoting
+from almanac.store.connections import locks
+from almanac.store.connections.database import Database
+from almanac.store.records import decisions, ledger, versions
 
 
 class Died(BaseException):

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from almanac.metrics import Interval
-from almanac.promotion import CALIBRATION_MARGIN, MARGIN, MINIMUM_CASES, Decision, Evidence, decide
+from almanac.judging.promotion import CALIBRATION_MARGIN, MARGIN, MINIMUM_CASES, Decision, Evidence, decide
+from almanac.judging.scores import Interval
 
 GOOD = Evidence("log_loss", 900, Interval(-0.020, -0.030, -0.010), 0.010)
 LATER = replace(GOOD, against_champion=Interval(-0.0030, -0.0050, 0.0010), champion_calibration_error=0.012)

@@ -15,7 +15,7 @@ from house import NEW, House
 
 from almanac.errors import ModelTampered, RegistryError
 from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes
-from almanac.store import versions
+from almanac.store.records import versions
 
 
 def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: House) -> None:

@@ -7,8 +7,8 @@ import pytest
 from house import House
 from psycopg import sql
 
-from almanac import reproduction
 from almanac.errors import BrokenChain, NotFound, UsageError
+from almanac.operations import reproduce
 
 
 @contextmanager
@@ -34,9 +34,9 @@ def test_the_same_program_makes_the_same_predictions(house: House) -> None:
 def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(at_home: House) -> None:
     with recorded(at_home, "git_commit", "f" * 40), recorded(at_home, "lock_hash", "e" * 64), recorded(at_home, "python", "3.11.0"):
         with at_home.project() as project, pytest.raises(UsageError) as refused:
-            reproduction.reproduce(project, at_home.first_run)
+            reproduce.reproduce(project, at_home.first_run)
         with at_home.project() as project:
-            anyway = reproduction.reproduce(project, at_home.first_run, anyway=True)
+            anyway = reproduce.reproduce(project, at_home.first_run, anyway=True)
     for difference in ("commit was ffffffffffff, is ", "lock file was eeeeeeeeeeee, is ", "Python was 3.11.0, is "):
         assert difference in str(refused.value)
         assert any(found.startswith(difference) for found in anyway.differences)
@@ -61,11 +61,11 @@ def test_kept_rows_that_were_changed_are_a_broken_chain(at_home: House) -> None:
     kept.write_bytes(before + b" ")
     try:
         with at_home.project() as project, pytest.raises(BrokenChain, match=r"The kept rows of run .* were changed"):
-            reproduction.reproduce(project, at_home.first_run, anyway=True)
+            reproduce.reproduce(project, at_home.first_run, anyway=True)
     finally:
         kept.write_bytes(before)
 
 
 def test_a_run_without_kept_rows_cannot_be_made_again(at_home: House) -> None:
     with at_home.project() as project, recorded(at_home, "input_hash", ""), pytest.raises(NotFound, match="kept no scored rows"):
-        reproduction.reproduce(project, at_home.first_run)
+        reproduce.reproduce(project, at_home.first_run)

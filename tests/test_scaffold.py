@@ -12,7 +12,7 @@ import nbformat
 import pytest
 from house import NEW, ROOT, House
 
-from almanac import scaffold, workloads
+from almanac import discovery, scaffold
 from almanac.errors import UsageError
 
 LONGEST = "a_name_of_19_letter"
@@ -23,7 +23,7 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files of a new workload with the longest name there can be, in a copy of the sources."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    monkeypatch.setattr(workloads, "HERE", tmp_path / "src" / "almanac" / "workloads")
+    monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "src" / "almanac" / "workloads")
     return scaffold.create(tmp_path, LONGEST)
 
 
@@ -56,7 +56,7 @@ def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -
 
 @pytest.mark.parametrize("name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé", "import", "demand\n"])
 def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workloads, "HERE", tmp_path / "workloads")
+    monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "workloads")
     with pytest.raises(UsageError, match="cannot name a workload"):
         scaffold.create(tmp_path, name)
     assert list(tmp_path.iterdir()) == []
@@ -70,7 +70,7 @@ def test_a_workload_that_exists_is_not_overwritten(made: list[Path], tmp_path: P
 
 
 def test_a_test_that_has_the_name_already_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workloads, "HERE", tmp_path / "workloads")
+    monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "workloads")
     test = tmp_path / "tests" / "test_metrics.py"
     test.parent.mkdir()
     test.write_text("def test_scores(): ...")

@@ -6,13 +6,13 @@ from datetime import UTC, date, datetime
 import pytest
 from stub import STUB, begin, content
 
-from almanac import workloads
+from almanac import discovery
 from almanac.contract import CutOff
 from almanac.errors import NotFound, UsageError
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import runs
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import runs
 
 CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
 
@@ -20,7 +20,7 @@ CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
 @pytest.fixture
 def step(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Step:
     """The step `predict` of a run under way."""
-    monkeypatch.setattr(workloads, "contract", {STUB.name: STUB}.__getitem__)
+    monkeypatch.setattr(discovery, "contract", {STUB.name: STUB}.__getitem__)
     run_id = begin(owner)
     with owner.engine.begin() as connection:
         runs.start_step(connection, run_id, "predict")

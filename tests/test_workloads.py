@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from almanac import workloads
+from almanac import discovery
 from almanac.errors import ContractError, UnknownWorkload
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of workloads."""
-    monkeypatch.setattr(workloads, "HERE", tmp_path)
-    monkeypatch.setattr(workloads, "__path__", [str(tmp_path)])
+    monkeypatch.setattr(discovery, "HERE", tmp_path)
+    monkeypatch.setattr(discovery, "__path__", [str(tmp_path)])
     return tmp_path
 
 
@@ -27,28 +27,28 @@ def test_a_folder_with_a_contract_is_a_workload(folder: Path) -> None:
     add(folder, "zebra", calls_itself="zebra")
     add(folder, "apple", calls_itself="apple")
     (folder / "notes").mkdir()
-    assert workloads.names() == ["apple", "zebra"]
-    assert {name: found.name for name, found in workloads.contracts().items()} == {"apple": "apple", "zebra": "zebra"}
+    assert discovery.names() == ["apple", "zebra"]
+    assert {name: found.name for name, found in discovery.contracts().items()} == {"apple": "apple", "zebra": "zebra"}
 
 
 def test_an_unknown_workload_is_named_with_the_known_ones(folder: Path) -> None:
     with pytest.raises(UnknownWorkload, match=r"Unknown workload 'fotball'\. Known workloads: none\."):
-        workloads.contract("fotball")
+        discovery.contract("fotball")
 
 
 def test_a_contract_with_another_name_than_its_folder_is_refused(folder: Path) -> None:
     add(folder, "pear", calls_itself="apple")
     with pytest.raises(ContractError, match="The contract in workloads/pear calls itself 'apple'; use the folder's name"):
-        workloads.contract("pear")
+        discovery.contract("pear")
 
 
 def test_a_part_that_a_workload_lacks_is_none(folder: Path) -> None:
     add(folder, "plum", calls_itself="plum")
-    assert workloads.module("plum", "commands") is None
-    assert workloads.module("plum", "contract") is not None
+    assert discovery.module("plum", "commands") is None
+    assert discovery.module("plum", "contract") is not None
 
 
-@pytest.mark.parametrize("name", workloads.names())
+@pytest.mark.parametrize("name", discovery.names())
 def test_every_workload_has_the_five_parts(name: str) -> None:
     for part, entry in {"contract": "CONTRACT", "sources": "fetch", "features": "build", "model": "make", "evaluation": "score"}.items():
-        assert hasattr(workloads.module(name, part), entry), f"{name} lacks {part}.{entry}"
+        assert hasattr(discovery.module(name, part), entry), f"{name} lacks {part}.{entry}"

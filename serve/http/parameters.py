@@ -7,17 +7,17 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 
+from almanac import fields
 from almanac.contract import Column, Contract, Filter
-from serve import readers
+from almanac.fields import Reader
 from serve.http import schemas
 from serve.http.problems import refused
-from serve.readers import Reader
 
 Values = Mapping[str, Any]
 DEFAULT_LIMIT = 50
 MOST_ROWS = 1000
 MOST_PARAMETERS = 100
-TEXT = {"type": "string", "maxLength": readers.MOST_CHARACTERS}
+TEXT = {"type": "string", "maxLength": fields.MOST_CHARACTERS}
 AS_OF = "Answer as it was at this instant, given with its offset."
 
 
@@ -89,14 +89,14 @@ def edition() -> tuple[Parameter, ...]:
     return (
         Parameter(
             "as_of",
-            readers.instant,
+            fields.instant,
             {"type": "string", "format": "date-time"},
             AS_OF,
             "2026-11-22T06:00:00Z",
         ),
         Parameter(
             "model_version",
-            readers.integer(1, 2**31 - 1),
+            fields.integer(1, 2**31 - 1),
             {"type": "integer", "minimum": 1, "maximum": 2**31 - 1},
             "Answer from this model version, whether it was released or not, as long as its predictions are kept.",
             1,
@@ -109,13 +109,13 @@ def paging() -> tuple[Parameter, ...]:
     return (
         Parameter(
             "limit",
-            readers.integer(1, MOST_ROWS),
+            fields.integer(1, MOST_ROWS),
             {"type": "integer", "minimum": 1, "maximum": MOST_ROWS, "default": DEFAULT_LIMIT},
             "Most rows of one page.",
             DEFAULT_LIMIT,
             default=DEFAULT_LIMIT,
         ),
-        Parameter("cursor", readers.text, TEXT, "Where the next page begins; taken from the `next` of the page before.", None),
+        Parameter("cursor", fields.text, TEXT, "Where the next page begins; taken from the `next` of the page before.", None),
     )
 
 
@@ -131,17 +131,17 @@ def entity(contract: Contract, example: Any) -> Parameter:
 
 def of_path(name: str, column: Column, example: Any) -> Parameter:
     """Return the path parameter `name` that is compared with `column`."""
-    return Parameter(name, readers.of_type(column.type), _schema(column), column.doc, example, "path")
+    return Parameter(name, fields.of_type(column.type), _schema(column), column.doc, example, "path")
 
 
 def _filter(column: Column, declared: Filter) -> Parameter:
-    reader, schema, example = readers.of_type(column.type), _schema(column), schemas.example(column)
+    reader, schema, example = fields.of_type(column.type), _schema(column), schemas.example(column)
     if declared.op == "in" and column.type == "text":
         # In an address a list of texts is a text with commas; called an array, a number would be said not to fit, and does.
-        return Parameter(declared.name, readers.listed(reader), {"type": "string"}, declared.doc or column.doc, example)
+        return Parameter(declared.name, fields.listed(reader), {"type": "string"}, declared.doc or column.doc, example)
     if declared.op == "in":
-        schema = {"type": "array", "items": schema, "maxItems": readers.MOST_VALUES}
-        return Parameter(declared.name, readers.listed(reader), schema, declared.doc or column.doc, [example])
+        schema = {"type": "array", "items": schema, "maxItems": fields.MOST_VALUES}
+        return Parameter(declared.name, fields.listed(reader), schema, declared.doc or column.doc, [example])
     return Parameter(declared.name, reader, schema, declared.doc or column.doc, example)
 
 

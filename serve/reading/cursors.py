@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from almanac.fields import Reader, integer
 from serve.http.problems import refused
-from serve.readers import Reader, integer
 
 READ_RELEASE = integer(1, 2**63 - 1)
 UNREADABLE = "is not a cursor of this list; take the address in `next` of the page before"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from almanac.contract import Contract
+from almanac.fields import of_type
 from serve.http.parameters import Values
-from serve.readers import of_type
 from serve.reading import cursors, queries
 from serve.reading.cursors import Cursor
 

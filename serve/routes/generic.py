@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Contract
-from serve import readers
 from serve.answers import pages
 from serve.answers.cache import Body
 from serve.answers.service import Service
@@ -22,9 +22,7 @@ from serve.reading.request import understood
 
 NEWEST = 2**63 - 1
 RUN_EXAMPLE = "20250415t060000-1f2e3d4c"
-BEFORE = Parameter(
-    "before", readers.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only releases with a smaller number.", 12, default=NEWEST
-)
+BEFORE = Parameter("before", fields.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only releases with a smaller number.", 12, default=NEWEST)
 LIMIT, _ = parameters.paging()
 
 
@@ -118,7 +116,7 @@ def _run(service: Service, contract: Contract) -> Endpoint:
         handler=partial(_read_run, service, contract),
         schema={"type": "object", "required": ["workload", "run"], "properties": {"run": schemas.row(records.RUN_COLUMNS)}},
         example={"workload": contract.name, "run": run},
-        parameters=(Parameter("run", readers.text, parameters.TEXT, "Id of the run, as answers name it.", RUN_EXAMPLE, "path"),),
+        parameters=(Parameter("run", fields.text, parameters.TEXT, "Id of the run, as answers name it.", RUN_EXAMPLE, "path"),),
         refusals=(404, 422, 503),
         headers=HEADERS,
         tag=contract.name,

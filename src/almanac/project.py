@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from almanac import workloads
+from almanac import discovery
 from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
-from almanac.store.database import Database, open_database
-from almanac.store.migrate import check, migrate
+from almanac.store.connections.database import Database, open_database
+from almanac.store.schema.migrate import check, migrate
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Project:
         The embedded server is started and migrated; a server of your own must be at the right revision (DatabaseError).
         """
         if self.settings.database_url is None:
-            migrate(open_database(self.settings, "login"), workloads.contracts())
+            migrate(open_database(self.settings, "login"), discovery.contracts())
         owner = open_database(self.settings, "owner")
         check(owner)
         return owner

@@ -11,6 +11,8 @@ from almanac.settings import Settings
 
 # What shapes a run, below the project's folder.
 SHAPING = ("src", "notebooks", "requirements")
+# What shapes the predictions of every workload, below the package's folder; `judging` goes with them.
+SHARED_MODULES = ("contract.py", "discovery.py", "registry.py", "steps.py")
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,10 @@ def commit_exists(home: Path, commit: str) -> bool:
 
 
 def code_hash(home: Path, workload: str) -> str:
-    """Return the hash of everything that shapes a prediction: the workload's modules, its notebooks, the shared metrics."""
+    """Return the hash of everything that shapes a prediction: the workload's modules and notebooks, and what all workloads share."""
     package = Path(__file__).parent
-    sources = [*(package / "workloads" / workload).rglob("*.py"), *(home / "notebooks" / workload).glob("*.ipynb"), *package.glob("*.py")]
-    return files_hash(sources)
+    own = [*(package / "workloads" / workload).rglob("*.py"), *(home / "notebooks" / workload).glob("*.ipynb")]
+    return files_hash([*own, *(package / name for name in SHARED_MODULES), *(package / "judging").glob("*.py")])
 
 
 def lock_hash(home: Path) -> str:

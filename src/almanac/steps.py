@@ -4,22 +4,27 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 
-from almanac import provenance, workloads
+from almanac import discovery, provenance
 from almanac.contract import Contract, CutOff
 from almanac.errors import NotFound, UsageError
-from almanac.instants import parse_date, parse_instant
-from almanac.promotion import Decision, without_champion
+from almanac.fields import parse_date, parse_instant
+from almanac.judging.promotion import Decision, without_champion
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store import frames, increments, inputs, ledger, own, raw, reading, runs, staging, versions, wire
-from almanac.store.database import Answer, Connection, Database, Question, open_database
-from almanac.store.entries import Unscored
+from almanac.store.connections.database import Answer, Connection, Database, Question, open_database
+from almanac.store.publishing import published as reading
+from almanac.store.publishing import staging
+from almanac.store.publishing.incremental import increments, kept_inputs
+from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.records import ledger, runs, versions
+from almanac.store.rows import binary_copy, frames, raw
+from almanac.store.schema import workload_sql
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,13 +72,13 @@ class Step:
     @cached_property
     def contract(self) -> Contract:
         """The workload's contract."""
-        return workloads.contract(self.workload)
+        return discovery.contract(self.workload)
 
     @cached_property
     def database(self) -> Database:
         """The database, in the role of a worker."""
         if self.is_exploration and not self.settings.database_url:
-            from almanac.store.migrate import migrate
+            from almanac.store.schema.migrate import migrate
 
             migrate(open_database(self.settings, "login"), {self.workload: self.contract})
         return open_database(self.settings, "worker")
@@ -100,7 +105,7 @@ class Step:
 
     def observe(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
         """Return the newest rows, oldest first, of a view that the workload's own migrations made, ordered `by` a column."""
-        return own.newest(self.database, self.workload, view, by=by, limit=limit)
+        return workload_sql.newest(self.database, self.workload, view, by=by, limit=limit)
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""
@@ -256,7 +261,8 @@ class Step:
     def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
         """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
         entries = self._module("entries")
-        return [self.ask(lambda connection, table=table: entries.store(connection, table, entries.Load(wire.encode, demo))) for table in tables]  # type: ignore[misc]  # mypy knows no defaults of a lambda
+        load = entries.Load(binary_copy.encode, demo)
+        return [self.ask(partial(entries.store, entries=table, load=load)) for table in tables]
 
     def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
@@ -275,7 +281,7 @@ class Step:
         facts = staged.facts() | {"model_version": version}
         self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})
         if isinstance(scored, Unscored):
-            facts["known"] = inputs.keep(self.database, run_id, scored)
+            facts["known"] = kept_inputs.keep(self.database, run_id, scored)
         facts["model_hash"] = self.version(version)["artifact_hash"]
         if isinstance(scored, pd.DataFrame):
             digest = hashlib.sha256(frame_bytes(scored)).hexdigest()
@@ -284,7 +290,7 @@ class Step:
         return staged
 
     def _module(self, part: str) -> Any:
-        return workloads.module(self.workload, part)
+        return discovery.module(self.workload, part)
 
     def _of_ledger(self, question: Callable[[Connection, str], int | None]) -> int | None:
         """Return what the ledger says of an incremental workload; of others it is None."""

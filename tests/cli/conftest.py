@@ -10,7 +10,7 @@ from psycopg.rows import TupleRow
 
 from almanac.cli import main
 from almanac.runner import logs
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 
 @dataclass(frozen=True)

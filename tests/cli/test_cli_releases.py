@@ -9,7 +9,7 @@ import pytest
 from house import NEW, House
 
 from almanac.registry import CHAMPION
-from almanac.store import ledger
+from almanac.store.records import ledger
 
 Almanac = Callable[..., Any]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from almanac.workloads.events.load import Load, Processing
+from almanac.workloads.events.replays.load import Load, Processing
 
 # A second for each batch and nothing else; or a tenth of a second for each event.
 STEADY = Processing("steady", constant=1.0, per_event=0.0, per_kb=0.0, spread=0.0)

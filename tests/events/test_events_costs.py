@@ -3,7 +3,7 @@
 import pytest
 
 from almanac.settings import Settings
-from almanac.workloads.events.costs import Parts, Prices
+from almanac.workloads.events.policy.costs import Parts, Prices
 
 
 @pytest.mark.parametrize(("events", "cost"), [(10, 0.15), (50, 0.35), (100, 0.60)])

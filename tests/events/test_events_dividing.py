@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 from made_load import BY_COUNT, STEADY, load
 
-from almanac.workloads.events.contenders import LastMoment, Patient
-from almanac.workloads.events.costs import Floats
-from almanac.workloads.events.dividing import Waiting, first_part
-from almanac.workloads.events.load import Integers, Processing
-from almanac.workloads.events.patience import Goal, Patience, Predictor
-from almanac.workloads.events.replay import run
-from almanac.workloads.events.rhythm import Rhythm
+from almanac.workloads.events.policy.costs import Floats
+from almanac.workloads.events.policy.dividing import Waiting, first_part
+from almanac.workloads.events.policy.rhythm import Rhythm
+from almanac.workloads.events.policy.start import Goal, Patience, Predictor
+from almanac.workloads.events.replays.load import Integers, Processing
+from almanac.workloads.events.replays.replay import run
+from almanac.workloads.events.replays.rules import LastMoment, Patient
 
 GOAL = Goal(10.0, 0.01)
 BY_KB = Processing("by kB", constant=0.0, per_event=0.0, per_kb=0.01, spread=0.0)

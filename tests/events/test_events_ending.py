@@ -4,12 +4,12 @@ import subprocess
 import sys
 import time
 
-from almanac.workloads.events.ending import Ending
+from almanac.workloads.events.queue.stop_signal import Ending
 
 # Signals that come at any moment of thousands of short waits, as a worker makes them.
 HAMMER = """
 import random, signal
-from almanac.workloads.events.ending import Ending
+from almanac.workloads.events.queue.stop_signal import Ending
 luck = random.Random(1)
 for number in range(3_000):
     ending = Ending()

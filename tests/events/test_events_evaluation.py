@@ -5,14 +5,16 @@ import pandas as pd
 import pytest
 from made_load import STEADY, load
 
-from almanac.workloads.events import evaluation, features, model, policy, standing
-from almanac.workloads.events.contenders import FixedSize
+from almanac.workloads.events import evaluation, features, model
+from almanac.workloads.events import standings as standing
 from almanac.workloads.events.contract import CONTENDERS
-from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.evaluation import Case
-from almanac.workloads.events.patience import Goal
-from almanac.workloads.events.policy import Lookup, Sizes, Terms
-from almanac.workloads.events.replay import run
+from almanac.workloads.events.policy import table
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.start import Goal
+from almanac.workloads.events.policy.table import Lookup, Sizes, Terms
+from almanac.workloads.events.replays.replay import run
+from almanac.workloads.events.replays.rules import FixedSize
 from almanac.workloads.events.sources import generator, replayed
 
 TRACE = generator.generate(400.0, seed=7)
@@ -89,7 +91,7 @@ def competition() -> tuple[Case, dict[str, evaluation.Outcome], pd.DataFrame]:
     """A short generated trace, replayed by all contenders."""
     case = evaluation.case(BATCHES, TRACE.frame(), TERMS, seed=1)
     early, _ = evaluation.split(BATCHES)
-    states = policy.states(early, TRACE.kb, TERMS)
+    states = table.states(early, TRACE.kb, TERMS)
     made = [Lookup.of(model.predict(model.fit(model.make(name, seed=1), early), states)).seconds for name in ("linear", "count")]
     outcomes = evaluation.compete(case, made[0], made[1])
     return case, outcomes, evaluation.standings(case, outcomes, evaluation.frontier(case), seed=1)

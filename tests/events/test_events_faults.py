@@ -18,17 +18,17 @@ from clusters import control
 from running import in_thread
 from trying import Bench, event, events
 
-from almanac import workloads
+from almanac import discovery
 from almanac.settings import Settings
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
-from almanac.workloads.events import queue
-from almanac.workloads.events.sizing import Fixed
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.schema.migrate import migrate
+from almanac.workloads.events.policy.sizing import Fixed
+from almanac.workloads.events.queue import statements
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # Only what is installed: on Python 3.11 the forkserver does not look beside the tests.
-CONTEXT.set_forkserver_preload(["almanac.workloads.events.worker"])
+CONTEXT.set_forkserver_preload(["almanac.workloads.events.queue.worker"])
 BULK = 20
 heavy = [pytest.mark.faults, pytest.mark.timeout(900)]
 
@@ -39,7 +39,7 @@ def own_cluster() -> Iterator[tuple[Bench, Path]]:
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         data = Path(folder, "pg")
         url = embedded.start(data)
-        migrate(Database(url, "login"), workloads.contracts())
+        migrate(Database(url, "login"), discovery.contracts())
         yield Bench(url), data
         embedded.stop(data)
 
@@ -74,10 +74,10 @@ class Sender(threading.Thread):
         self.acknowledged |= {str(event["event_id"]) for event in sent}
 
 
-def slowly(connection: queue.Connection, batch: list[queue.Event]) -> None:
+def slowly(connection: statements.Connection, batch: list[statements.Event]) -> None:
     """Do the work with pauses before and after, so that kills come in the middle of it."""
     time.sleep(0.01)
-    queue.roll_up(connection, batch)
+    statements.roll_up(connection, batch)
     time.sleep(0.01)
 
 
@@ -110,11 +110,11 @@ def kill_one_after_the_other(bench: Bench, kills: int) -> None:
         assert victim.exitcode == -signal.SIGKILL, "it was at work until it was killed"
 
 
-def die_over(connection: queue.Connection, batch: list[queue.Event]) -> None:
+def die_over(connection: statements.Connection, batch: list[statements.Event]) -> None:
     """Do the work, but let a killer take the whole process with it, as running out of memory does."""
     if any(told.payload == "kill" for told in batch):
         os.kill(os.getpid(), signal.SIGKILL)
-    queue.roll_up(connection, batch)
+    statements.roll_up(connection, batch)
 
 
 def drain_or_die(url: str, name: str) -> None:

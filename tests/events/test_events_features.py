@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from almanac.workloads.events import features
-from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.policy.costs import Prices
 from almanac.workloads.events.sources import generator, replayed
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from made_load import BY_COUNT, STEADY, load
 
-from almanac.workloads.events import hindsight
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.hindsight import Point
-from almanac.workloads.events.load import Load, Processing, make
-from almanac.workloads.events.replay import Replay
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.replays import hindsight
+from almanac.workloads.events.replays.hindsight import Point
+from almanac.workloads.events.replays.load import Load, Processing, make
+from almanac.workloads.events.replays.replay import Replay
 from almanac.workloads.events.sources import generator
 
 PRICES = Prices()

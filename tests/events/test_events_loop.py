@@ -11,11 +11,13 @@ import pytest
 from policies import release_policy
 from trying import Bench, events
 
-from almanac.store import own
-from almanac.store.database import Database
-from almanac.workloads.events import features, model, queue, scoreboard
-from almanac.workloads.events.patience import Goal
-from almanac.workloads.events.sizing import Fixed, Published
+from almanac.store.connections.database import Database
+from almanac.store.schema import workload_sql
+from almanac.workloads.events import features, model
+from almanac.workloads.events.policy.sizing import Fixed, Published
+from almanac.workloads.events.policy.start import Goal
+from almanac.workloads.events.queue import statements
+from almanac.workloads.events.replays import scoreboard
 from almanac.workloads.events.sources import measured
 
 SECONDS = 0.004
@@ -38,9 +40,9 @@ def reported(notebook: str, **known: object) -> str:
     return str(step.report.call_args.kwargs["advice"])
 
 
-def slowly(connection: queue.Connection, batch: Sequence[queue.Event]) -> None:
+def slowly(connection: statements.Connection, batch: Sequence[statements.Event]) -> None:
     time.sleep(SECONDS)
-    queue.roll_up(connection, batch)
+    statements.roll_up(connection, batch)
 
 
 @pytest.mark.slow
@@ -50,7 +52,7 @@ def test_a_run_is_advised_when_workers_leave_what_was_published_and_learns_what_
     release_policy(owner, [STATE | {"expected_seconds": 0.0005, "p90_seconds": 0.0006}])
     bench.send(*events(160))
     assert bench.drain(Published(Fixed(50, 2.0, "default"), Goal(2.0, 0.01)), work=slowly).batches == {"published": 160}
-    history = measured.batches(partial(own.newest, owner, "events"))
+    history = measured.batches(partial(workload_sql.newest, owner, "events"))
     batches = features.build(history)
     assert len(batches) == 160
     board = scoreboard.windows(batches)

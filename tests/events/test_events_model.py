@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from almanac.errors import UsageError
-from almanac.workloads.events import evaluation, features, load, model
-from almanac.workloads.events.costs import Prices
+from almanac.workloads.events import evaluation, features, model
 from almanac.workloads.events.estimators import RelativeLine, SecondsAndBound
-from almanac.workloads.events.load import HEAVY
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.replays import load
+from almanac.workloads.events.replays.load import HEAVY
 from almanac.workloads.events.sources import generator, replayed
 
 BATCHES = features.build(replayed.history(generator.generate(400.0, seed=5), Prices(), objective_seconds=2.0, seed=1))

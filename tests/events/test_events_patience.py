@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from almanac.workloads.events.patience import Goal, Patience, Stakes, Timing, best_start, spread_of
+from almanac.workloads.events.policy.start import Goal, Patience, Stakes, Timing, best_start, spread_of
 
 GOAL = Goal(10.0, 0.01)
 SURE = Timing(seconds=2.0, spread=0.005)

@@ -4,12 +4,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from almanac.workloads.events import features, model, plots, policy, scoreboard, summary
+from almanac.workloads.events import features, model, plots, summary
 from almanac.workloads.events.contract import SCOREBOARD
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.hindsight import Point
-from almanac.workloads.events.patience import Goal
-from almanac.workloads.events.policy import Sizes, Terms
+from almanac.workloads.events.policy import table as policy
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.start import Goal
+from almanac.workloads.events.policy.table import Sizes, Terms
+from almanac.workloads.events.replays import scoreboard
+from almanac.workloads.events.replays.hindsight import Point
 from almanac.workloads.events.sources import generator, replayed
 
 TRACE = generator.generate(200.0, seed=9)

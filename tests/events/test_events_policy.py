@@ -6,12 +6,13 @@ import pytest
 
 from almanac.errors import UsageError
 from almanac.settings import Settings
-from almanac.workloads.events import features, model, policy
+from almanac.workloads.events import features, model
 from almanac.workloads.events.contract import CONTRACT
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.load import HEAVY
-from almanac.workloads.events.patience import Goal, Stakes
-from almanac.workloads.events.policy import Choice, Lookup, Sizes, Terms
+from almanac.workloads.events.policy import table as policy
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.start import Goal, Stakes
+from almanac.workloads.events.policy.table import Choice, Lookup, Sizes, Terms
+from almanac.workloads.events.replays.load import HEAVY
 from almanac.workloads.events.sources import generator, replayed
 
 TERMS = Terms(Goal(2.0, 0.01), Prices(), Sizes(), worth_seconds=8.0)

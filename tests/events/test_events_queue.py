@@ -8,7 +8,7 @@ import pytest
 from asking import change, one, rows
 from running import wait_until
 
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 EVENT = {"event_id": "a", "event_type": "order", "event_time": "2026-11-22T06:00:00Z", "size_kb": 2.5, "priority": 1, "payload": {"n": [1, 2.0]}}
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from made_load import BY_COUNT, STEADY, load
 
-from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling
-from almanac.workloads.events.costs import Floats, Prices
-from almanac.workloads.events.load import HEAVY, LIGHT, Integers, Processing, make
-from almanac.workloads.events.patience import Goal, Patience, Predictor
-from almanac.workloads.events.replay import Rule, run
+from almanac.workloads.events.policy.costs import Floats, Prices
+from almanac.workloads.events.policy.start import Goal, Patience, Predictor
+from almanac.workloads.events.replays.load import HEAVY, LIGHT, Integers, Processing, make
+from almanac.workloads.events.replays.replay import Rule, run
+from almanac.workloads.events.replays.rules import ByRate, FixedSize, FixedWithTimer, LastMoment, Patient, Polling
 from almanac.workloads.events.sources import generator
 
 GENERATED = generator.generate(300.0, seed=4, shape=generator.Shape(rate=4.0, bursts_per_hour=60))

@@ -7,9 +7,9 @@ import pytest
 from trying import Bench, event, events
 
 from almanac.errors import DatabaseError
-from almanac.workloads.events import claims, queue
-from almanac.workloads.events.queue import EventFailed
-from almanac.workloads.events.sizing import Fixed
+from almanac.workloads.events.policy.sizing import Fixed
+from almanac.workloads.events.queue import claims, statements
+from almanac.workloads.events.queue.statements import EventFailed
 
 
 @pytest.fixture
@@ -18,10 +18,10 @@ def bench(database_url: str) -> Bench:
 
 
 def test_an_event_that_always_fails_is_buried_with_its_error_and_the_others_are_done(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         if any(told.event_id == "poison" for told in batch):
             raise EventFailed("poison", "cannot be read")
-        queue.roll_up(connection, batch)
+        statements.roll_up(connection, batch)
 
     bench.send(*events(4), event(event_id="poison"), *events(4))
     bench.drain(work=work)
@@ -31,10 +31,10 @@ def test_an_event_that_always_fails_is_buried_with_its_error_and_the_others_are_
 
 
 def test_a_batch_that_fails_without_saying_why_is_tried_again_event_by_event(bench: Bench) -> None:
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         for told in batch:
             int(told.payload["number"])
-        queue.roll_up(connection, batch)
+        statements.roll_up(connection, batch)
 
     bench.send(*events(5, payload={"number": "7"}), event(event_id="poison", payload={"number": "seven"}))
     tally = bench.drain(work=work)
@@ -48,14 +48,14 @@ def test_what_a_live_worker_is_at_nobody_takes_for_orphaned(bench: Bench) -> Non
     bench.send(event(event_id="a"), event(event_id="b"))
     with bench.worker()._connect() as other, bench.worker()._connect() as notes:
         claims.live(notes, "busy")
-        claims.note(notes, "busy", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
-        assert claims.recover(other, queue.Patience()) == []
+        claims.note(notes, "busy", [statements.Event("a", "order", 2.0, None, 0, False, 0.0)])
+        assert claims.recover(other, statements.Patience()) == []
         with pytest.raises(DatabaseError, match="Another worker is called 'busy'"):
             claims.live(other, "busy")
         notes.close()
         time.sleep(0.2)
-        assert claims.recover(other, queue.Patience()) == [claims.Orphans("busy", 1, [])]
-        assert claims.recover(other, queue.Patience()) == []
+        assert claims.recover(other, statements.Patience()) == [claims.Orphans("busy", 1, [])]
+        assert claims.recover(other, statements.Patience()) == []
     assert bench.ask("SELECT event_id, attempts FROM almanac.events_queue ORDER BY 1") == [("a", 1), ("b", 0)]
 
 
@@ -63,12 +63,12 @@ def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) 
     bench.send(event(event_id="a"))
     breaks = iter([True])
 
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         assert bench.ask("SELECT worker, event_ids FROM almanac.events_claims") == [("first", ["a"])]
         if next(breaks, False):
             with psycopg.connect(bench.url, autocommit=True) as operator:
                 operator.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
-        queue.roll_up(connection, batch)
+        statements.roll_up(connection, batch)
 
     assert bench.drain(work=work).batches == {"fixed": 1}
     assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
@@ -77,7 +77,7 @@ def test_a_worker_that_comes_back_to_its_database_blames_no_event(bench: Bench) 
 def test_what_a_forerunner_of_the_same_name_died_over_counts_as_tried(bench: Bench) -> None:
     bench.send(event(event_id="a"))
     with bench.worker()._connect() as notes:
-        claims.note(notes, "first", [queue.Event("a", "order", 2.0, None, 0, False, 0.0)])
+        claims.note(notes, "first", [statements.Event("a", "order", 2.0, None, 0, False, 0.0)])
     assert bench.drain().batches == {"again": 1}
     assert bench.ask("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 
@@ -89,10 +89,10 @@ def test_what_is_tried_again_and_late_anyway_teaches_the_policy_nothing(bench: B
     bench.send(*events(3))
     failing = iter([True])
 
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         if next(failing, False):
             raise ValueError("once")
-        queue.roll_up(connection, batch)
+        statements.roll_up(connection, batch)
 
     assert bench.drain(rule, work=work).batches == {"again": 3}
     assert learnt == []
@@ -100,10 +100,10 @@ def test_what_is_tried_again_and_late_anyway_teaches_the_policy_nothing(bench: B
 
 def test_the_buried_can_be_brought_back(bench: Bench) -> None:
     bench.send(event(event_id="poison", payload={}), event(payload={"number": 1}))
-    bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch] and queue.roll_up(connection, batch))
+    bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch] and statements.roll_up(connection, batch))
     with bench.worker()._connect() as connection:
-        assert queue.revive(connection, "unknown") == 0
-        assert queue.revive(connection) == 1
+        assert statements.revive(connection, "unknown") == 0
+        assert statements.revive(connection) == 1
     assert bench.drain().events == 1
     assert bench.ask("SELECT count(*) FROM api.events_dead") == [(0,)]
 
@@ -113,25 +113,25 @@ def test_an_event_waits_longer_before_each_attempt(bench: Bench) -> None:
     with bench.worker()._connect() as connection:
         for seconds in (10, 20, 40, 60):
             with connection.transaction():
-                assert queue.try_again(connection, ["a"], "no", queue.Patience(9, 10.0)) == []
+                assert statements.try_again(connection, ["a"], "no", statements.Patience(9, 10.0)) == []
             ((waits,),) = bench.ask("SELECT extract(epoch FROM next_attempt_at - clock_timestamp())::float8 FROM almanac.events_queue")
             assert seconds - 2 < waits <= seconds
-        assert queue.claim_again(connection) == []
+        assert statements.claim_again(connection) == []
         # A clock that was set back by an hour leaves the next attempt an hour away; nobody waits for that.
         bench.ask("UPDATE almanac.events_queue SET next_attempt_at = next_attempt_at + interval '1 hour' RETURNING 1")
-        assert [told.event_id for told in queue.claim_again(connection)] == ["a"]
+        assert [told.event_id for told in statements.claim_again(connection)] == ["a"]
 
 
 def test_nobody_takes_the_events_of_a_batch_that_failed_before_they_count_as_tried(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[str] = []
-    try_again = queue.try_again
+    try_again = statements.try_again
 
-    def slowly(connection: queue.Connection, event_ids: list[str], error: str, patience: queue.Patience) -> list[str]:
+    def slowly(connection: statements.Connection, event_ids: list[str], error: str, patience: statements.Patience) -> list[str]:
         with bench.worker()._connect() as other, other.transaction():
-            taken.extend(told.event_id for told in queue.claim(other, 10))
+            taken.extend(told.event_id for told in statements.claim(other, 10))
         return try_again(connection, event_ids, error, patience)
 
-    monkeypatch.setattr(queue, "try_again", slowly)
+    monkeypatch.setattr(statements, "try_again", slowly)
     bench.send(event(payload="poison"))
     bench.drain(work=lambda connection, batch: int(batch[0].payload))
     assert taken == []
@@ -140,20 +140,20 @@ def test_nobody_takes_the_events_of_a_batch_that_failed_before_they_count_as_tri
 
 def test_nobody_waits_for_a_worker_that_is_at_what_another_died_over(bench: Bench) -> None:
     bench.send(event(event_id="a"), event(event_id="b"))
-    orphaned = [queue.Event(name, "order", 2.0, None, 0, False, 0.0) for name in "ab"]
+    orphaned = [statements.Event(name, "order", 2.0, None, 0, False, 0.0) for name in "ab"]
     with bench.worker()._connect() as busy, bench.worker()._connect() as third:
         claims.note(third, "dead", orphaned)
         with busy.transaction():
-            assert [told.event_id for told in queue.claim(busy, 1)] == ["a"]
+            assert [told.event_id for told in statements.claim(busy, 1)] == ["a"]
             third.execute("SET lock_timeout = '1s'")
-            assert claims.recover(third, queue.Patience()) == []
+            assert claims.recover(third, statements.Patience()) == []
         # Given back, both count as tried once, for the one death.
-        assert claims.recover(third, queue.Patience()) == [claims.Orphans("dead", 2, [])]
+        assert claims.recover(third, statements.Patience()) == [claims.Orphans("dead", 2, [])]
     assert bench.ask("SELECT DISTINCT attempts FROM almanac.events_queue") == [(1,)]
 
 
 def test_work_that_blames_an_event_of_another_batch_fails_as_a_whole(bench: Bench) -> None:
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         raise EventFailed("a stranger", "cannot be read")
 
     bench.send(*events(2))

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from almanac.workloads.events import rhythm
-from almanac.workloads.events.contenders import Patient
-from almanac.workloads.events.costs import Floats, Prices
-from almanac.workloads.events.load import Load, Processing
-from almanac.workloads.events.patience import Goal, Patience
-from almanac.workloads.events.replay import run
-from almanac.workloads.events.rhythm import Rhythm
+from almanac.workloads.events.policy import rhythm
+from almanac.workloads.events.policy.costs import Floats, Prices
+from almanac.workloads.events.policy.rhythm import Rhythm
+from almanac.workloads.events.policy.start import Goal, Patience
+from almanac.workloads.events.replays.load import Load, Processing
+from almanac.workloads.events.replays.replay import run
+from almanac.workloads.events.replays.rules import Patient
 
 QUICK = Processing("quick", constant=0.01, per_event=0.0, per_kb=0.0, spread=0.0)
 BEGUN = 1_700_000_000.0

@@ -5,8 +5,8 @@ import threading
 import pytest
 from trying import Bench, event, events
 
-from almanac.store.database import Database
-from almanac.workloads.events import queue, worker
+from almanac.store.connections.database import Database
+from almanac.workloads.events.queue import statements, worker
 
 MANY = """
 INSERT INTO almanac.events_queue (event_id, event_type, event_time, size_kb, priority, received_at, rank_at)
@@ -14,12 +14,12 @@ SELECT 'many' || number, 'order', now(), 1, 1, now() + number * interval '1 micr
 FROM generate_series(1, %s) AS number
 """
 STATEMENTS = {
-    "look": (queue.LOOK, [2_000]),
-    "claim": (queue.CLAIM_NEW, [500, 1_000_000]),
-    "again": (queue.CLAIM_AGAIN, []),
-    "mark": (queue.MARK, [1, ["many1", "many2"]]),
-    "roll up": (queue.ROLL_UP, [["many1", "many2"]]),
-    "forget": (queue.FORGET, {"keep": 60.0, "most": 1_000}),
+    "look": (statements.LOOK, [2_000]),
+    "claim": (statements.CLAIM_NEW, [500, 1_000_000]),
+    "again": (statements.CLAIM_AGAIN, []),
+    "mark": (statements.MARK, [1, ["many1", "many2"]]),
+    "roll up": (statements.ROLL_UP, [["many1", "many2"]]),
+    "forget": (statements.FORGET, {"keep": 60.0, "most": 1_000}),
 }
 
 
@@ -35,13 +35,13 @@ def test_events_that_were_done_long_ago_are_forgotten_and_no_others(bench: Bench
     bench.ask("UPDATE almanac.events_queue SET received_at = received_at - interval '8 days' WHERE event_id <> 'new' RETURNING 1")
     bench.ask("UPDATE almanac.events_queue SET finished_at = finished_at - interval '8 days' WHERE event_id = 'old' RETURNING 1")
     with bench.worker()._connect() as connection:
-        assert queue.forget(connection, 7 * 86_400) == 1
+        assert statements.forget(connection, 7 * 86_400) == 1
     # An id is known for a week after the event was done, however long it waited before.
     assert bench.ask("SELECT event_id FROM almanac.events_queue ORDER BY 1") == [("new",), ("waited",), ("waiting",)]
 
 
 def test_a_worker_forgets_in_small_parts_until_nothing_old_is_left(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "DELETED_AT_ONCE", 2)
+    monkeypatch.setattr(statements, "DELETED_AT_ONCE", 2)
     monkeypatch.setattr(worker, "CLEAN_ON_SECONDS", 0.01)
     bench.send(*events(7))
     bench.drain()
@@ -59,7 +59,7 @@ def test_however_old_the_statistics_what_waits_is_found_by_its_indexes(bench: Be
         owner.execute(MANY, [20_000])
     plans: dict[str, str] = {}
 
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         plans.update({name: plan(connection, query, values) for name, (query, values) in STATEMENTS.items()})
         asking.stop()
 
@@ -76,13 +76,13 @@ def test_however_old_the_statistics_what_waits_is_found_by_its_indexes(bench: Be
 
 
 def test_a_batch_of_long_payloads_is_smaller(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "MOST_PAYLOAD_BYTES", 4_000)
+    monkeypatch.setattr(statements, "MOST_PAYLOAD_BYTES", 4_000)
     # 2,601 bytes each, with the quotes.
     bench.send(*events(5, payload="".join(str(number) for number in range(903))))
     bench.drain()
     assert bench.ask("SELECT events FROM almanac.events_batches ORDER BY batch_id") == [(2,), (2,), (1,)]
 
 
-def plan(connection: queue.Connection, query: str, values: object) -> str:
+def plan(connection: statements.Connection, query: str, values: object) -> str:
     """Return how PostgreSQL would go about a statement."""
     return "\n".join(line for (line,) in connection.execute(f"EXPLAIN {query}".encode(), values).fetchall())

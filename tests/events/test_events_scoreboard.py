@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from almanac.workloads.events import scoreboard
 from almanac.workloads.events.contract import SCOREBOARD
+from almanac.workloads.events.replays import scoreboard
 
 
 def batches(count: int, *, actual: float, predicted: float | None = 1.0) -> pd.DataFrame:

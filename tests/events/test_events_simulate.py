@@ -12,10 +12,10 @@ from running import wait_until
 from trying import Bench
 
 from almanac.errors import DatabaseError, SourceUnavailable, UsageError
-from almanac.store.database import Database
-from almanac.workloads.events import simulate
-from almanac.workloads.events.simulate import Pace, Simulator
-from almanac.workloads.events.sources.trace import Trace
+from almanac.store.connections.database import Database
+from almanac.workloads.events.queue import simulator as simulate
+from almanac.workloads.events.queue.simulator import Pace, Simulator
+from almanac.workloads.events.replays.trace import Trace
 
 SECONDS = np.array([0.0, 1.0, 2.0, 10.0])
 TRACE = Trace("made", SECONDS, np.array([1.0, 2.0, 3.0, 4.0]), np.array(["click", "click", "order", "order"]))

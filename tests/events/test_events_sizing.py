@@ -11,17 +11,17 @@ from policies import release_policy
 from trying import Bench, events
 
 from almanac.errors import UsageError
-from almanac.store.database import Database
-from almanac.workloads.events import sizing
-from almanac.workloads.events.contenders import Patient
-from almanac.workloads.events.load import Load, Processing
-from almanac.workloads.events.patience import Goal, Patience
-from almanac.workloads.events.policy import Lookup
-from almanac.workloads.events.published import Policy
-from almanac.workloads.events.queue import Sight
-from almanac.workloads.events.replay import run
-from almanac.workloads.events.rhythm import Rhythm
-from almanac.workloads.events.sizing import Decision, Fixed, Polling, Published
+from almanac.store.connections.database import Database
+from almanac.workloads.events.policy import sizing
+from almanac.workloads.events.policy.published import Policy
+from almanac.workloads.events.policy.rhythm import Rhythm
+from almanac.workloads.events.policy.sizing import Decision, Fixed, Polling, Published
+from almanac.workloads.events.policy.start import Goal, Patience
+from almanac.workloads.events.policy.table import Lookup
+from almanac.workloads.events.queue.statements import Sight
+from almanac.workloads.events.replays.load import Load, Processing
+from almanac.workloads.events.replays.replay import run
+from almanac.workloads.events.replays.rules import Patient
 
 GOAL = Goal(2.0, 0.01)
 DEFAULT = Fixed(50, 2.0, "default")

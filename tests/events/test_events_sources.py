@@ -12,11 +12,12 @@ import pytest
 
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
-from almanac.store import frames
+from almanac.store.rows import frames
 from almanac.workloads.events import features, sources
 from almanac.workloads.events.contract import HISTORY, TRAFFIC
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.sources import generator, measured, replayed, trace, traces
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.replays import trace
+from almanac.workloads.events.sources import generator, measured, replayed, traces
 
 NOTHING = pd.DataFrame(columns=[*HISTORY.column_names, *TRAFFIC.column_names])
 RECORDS = """[2016-12-19 16:31:47,999] TRACE Controller 0 (state.change.logger)

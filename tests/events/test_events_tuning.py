@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from made_load import BY_COUNT, STEADY, load
 
-from almanac.workloads.events import tuning
-from almanac.workloads.events.contenders import FixedSize, LastMoment
-from almanac.workloads.events.costs import Floats, Prices
-from almanac.workloads.events.load import Integers
-from almanac.workloads.events.patience import Goal, Patience
-from almanac.workloads.events.replay import run
-from almanac.workloads.events.rhythm import Rhythm
-from almanac.workloads.events.tuning import Practice
+from almanac.workloads.events.policy.costs import Floats, Prices
+from almanac.workloads.events.policy.rhythm import Rhythm
+from almanac.workloads.events.policy.start import Goal, Patience
+from almanac.workloads.events.replays import tuning
+from almanac.workloads.events.replays.load import Integers
+from almanac.workloads.events.replays.replay import run
+from almanac.workloads.events.replays.rules import FixedSize, LastMoment
+from almanac.workloads.events.replays.tuning import Practice
 
 
 def a_second(counts: Integers, kb: Floats) -> tuple[Floats, Floats]:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from trying import Bench, event, events
 
-from almanac.store.database import Database
-from almanac.workloads.events import claims, queue
-from almanac.workloads.events.queue import Sight
-from almanac.workloads.events.sizing import Decision, Fixed
+from almanac.store.connections.database import Database
+from almanac.workloads.events.policy.sizing import Decision, Fixed
+from almanac.workloads.events.queue import claims, statements
+from almanac.workloads.events.queue.statements import Sight
 
 
 @pytest.fixture
@@ -66,28 +66,28 @@ def test_high_priority_goes_first_and_low_priority_grows_old_enough_to_be_taken(
 def test_what_one_worker_has_claimed_another_neither_sees_nor_claims(bench: Bench) -> None:
     bench.send(*events(5))
     with bench.worker()._connect() as first, bench.worker()._connect() as second, first.transaction():
-        claims.note(second, "first", queue.claim(first, 3))
-        assert queue.look(second).backlog == 2
-        assert not queue.is_empty(second)
+        claims.note(second, "first", statements.claim(first, 3))
+        assert statements.look(second).backlog == 2
+        assert not statements.is_empty(second)
         with second.transaction():
-            assert len(queue.claim(second, 5)) == 2
+            assert len(statements.claim(second, 5)) == 2
 
 
 def test_a_look_writes_nothing(bench: Bench) -> None:
     bench.send(*events(5))
     with bench.worker()._connect() as connection, connection.transaction():
-        assert queue.look(connection).backlog == 5
+        assert statements.look(connection).backlog == 5
         # Whatever writes, were it only the lock of a row, has a number.
         assert connection.execute("SELECT pg_current_xact_id_if_assigned()").fetchone() == (None,)
 
 
 def test_a_look_tells_backlog_age_and_average_size(bench: Bench) -> None:
     with bench.worker()._connect() as connection:
-        nothing = queue.look(connection)
+        nothing = statements.look(connection)
         bench.send(event(event_id="a", size_kb=1.0))
         bench.send(event(size_kb=4.0))
         time.sleep(0.05)
-        sight = queue.look(connection)
+        sight = statements.look(connection)
     assert (nothing.backlog, nothing.oldest_seconds, nothing.oldest_id, nothing.average_kb) == (0, 0.0, None, 0.0)
     assert (sight.backlog, sight.oldest_id, sight.average_kb, sight.is_any_again) == (2, "a", 2.5, False)
     assert 0.05 <= sight.instant - sight.newest_at <= sight.oldest_seconds < 5
@@ -99,7 +99,7 @@ def test_a_look_sees_the_oldest_of_any_priority_though_others_go_first(bench: Be
     time.sleep(0.05)
     bench.send(event(event_id="high", priority=2))
     with bench.worker()._connect() as connection:
-        sight = queue.look(connection)
+        sight = statements.look(connection)
     assert sight.oldest_id == "low"
     # "high" goes first, and yet "low" is the one that must not become too old.
     assert sight.next_ages[0] < sight.next_ages[1] - 0.04
@@ -120,12 +120,12 @@ def test_events_count_as_older_by_what_claiming_and_recording_take(bench: Bench)
 def test_two_workers_share_the_work_and_nothing_is_done_twice(bench: Bench) -> None:
     both, met = threading.Barrier(2, timeout=60), set()
 
-    def work(connection: queue.Connection, batch: list[queue.Event]) -> None:
+    def work(connection: statements.Connection, batch: list[statements.Event]) -> None:
         """Begin only when the other worker has a batch, too."""
         if threading.current_thread() not in met:
             met.add(threading.current_thread())
             both.wait()
-        queue.roll_up(connection, batch)
+        statements.roll_up(connection, batch)
 
     bench.send(*events(600))
     workers = [bench.worker(Fixed(20, 2.0), name=name, work=work) for name in ("one", "two")]
@@ -159,7 +159,7 @@ def test_a_full_batch_starts_at_once_and_another_when_its_time_has_come(bench: B
 def test_a_worker_that_is_told_to_stop_ends_after_its_batch(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "almanac.events")
     bench.send(*events(30))
-    worker = bench.worker(work=lambda connection, batch: time.sleep(0.3) or queue.roll_up(connection, batch))
+    worker = bench.worker(work=lambda connection, batch: time.sleep(0.3) or statements.roll_up(connection, batch))
     threading.Timer(0.1, worker.stop).start()
     tally = worker.run()
     assert (tally.events, bench.settled()["done"]) == (10, 10)
@@ -182,7 +182,7 @@ def test_work_may_last_longer_than_idle_connections_do_elsewhere(bench: Bench) -
     with Database(bench.url, "login").connect(autocommit=True) as owner:
         for setting in ("idle_in_transaction_session_timeout", "idle_session_timeout"):
             owner.execute(f"ALTER ROLE ALL IN DATABASE {owner.info.dbname} SET {setting} = '100ms'".encode())
-    tally = bench.drain(work=lambda connection, batch: time.sleep(0.4) or queue.roll_up(connection, batch))
+    tally = bench.drain(work=lambda connection, batch: time.sleep(0.4) or statements.roll_up(connection, batch))
     assert tally.batches == {"fixed": 1}
 
 
@@ -219,4 +219,4 @@ def run_for(worker: object, seconds: float) -> None:
 
 def claimed(bench: Bench, size: int) -> list[str]:
     with bench.worker()._connect() as connection, connection.transaction():
-        return [told.event_id for told in queue.claim(connection, size)]
+        return [told.event_id for told in statements.claim(connection, size)]

@@ -6,12 +6,12 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from almanac.store.database import Database
-from almanac.workloads.events.batches import Terms
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.queue import Patience
-from almanac.workloads.events.sizing import Fixed, Rule
-from almanac.workloads.events.worker import Manner, Tally, Worker
+from almanac.store.connections.database import Database
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.sizing import Fixed, Rule
+from almanac.workloads.events.queue.batches import Terms
+from almanac.workloads.events.queue.statements import Patience
+from almanac.workloads.events.queue.worker import Manner, Tally, Worker
 
 NUMBERS = count()
 

@@ -9,9 +9,9 @@ import pytest
 from made import match, matches
 from scipy.optimize import approx_fprime
 
-from almanac.workloads.football import dixon_coles, timeline
-from almanac.workloads.football.dixon_coles import Pool, Prior, Rules, Scores
-from almanac.workloads.football.timeline import Timeline
+from almanac.workloads.football.strength import dixon_coles, timeline
+from almanac.workloads.football.strength.dixon_coles import Pool, Prior, Rules, Scores
+from almanac.workloads.football.strength.timeline import Timeline
 
 CLUBS = ["Ash", "Birch", "Cedar", "Dogwood"]
 

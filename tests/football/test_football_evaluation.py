@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from made import CUT, match, matches, sample, sample_features
 
-from almanac import metrics
-from almanac.workloads.football import contract, evaluation, held_out, statistics
+from almanac.judging import scores
+from almanac.workloads.football import contract, evaluation, held_out
+from almanac.workloads.football.offers import statistics
 
 TEST = pd.DataFrame(
     {
@@ -47,9 +48,9 @@ def test_intervals_hold_the_score_between_their_ends() -> None:
 
 def test_matches_of_one_day_are_drawn_together() -> None:
     days, labels = np.array([0, 0, 1, 2]), evaluation.labels(TEST["outcome"])
-    ours, theirs = (metrics.ranked_probability_scores(labels, chances) for chances in (SURE, EVEN))
-    assert evaluation.intervals(TEST, EVEN, seed=1)["rps"] == metrics.bootstrap_interval(theirs, clusters=days, seed=1)
-    assert evaluation.compare(TEST, SURE, EVEN, seed=1)["rps"] == metrics.paired_bootstrap(ours, theirs, clusters=days, seed=1)
+    ours, theirs = (scores.ranked_probability_scores(labels, chances) for chances in (SURE, EVEN))
+    assert evaluation.intervals(TEST, EVEN, seed=1)["rps"] == scores.bootstrap_interval(theirs, clusters=days, seed=1)
+    assert evaluation.compare(TEST, SURE, EVEN, seed=1)["rps"] == scores.paired_bootstrap(ours, theirs, clusters=days, seed=1)
 
 
 def test_what_is_kept_of_a_version_has_all_leagues_and_each_and_the_bands_of_its_picks() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made import sample_features
 
-from almanac.workloads.football import markets
+from almanac.workloads.football.offers import markets
 
 
 def one(home: float, away: float, dependence: float = 0.0) -> np.ndarray:

@@ -10,9 +10,10 @@ from made import CUT, sample_features
 from sklearn.pipeline import Pipeline
 
 from almanac.errors import UsageError
-from almanac.workloads.football import evaluation, features, model, value
+from almanac.workloads.football import evaluation, features, model
 from almanac.workloads.football.contract import PREDICTIONS
 from almanac.workloads.football.evaluation import Split
+from almanac.workloads.football.offers import value
 
 EVERY = [*model.BASELINES, *model.CANDIDATES]
 

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from almanac.workloads.football import picks
+from almanac.workloads.football.offers import picks
 
 FACTS = {
     "home": "Ash",

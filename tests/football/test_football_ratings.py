@@ -7,8 +7,8 @@ from math import exp, log
 import pytest
 from made import match, matches
 
-from almanac.workloads.football import ratings, timeline
-from almanac.workloads.football.ratings import EloRules, GoalRules, Pair
+from almanac.workloads.football.strength import ratings, timeline
+from almanac.workloads.football.strength.ratings import EloRules, GoalRules, Pair
 
 LATER = date(2030, 1, 1)
 RULES = EloRules()

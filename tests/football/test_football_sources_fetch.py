@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from local_server import Answer, LocalServer
 
-from almanac import mirror
+from almanac.download import mirror
 from almanac.errors import SourceCorrupt, SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football import sources

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from local_server import Answer, LocalServer
 
+from almanac.download.client import Manners
 from almanac.errors import SourceUnavailable
-from almanac.http import Manners
 from almanac.settings import Settings
 from almanac.workloads.football import sources
 from almanac.workloads.football.sources import Fetched, football_data_org, matches, results, the_odds_api

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from almanac.workloads.football import value
+from almanac.workloads.football.offers import value
 
 PREDICTIONS = pd.DataFrame(
     {

@@ -6,10 +6,12 @@ import pytest
 from made_games import CUT, catalogue, game, play, sample
 from scipy import sparse
 
-from almanac.metrics import Interval
-from almanac.workloads.games import deciding, evaluation, features, health, measuring, model, proxies, search_index, tuning
+from almanac.judging.scores import Interval
+from almanac.workloads.games import deciding, evaluation, features, model
 from almanac.workloads.games.content import Content
 from almanac.workloads.games.features import Known
+from almanac.workloads.games.lists import search_index
+from almanac.workloads.games.measuring import health, measure, proxies, tuning
 from almanac.workloads.games.sources import games, plays_csv, simulated
 
 BETTER, WORSE, UNSURE = Interval(-0.02, -0.03, -0.01), Interval(0.02, 0.01, 0.03), Interval(-0.001, -0.01, 0.008)
@@ -138,13 +140,13 @@ def test_the_rule_decides_and_says_why(evidence, promoted, word):
 def test_the_champion_is_measured_on_plays_later_than_its_training_where_there_are_enough():
     known = sample()
     day = pd.Timestamp("2026-01-01").date()
-    later = measuring.later_plays(known, day)
+    later = measure.later_plays(known, day)
     assert later["played_at"].min() >= pd.Timestamp(day, tz="UTC")
     pipeline = model.fit(model.make("content"), known)
-    again = measuring.measure_again(pipeline[-1], later, known)
+    again = measure.measure_again(pipeline[-1], later, known)
     assert again
-    assert again["n"] >= measuring.LEAST_LATER_PLAYERS
-    assert measuring.later_plays(known, CUT).empty
+    assert again["n"] >= measure.LEAST_LATER_PLAYERS
+    assert measure.later_plays(known, CUT).empty
 
 
 def test_measured_again_a_model_is_asked_by_the_plays_before_and_judged_by_those_after():
@@ -159,7 +161,7 @@ def test_measured_again_a_model_is_asked_by_the_plays_before_and_judged_by_those
         def on(self, catalogue):
             return lambda histories: asked.append(histories) or np.tile(np.array([game == "steam:g5" for game in order], float), (1, 1))
 
-    told = measuring.measure_again(LikesG5(), known.plays[known.plays["game_id"] == "steam:g5"], known)
+    told = measure.measure_again(LikesG5(), known.plays[known.plays["game_id"] == "steam:g5"], known)
     assert (told["recall_at_10"], told["n"]) == (1.0, 1)
     assert sorted(order[place] for place in asked[0].indices) == [f"steam:g{number}" for number in range(5)]
 
@@ -168,7 +170,7 @@ def test_without_plays_models_are_measured_by_the_proxy_which_is_called_one():
     known = sample()
     bare = Known(known.catalogue.assign(players=0), known.plays.head(0))
     fitted = {name: model.fit(model.make(name), bare)[-1] for name in ("content", "popularity")}
-    measured = measuring.measure(fitted, evaluation.split(bare, seed=1), bare.catalogue, seed=1)
+    measured = measure.measure(fitted, evaluation.split(bare, seed=1), bare.catalogue, seed=1)
     assert (measured.kind, measured.metric) == ("proxy", "series_found")
     assert measured.against("content", "popularity").high < 0
     hidden, _ = proxies.series_found(fitted["content"].recommended_, bare.catalogue, seed=1)

@@ -6,12 +6,14 @@ from datetime import date
 import pytest
 from made_games import catalogue, game, play
 
-from almanac.workloads.games import blend, contract, deciding, encoding, evaluation, features, measuring, played, reasons, titles
+from almanac.workloads.games import blend, contract, deciding, encoding, evaluation, features, played, titles
+from almanac.workloads.games.lists import reasons
+from almanac.workloads.games.measuring import measure
 from almanac.workloads.games.sources import games, plays_csv
 
 
 @pytest.mark.parametrize(
-    "module", [blend, contract, deciding, encoding, evaluation, features, measuring, played, reasons, titles], ids=lambda module: module.__name__
+    "module", [blend, contract, deciding, encoding, evaluation, features, measure, played, reasons, titles], ids=lambda module: module.__name__
 )
 def test_the_examples_in_the_documentation_hold(module):
     ran = doctest.testmod(module, extraglobs={"np": __import__("numpy"), "pd": __import__("pandas")})

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from made_games import catalogue, game, predicted, sample, titles
 
-from almanac.workloads.games import lists, model, nearest, reasons
+from almanac.workloads.games import model, nearest
 from almanac.workloads.games.content import Content, Popularity
 from almanac.workloads.games.features import Known
+from almanac.workloads.games.lists import neighbours, reasons
 from almanac.workloads.games.played import own_histories
 from almanac.workloads.games.sources import plays_csv
 
@@ -48,14 +49,14 @@ def frame_of(*works: str, series: str = "") -> pd.DataFrame:
 
 
 def test_games_of_no_series_are_not_taken_for_one():
-    found = lists.neighbours(frame_of(*[f"work {number}" for number in range(12)]), lambda histories: np.ones(histories.shape))
+    found = neighbours.neighbours(frame_of(*[f"work {number}" for number in range(12)]), lambda histories: np.ones(histories.shape))
     assert found[0].places.tolist() == list(range(1, 12)), "among equals the more popular first"
 
 
 def test_editions_that_fill_the_best_places_leave_a_list_full():
     works = ["asked", *["flood"] * 50, *[f"work {number}" for number in range(30)]]
     scores = np.array([9.0, *[5.0] * 50, *[1.0] * 30])
-    (first, *_) = lists.neighbours(frame_of(*works), lambda histories: np.tile(scores, (histories.shape[0], 1)))
+    (first, *_) = neighbours.neighbours(frame_of(*works), lambda histories: np.tile(scores, (histories.shape[0], 1)))
     assert first.places.tolist() == [1, *range(51, 81)]
 
 
@@ -96,9 +97,9 @@ def test_lists_are_the_same_however_games_are_parted(monkeypatch):
     assert similar(*rows) == at_once
     frame = sample().catalogue
     popular = Popularity().fit(frame).on(frame)
-    every = [found.places.tolist() for found in lists.neighbours(frame, popular)]
-    monkeypatch.setattr(lists, "CELLS", 400 * 7)
-    assert [found.places.tolist() for found in lists.neighbours(frame, popular)] == every
+    every = [found.places.tolist() for found in neighbours.neighbours(frame, popular)]
+    monkeypatch.setattr(neighbours, "CELLS", 400 * 7)
+    assert [found.places.tolist() for found in neighbours.neighbours(frame, popular)] == every
 
 
 def test_the_best_are_those_that_comparing_all_pairs_finds_although_blocks_are_left_out(monkeypatch):

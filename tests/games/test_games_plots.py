@@ -5,7 +5,8 @@ import matplotlib.pyplot as plt
 import pytest
 from made_games import predicted, sample
 
-from almanac.workloads.games import model, plots, showing, summary
+from almanac.workloads.games import model, plots, summary
+from almanac.workloads.games.measuring import showing
 from almanac.workloads.games.sources import builtin
 
 matplotlib.use("agg")

@@ -8,7 +8,7 @@ from made_games import game, play
 
 from almanac.errors import SourceCorrupt, SourceUnavailable
 from almanac.settings import Settings
-from almanac.store import raw
+from almanac.store.rows import raw
 from almanac.workloads.games import sources
 from almanac.workloads.games.contract import CONTRACT
 from almanac.workloads.games.sources import builtin, games, plays_csv, simulated, steam

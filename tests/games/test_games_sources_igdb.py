@@ -7,8 +7,8 @@ import pytest
 from local_server import Answer, LocalServer
 from made_games import game
 
+from almanac.download.client import Manners
 from almanac.errors import SourceUnavailable
-from almanac.http import Manners
 from almanac.settings import Settings
 from almanac.workloads.games import sources
 from almanac.workloads.games.sources import games, igdb

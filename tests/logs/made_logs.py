@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pyarrow as pa
 
-from almanac.workloads.logs import features, traces
+from almanac.workloads.logs import features
 from almanac.workloads.logs.model import LogModel, fit, make
 from almanac.workloads.logs.sources import simulated
+from almanac.workloads.logs.terms import traces
 
 BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 Row = tuple[str, str | None, int, str]

@@ -10,8 +10,10 @@ import pyarrow as pa
 import pytest
 
 from almanac.errors import UsageError
-from almanac.workloads.logs import formats, levels
-from almanac.workloads.logs.formats import cleaning, times
+from almanac.workloads.logs import formats
+from almanac.workloads.logs.formats import times
+from almanac.workloads.logs.shared import cleaning
+from almanac.workloads.logs.terms import levels
 
 KAFKA = """[2016-12-19 16:31:47,437] INFO Controller starting up (kafka.controller.KafkaController)
 [2016-12-19 16:31:48,001] ERROR Broker 1 failed (kafka.server.KafkaServer)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from almanac import masking
 from almanac.workloads.logs import features
+from almanac.workloads.logs.shared import masking
 
 CASES = {
     "Served block blk_38865049064139660 to /10.251.91.84 in 12 ms": "Served block <*> to <*> in <*> ms",

@@ -7,7 +7,7 @@ import pytest
 import skops.io
 from made_logs import sessions
 
-from almanac import metrics
+from almanac.judging import scores as metrics
 from almanac.workloads.logs import evaluation, features, model
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated, statements
@@ -153,6 +153,6 @@ def test_scores_of_four_forecasts_are_counted_by_hand() -> None:
 
 
 def test_columns_of_levels_with_gaps_are_read() -> None:
-    from almanac.workloads.logs import levels
+    from almanac.workloads.logs.terms import levels
 
     assert levels.normal_all(pa.array(["WARN", None, "Fatal", "?"])).to_pylist() == ["warning", None, "error", None]

@@ -10,20 +10,24 @@ import pytest
 from asking import change, one, within
 from made_logs import BEGIN
 
-from almanac import chain
 from almanac.errors import BrokenChain, NotFound
+from almanac.operations import verify
+from almanac.operations.reproduce import Reproduction, reproduce
 from almanac.project import Project
-from almanac.reproduction import Reproduction, reproduce
-from almanac.runner import acting
+from almanac.runner import effects
 from almanac.runner.attempt import Attempt, Request, silent
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import erasures, increments, inputs, prune, runs, versions, wire
-from almanac.store.database import Database
-from almanac.workloads.logs import entries, replay, retention, scoring
+from almanac.store.connections.database import Database
+from almanac.store.publishing import prune
+from almanac.store.publishing.incremental import erasures, increments, kept_inputs
+from almanac.store.records import runs, versions
+from almanac.store.rows import binary_copy
+from almanac.workloads.logs import entries, reproduction, retention
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.formats import SCHEMA
 from almanac.workloads.logs.model import LogModel
+from almanac.workloads.logs.scoring import score
 from almanac.workloads.logs.sources import simulated
 
 pytestmark = pytest.mark.slow
@@ -61,7 +65,7 @@ def project(owner: Database, settings: Settings, log_model: LogModel) -> Iterato
 
 def write(owner: Database, table: pa.Table) -> None:
     with Database(owner.url, "worker").connect() as connection:
-        entries.store(connection, table, entries.Load(wire.encode))
+        entries.store(connection, table, entries.Load(binary_copy.encode))
 
 
 def jobs(begin: int, count: int) -> pa.Table:
@@ -85,14 +89,14 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     within(owner, runs.start_step, run_id, "predict")
     step = Step("logs", "predict", run_id, "full", within(owner, runs.get, run_id)["slot"], None, project.settings)
     for version in [1, shadow] if shadow else [1]:
-        past = scoring.Past(**{name: step.published(name, version) for name in ("templates", "usage", "sessions")})
+        past = score.Past(**{name: step.published(name, version) for name in ("templates", "usage", "sessions")})
         unscored = step.unscored(version)
-        content = scoring.score(model, unscored, past, mark=scoring.Mark(version, step.slot, ("asked by somebody",)))
-        unscored.known = replay.known(model, past, content)
+        content = score.score(model, unscored, past, mark=score.Mark(version, step.slot, ("asked by somebody",)))
+        unscored.known = reproduction.known(model, past, content)
         step.stage(content, version=version, scored=unscored, shadow=version == shadow)
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
-    acting.release(Attempt(run_id, Request("logs"), CONTRACT, project, step.slot, time.monotonic(), silent), {"seconds": 1.0})
+    effects.release(Attempt(run_id, Request("logs"), CONTRACT, project, step.slot, time.monotonic(), silent), {"seconds": 1.0})
     return run_id
 
 
@@ -131,10 +135,10 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(project: Project, 
         again(project, made[2])
     with owner.engine.begin() as connection:
         hashes = runs.results(connection, made[2], "predict")["shadow"]["known"]
-        knew = inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
+        knew = kept_inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
     assert {name: len(rows) for name, rows in knew.items()} == {"templates": 0, "usage": 0, "sessions": 0}, "the shadow began here"
     with owner.engine.begin() as connection:
-        knew = inputs.load(connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"])
+        knew = kept_inputs.load(connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"])
     assert sum(len(rows) for rows in knew.values()) == 0
 
 
@@ -143,8 +147,8 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(projec
         # The registry of these tests has no files, so only this link is looked at.
         with owner.engine.begin() as connection:
             run = runs.get(connection, made[1])
-            found = chain.Chain(project, run, run, runs.steps(connection, made[1]), [], None)
-        return [(link.state, link.detail) for link in chain._known(found)]
+            found = verify.Chain(project, run, run, runs.steps(connection, made[1]), [], None)
+        return [(link.state, link.detail) for link in verify._known(found)]
 
     assert known() == [("ok", "3 tables")]
     change(owner, "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'", run=made[1])
@@ -156,19 +160,19 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(projec
 def test_what_a_run_knew_may_be_kept_again_and_the_last_counts(owner: Database, worker: Database) -> None:
     unscored = increments.unscored(worker, CONTRACT, 1)
     for unscored.known in ({"usage": pd.DataFrame(columns=CONTRACT.side_tables[1].column_names)}, USED):
-        told = inputs.keep(worker, "some-run", unscored)
+        told = kept_inputs.keep(worker, "some-run", unscored)
     with owner.engine.begin() as connection:
-        assert inputs.hashes(connection, "some-run") == told
-        assert inputs.load(connection, CONTRACT, "some-run", told)["usage"]["entries"].tolist() == [7]
+        assert kept_inputs.hashes(connection, "some-run") == told
+        assert kept_inputs.load(connection, CONTRACT, "some-run", told)["usage"]["entries"].tolist() == [7]
 
 
 def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel) -> None:
-    now = scoring.score(log_model, [numbered(jobs(0, 30))], scoring.nothing_past(), mark=scoring.Mark(1, BEGIN))
-    earlier = scoring.score(log_model, [numbered(jobs(3_000, 3_000))], scoring.nothing_past(), mark=scoring.Mark(1, BEGIN))
-    past = scoring.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
-    sessions = replay.known(log_model, past, now)["sessions"]
+    now = score.score(log_model, [numbered(jobs(0, 30))], score.nothing_past(), mark=score.Mark(1, BEGIN))
+    earlier = score.score(log_model, [numbered(jobs(3_000, 3_000))], score.nothing_past(), mark=score.Mark(1, BEGIN))
+    past = score.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
+    sessions = reproduction.known(log_model, past, now)["sessions"]
     assert sorted(sessions["entries"]) == [25, 975]
-    assert len(replay._spread(sessions)) == len(past.sessions) == 1000
+    assert len(reproduction._spread(sessions)) == len(past.sessions) == 1000
     assert not sessions["session"].str.contains("job").any()
 
 

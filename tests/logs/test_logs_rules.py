@@ -7,8 +7,9 @@ import pytest
 from asking import rows
 
 from almanac.errors import NotFound, UsageError
-from almanac.store.database import Database
-from almanac.workloads.logs import alerts, commands
+from almanac.store.connections.database import Database
+from almanac.workloads.logs import commands
+from almanac.workloads.logs.keeping import alerts
 
 pytestmark = pytest.mark.usefixtures("commanded")
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)

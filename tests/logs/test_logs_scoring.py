@@ -7,10 +7,11 @@ import pyarrow as pa
 import pytest
 from made_logs import BEGIN, Row, entries
 
-from almanac import masking
-from almanac.workloads.logs import contract, scoring
+from almanac.workloads.logs import contract
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.scoring import Mark, Past
+from almanac.workloads.logs.scoring import score as scoring
+from almanac.workloads.logs.scoring.score import Mark, Past
+from almanac.workloads.logs.shared import masking
 from almanac.workloads.logs.sources import simulated
 
 MARK = Mark(3, datetime(2025, 6, 2, tzinfo=UTC))

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 from asking import one, rows
 
-from almanac.store import wire
-from almanac.store.database import Database
-from almanac.workloads.logs import entries, retention, searching, upkeep
+from almanac.store.connections.database import Database
+from almanac.store.rows import binary_copy
+from almanac.workloads.logs import entries, retention, upkeep
 from almanac.workloads.logs.formats import SCHEMA
+from almanac.workloads.logs.keeping import searching
 
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)
 TEXTS = ("disk is slow", "disk is full", "went to sleep")
@@ -21,7 +22,7 @@ FOUND = "SELECT count(*) FROM almanac.log_search WHERE document @@ websearch_to_
 def stored(owner: Database, *texts: str) -> int:
     """Store entries, make them searchable as a run does, and return the highest number."""
     with Database(owner.url, "worker").connect() as connection:
-        entries.store(connection, table(*texts), entries.Load(wire.encode))
+        entries.store(connection, table(*texts), entries.Load(binary_copy.encode))
     until = int(one(owner, "SELECT max(entry_id) FROM almanac.log_entries"))
     with owner.connect() as connection:
         searching.prepare(connection, until)
@@ -75,7 +76,7 @@ def test_the_new_layout_has_the_indexes_of_the_whole_table_and_each_once(owner: 
 
 def test_a_day_with_an_entry_that_is_not_searchable_yet_waits(owner: Database, tomorrow: date) -> None:
     with Database(owner.url, "worker").connect() as connection:
-        entries.store(connection, table("late one"), entries.Load(wire.encode))
+        entries.store(connection, table("late one"), entries.Load(binary_copy.encode))
     assert lay_out(owner, tomorrow) is None
     with owner.connect() as connection:
         searching.prepare(connection, 10)
@@ -127,7 +128,7 @@ def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Databas
     rest = {"event_time": datetime.now(UTC), "raw": False, "level": None}
     with Database(owner.url, "worker").connect() as connection:
         table = pa.Table.from_pylist([{"place": at} | rest | row for at, row in enumerate(told)], schema=SCHEMA)
-        entries.store(connection, table, entries.Load(wire.encode))
+        entries.store(connection, table, entries.Load(binary_copy.encode))
     for condition, gone in {"source=web": [2], "session=s2": [2], "logger=a.B": [3], "id=c3": [3], "contains=now": [1]}.items():
         with owner.connect() as connection:
             assert retention.removing([condition])(connection) == gone, condition

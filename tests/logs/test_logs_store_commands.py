@@ -8,11 +8,12 @@ import pytest
 from asking import rows
 
 from almanac.errors import UsageError
-from almanac.store import raw
-from almanac.store.database import Database
-from almanac.workloads.logs import commands, entries, features, model, traces
+from almanac.store.connections.database import Database
+from almanac.store.rows import raw
+from almanac.workloads.logs import commands, entries, features, model
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.sources import own
+from almanac.workloads.logs.terms import traces
 
 pytestmark = pytest.mark.usefixtures("commanded")
 LINES = "[2025-04-15 06:00:00,000] WARN Slow (kafka.Server)\n[2025-04-15 06:00:01,000] INFO token=abc (kafka.Server)\n"

@@ -9,13 +9,14 @@ import pyarrow as pa
 import pytest
 
 from almanac.errors import UsageError
-from almanac.store import wire
-from almanac.store.database import Database
-from almanac.workloads.logs import entries, ingest, retention
+from almanac.store.connections.database import Database
+from almanac.store.rows import binary_copy
+from almanac.workloads.logs import entries, retention
 from almanac.workloads.logs.entries import Load, Stored
 from almanac.workloads.logs.formats import SCHEMA
+from almanac.workloads.logs.keeping import ingest
 
-LOAD = Load(wire.encode)
+LOAD = Load(binary_copy.encode)
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)
 
 
@@ -125,7 +126,7 @@ def test_an_unknown_format_is_refused_before_anything_is_stored(owner: Database,
 
 def test_own_entries_with_a_level_are_for_training_and_demonstrations_are_not(worker: Database) -> None:
     store(worker, table("own", level="WARN"))
-    store(worker, table("demo", level="INFO", source="demo"), Load(wire.encode, demo=True))
+    store(worker, table("demo", level="INFO", source="demo"), Load(binary_copy.encode, demo=True))
     store(worker, table("no level", source="third"))
     with worker.connect() as connection:
         assert entries.levelled(connection, limit=10)[["source", "text", "level"]].to_numpy().tolist() == [["server", "own", "WARN"]]
@@ -133,7 +134,7 @@ def test_own_entries_with_a_level_are_for_training_and_demonstrations_are_not(wo
 
 
 def test_a_store_with_demonstrations_alone_is_empty_where_they_do_not_count(worker: Database) -> None:
-    store(worker, table("demo"), Load(wire.encode, demo=True))
+    store(worker, table("demo"), Load(binary_copy.encode, demo=True))
     with worker.connect() as connection:
         assert (entries.is_empty(connection), entries.is_empty(connection, demo=False)) == (False, True)
 

@@ -1,6 +1,6 @@
 """Templates grow with the texts that join them and keep their names."""
 
-from almanac.workloads.logs.templates import Templates
+from almanac.workloads.logs.terms.templates import Templates
 
 
 def test_texts_that_differ_in_one_word_share_a_template() -> None:

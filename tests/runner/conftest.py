@@ -6,11 +6,11 @@ import pytest
 from stub import STUB
 from workbench import NAMES, OPEN, PARAMETERS, PUBLISH, REPORT, VERSION, Bench, FakeRegistry
 
-from almanac import workloads
+from almanac import discovery
 from almanac.project import Project
 from almanac.settings import Settings
-from almanac.store import versions
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import versions
 
 TESTS = Path(__file__).parents[1]
 
@@ -19,7 +19,7 @@ TESTS = Path(__file__).parents[1]
 def bench(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Bench:
     """A bench on the fresh database with four notebooks that work; predict publishes ten rows."""
     contracts = {STUB.name: STUB}
-    monkeypatch.setattr(workloads, "contract", contracts.__getitem__)
+    monkeypatch.setattr(discovery, "contract", contracts.__getitem__)
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     project, registry = Project(settings), FakeRegistry()
     project.__dict__.update({"registry": registry, "database": owner})

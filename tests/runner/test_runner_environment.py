@@ -6,7 +6,7 @@ import pytest
 
 from almanac.runner.environment import blotted, kernel_environment, secrets
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 SECRETS = {
     "password of a URL": ("DATABASE_URL", "postgresql://almanac:ten%3Dnine@db/almanac", ("ten%3Dnine", "ten=nine")),

@@ -10,13 +10,13 @@ from asking import change
 from stub import STUB, release
 from workbench import OPEN, PARAMETERS, REPORT, Bench
 
-from almanac import chain
 from almanac.errors import BadNotebook, BadParameter, NotFound, RegistryError, RunBusy, UsageError
+from almanac.operations import verify
 from almanac.runner.attempt import Request
 from almanac.runner.job import Terminated
-from almanac.runner.opening import slot_of
 from almanac.runner.run import run
-from almanac.store import runs
+from almanac.runner.slots import slot_of
+from almanac.store.records import runs
 
 pytestmark = pytest.mark.slow
 SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)
@@ -158,9 +158,9 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
     assert (steps["predict"]["results"]["sample"], steps["predict"]["results"]["wanted"]) == ("mock", "2025-04-10")
     with bench.project.database.engine.begin() as connection:
         assert runs.results(connection, result.run_id, "train") == {"sample": "mock", "wanted": "2025-04-10"}
-    notebooks = [link.name for link in chain.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "ok"]
+    notebooks = [link.name for link in verify.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "ok"]
     bench.registry.kept["2_train.ipynb"] += b" "
-    broken = [link.name for link in chain.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "broken"]
+    broken = [link.name for link in verify.verify(bench.project, result.run_id) if link.name.startswith("notebook ") and link.state == "broken"]
     assert notebooks == ["notebook collect", "notebook train", "notebook evaluate", "notebook predict"]
     assert broken == ["notebook train"]
 

@@ -14,7 +14,7 @@ from almanac.project import Project
 from almanac.runner.attempt import Request, run_folder
 from almanac.runner.run import Result, run
 from almanac.scaffold import as_notebook
-from almanac.store import ledger, runs
+from almanac.store.records import ledger, runs
 
 BROKEN = Path(__file__).parent / "broken"
 NAMES = {"collect": "1_collect", "train": "2_train", "evaluate": "3_evaluate", "predict": "4_predict"}
@@ -26,7 +26,7 @@ step = Step.open("stub", "{step}", run_id=RUN_ID, slot=SLOT, sample=SAMPLE, data
 """
 REPORT = "step.report(sample=step.sample, wanted=str(step.wanted_date))\n"
 PUBLISH = """# %%
-from almanac.store.staging import stage
+from almanac.store.publishing.staging import stage
 from stub import STUB, content
 
 staged = stage(step.database, STUB, RUN_ID, content())

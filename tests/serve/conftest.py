@@ -11,7 +11,7 @@ from publishing import Publisher, match, result
 from running import in_thread
 
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 
 @pytest.fixture

@@ -7,12 +7,16 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from almanac import masking
-from almanac.store import increments, publish, runs, upkeep, wire
-from almanac.store.database import Database
+from almanac.runner import upkeep
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish
+from almanac.store.publishing.incremental import increments
+from almanac.store.records import runs
+from almanac.store.rows import binary_copy
 from almanac.workloads.logs import contract, entries
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.formats import SCHEMA
+from almanac.workloads.logs.shared import masking
 
 BEGIN = datetime(2025, 4, 15, 6, tzinfo=UTC)
 LEVELS = ("info", "warning", "error")
@@ -33,7 +37,7 @@ def written(texts: Sequence[str], *, source: str = "broker", begin: datetime = B
 def store(owner: Database, table: pa.Table) -> entries.Stored:
     """Store entries as a worker does."""
     with Database(owner.url, "worker").connect() as connection:
-        return entries.store(connection, table, entries.Load(wire.encode))
+        return entries.store(connection, table, entries.Load(binary_copy.encode))
 
 
 def judged(batches: Sequence[pa.Table], *, version: int) -> dict[str, pd.DataFrame]:

@@ -8,8 +8,9 @@ from types import MappingProxyType
 
 import pandas as pd
 
-from almanac.store import ledger, publish, runs, staging, versions
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import ledger, runs, versions
 from almanac.workloads.football.contract import CONTRACT
 
 FIRST_SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)

@@ -11,12 +11,12 @@ from running import in_thread
 from stub import STUB
 from test_serve_problems import problem
 
+from almanac.fields import Instant, Json, Members, Text
 from almanac.settings import Settings
 from serve import routes
 from serve.answers import responses
 from serve.http.documented import Answer, Endpoint
 from serve.http.request_bodies import Content, Wrong
-from serve.members import Instant, Json, Members, Text
 
 NOTE = {"name": "a", "weight": 1.5, "at": "2025-04-18T06:00:00Z", "more": {"x": [1, 2]}}
 DEEP = b"[" * 300 + b"]" * 300

@@ -5,11 +5,11 @@ from base64 import urlsafe_b64encode
 
 import pytest
 
-from serve import readers
+from almanac import fields
 from serve.http.problems import Problem
 from serve.reading import cursors
 
-KEY = [readers.day, readers.text]
+KEY = [fields.day, fields.text]
 
 
 def encoded(content: object) -> str:
@@ -19,12 +19,12 @@ def encoded(content: object) -> str:
 def test_a_cursor_is_read_as_it_was_written():
     cursor = cursors.read(cursors.write("release 12", ["2025-04-18", "E0-ä/é-1"]), KEY)
     assert cursor.pin == "release 12"
-    assert cursor.key == (readers.day("2025-04-18"), "E0-ä/é-1")
+    assert cursor.key == (fields.day("2025-04-18"), "E0-ä/é-1")
 
 
 def test_numbers_and_booleans_of_a_key_are_checked_by_their_readers():
     written = cursors.write("run abc", [1.5, 7, True])
-    assert cursors.read(written, [readers.real, readers.integer(0, 9), readers.boolean]).key == (1.5, 7, True)
+    assert cursors.read(written, [fields.real, fields.integer(0, 9), fields.boolean]).key == (1.5, 7, True)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from running import in_thread, wait_for_release
 from test_serve_problems import HOSTILE, problem
 
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 from serve.routes.events.intake import EVENT
 from serve.routes.events.policy import EXAMPLE
 from serve.routes.events.queries import STATS

@@ -21,11 +21,11 @@ from publishing import Publisher, match
 from running import as_program, is_ready, wait_for_release, wait_until
 from watching import Seen, Watch, watching
 
-from almanac import workloads
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
-from almanac.store.prune import prune
+from almanac import discovery
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.publishing.prune import prune
+from almanac.store.schema.migrate import migrate
 from almanac.workloads.football.contract import CONTRACT
 
 MATCHES = 40
@@ -112,7 +112,7 @@ def own_cluster() -> Iterator[tuple[Publisher, Path]]:
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         data = Path(folder, "pg")
         url = embedded.start(data)
-        migrate(Database(url, "login"), workloads.contracts())
+        migrate(Database(url, "login"), discovery.contracts())
         publisher = Publisher(Database(url, "owner"))
         publisher.publish(marked(100))
         yield publisher, data

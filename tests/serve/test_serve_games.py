@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 from running import in_thread
 
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 WITCHER = "sample:witcher-3-wild-hunt"
 COMBINED, SEARCHED = "/v1/games/recommendations", "/v1/games/search/recommendations"

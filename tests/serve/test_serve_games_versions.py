@@ -10,9 +10,9 @@ from made_games import GamesPublisher, predicted, titles
 from running import as_program, wait_for_release
 from watching import Watch, watching
 
-from almanac import comparison, promoting
+from almanac.operations import compare, promote
 from almanac.project import Project
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 WITCHER = "sample:witcher-3-wild-hunt"
 LIST = f"/v1/games/catalogue/{WITCHER}/recommendations"
@@ -90,7 +90,7 @@ def test_promoting_a_version_releases_its_kept_lists_while_readers_read(publishe
     with as_program(publisher.database.url) as (client, _), watching(str(client.base_url), [LIST, PREDICTION]) as watch:
         assert titles(client.get(LIST).json()["rows"]) == listed(1)
         assert titles(client.get(f"{LIST}?model_version=2").json()["rows"]) == listed(2)
-        release = promoting.promote(project, "games", 2, why="better lists")
+        release = promote.promote(project, "games", 2, why="better lists")
         assert release
         wait_for_release(client, release, "games")
         assert titles(client.get(LIST).json()["rows"]) == listed(2)
@@ -122,7 +122,7 @@ def test_diff_shows_which_lists_change_between_two_versions_and_changes_nothing_
     runs = {publisher.publish(small(1), version=1): 1}
     publisher.publish(small(2), version=2, is_released=False)
     with as_program(publisher.database.url) as (client, _), watching(str(client.base_url), [LIST, PREDICTION]) as watch:
-        found = comparison.compare(publisher.database, "games", 1, 2)
+        found = compare.compare(publisher.database, "games", 1, 2)
         time.sleep(0.1)
     assert_whole(watch, runs)
     words = found.words.set_index(["game_id", "column"])

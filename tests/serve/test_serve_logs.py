@@ -14,9 +14,9 @@ from psycopg.conninfo import make_conninfo
 from running import in_thread
 from test_serve_problems import problem
 
-from almanac import masking
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.workloads.logs.shared import masking
 
 TEXTS = [
     "Connection to node 7 was broken",

@@ -11,9 +11,9 @@ from clusters import control
 from running import in_thread
 
 from almanac.settings import Settings
-from almanac.store import embedded
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Database
+from almanac.store.schema.migrate import migrate
 from almanac.workloads.logs.contract import CONTRACT
 
 CLIENTS = 3

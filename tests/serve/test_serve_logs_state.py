@@ -12,12 +12,13 @@ from log_publishing import publish_logs, store, written
 from running import in_thread, wait_until
 from test_serve_problems import problem
 
+from almanac.runner import upkeep
 from almanac.settings import Settings
-from almanac.store import erasures, upkeep
-from almanac.store.database import Database
-from almanac.workloads.logs import alerts as log_alerts
+from almanac.store.connections.database import Database
+from almanac.store.publishing.incremental import erasures
 from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
+from almanac.workloads.logs.keeping import alerts as log_alerts
 from serve.routes.logs import export, queries
 
 

@@ -14,7 +14,7 @@ from publishing import match
 from running import in_thread
 from stub import STUB, release
 
-from almanac import workloads
+from almanac import discovery
 from almanac.settings import Settings
 from serve.routes.football import matches
 
@@ -33,7 +33,7 @@ def address(publisher):
     store(publisher.database, written(["Connection to node 7 was broken", "Heartbeat"], session="req-81"))
     publish_logs(publisher.database, version=3)
     publish_logs(publisher.database, version=4)
-    with in_thread(Settings(database_url=publisher.database.url, ingest=True), {**workloads.contracts(), "stub": STUB}) as client:
+    with in_thread(Settings(database_url=publisher.database.url, ingest=True), {**discovery.contracts(), "stub": STUB}) as client:
         yield str(client.base_url)
 
 

@@ -8,7 +8,7 @@ from publishing import Publisher, match
 from running import in_thread, wait_for_release
 
 from almanac.settings import Settings
-from almanac.store.prune import prune
+from almanac.store.publishing.prune import prune
 from almanac.workloads.football.contract import CONTRACT
 from serve.reading.cursors import write
 

@@ -4,12 +4,12 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from serve import readers
+from almanac import fields
 
 
 def test_an_instant_is_read_in_utc():
-    assert readers.instant("2025-04-18T08:00:00+02:00") == datetime(2025, 4, 18, 6, tzinfo=UTC)
-    assert readers.instant("2025-04-18T06:00:00Z") == datetime(2025, 4, 18, 6, tzinfo=UTC)
+    assert fields.instant("2025-04-18T08:00:00+02:00") == datetime(2025, 4, 18, 6, tzinfo=UTC)
+    assert fields.instant("2025-04-18T06:00:00Z") == datetime(2025, 4, 18, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -18,52 +18,52 @@ def test_an_instant_is_read_in_utc():
 )
 def test_an_instant_without_offset_or_out_of_range_is_refused(given):
     with pytest.raises(ValueError, match="must be an instant with its offset"):
-        readers.instant(given)
+        fields.instant(given)
 
 
 def test_a_date_is_read_in_one_form_only():
-    assert readers.day("2025-04-18") == date(2025, 4, 18)
+    assert fields.day("2025-04-18") == date(2025, 4, 18)
     for given in ("20250418", "2025-W16-5", "18.04.2025", "2025-02-30", "-2025-04-18", "٢٠٢٥-04-18"):
         with pytest.raises(ValueError, match="must be a date"):
-            readers.day(given)
+            fields.day(given)
 
 
 @pytest.mark.parametrize("given", ["nan", "inf", "-Infinity", "1e999", "1_0", "٣", "0x10", "", "NaN"])
 def test_a_number_that_is_not_finite_or_not_written_plainly_is_refused(given):
     with pytest.raises(ValueError, match="must be a finite number"):
-        readers.real(given)
+        fields.real(given)
 
 
 def test_a_number_may_be_written_as_people_do():
-    assert [readers.real(given) for given in ("0.6", "1", "-2.5", "1e-3")] == [0.6, 1.0, -2.5, 0.001]
+    assert [fields.real(given) for given in ("0.6", "1", "-2.5", "1e-3")] == [0.6, 1.0, -2.5, 0.001]
 
 
 @pytest.mark.parametrize("given", ["0", "1001", "1.0", "--1", "²", "9" * 5000, "", "1 "])
 def test_a_whole_number_outside_its_range_is_refused(given):
     with pytest.raises(ValueError, match="must be a whole number from 1 to 1000"):
-        readers.integer(1, 1000)(given)
+        fields.integer(1, 1000)(given)
 
 
 def test_each_column_type_but_json_has_its_reader():
-    assert readers.of_type("integer")("-2147483648") == -(2**31)
-    assert readers.of_type("bigint")("9223372036854775807") == 2**63 - 1
-    assert readers.of_type("boolean")("true") is True
+    assert fields.of_type("integer")("-2147483648") == -(2**31)
+    assert fields.of_type("bigint")("9223372036854775807") == 2**63 - 1
+    assert fields.of_type("boolean")("true") is True
     with pytest.raises(ValueError, match="must be true or false"):
-        readers.of_type("boolean")("yes")
+        fields.of_type("boolean")("yes")
     with pytest.raises(KeyError):
-        readers.of_type("json")
+        fields.of_type("json")
 
 
 @pytest.mark.parametrize("given", ["a\x00b", "\ud800", "x\udfffy", "x" * 1001])
 def test_text_that_postgresql_cannot_store_is_refused(given):
     with pytest.raises(ValueError, match="must"):
-        readers.text(given)
+        fields.text(given)
 
 
 def test_a_list_is_sorted_and_has_no_doubles():
-    assert readers.listed(readers.text)("E1,E0,E1") == ("E0", "E1")
+    assert fields.listed(fields.text)("E1,E0,E1") == ("E0", "E1")
 
 
 def test_a_list_has_a_bound():
     with pytest.raises(ValueError, match="at most 100 values"):
-        readers.listed(readers.text)("," * 100)
+        fields.listed(fields.text)("," * 100)

@@ -6,7 +6,7 @@ from running import in_thread, wait_for_release
 from stub import STUB, content, release
 
 from almanac.settings import Settings
-from almanac.store import decisions
+from almanac.store.records import decisions
 
 
 def test_the_ledger_is_listed_newest_first(published, reading):

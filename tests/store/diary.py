@@ -8,8 +8,11 @@ import pyarrow as pa
 from asking import change, within
 
 from almanac.contract import Column, Contract, Filter, Table
-from almanac.store import increments, publish, runs, shape
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish
+from almanac.store.publishing.incremental import increments
+from almanac.store.records import runs
+from almanac.store.schema import contract_tables
 
 DIARY = Contract(
     name="diary",
@@ -58,7 +61,7 @@ MOODS = ("calm", "glad", "sad")
 def make(owner: Database) -> None:
     """Make the tables of the diary."""
     change(owner, TABLE)
-    within(owner, shape.ensure, DIARY)
+    within(owner, contract_tables.ensure, DIARY)
 
 
 def write(owner: Database, texts: Sequence[str | None]) -> None:

@@ -16,12 +16,13 @@ import psycopg
 from stub import STUB, content, facts
 
 from almanac.errors import RunBusy
-from almanac.store import publish, runs, staging
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import runs
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # Only what is installed: on Python 3.11 the forkserver does not look beside the tests.
-CONTEXT.set_forkserver_preload(["almanac.store.publish"])
+CONTEXT.set_forkserver_preload(["almanac.store.publishing.publish"])
 POINTS = ("after_copy", "after_audit", "before_commit", "after_commit")
 FIRST_SLOT = datetime(2025, 4, 15, tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from almanac.errors import DatabaseError
 from almanac.settings import Settings
-from almanac.store import embedded
-from almanac.store.database import Connection, Database, open_database
-from almanac.store.locks import patiently
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Connection, Database, open_database
+from almanac.store.connections.locks import patiently
 
 
 def test_each_role_is_taken_with_utc_and_the_options_of_the_url(database_url: str) -> None:

@@ -10,8 +10,8 @@ from asking import live, one, rows, staged_tables, within
 from store_processes import POINTS, Watch, attempt, attempt_soon, publish_and_die, publish_for_ever, schedule, started, watched
 from stub import content, release
 
-from almanac.store import ledger
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import ledger
 
 pytestmark = pytest.mark.slow
 MILLION = 1_000_000

@@ -12,8 +12,8 @@ from psycopg import sql
 
 from almanac.contract import Column, ColumnType, Table
 from almanac.errors import AuditFailed
-from almanac.store import frames
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.rows import frames
 
 TYPES: dict[ColumnType, str] = {
     "text": 'text COLLATE "C"',

@@ -10,13 +10,17 @@ import stub
 from asking import change, one, rows, within
 from diary import DIARY, fill, release, write
 
-from almanac import comparison, promoting, workloads
+from almanac import discovery
 from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced, UsageError
-from almanac.store import entries, erasures, frames, increments, ledger, prune, publish, reading, runs, versions
-from almanac.store.database import Database
-from almanac.store.entries import Span, Unscored
-from almanac.store.tables import SCHEMA
+from almanac.operations import compare, promote
+from almanac.store.connections.database import Database
+from almanac.store.publishing import prune, publish, published
+from almanac.store.publishing.incremental import entries, erasures, increments
+from almanac.store.publishing.incremental.entries import Span, Unscored
+from almanac.store.records import ledger, runs, versions
+from almanac.store.rows import frames
+from almanac.store.schema.tables import SCHEMA
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +47,7 @@ def answered(reader: Database) -> list[tuple[int, str, float]]:
 
 
 def moods(owner: Database, version: int = 1) -> list[tuple[object, ...]]:
-    return list(reading.of_version(owner, DIARY, "moods", version).itertuples(index=False, name=None))
+    return list(published.of_version(owner, DIARY, "moods", version).itertuples(index=False, name=None))
 
 
 def test_each_run_judges_only_what_is_new_and_the_release_names_all_runs(owner: Database, reader: Database, piling: None) -> None:
@@ -96,7 +100,7 @@ def test_reading_all_runs_of_a_version_merges_as_taking_over_does(owner: Databas
     write(owner, ["e", "f", "g"])
     release(owner)
     assert moods(owner) == [("calm", 2, 3, 6, "up to 7"), ("glad", 3, 1, 7, "up to 7"), ("sad", 2, 2, 5, "up to 7")]
-    assert list(reading.of_version(owner, DIARY, "predictions", 1)["entry_id"]) == [1, 2, 3, 4, 5, 6, 7]
+    assert list(published.of_version(owner, DIARY, "predictions", 1)["entry_id"]) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +160,7 @@ def test_a_new_version_judges_everything_that_is_kept_and_both_stand_side_by_sid
 
 
 def test_two_versions_are_compared_over_all_their_runs(owner: Database, piling: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workloads, "contract", lambda _name: DIARY)
+    monkeypatch.setattr(discovery, "contract", lambda _name: DIARY)
     write(owner, ["a", "b"])
     release(owner)
     write(owner, ["c"])
@@ -164,7 +168,7 @@ def test_two_versions_are_compared_over_all_their_runs(owner: Database, piling: 
     write(owner, ["d"])
     release(owner, version=2)
     change(owner, "UPDATE almanac.diary_predictions SET score = 0.25 WHERE model_version = 2 AND entry_id = 2")
-    found = comparison.compare(owner, "diary", 1, 2)
+    found = compare.compare(owner, "diary", 1, 2)
     assert (found.common, found.changed, found.only_first, found.only_second) == (3, 2, 0, 1)
     assert found.moves.reset_index().to_numpy().tolist() == [[1, "score", 0.25, 0.5, 0.25], [3, "score", 0.25, 0.5, 0.25]]
 
@@ -192,7 +196,7 @@ def test_promoting_a_version_that_lacks_entries_makes_it_champion_and_the_next_r
     within(owner, versions.add, record | {"trained_until": "2025-04-15"})
     within(owner, ledger.set_hold, "diary", on_hold=True)
     house = Installation(owner, Aliases({"champion": 2}), Actor())
-    assert promoting.promote(house, "diary", 1, why="it is calmer") is None
+    assert promote.promote(house, "diary", 1, why="it is calmer") is None
     assert (house.registry.held, live(owner)["run_id"], within(owner, ledger.is_on_hold, "diary")) == ({"champion": 1}, newer, False)
     release(owner, version=1)
     assert live(owner)["model_version"] == 1

@@ -9,21 +9,24 @@ import pytest
 from asking import change, rows, within
 from diary import DIARY, judged, write
 
-from almanac import chain, workloads
+from almanac import discovery
+from almanac.operations import verify
 from almanac.project import Project
-from almanac.runner import acting
+from almanac.runner import effects
 from almanac.runner.attempt import Attempt, Request, silent
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store import erasures, ledger, prune, runs, versions
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import prune
+from almanac.store.publishing.incremental import erasures
+from almanac.store.records import ledger, runs, versions
 
 
 @pytest.fixture
 def project(owner: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """An installation that knows the diary, with two versions."""
-    monkeypatch.setattr(workloads, "contract", lambda _name: DIARY)
-    monkeypatch.setattr(workloads, "module", lambda _name, _part: None)
+    monkeypatch.setattr(discovery, "contract", lambda _name: DIARY)
+    monkeypatch.setattr(discovery, "module", lambda _name, _part: None)
     monkeypatch.setenv("DATABASE_URL", str(settings.database_url.get_secret_value()))  # type: ignore[union-attr]
     diary.make(owner)
     for version in (1, 2):
@@ -49,7 +52,7 @@ def predict(project: Project, owner: Database, *, version: int = 1, shadow: int 
         step.stage(judged(list(unscored), version=number), version=number, scored=unscored, shadow=is_shadow)
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
-    acting.release(Attempt(run_id, Request("diary"), DIARY, project, step.slot, time.monotonic(), silent), {"seconds": 1.0})
+    effects.release(Attempt(run_id, Request("diary"), DIARY, project, step.slot, time.monotonic(), silent), {"seconds": 1.0})
     return run_id
 
 
@@ -107,8 +110,8 @@ def links(project: Project, owner: Database, run_id: str) -> dict[str, tuple[str
     """The links of the chain that differ for increments: what was scored, and the predictions."""
     run = within(owner, runs.get, run_id)
     maker = within(owner, runs.maker, run)
-    opened = chain.Chain(project, run, maker, within(owner, runs.steps, maker["run_id"]), [], None)
-    return {link.name: (link.state, link.detail) for link in (chain._scored(opened), chain._predictions(opened))}
+    opened = verify.Chain(project, run, maker, within(owner, runs.steps, maker["run_id"]), [], None)
+    return {link.name: (link.state, link.detail) for link in (verify._scored(opened), verify._predictions(opened))}
 
 
 def test_the_entries_that_a_run_has_scored_are_read_again_to_verify_it(project: Project, owner: Database) -> None:

@@ -8,8 +8,9 @@ from asking import change, live, one, rows, within
 from stub import STUB, begin, content, facts, release
 
 from almanac.errors import NotFound, UsageError
-from almanac.store import ledger, publish, runs, staging
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import ledger, runs
 
 
 def rollback(owner: Database, **named: str) -> int:

@@ -7,10 +7,10 @@ import pytest
 from asking import one, rows
 from stub import STUB
 
-from almanac import workloads
+from almanac import discovery
 from almanac.errors import ContractError
-from almanac.store import migrate, own, shape
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.schema import contract_tables, migrate, workload_sql
 
 TABLE = """
 CREATE TABLE almanac.stub_notes (note_id text PRIMARY KEY, words text NOT NULL);
@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION api.note TO almanac_ingest;
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations of the stub, in a folder of its own."""
-    monkeypatch.setattr(workloads, "HERE", tmp_path)
+    monkeypatch.setattr(discovery, "HERE", tmp_path)
     made = tmp_path / "stub" / "migrations"
     made.mkdir(parents=True)
     (made / "0001_notes.sql").write_text(TABLE)
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def apply(owner: Database) -> list[str]:
     with owner.engine.begin() as connection:
-        return own.migrate(connection, "stub")
+        return workload_sql.migrate(connection, "stub")
 
 
 def test_a_file_is_applied_once_and_in_order(folder: Path, owner: Database) -> None:
@@ -51,7 +51,7 @@ def test_a_file_is_applied_once_and_in_order(folder: Path, owner: Database) -> N
 
 def test_a_file_that_came_later_is_applied_although_the_contract_is_the_same(folder: Path, owner: Database) -> None:
     with owner.engine.begin() as connection:
-        shape.ensure(connection, STUB)
+        contract_tables.ensure(connection, STUB)
     (folder / "0002_note.sql").write_text(FUNCTION)
     assert migrate.migrate(Database(owner.url, "login"), {"stub": STUB})
     assert one(owner, "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'") == 2
@@ -106,12 +106,12 @@ def test_the_newest_rows_of_an_own_view_come_as_a_frame_oldest_first(folder: Pat
     apply(owner)
     with owner.connect() as connection:
         connection.execute("INSERT INTO almanac.stub_notes VALUES ('a', 'one'), ('c', 'three'), ('b', 'two')")
-    found = own.newest(worker, "stub", "notes", by="note_id", limit=2)
+    found = workload_sql.newest(worker, "stub", "notes", by="note_id", limit=2)
     assert found.to_dict("list") == {"note_id": ["b", "c"], "words": ["two", "three"]}
-    assert list(own.newest(worker, "stub", "notes", by="note_id", limit=0)) == ["note_id", "words"]
+    assert list(workload_sql.newest(worker, "stub", "notes", by="note_id", limit=0)) == ["note_id", "words"]
 
 
 def test_a_file_of_a_workload_belongs_to_the_package() -> None:
-    assert workloads.migrations("nobody") == []
-    for name in workloads.names():
-        assert [path.name[:5] for path in workloads.migrations(name)] == [f"{number + 1:04d}_" for number in range(len(workloads.migrations(name)))]
+    assert discovery.migrations("nobody") == []
+    for name in discovery.names():
+        assert [path.name[:5] for path in discovery.migrations(name)] == [f"{number + 1:04d}_" for number in range(len(discovery.migrations(name)))]

@@ -10,8 +10,9 @@ from asking import live, one, rows, within
 from stub import STUB, content, release
 
 from almanac.errors import UsageError
-from almanac.store import ledger, prune, runs
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.publishing import prune
+from almanac.store.records import ledger, runs
 
 LATER = datetime.now(UTC) + STUB.retention + timedelta(hours=1)
 

@@ -9,9 +9,11 @@ from asking import change, live, one, rows, staged_tables, within
 from stub import STUB, begin, content, facts, release
 
 from almanac.errors import AuditFailed, DatabaseError, RunFenced, UsageError
-from almanac.store import ledger, locks, publish, reading, runs, staging
-from almanac.store.database import Database
-from almanac.store.tables import SCHEMA
+from almanac.store.connections import locks
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, published, staging
+from almanac.store.records import ledger, runs
+from almanac.store.schema.tables import SCHEMA
 
 
 @pytest.fixture
@@ -211,6 +213,6 @@ def test_a_lock_that_never_comes_is_reported_with_the_way_out(owner: Database, s
 
 def test_published_rows_come_back_as_a_frame_in_the_order_of_the_contract(owner: Database) -> None:
     run_id = release(owner, content(9))
-    found = reading.published(owner, STUB, "predictions", run_id)
+    found = published.published(owner, STUB, "predictions", run_id)
     assert found["item"].str[-1].tolist() == ["0", "7", "1", "8", "2", "3", "4", "5", "6"], "by day, then by item"
-    assert reading.published(owner, STUB, "totals", run_id).to_dict("list") == {"name": ["rows"], "value": [9]}
+    assert published.published(owner, STUB, "totals", run_id).to_dict("list") == {"name": ["rows"], "value": [9]}

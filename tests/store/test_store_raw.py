@@ -7,9 +7,9 @@ from stub import STUB
 
 from almanac.contract import Column, Contract, Table
 from almanac.errors import AuditFailed, UsageError
-from almanac.store import raw
-from almanac.store.database import Database
-from almanac.store.migrate import migrate
+from almanac.store.connections.database import Database
+from almanac.store.rows import raw
+from almanac.store.schema.migrate import migrate
 
 
 def facts(**values: int | None) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from asking import within
 from stub import begin
 
 from almanac.errors import NotFound
-from almanac.store import decisions, runs, versions
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import decisions, runs, versions
 
 
 def version(number: int, **changes: object) -> dict[str, object]:

@@ -5,9 +5,10 @@ import pytest
 from asking import one, rows
 from stub import STUB, begin, content, release
 
-from almanac import workloads
-from almanac.store import raw, staging
-from almanac.store.database import Database
+from almanac import discovery
+from almanac.store.connections.database import Database
+from almanac.store.publishing import staging
+from almanac.store.rows import raw
 
 RELEASE = """
     INSERT INTO almanac.releases (workload, run_id, run_ids, kind, who, why, run_hash, released_at, release_hash)
@@ -108,7 +109,7 @@ WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), (
 def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None:
     granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
     changes = rows(owner, granted + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'")
-    contracts = [contract for contract in [*workloads.contracts().values(), STUB] if contract.name != "events"]
+    contracts = [contract for contract in [*discovery.contracts().values(), STUB] if contract.name != "events"]
     raw_tables = [f"{contract.name}_{table.name}" for contract in contracts for table in contract.raw_tables]
     assert sorted(changes) == sorted(WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")])
     columns = """

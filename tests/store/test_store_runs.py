@@ -8,8 +8,8 @@ from asking import change, one, within
 from stub import STUB, begin
 
 from almanac.errors import NotFound, RunBusy
-from almanac.store import runs
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.records import runs
 
 SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)
 

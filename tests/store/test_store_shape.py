@@ -13,12 +13,14 @@ from asking import change, one, rows, within
 from psycopg.conninfo import make_conninfo
 from stub import STUB, begin, content, release
 
-from almanac import workloads
+from almanac import discovery
 from almanac.contract import SCHEMA_REVISION, Column, Contract, Filter, Table
 from almanac.errors import ContractError, DatabaseError
-from almanac.store import locks, migrate, shape, staging
-from almanac.store.database import Database
-from almanac.store.tables import metadata
+from almanac.store.connections import locks
+from almanac.store.connections.database import Database
+from almanac.store.publishing import staging
+from almanac.store.schema import contract_tables, migrate
+from almanac.store.schema.tables import metadata
 
 
 def with_predictions(*columns: Column, **changes: object) -> Contract:
@@ -79,7 +81,7 @@ def test_readers_get_a_view_of_all_runs_and_one_of_the_live_run(owner: Database,
 def test_a_nullable_column_is_added_and_published_runs_stay(owner: Database, reader: Database) -> None:
     old = release(owner, content(3))
     grown = with_predictions(Column(name="first", type="integer", nullable=True), *STUB.predictions.columns)
-    within(owner, shape.ensure, grown)
+    within(owner, contract_tables.ensure, grown)
     assert columns_of(owner, "almanac", "stub_predictions")[-1] == ("first", "integer", "YES")
     assert rows(reader, "SELECT DISTINCT run_id, first FROM api.stub_predictions") == [(old, None)]
     staged = staging.stage(owner, grown, begin(owner), content(2) | {"predictions": content(2)["predictions"].assign(first=7)})
@@ -100,7 +102,7 @@ REFUSED = [
 def test_every_other_change_is_refused_with_the_way_out(owner: Database, contract: Contract, reason: str) -> None:
     before = columns_of(owner, "almanac", "stub_predictions")
     with pytest.raises(ContractError, match=rf"Table almanac\.stub_predictions {reason}.*Declare the column under a new name, or rename the table"):
-        within(owner, shape.ensure, contract)
+        within(owner, contract_tables.ensure, contract)
     assert columns_of(owner, "almanac", "stub_predictions") == before
     assert one(owner, "SELECT contract ->> 'title' FROM api.workloads WHERE workload = 'stub'") == "Stub"
 
@@ -108,7 +110,7 @@ def test_every_other_change_is_refused_with_the_way_out(owner: Database, contrac
 def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database) -> None:
     release(owner)
     other = STUB.model_copy(update={"filters": (Filter(name="max_down", column="down", op="max"),)})
-    within(owner, shape.ensure, other)
+    within(owner, contract_tables.ensure, other)
     names = [name for (name,) in rows(owner, "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1")]
     assert names == ["stub_predictions_by_day_item", "stub_predictions_by_down", "stub_predictions_pkey"]
     assert one(owner, "SELECT count(*) FROM pg_indexes WHERE tablename ~ 'stub_predictions_2' AND indexdef LIKE '%(down)'") == 1
@@ -116,7 +118,7 @@ def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database
 
 def test_a_contract_that_is_there_already_takes_no_lock_on_its_tables(owner: Database) -> None:
     with owner.engine.begin() as connection:
-        shape.ensure(connection, STUB)
+        contract_tables.ensure(connection, STUB)
         held = connection.exec_driver_sql("SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL")
         assert [name for (name,) in held if "stub" in name] == []
 
@@ -152,7 +154,7 @@ def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner
 
 
 def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
-    contracts = ("stub_", "log_", *(f"{name}_" for name in workloads.names()))
+    contracts = ("stub_", "log_", *(f"{name}_" for name in discovery.names()))
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
         return name == "almanac" if kind == "schema" else kind != "table" or not str(name).startswith((*contracts, "alembic_"))
@@ -198,4 +200,4 @@ def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
         name="facts", key=("item",), columns=(*STUB.raw_tables[0].columns[:1], Column(name="value", type="text"), STUB.raw_tables[0].columns[2])
     )
     with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
-        within(owner, shape.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))
+        within(owner, contract_tables.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))

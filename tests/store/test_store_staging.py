@@ -9,8 +9,8 @@ from asking import change, one, rows, staged_tables, within
 from stub import STUB, begin, content, release
 
 from almanac.errors import AuditFailed
-from almanac.store import staging
-from almanac.store.database import Database, driver
+from almanac.store.connections.database import Database, driver
+from almanac.store.publishing import staging
 
 
 def with_values(column: str, values: dict[int, object]) -> dict[str, pd.DataFrame]:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pytest
 from psycopg import sql
 
-from almanac.store import wire
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
+from almanac.store.rows import binary_copy
 
 TEXTS = ["", "a", "Ünïcödé 日本語 🦉", "tab\tnew\nline \\N \\.", None]
 COLUMNS = {
@@ -49,31 +49,31 @@ def written_by_postgresql(database: Database, columns: dict[str, pa.Array]) -> b
 @pytest.mark.parametrize("kind", COLUMNS)
 def test_a_column_is_encoded_as_postgresql_encodes_it(owner: Database, kind: str) -> None:
     columns = {kind: COLUMNS[kind]}
-    assert b"".join(wire.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
+    assert b"".join(binary_copy.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
 
 
 def test_all_columns_side_by_side_are_encoded_as_postgresql_encodes_them(owner: Database) -> None:
-    assert b"".join(wire.encode(pa.table(COLUMNS))) == written_by_postgresql(owner, COLUMNS)
+    assert b"".join(binary_copy.encode(pa.table(COLUMNS))) == written_by_postgresql(owner, COLUMNS)
 
 
 def test_rows_encoded_in_several_pieces_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = b"".join(wire.encode(pa.table(COLUMNS)))
-    monkeypatch.setattr(wire, "ROWS_AT_A_TIME", 2)
-    pieces = list(wire.encode(pa.table(COLUMNS)))
+    at_once = b"".join(binary_copy.encode(pa.table(COLUMNS)))
+    monkeypatch.setattr(binary_copy, "ROWS_AT_A_TIME", 2)
+    pieces = list(binary_copy.encode(pa.table(COLUMNS)))
     assert len(pieces) == 5, "head, two rows, two rows, one row, tail"
     assert b"".join(pieces) == at_once
 
 
 def test_no_row_at_all_is_a_head_and_a_tail(owner: Database) -> None:
     columns = {"int4": pa.array([], pa.int32())}
-    assert b"".join(wire.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
+    assert b"".join(binary_copy.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
 
 
 def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
     query = sql.SQL("COPY (SELECT {}::int4 UNION ALL SELECT 2) TO STDOUT (FORMAT binary)").format(1)
     with owner.connect() as connection:
-        assert b"".join(bytes(block) for block in wire.received(connection, query)) == b"".join(
-            wire.encode(pa.table({"n": pa.array([1, 2], pa.int32())}))
+        assert b"".join(bytes(block) for block in binary_copy.received(connection, query)) == b"".join(
+            binary_copy.encode(pa.table({"n": pa.array([1, 2], pa.int32())}))
         )
         assert connection.execute("SELECT 'still usable'").fetchone() == ("still usable",)
 
@@ -81,7 +81,7 @@ def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
 def test_a_copy_that_fails_at_once_or_on_the_way_raises_the_error_of_postgresql(owner: Database) -> None:
     with owner.connect(autocommit=True) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable):
-            list(wire.received(connection, sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier("nowhere"))))
+            list(binary_copy.received(connection, sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier("nowhere"))))
         with pytest.raises(psycopg.errors.DivisionByZero):
-            list(wire.received(connection, sql.SQL("COPY (SELECT 1 / (3 - n) FROM generate_series(1, {}) AS n) TO STDOUT").format(3)))
+            list(binary_copy.received(connection, sql.SQL("COPY (SELECT 1 / (3 - n) FROM generate_series(1, {}) AS n) TO STDOUT").format(3)))
         assert connection.execute("SELECT 'still usable'").fetchone() == ("still usable",)

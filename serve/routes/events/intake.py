@@ -9,6 +9,7 @@ from fastapi import Request
 from pydantic import AfterValidator, Field, TypeAdapter
 from starlette.responses import Response
 
+from almanac.fields import Instant, Json, Members, storable
 from serve.answers import responses
 from serve.answers.responses import ENCODE
 from serve.answers.service import Service
@@ -16,7 +17,6 @@ from serve.http.documented import Endpoint
 from serve.http.parameters import Values
 from serve.http.problems import Problem
 from serve.http.request_bodies import Content, Wrong
-from serve.members import Instant, Json, Members, storable
 from serve.reading.database import Database
 
 BULK_BYTES = 5_000_000

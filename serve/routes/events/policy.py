@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract
-from serve import readers
 from serve.answers.cache import Body
 from serve.answers.service import Service
 from serve.http import parameters, schemas
@@ -39,10 +39,10 @@ AMOUNT = {"type": "number", "minimum": 0, "maximum": MOST}
 COUNT = {"type": "integer", "minimum": 1, "maximum": 1_000_000}
 HOUR = {"type": "integer", "minimum": 0, "maximum": 23}
 ASKED = (
-    Parameter("backlog", readers.integer(1, 1_000_000), COUNT, "Events that wait.", 4, required=True),
-    Parameter("age_seconds", readers.amount(MOST), AMOUNT, "Age of the oldest of them.", 0.5, required=True),
-    Parameter("avg_kb", readers.amount(MOST), AMOUNT, "Their average size.", 2.5, required=True),
-    Parameter("hour", readers.integer(0, 23), HOUR, "Hour of the day, UTC; the present one if left out.", 6),
+    Parameter("backlog", fields.integer(1, 1_000_000), COUNT, "Events that wait.", 4, required=True),
+    Parameter("age_seconds", fields.amount(MOST), AMOUNT, "Age of the oldest of them.", 0.5, required=True),
+    Parameter("avg_kb", fields.amount(MOST), AMOUNT, "Their average size.", 2.5, required=True),
+    Parameter("hour", fields.integer(0, 23), HOUR, "Hour of the day, UTC; the present one if left out.", 6),
 )
 
 

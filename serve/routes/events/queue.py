@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from serve import readers
+from almanac import fields
 from serve.answers import pages, responses
 from serve.answers.service import Service
 from serve.http import parameters, schemas
@@ -23,13 +23,13 @@ NUMBER = {"type": ["number", "null"]}
 def counted(name: str, doc: str, *, most: int, default: int) -> Parameter:
     """Return a parameter that is a whole number from 1 on."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
-    return Parameter(name, readers.integer(1, most), schema, doc, default, default=default)
+    return Parameter(name, fields.integer(1, most), schema, doc, default, default=default)
 
 
 HOURS = counted("hours", "Look back so many hours.", most=MOST_HOURS, default=24)
 POINTS = counted("points", "Into how many intervals these hours are divided.", most=500, default=60)
 FIXED_SIZE = counted("fixed_size", "Size of the fixed batches to compare with.", most=500, default=50)
-BEFORE = Parameter("before", readers.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only smaller numbers.", 4711, default=NEWEST)
+BEFORE = Parameter("before", fields.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only smaller numbers.", 4711, default=NEWEST)
 
 
 def endpoints(service: Service) -> list[Endpoint]:

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract, Table
-from serve import readers
 from serve.answers import pages
 from serve.answers.cache import Body
 from serve.answers.service import Service
@@ -163,7 +163,7 @@ def _results(service: Service, contract: Contract) -> Endpoint:
         schemas.example_row(COMPARED) | {name: EXAMPLE[name] for name in ("match_id", "league", "date", "home", "away", "pick")} | {"outcome": "home"}
     )
     members = schemas.rows(schemas.row(COMPARED)) | {"summary": schemas.row(SUMMARY)}
-    read_id = readers.integer(1, 2**63 - 1)
+    read_id = fields.integer(1, 2**63 - 1)
     release = Parameter("release", read_id, {"type": "integer", "minimum": 1}, "Compare what this release served.", 12)
     return Endpoint(
         path="/v1/football/results",

@@ -5,9 +5,9 @@ from functools import partial
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract, Table
 from almanac.workloads.games.contract import LISTED
-from serve import readers
 from serve.answers.cache import Body
 from serve.answers.service import Service
 from serve.http import parameters, schemas
@@ -39,9 +39,9 @@ ENTRIES = (
     Column(name="why", type="text", doc="What the two have in common."),
 )
 LIMIT = Parameter(
-    "limit", readers.integer(1, LISTED), {"type": "integer", "minimum": 1, "maximum": LISTED, "default": LISTED}, "Most rows.", LISTED, default=LISTED
+    "limit", fields.integer(1, LISTED), {"type": "integer", "minimum": 1, "maximum": LISTED, "default": LISTED}, "Most rows.", LISTED, default=LISTED
 )
-QUERY = Parameter("q", readers.text, {**parameters.TEXT, "minLength": 1}, "Title, or the beginning of one; a mistake is forgiven.", "witchr")
+QUERY = Parameter("q", fields.text, {**parameters.TEXT, "minLength": 1}, "Title, or the beginning of one; a mistake is forgiven.", "witchr")
 EMPTY = {"name": "q", "reason": "must hold a letter or a digit"}
 GAME = f"""
 SELECT row_to_json(told)::text FROM (SELECT {", ".join(TOLD)} FROM api.games_predictions WHERE run_id = %s AND game_id = %s) AS told""".encode()

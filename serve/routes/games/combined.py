@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from almanac.contract import Column
+from almanac.fields import Members, Text
 from almanac.workloads.games.contract import LISTED, title_key
 from serve.answers.cache import Body
 from serve.http.problems import refused
-from serve.members import Members, Text
 from serve.reading.database import Database
 from serve.routes.games import search
 

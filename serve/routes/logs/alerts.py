@@ -7,8 +7,9 @@ from typing import Literal
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract
-from serve import readers
+from almanac.fields import Members
 from serve.answers import responses
 from serve.answers.service import Service
 from serve.http import schemas
@@ -16,7 +17,6 @@ from serve.http.documented import Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import Problem
 from serve.http.request_bodies import Content
-from serve.members import Members
 
 STATES = ("open", "acknowledged", "closed")
 COLUMNS = (
@@ -59,9 +59,9 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 def _listing(service: Service, contract: Contract) -> Endpoint:
     states = {"type": "array", "items": {"type": "string", "enum": list(STATES)}}
-    state = Parameter("state", readers.listed(_state), states, "States, comma separated.", ["open"], default=("acknowledged", "open"))
+    state = Parameter("state", fields.listed(_state), states, "States, comma separated.", ["open"], default=("acknowledged", "open"))
     most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
-    limit = Parameter("limit", readers.integer(1, 1000), most, "Most rows.", 100, default=100)
+    limit = Parameter("limit", fields.integer(1, 1000), most, "Most rows.", 100, default=100)
     return Endpoint(
         path="/v1/logs/alerts",
         summary="Alerts, newest first",
@@ -75,7 +75,7 @@ def _listing(service: Service, contract: Contract) -> Endpoint:
 
 
 def _changing(service: Service, contract: Contract) -> Endpoint:
-    number = Parameter("alert", readers.integer(1, 2**63 - 1), {"type": "integer", "minimum": 1}, "Number of the alert.", 1, "path")
+    number = Parameter("alert", fields.integer(1, 2**63 - 1), {"type": "integer", "minimum": 1}, "Number of the alert.", 1, "path")
     return Endpoint(
         path="/v1/logs/alerts/{alert}",
         summary="Acknowledge or close an alert",

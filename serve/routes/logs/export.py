@@ -12,8 +12,8 @@ from fastapi import Request
 from psycopg import sql
 from starlette.responses import Response, StreamingResponse
 
+from almanac import fields
 from almanac.contract import Contract
-from serve import readers
 from serve.answers.cache import Body
 from serve.answers.service import Service
 from serve.http import parameters, schemas
@@ -180,7 +180,7 @@ def _format(given: str) -> str:
 
 
 def _versions(given: str) -> tuple[int, ...]:
-    found = tuple(readers.integer(1, 2**31 - 1)(part) for part in given.split(","))
+    found = tuple(fields.integer(1, 2**31 - 1)(part) for part in given.split(","))
     if len(found) != 2:
         raise ValueError("must be two model versions, for example 3,4")
     return found

@@ -12,16 +12,16 @@ from fastapi import Request
 from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
-from almanac import masking
+from almanac import fields
 from almanac.contract import Contract
-from serve import readers
+from almanac.fields import Instant, Members, Text
+from almanac.workloads.logs.shared import masking
 from serve.answers import responses
 from serve.answers.service import Service
 from serve.http.documented import Answer, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.http.problems import Problem
 from serve.http.request_bodies import Content, Wrong
-from serve.members import Instant, Members, Text
 
 MOST_ENTRIES = 1_000
 MOST_BYTES = 5_000_000
@@ -219,7 +219,7 @@ def _waiting(text_id: str) -> Response:
 
 
 def _text_id(given: str) -> str:
-    text = readers.text(given)
+    text = fields.text(given)
     if not re.fullmatch("[0-9a-f]{12}", text):
         raise ValueError("must be 12 hexadecimal digits")
     return text

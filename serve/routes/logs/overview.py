@@ -8,8 +8,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract
-from serve import readers
 from serve.answers import responses
 from serve.answers.cache import Body
 from serve.answers.service import Service
@@ -88,9 +88,9 @@ PERIOD = {"since": "2025-04-14T06:00:00+00:00", "until": "2025-04-15T06:00:00+00
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes that tell of many entries at once."""
-    since = Parameter("since", readers.instant, INSTANT, "From this instant of event time on; by default a day before `until`.", PERIOD["since"])
-    until = Parameter("until", readers.instant, INSTANT, "Before this instant; by default the end of what is published.", PERIOD["until"])
-    source = Parameter("source", readers.text, dict(TEXT), "Of this source only.", "broker")
+    since = Parameter("since", fields.instant, INSTANT, "From this instant of event time on; by default a day before `until`.", PERIOD["since"])
+    until = Parameter("until", fields.instant, INSTANT, "Before this instant; by default the end of what is published.", PERIOD["until"])
+    source = Parameter("source", fields.text, dict(TEXT), "Of this source only.", "broker")
     limit, _ = parameters.paging()
     return [
         _stats(service, contract, (since, until)),
@@ -273,7 +273,7 @@ async def _grouped(service: Service, name: str, wanted: dict[str, Any]) -> str:
     return str(told)
 
 
-def _one_of(words: Any) -> readers.Reader:
+def _one_of(words: Any) -> fields.Reader:
     def read(given: str) -> str:
         if given not in words:
             raise ValueError(f"must be one of {', '.join(words)}")

@@ -10,8 +10,8 @@ from fastapi import Request
 from psycopg import sql
 from starlette.responses import Response
 
+from almanac import fields
 from almanac.contract import Column, Contract
-from serve import readers
 from serve.answers import pages
 from serve.answers.cache import Body
 from serve.answers.service import Service
@@ -50,7 +50,7 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     row = schemas.row([*WRITTEN, *_predicted(contract)])
     found = schemas.row([*WRITTEN, *_predicted(contract), HIGHLIGHT])
     total = {"total": {"type": "integer"}, "is_capped": {"type": "boolean", "description": "Whether there are more than `total`."}}
-    wanted = Parameter("id", readers.text, TEXT, "Number of the entry, or the id that the client gave.", "1204", "path")
+    wanted = Parameter("id", fields.text, TEXT, "Number of the entry, or the id that the client gave.", "1204", "path")
     return [
         Endpoint(
             path="/v1/logs/search",
@@ -85,13 +85,13 @@ def filters(contract: Contract) -> tuple[Parameter, ...]:
     """Return the parameters by which entries are chosen."""
     text, instant = dict(TEXT), {"type": "string", "format": "date-time"}
     return (
-        Parameter("q", readers.text, text, "What to search for.", 'connection "node 7" -heartbeat'),
+        Parameter("q", fields.text, text, "What to search for.", 'connection "node 7" -heartbeat'),
         *parameters.filters(contract),
-        Parameter("anomaly", readers.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"),
-        Parameter("source", readers.text, text, "A source.", "broker"),
-        Parameter("session", readers.text, text, "A session.", "req-81"),
-        Parameter("since", readers.instant, instant, "Entries written at this instant or later.", "2025-04-15T06:00:00Z"),
-        Parameter("until", readers.instant, instant, "Entries written before this instant.", "2025-04-16T06:00:00Z"),
+        Parameter("anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"),
+        Parameter("source", fields.text, text, "A source.", "broker"),
+        Parameter("session", fields.text, text, "A session.", "req-81"),
+        Parameter("since", fields.instant, instant, "Entries written at this instant or later.", "2025-04-15T06:00:00Z"),
+        Parameter("until", fields.instant, instant, "Entries written before this instant.", "2025-04-16T06:00:00Z"),
     )
 
 

@@ -6,11 +6,11 @@ import sys
 
 import typer
 
-from almanac import workloads
+from almanac import discovery
 from almanac.cli import database, project, releases, runs
 from almanac.cli.show import problem
 from almanac.errors import AlmanacError
-from almanac.store.database import broken_off
+from almanac.store.connections.database import broken_off
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
@@ -40,8 +40,8 @@ def build(first: str = "") -> typer.Typer:
     if first in {*(command.name for command in app.registered_commands), *(group.name for group in app.registered_groups)}:
         return app
     imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
-    for name in workloads.names():
-        own = workloads.module(name, "commands")
+    for name in discovery.names():
+        own = discovery.module(name, "commands")
         if own is not None:
             own.add_to(app, imports)
     if imports.registered_commands:

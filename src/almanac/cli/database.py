@@ -7,13 +7,14 @@ from typing import Annotated, cast, get_args
 import typer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from almanac import workloads
+from almanac import discovery
 from almanac.cli import show
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import UsageError
 from almanac.settings import Settings
-from almanac.store import embedded, migrate
-from almanac.store.database import Role, open_database
+from almanac.store.connections import embedded
+from almanac.store.connections.database import Role, open_database
+from almanac.store.schema import migrate
 
 
 def app() -> typer.Typer:
@@ -50,8 +51,8 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 
 def migrate_command() -> None:
     """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
-    revision = migrate.migrate(open_database(Settings.read(), "login"), workloads.contracts())
-    show.say(f"The database is at revision {revision}, with the tables of {', '.join(workloads.names()) or 'no workload'}.")
+    revision = migrate.migrate(open_database(Settings.read(), "login"), discovery.contracts())
+    show.say(f"The database is at revision {revision}, with the tables of {', '.join(discovery.names()) or 'no workload'}.")
 
 
 def url(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "login") -> None:

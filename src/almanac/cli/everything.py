@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from threading import Event
 from types import FrameType
 
-from almanac import workloads
+from almanac import discovery
 from almanac.cli import show, summary
 from almanac.errors import StepFailed
 from almanac.project import Project
@@ -20,7 +20,7 @@ AT_ONCE = 2
 
 def run_all(project: Project, request: Request, *, quiet: bool = False) -> None:
     """Run all workloads and, unless `quiet`, show what each published; raises StepFailed naming those that failed."""
-    started, names = time.monotonic(), workloads.names()
+    started, names = time.monotonic(), discovery.names()
     # Open first, so that the processes join one embedded server that is already migrated.
     project.database.engine.dispose()
     processes = Processes(request)

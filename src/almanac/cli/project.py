@@ -9,13 +9,14 @@ from typing import Annotated
 
 import typer
 
-from almanac import doctor, scaffold, workloads
+from almanac import discovery, scaffold
 from almanac.cli import show
 from almanac.errors import AlmanacError, UsageError
+from almanac.operations import doctor
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.steps import Step
-from almanac.store.migrate import check
+from almanac.store.schema.migrate import check
 
 
 def add_to(app: typer.Typer) -> None:
@@ -80,10 +81,10 @@ def predict_one_command(
 ) -> None:
     """Try the champion on one input."""
     given = dict(_pair(text) for text in inputs)
-    workloads.contract(workload)
+    discovery.contract(workload)
     step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
     check(step.database)
-    features, model = workloads.module(workload, "features"), workloads.module(workload, "model")
+    features, model = discovery.module(workload, "features"), discovery.module(workload, "model")
     if features is None or model is None or not hasattr(features, "one"):
         raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
     version = step.serving_version()

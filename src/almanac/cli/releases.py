@@ -4,13 +4,15 @@ from typing import Annotated, Any
 
 import typer
 
-from almanac import comparison, promoting, workloads
+from almanac import discovery
 from almanac.cli import show
 from almanac.errors import RegistryError, UsageError
+from almanac.operations import compare, promote
 from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.settings import Settings
-from almanac.store import ledger, prune
+from almanac.store.publishing import prune
+from almanac.store.records import ledger
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 # The largest version that the database can hold.
@@ -31,7 +33,7 @@ def add_to(app: typer.Typer) -> None:
 def list_command(json: Json = False) -> None:
     """List the workloads with champion, live version, and a warning where the two differ."""
     project = Project(Settings.read())
-    rows = [_listed(project, name) for name in workloads.names()]
+    rows = [_listed(project, name) for name in discovery.names()]
     if json:
         show.as_json(rows)
         return
@@ -46,7 +48,7 @@ def releases_command(
 ) -> None:
     """Show the release ledger, newest first."""
     if workload:
-        workloads.contract(workload)
+        discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
         found = ledger.entries(connection, workload or None, limit=limit)
     if json:
@@ -63,8 +65,8 @@ def promote_command(
     why: Annotated[str, typer.Option(help="The reason; the ledger keeps it.")],
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
-    workloads.contract(workload)
-    release_id = promoting.promote(Project(Settings.read()), workload, version, why=why)
+    discovery.contract(workload)
+    release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
         show.say(f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict.")
     else:
@@ -77,7 +79,7 @@ def rollback_command(
     resume: Annotated[bool, typer.Option("--resume", help="End the hold: the next run releases again.")] = False,
 ) -> None:
     """Answer from an earlier run again and put the workload on hold, or end the hold."""
-    workloads.contract(workload)
+    discovery.contract(workload)
     if to and resume:
         raise UsageError("--to and --resume exclude each other.")
     project = Project(Settings.read())
@@ -101,7 +103,7 @@ def diff_command(
     json: Json = False,
 ) -> None:
     """Show what would change for readers between two model versions."""
-    found = comparison.compare(Project(Settings.read()).database, workload, first, second)
+    found = compare.compare(Project(Settings.read()).database, workload, first, second)
     if json:
         show.as_json(_diff_json(found))
         return
@@ -118,8 +120,8 @@ def diff_command(
 def prune_command(workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "") -> None:
     """Drop the rows of runs past retention; records and ledger stay for ever."""
     project = Project(Settings.read())
-    for name in [workload] if workload else workloads.names():
-        dropped = prune.prune(project.database, workloads.contract(name))
+    for name in [workload] if workload else discovery.names():
+        dropped = prune.prune(project.database, discovery.contract(name))
         show.say(f"{name}: {len(dropped)} runs pruned{': ' + ', '.join(dropped) if dropped else ''}.")
 
 
@@ -135,7 +137,7 @@ def _listed(project: Project, name: str) -> dict[str, Any]:
         warning = warning or f"champion is {champion}, readers get {version}"
     return {
         "name": name,
-        "title": workloads.contract(name).title,
+        "title": discovery.contract(name).title,
         "champion": champion,
         "live_version": version,
         "release": live["release_id"] if live else None,
@@ -144,7 +146,7 @@ def _listed(project: Project, name: str) -> dict[str, Any]:
     }
 
 
-def _diff_json(found: comparison.Comparison) -> dict[str, Any]:
+def _diff_json(found: compare.Comparison) -> dict[str, Any]:
     counts = {"common": found.common, "changed": found.changed, "only_first": found.only_first, "only_second": found.only_second}
     moves = found.moves.rename_axis("entity").reset_index().to_dict("records")
     return {"runs": found.runs, **counts, "moves": moves, "words": found.words.to_dict("records")}

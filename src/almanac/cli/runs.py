@@ -9,19 +9,20 @@ from typing import Annotated
 
 import typer
 
-from almanac import chain, reproduction, workloads
+from almanac import discovery
 from almanac.cli import everything, show, summary
 from almanac.errors import AlmanacError, BrokenChain, UsageError
-from almanac.instants import parse_date, parse_instant
+from almanac.fields import parse_date, parse_instant
+from almanac.operations import reproduce, verify
 from almanac.project import Project
 from almanac.runner import environment, logs
 from almanac.runner.attempt import Request, run_folder
-from almanac.runner.opening import slot_of
 from almanac.runner.report import write_report
 from almanac.runner.run import Result, run
+from almanac.runner.slots import slot_of
 from almanac.settings import Settings
-from almanac.store import runs
-from almanac.store.database import broken_off
+from almanac.store.connections.database import broken_off
+from almanac.store.records import runs
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workload = Annotated[str, typer.Argument(help="Name of a workload; `almanac list` shows them.")]
@@ -67,7 +68,7 @@ def run_command(
     if all_workloads and (workload or json):
         raise UsageError("--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went.")
     if not (workload or all_workloads):
-        raise UsageError(f"Name a workload, or use --all. Known workloads: {', '.join(workloads.names())}.")
+        raise UsageError(f"Name a workload, or use --all. Known workloads: {', '.join(discovery.names())}.")
     project = Project(settings)
     act = partial(_run_all, project, request, quiet=quiet) if all_workloads else partial(_one_run, project, request, json=json, quiet=quiet)
     _again_and_again(act, every) if every else act()
@@ -81,7 +82,7 @@ def runs_command(
 ) -> None:
     """List runs, newest first, with the success rate."""
     if workload:
-        workloads.contract(workload)
+        discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
         found = runs.newest(connection, workload or None, limit=limit)
         told = [dict(row) | ({"step_records": show.records(runs.steps(connection, row["run_id"]))} if steps else {}) for row in found]
@@ -98,7 +99,7 @@ def runs_command(
 
 def verify_command(run_id: RunId, json: Json = False) -> None:
     """Check the chain release → run → notebooks → data → model → predictions → commit."""
-    links = chain.verify(Project(Settings.read()), run_id)
+    links = verify.verify(Project(Settings.read()), run_id)
     if json:
         show.as_json([{"link": link.name, "state": link.state, "detail": link.detail} for link in links])
     else:
@@ -114,7 +115,7 @@ def reproduce_command(
     json: Json = False,
 ) -> None:
     """Make a run's predictions again from its record and compare their hashes."""
-    found = reproduction.reproduce(Project(Settings.read()), run_id, anyway=anyway)
+    found = reproduce.reproduce(Project(Settings.read()), run_id, anyway=anyway)
     if json:
         show.as_json({"equal": found.is_equal, "recorded": found.recorded, "found": found.found, "differences": found.differences})
     else:
@@ -135,7 +136,7 @@ def report_command(run_id: RunId, json: Json = False) -> None:
 
 
 def _run_all(project: Project, request: Request, *, quiet: bool) -> None:
-    names = workloads.names()
+    names = discovery.names()
     if len(names) == 1:
         _one_run(project, replace(request, workload=names[0]), json=False, quiet=quiet)
     else:

@@ -4,12 +4,13 @@ from typing import Any
 
 import pandas as pd
 
-from almanac import workloads
+from almanac import discovery
 from almanac.cli import show
 from almanac.project import Project
 from almanac.runner.attempt import run_folder
 from almanac.runner.run import Result
-from almanac.store import ledger, reading, runs, versions
+from almanac.store.publishing import published
+from almanac.store.records import ledger, runs, versions
 
 ROWS = 12
 
@@ -51,9 +52,9 @@ def print_next(project: Project, *, seconds: float) -> None:
 
 
 def _print_predictions(project: Project, workload: str, run: runs.Record) -> None:
-    contract = workloads.contract(workload)
-    frame = reading.published(project.database, contract, contract.predictions.name, run["run_id"])
-    own = workloads.module(workload, "summary")
+    contract = discovery.contract(workload)
+    frame = published.published(project.database, contract, contract.predictions.name, run["run_id"])
+    own = discovery.module(workload, "summary")
     columns, rows = own.headline(frame, rows=ROWS) if own else _headline(frame)
     kind = "SIMULATED, " if run["simulated"] else "demo, " if run["demo"] else ""
     show.table(f"{contract.title}: {kind}as of {run['data_as_of']}, {min(ROWS, len(frame))} of {len(frame)}", columns, rows)
@@ -67,7 +68,7 @@ def _print_facts(workload: str, release: ledger.Release, run: runs.Record, versi
     made_by = f"run {run['run_id']}, model version {run['model_version']}"
     show.say(f"Release {release['release_id']} of [bold]{workload}[/]: {made_by}, {run['rows']} predictions saved.")
     metrics = dict(version["metrics"]) if version is not None else {}
-    own = workloads.module(workload, "summary")
+    own = discovery.module(workload, "summary")
     if own is not None:
         show.say(own.facts(metrics))
     elif metrics:

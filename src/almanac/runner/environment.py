@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote
 
 from almanac.settings import Settings
-from almanac.store.database import Database
+from almanac.store.connections.database import Database
 
 PASSED = frozenset(
     {

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from almanac.errors import NotFound
 from almanac.registry import Registry
-from almanac.store.runs import Record
+from almanac.store.records.runs import Record
 
 
 def write_report(registry: Registry, steps: Iterable[Record], folder: Path) -> list[Path]:

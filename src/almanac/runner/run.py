@@ -13,17 +13,19 @@ from typing import Any
 import psycopg
 import structlog
 
-from almanac import workloads
+from almanac import discovery
 from almanac.errors import AlmanacError, DatabaseError, RegistryError, StepFailed
 from almanac.project import Project
-from almanac.runner import environment, logs, notebooks, opening
-from almanac.runner.acting import act, release
+from almanac.runner import environment, logs, notebooks, slots, upkeep
 from almanac.runner.attempt import Attempt, OnProgress, Request, silent
+from almanac.runner.effects import act, release
 from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
-from almanac.store import prune, publish, runs, shape, staging, upkeep
-from almanac.store.database import driver
-from almanac.store.locks import patiently
+from almanac.store.connections.database import driver
+from almanac.store.connections.locks import patiently
+from almanac.store.publishing import prune, publish, staging
+from almanac.store.records import runs
+from almanac.store.schema import contract_tables
 
 log = structlog.get_logger("almanac")
 
@@ -45,22 +47,22 @@ def run(project: Project, request: Request, *, on_progress: OnProgress = silent)
 
     Raises UsageError before anything has been touched, RunBusy while another run of the workload is under way.
     """
-    contract = workloads.contract(request.workload)
+    contract = discovery.contract(request.workload)
     found = notebooks.find(project.settings.notebooks_folder, request.workload)
     chosen = notebooks.choose(found, only=request.only, start=request.start)
     notebooks.parameters(chosen, request.parameters)
-    slot = opening.due(request, contract, predicts=chosen[-1].step == "predict")
-    patiently(project.database, partial(shape.ensure, contract=contract))
+    slot = slots.due(request, contract, predicts=chosen[-1].step == "predict")
+    patiently(project.database, partial(contract_tables.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
             staging.sweep(driver(connection), contract)
             done = runs.in_slot(connection, request.workload, slot)
             if done:
                 return Result(done["run_id"], done["status"], done["reason"], was_done=True)
-            parent, request = opening.continued(connection, request, slot)
+            parent, request = slots.continued(connection, request, slot)
             given = notebooks.parameters(found, request.parameters)
             steps = [notebook.step for notebook in chosen]
-            run_id = opening.take(connection, opening.described(project.settings, request, slot=slot, steps=steps, parent=parent))
+            run_id = slots.take(connection, slots.described(project.settings, request, slot=slot, steps=steps, parent=parent))
         attempt = Attempt(run_id, request, contract, project, slot, time.monotonic(), on_progress)
         with _termination(), logs.kept(attempt.folder / "run.log", secrets=environment.secrets(project.settings)):
             return _guarded(attempt, chosen, given)

@@ -6,7 +6,7 @@ from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
-from almanac import workloads
+from almanac import discovery
 from almanac.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("template")
@@ -21,7 +21,7 @@ def create(home: Path, name: str) -> list[Path]:
         raise UsageError(
             f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, a letter first, no word of Python's."
         )
-    package, notebooks, test = workloads.HERE / name, home / "notebooks" / name, home / "tests" / f"test_{name}.py"
+    package, notebooks, test = discovery.WORKLOADS / name, home / "notebooks" / name, home / "tests" / f"test_{name}.py"
     for place in (package, notebooks, test):
         if place.exists():
             raise UsageError(f"{place} exists already; choose another name or remove it.")

@@ -14,16 +14,18 @@ from almanac.errors import NotFound, UsageError
 from almanac.project import Project
 from almanac.runner import environment, logs
 from almanac.settings import Settings
-from almanac.store.database import Database, open_database
-from almanac.workloads.events import load, queue, sizing
-from almanac.workloads.events.batches import Terms
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.patience import Goal
-from almanac.workloads.events.simulate import Pace, Simulator
-from almanac.workloads.events.sizing import Fixed
+from almanac.store.connections.database import Database, open_database
+from almanac.workloads.events.policy import sizing
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.sizing import Fixed
+from almanac.workloads.events.policy.start import Goal
+from almanac.workloads.events.queue import statements
+from almanac.workloads.events.queue.batches import Terms
+from almanac.workloads.events.queue.simulator import Pace, Simulator
+from almanac.workloads.events.queue.work import Work, simulated
+from almanac.workloads.events.queue.worker import Connect, Manner, Worker
+from almanac.workloads.events.replays import load
 from almanac.workloads.events.sources import traces
-from almanac.workloads.events.work import Work, simulated
-from almanac.workloads.events.worker import Connect, Manner, Worker
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 DEAD = "SELECT event_id, event_type, attempts, died_at, error FROM api.events_dead ORDER BY died_at DESC LIMIT %s"
@@ -108,7 +110,7 @@ def dead_events(
     _open(settings)
     with open_database(settings, "worker").connect() as connection:
         if again:
-            count = queue.revive(connection, None if again == "all" else again)
+            count = statements.revive(connection, None if again == "all" else again)
             if not count and again != "all":
                 raise NotFound(f"No buried event is called '{again}'. `almanac events dead` lists those that are.")
             show.as_json({"put_back": count}) if json else show.say(f"{count} {'event' if count == 1 else 'events'} put back into the queue.")
@@ -120,7 +122,7 @@ def dead_events(
 
 def _work(processing: str) -> Work:
     if processing == "none":
-        return queue.roll_up
+        return statements.roll_up
     if processing not in load.SETTINGS:
         raise UsageError(f"Unknown processing '{processing}'. Use none, {' or '.join(load.SETTINGS)}.")
     return simulated(load.SETTINGS[processing])

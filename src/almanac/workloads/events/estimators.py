@@ -7,7 +7,7 @@ import pandas as pd
 from scipy.optimize import nnls
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 
-from almanac.workloads.events.costs import Floats
+from almanac.workloads.events.policy.costs import Floats
 
 HIGH = 0.9
 LEAST_SECONDS = 1e-4

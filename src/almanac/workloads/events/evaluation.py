@@ -9,19 +9,20 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
-from almanac.metrics import Floats, Interval
-from almanac.workloads.events import hindsight, load, model, rhythm, tuning
-from almanac.workloads.events.contenders import ByRate, FixedSize, FixedWithTimer, LastMoment, Polling
+from almanac.judging.scores import Floats, Interval
+from almanac.workloads.events import model
 from almanac.workloads.events.contract import CONTENDERS, LARGEST_BATCH
-from almanac.workloads.events.costs import Prices
 from almanac.workloads.events.features import FEATURES
-from almanac.workloads.events.hindsight import Point
-from almanac.workloads.events.load import Integers, Load
-from almanac.workloads.events.patience import Goal, Predictor
-from almanac.workloads.events.policy import Terms
-from almanac.workloads.events.replay import Replay, Rule, run
-from almanac.workloads.events.rhythm import Rhythm
-from almanac.workloads.events.sources import trace
+from almanac.workloads.events.policy import rhythm
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.policy.rhythm import Rhythm
+from almanac.workloads.events.policy.start import Goal, Predictor
+from almanac.workloads.events.policy.table import Terms
+from almanac.workloads.events.replays import hindsight, load, trace, tuning
+from almanac.workloads.events.replays.hindsight import Point
+from almanac.workloads.events.replays.load import Integers, Load
+from almanac.workloads.events.replays.replay import Replay, Rule, run
+from almanac.workloads.events.replays.rules import ByRate, FixedSize, FixedWithTimer, LastMoment, Polling
 
 TRAIN_SHARE = 0.6
 # Of the training: candidates are chosen on its last part.

@@ -12,9 +12,9 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
-from almanac.workloads.events import policy
 from almanac.workloads.events.estimators import HIGH, RelativeLine, SecondsAndBound
 from almanac.workloads.events.features import FEATURES
+from almanac.workloads.events.policy import table
 
 BASELINE = "constant"
 # From the simplest to the least simple: where two are as good, the first is taken.
@@ -78,4 +78,4 @@ def fit(pipeline: Pipeline, batches: pd.DataFrame) -> Pipeline:
 
 def predict(pipeline: Pipeline, states: pd.DataFrame) -> pd.DataFrame:
     """Return one row per state with the columns of the contract's predictions; `states` as of `policy.states`."""
-    return policy.table(states.reset_index(drop=True), pipeline.predict(states[FEATURES]))
+    return table.table(states.reset_index(drop=True), pipeline.predict(states[FEATURES]))

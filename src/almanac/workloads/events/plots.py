@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from almanac.metrics import Floats
+from almanac.judging.scores import Floats
 from almanac.workloads.events.evaluation import Case, Outcome
-from almanac.workloads.events.hindsight import Point
+from almanac.workloads.events.replays.hindsight import Point
 
 INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = {"policy": "#2f5d8a", "T": "#c9773b", "T count": "#d8a878", "table": "#5f93b8", "timer": "#4f8f6b", "rate": "#7a6a9b", "polling": "#8a8f98"}

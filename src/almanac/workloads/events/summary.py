@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from almanac.workloads.events.policy import WIDE
+from almanac.workloads.events.policy.table import WIDE
 
 BACKLOGS = (1, 5, 20, 100, 500)
 

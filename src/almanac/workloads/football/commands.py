@@ -8,7 +8,7 @@ import typer
 from almanac.cli import show
 from almanac.project import Project
 from almanac.settings import Settings
-from almanac.store import raw
+from almanac.store.rows import raw
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import odds_csv

@@ -8,8 +8,8 @@ import numpy.typing as npt
 import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from almanac.workloads.football import markets
-from almanac.workloads.football.timeline import Floats
+from almanac.workloads.football.offers import markets
+from almanac.workloads.football.strength.timeline import Floats
 
 LEAST_CHANCE = 1e-12
 

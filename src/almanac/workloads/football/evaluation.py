@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from almanac import metrics
-from almanac.metrics import Floats, Interval, Labels
-from almanac.workloads.football import picks
+from almanac.judging import scores as metrics
+from almanac.judging.scores import Floats, Interval, Labels
 from almanac.workloads.football.model import OUTCOMES
-from almanac.workloads.football.timeline import days_of
+from almanac.workloads.football.offers import picks
+from almanac.workloads.football.strength.timeline import days_of
 
 LOSSES = {
     "rps": metrics.ranked_probability_scores,

@@ -7,9 +7,10 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from almanac.errors import UsageError
-from almanac.workloads.football import dixon_coles, form, ratings, sources, timeline
-from almanac.workloads.football.ratings import Pair
-from almanac.workloads.football.timeline import Floats, Timeline
+from almanac.workloads.football import sources
+from almanac.workloads.football.strength import dixon_coles, form, ratings, timeline
+from almanac.workloads.football.strength.ratings import Pair
+from almanac.workloads.football.strength.timeline import Floats, Timeline
 
 
 @dataclass(frozen=True)

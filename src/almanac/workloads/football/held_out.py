@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from almanac.metrics import Floats
+from almanac.judging.scores import Floats
 from almanac.workloads.football import contract, evaluation
 from almanac.workloads.football.model import OUTCOMES
 

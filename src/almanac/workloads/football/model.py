@@ -16,14 +16,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
-from almanac import metrics
 from almanac.errors import UsageError
-from almanac.workloads.football import markets, picks, value
+from almanac.judging import scores
 from almanac.workloads.football.contract import PREDICTIONS
 from almanac.workloads.football.estimators import LeagueRates, LogPool, contrasts, log_odds, pooled
 from almanac.workloads.football.features import FEATURES
+from almanac.workloads.football.offers import markets, picks, value
 from almanac.workloads.football.sources.openfootball import LEAGUES
-from almanac.workloads.football.timeline import Floats
+from almanac.workloads.football.strength.timeline import Floats
 
 # Alphabetical, as scikit-learn sorts them, and also the natural order that ranked scores need.
 OUTCOMES = ["away", "draw", "home"]
@@ -115,7 +115,7 @@ def weigh(told: Mapping[str, Floats], outcomes: pd.Series) -> dict[str, float]:
     """Return the weights of a log-linear pool with the least log-loss on these matches; meant for a validation season."""
     numbers, given = outcomes.map(OUTCOMES.index).to_numpy(), list(told.values())
     start = np.full(len(given), 1 / len(given))
-    found = minimize(lambda weights: metrics.log_losses(numbers, pooled(given, weights)).mean(), start, bounds=[(0, 1.5)] * len(given))
+    found = minimize(lambda weights: scores.log_losses(numbers, pooled(given, weights)).mean(), start, bounds=[(0, 1.5)] * len(given))
     return dict(zip(told, found.x.round(2).tolist(), strict=True))
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from almanac.metrics import Floats
-from almanac.workloads.football import evaluation, timeline
-from almanac.workloads.football import ratings as rating_systems
+from almanac.judging.scores import Floats
+from almanac.workloads.football import evaluation
 from almanac.workloads.football.model import BASELINES
 from almanac.workloads.football.sources.openfootball import LEAGUES
+from almanac.workloads.football.strength import ratings as rating_systems
+from almanac.workloads.football.strength import timeline
 
 INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = {"home": "#2f5d8a", "draw": "#a9b0bb", "away": "#c9773b"}

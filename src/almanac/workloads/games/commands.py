@@ -9,7 +9,7 @@ from almanac.cli import show
 from almanac.errors import UsageError
 from almanac.project import Project
 from almanac.settings import Settings
-from almanac.store import raw
+from almanac.store.rows import raw
 from almanac.workloads.games import sources
 from almanac.workloads.games.contract import CONTRACT
 from almanac.workloads.games.sources import plays_csv

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from almanac.metrics import Interval
-from almanac.promotion import MARGIN, Decision
+from almanac.judging.promotion import MARGIN, Decision
+from almanac.judging.scores import Interval
 
 MINIMUM_PLAYERS = 100
 MINIMUM_SERIES = 30

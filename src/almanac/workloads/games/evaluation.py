@@ -7,8 +7,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from almanac import metrics
-from almanac.metrics import Floats, Interval
+from almanac.judging import scores as metrics
+from almanac.judging.scores import Floats, Interval
 from almanac.workloads.games.content import Scorer
 from almanac.workloads.games.contract import LISTED
 from almanac.workloads.games.encoding import Array

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from almanac.metrics import Z_95
+from almanac.judging.scores import Z_95
 from almanac.workloads.games import titles
 from almanac.workloads.games.contract import title_key
 

@@ -11,12 +11,12 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
-from almanac.workloads.games import lists, reasons
 from almanac.workloads.games.blend import Blend, TwoLists
 from almanac.workloads.games.content import BROAD, Content, Popularity
 from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
 from almanac.workloads.games.features import LISTS, Known
-from almanac.workloads.games.lists import Neighbours
+from almanac.workloads.games.lists import neighbours, reasons
+from almanac.workloads.games.lists.neighbours import Neighbours
 from almanac.workloads.games.played import Ease, ItemItem, Trending
 
 BASELINE = "popularity"
@@ -91,9 +91,9 @@ def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
-    similar = lists.neighbours(catalogue, two.similar_.on(catalogue))
+    similar = neighbours.neighbours(catalogue, two.similar_.on(catalogue))
     same = type(two.recommended_) is type(two.similar_)
-    recommended = similar if same else lists.neighbours(catalogue, two.recommended_.on(catalogue))
+    recommended = similar if same else neighbours.neighbours(catalogue, two.recommended_.on(catalogue))
     facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     return {
         "similar": _shown(catalogue, similar, facts, played=False),

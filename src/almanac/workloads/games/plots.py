@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from almanac.metrics import Interval
+from almanac.judging.scores import Interval
 from almanac.workloads.games import evaluation
 from almanac.workloads.games.evaluation import Outcome
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from almanac.metrics import Floats
+from almanac.judging.scores import Floats
 
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

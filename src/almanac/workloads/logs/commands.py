@@ -11,11 +11,13 @@ from almanac.cli import show
 from almanac.errors import UsageError
 from almanac.project import Project
 from almanac.settings import Settings
-from almanac.store import erasures, wire
-from almanac.workloads.logs import ingest, retention, rules
+from almanac.store.publishing.incremental import erasures
+from almanac.store.rows import binary_copy
+from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
 from almanac.workloads.logs.formats import FORMATS
+from almanac.workloads.logs.keeping import ingest, rules
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -52,7 +54,7 @@ def ingest_command(
     if form and form not in FORMATS:
         raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
     project = Project(Settings.read())
-    how, load = ingest.How(form, source, year), Load(wire.encode)
+    how, load = ingest.How(form, source, year), Load(binary_copy.encode)
     told = {str(path): ingest.ingest(project.worker.connect, path, how, load) for path in files}
     if json:
         show.as_json({path: asdict(one) for path, one in told.items()})

@@ -87,7 +87,7 @@ TEXTS = Table(
     key=("text_id",),
     doc="One distinct masked text, with the prediction that every entry of this text shares.",
     columns=(
-        Column(name="text_id", type="text", doc="Hash of the masked text, as `almanac.masking.text_id` makes it."),
+        Column(name="text_id", type="text", doc="Hash of the masked text, as `almanac.workloads.logs.shared.masking.text_id` makes it."),
         Column(name="template_id", type="text", doc="Template of the text.", merge="last"),
         Column(name="level", type="text", doc="Level the text deserves.", merge="last"),
         chance("level_confidence", "Chance the model gives to that level.", merge="last"),

@@ -10,7 +10,7 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.model_selection import GroupKFold
 
-from almanac.metrics import Floats, Labels
+from almanac.judging.scores import Floats, Labels
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import LEVELS
 

@@ -9,12 +9,13 @@ from sklearn.metrics import f1_score
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
-from almanac import metrics
-from almanac.metrics import Floats, Interval, Labels
-from almanac.workloads.logs import estimators, features, levels
+from almanac.judging import scores as metrics
+from almanac.judging.scores import Floats, Interval, Labels
+from almanac.workloads.logs import estimators, features
 from almanac.workloads.logs.contract import LEVELS
-from almanac.workloads.logs.levels import WARNING
 from almanac.workloads.logs.model import ALPHA, LogModel
+from almanac.workloads.logs.terms import levels
+from almanac.workloads.logs.terms.levels import WARNING
 
 FOLDS = 5
 # Fewer than these are no evidence; then every statement is judged, those of programs too.

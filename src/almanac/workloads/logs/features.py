@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import FeatureUnion
 
-from almanac.masking import FIRST_LINE, LONGEST, REST, WORDS_WITH_DIGITS, Rule, text_id
-from almanac.workloads.logs.templates import Templates
+from almanac.workloads.logs.shared.masking import FIRST_LINE, LONGEST, REST, WORDS_WITH_DIGITS, Rule, text_id
+from almanac.workloads.logs.terms.templates import Templates
 
 Codes = npt.NDArray[np.int64]
 
@@ -42,7 +42,7 @@ def vectorizer() -> FeatureUnion:
 
 
 def masked(texts: pa.Array | pa.ChunkedArray) -> tuple[Codes, list[str]]:
-    """Return for each text the place of its masked form, and the distinct masked forms; as `almanac.masking.mask` makes them.
+    """Return for each text the place of its masked form, and the distinct masked forms; as `almanac.workloads.logs.shared.masking.mask` makes them.
 
     The rule that runs over every text is one plain pattern; the others see each distinct outcome once.
     """

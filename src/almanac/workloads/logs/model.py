@@ -9,11 +9,12 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 from threadpoolctl import threadpool_limits
 
-from almanac.metrics import Floats
-from almanac.workloads.logs import features, levels, traces
+from almanac.judging.scores import Floats
+from almanac.workloads.logs import features
 from almanac.workloads.logs.anomaly import SessionModel, Sessions
 from almanac.workloads.logs.contract import LEVELS
 from almanac.workloads.logs.estimators import TextLevels
+from almanac.workloads.logs.terms import levels, traces
 
 ALPHA = 1.0
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.

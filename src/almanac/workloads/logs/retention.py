@@ -8,8 +8,8 @@ import psycopg
 from psycopg import sql
 
 from almanac.errors import UsageError
-from almanac.workloads.logs import searching
 from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
+from almanac.workloads.logs.keeping import searching
 from almanac.workloads.logs.sources import own
 
 Connection = psycopg.Connection[Any]

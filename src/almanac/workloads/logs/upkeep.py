@@ -6,8 +6,9 @@ from typing import Any
 
 import psycopg
 
-from almanac.workloads.logs import alerts, retention, searching
+from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
+from almanac.workloads.logs.keeping import alerts, searching
 
 Connection = psycopg.Connection[Any]
 Removal = tuple[str, Callable[[Connection], list[int]], Callable[[list[str]], Callable[[Connection], None]]]

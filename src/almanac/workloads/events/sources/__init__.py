@@ -8,13 +8,13 @@ from typing import Literal
 import pandas as pd
 
 from almanac.contract import CutOff
+from almanac.download.client import NoConnection
 from almanac.errors import SourceUnavailable
-from almanac.http import NoConnection
 from almanac.settings import Settings
-from almanac.workloads.events.costs import Prices
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.replays.trace import Trace
 from almanac.workloads.events.sources import generator, measured, replayed, traces
 from almanac.workloads.events.sources.measured import Observe
-from almanac.workloads.events.sources.trace import Trace
 
 __all__ = ["ENOUGH_BATCHES", "Fetched", "cut_off", "fetch", "of_same_source", "select"]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from almanac.workloads.events.sources.trace import EPOCH, Floats, Trace
+from almanac.workloads.events.replays.trace import EPOCH, Floats, Trace
 
 SOURCE = "poisson"
 KINDS = {"click": (0.55, 1.0), "order": (0.3, 4.0), "upload": (0.15, 20.0)}

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from almanac.workloads.events.costs import Prices
-from almanac.workloads.events.load import HEAVY, Load, Processing, make
-from almanac.workloads.events.replay import Replay, run
-from almanac.workloads.events.sources.trace import Trace
+from almanac.workloads.events.policy.costs import Prices
+from almanac.workloads.events.replays.load import HEAVY, Load, Processing, make
+from almanac.workloads.events.replays.replay import Replay, run
+from almanac.workloads.events.replays.trace import Trace
 
 WAITS = (0.1, 0.9)
 

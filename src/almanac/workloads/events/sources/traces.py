@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from almanac import mirror
+from almanac.download import mirror
+from almanac.download.mirror import PublicFile
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
-from almanac.mirror import PublicFile
 from almanac.settings import Settings
+from almanac.workloads.events.replays.trace import Trace, make
 from almanac.workloads.events.sources import generator
-from almanac.workloads.events.sources.trace import Trace, make
 
 AZURE = PublicFile(
     "Azure/AzurePublicDataset",

@@ -7,8 +7,8 @@ from typing import Literal
 
 import pandas as pd
 
+from almanac.download.mirror import NothingRead, Progress
 from almanac.errors import SourceUnavailable
-from almanac.mirror import NothingRead, Progress
 from almanac.settings import Settings
 from almanac.workloads.football.sources import football_data_org, odds, openfootball, results, simulated, the_odds_api
 from almanac.workloads.football.sources.linking import Problems, unmatched_frame

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import httpx
 import pandas as pd
 
+from almanac.download.client import Client, Manners, Refused
 from almanac.errors import SourceUnavailable
-from almanac.http import Client, Manners, Refused
 from almanac.settings import Settings
 from almanac.workloads.football.sources import matches as frames
 from almanac.workloads.football.sources.linking import Directory, Problems

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
 
-from almanac.mirror import PublicFile
+from almanac.download.mirror import PublicFile
 
 BRANCH = "master"
 COMMITS = {

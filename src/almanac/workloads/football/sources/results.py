@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from almanac import mirror
+from almanac.download import mirror
+from almanac.download.mirror import Copy, Progress
 from almanac.errors import SourceCorrupt
-from almanac.mirror import Copy, Progress
 from almanac.settings import Settings
 from almanac.workloads.football.sources import clubs, matches, openfootball
 from almanac.workloads.football.sources.football_txt import Match, Parsed, parse

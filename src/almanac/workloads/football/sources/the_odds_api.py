@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pandas as pd
 
+from almanac.download.client import Client, Manners, Refused
 from almanac.errors import SourceUnavailable
-from almanac.http import Client, Manners, Refused
 from almanac.settings import Settings
 from almanac.workloads.football.sources import odds
 from almanac.workloads.football.sources.linking import Directory, Problems

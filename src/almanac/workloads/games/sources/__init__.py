@@ -6,9 +6,9 @@ from typing import Literal
 
 import pandas as pd
 
+from almanac.download.client import NoConnection
+from almanac.download.mirror import NothingRead
 from almanac.errors import SourceUnavailable
-from almanac.http import NoConnection
-from almanac.mirror import NothingRead
 from almanac.settings import Settings
 from almanac.workloads.games.sources import builtin, games, igdb, plays_csv, simulated, steam
 from almanac.workloads.games.sources.games import gone

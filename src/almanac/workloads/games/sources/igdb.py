@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from almanac.download.client import Client, Manners
 from almanac.errors import SourceUnavailable
-from almanac.http import Client, Manners
 from almanac.settings import Settings
 from almanac.workloads.games.sources import games
 

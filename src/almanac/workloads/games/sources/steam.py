@@ -10,9 +10,9 @@ from typing import Any
 
 import pandas as pd
 
-from almanac import mirror
+from almanac.download import mirror
+from almanac.download.mirror import PublicFile
 from almanac.errors import SourceCorrupt
-from almanac.mirror import PublicFile
 from almanac.settings import Settings
 from almanac.workloads.games.sources import games
 

@@ -1,8 +1,8 @@
 """Reads log files of several formats into columns of entries: fast, and no line is lost."""
 
-from almanac.workloads.logs.formats.cleaning import LONGEST_TEXT, clean
 from almanac.workloads.logs.formats.detection import FORMATS, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed
 from almanac.workloads.logs.formats.reading import parse, parse_file
+from almanac.workloads.logs.shared.cleaning import LONGEST_TEXT, clean
 
 __all__ = ["FORMATS", "LONGEST_TEXT", "SCHEMA", "Parsed", "clean", "detect", "parse", "parse_file"]

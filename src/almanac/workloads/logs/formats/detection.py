@@ -3,7 +3,7 @@
 import json
 
 from almanac.workloads.logs.formats import layouts
-from almanac.workloads.logs.formats.cleaning import decoded
+from almanac.workloads.logs.shared.cleaning import decoded
 
 HEAD_BYTES = 65_536
 LINES = 200

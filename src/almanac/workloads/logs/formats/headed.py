@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from almanac.workloads.logs.formats import entries
-from almanac.workloads.logs.formats.cleaning import CUT, LONGEST_TEXT, decoded
 from almanac.workloads.logs.formats.entries import Given, Parsed
 from almanac.workloads.logs.formats.layouts import Layout
+from almanac.workloads.logs.shared.cleaning import CUT, LONGEST_TEXT, decoded
 
 # What the further lines of a stack trace look like in Java, Python and JavaScript.
 BELONGS = re.compile(

@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from almanac.workloads.logs.formats import entries, times
-from almanac.workloads.logs.formats.cleaning import clean, decoded
 from almanac.workloads.logs.formats.entries import Given, Parsed
 from almanac.workloads.logs.formats.headed import whole_lines
+from almanac.workloads.logs.shared.cleaning import clean, decoded
 
 # The first name that an object has counts.
 NAMES = {

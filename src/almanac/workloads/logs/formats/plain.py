@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator
 
 from almanac.workloads.logs.formats import entries
-from almanac.workloads.logs.formats.cleaning import clean, decoded
 from almanac.workloads.logs.formats.entries import Given, Parsed
 from almanac.workloads.logs.formats.headed import whole_lines
+from almanac.workloads.logs.shared.cleaning import clean, decoded
 
 
 def parse(blocks: Iterable[bytes], given: Given) -> Iterator[Parsed]:

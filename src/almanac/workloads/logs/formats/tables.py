@@ -12,8 +12,8 @@ from pyarrow import csv, parquet
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
-from almanac.workloads.logs.formats.cleaning import UNPRINTABLE, clean, decoded
 from almanac.workloads.logs.formats.entries import Given, Parsed
+from almanac.workloads.logs.shared.cleaning import UNPRINTABLE, clean, decoded
 
 HDFS_COLUMNS = {"m_message": "text", "m_timestamp": "event_time", "level": "level", "component": "logger", "seq_id": "session"}
 ROWS_AT_A_TIME = 50_000

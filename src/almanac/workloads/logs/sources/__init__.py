@@ -13,7 +13,7 @@ from almanac.settings import Settings
 from almanac.workloads.logs.sources import hdfs, kafka, logbench, loghub, packages, simulated
 from almanac.workloads.logs.sources.selection import cut_off, select, settled_cut
 from almanac.workloads.logs.sources.statements import COLUMNS
-from almanac.workloads.logs.traces import COLUMNS as TRACE_COLUMNS
+from almanac.workloads.logs.terms.traces import COLUMNS as TRACE_COLUMNS
 
 __all__ = ["Fetched", "cut_off", "fetch", "select", "settled_cut"]
 

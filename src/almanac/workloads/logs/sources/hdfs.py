@@ -8,10 +8,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import parquet
 
-from almanac import mirror
+from almanac.download import mirror
 from almanac.settings import Settings
-from almanac.workloads.logs import features, formats, traces
+from almanac.workloads.logs import features, formats
 from almanac.workloads.logs.sources import pins
+from almanac.workloads.logs.terms import traces
 
 ORIGIN = "hdfs"
 SOURCE = "hdfs"

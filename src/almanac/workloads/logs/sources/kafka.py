@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 import pandas as pd
 import pyarrow as pa
 
-from almanac import mirror
+from almanac.download import mirror
 from almanac.settings import Settings
 from almanac.workloads.logs import formats
 from almanac.workloads.logs.sources import pins, statements

@@ -5,7 +5,7 @@ import io
 
 import pandas as pd
 
-from almanac import mirror
+from almanac.download import mirror
 from almanac.settings import Settings
 from almanac.workloads.logs.sources import pins, statements
 

@@ -3,7 +3,7 @@
 import csv
 from importlib.resources import files
 
-from almanac.mirror import PublicFile
+from almanac.download.mirror import PublicFile
 
 COMMITS = {
     "elastic/examples": "6d86454ebb7a850bcd7e80abe86fe683370018a6",

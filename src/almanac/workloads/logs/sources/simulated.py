@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from almanac.workloads.logs import formats, traces
+from almanac.workloads.logs import formats
 from almanac.workloads.logs.formats.entries import INSTANT
 from almanac.workloads.logs.sources import statements as making
 from almanac.workloads.logs.sources.hdfs import events
+from almanac.workloads.logs.terms import traces
 
 SOURCE = "simulated"
 SEED = 20_250_601

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from almanac.workloads.logs import features, levels
+from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import STATEMENTS
+from almanac.workloads.logs.terms import levels
 
 COLUMNS = STATEMENTS.column_names
 LONGEST_SYSTEM = 100

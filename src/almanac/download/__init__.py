@@ -1,0 +1,1 @@
+"""Public files over HTTPS, or from a mirror of them."""

@@ -1,0 +1,173 @@
+"""How people and programs write values: parsers of texts, and strict types for the members of a JSON object."""
+
+import json
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainValidator, WithJsonSchema
+
+from almanac.contract import ColumnType
+from almanac.errors import UsageError
+
+Reader = Callable[[str], Any]
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+MOST_CHARACTERS = 1_000
+MOST_VALUES = 100
+INTEGER_BITS = {"integer": 31, "bigint": 63}
+INSTANT = "must be an instant with its offset, for example 2025-04-18T06:00:00Z"
+UNSTORABLE_JSON = "must hold finite numbers and no NUL"
+
+
+class Members(BaseModel):
+    """A JSON object whose members are all known."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def storable(text: str) -> str:
+    """Return a text that PostgreSQL can store; raises ValueError."""
+    if UNSTORABLE.search(text):
+        raise ValueError("must not contain NUL")
+    return text
+
+
+def _instant(given: Any) -> datetime:
+    try:
+        return instant(given if isinstance(given, str) else "")
+    except ValueError:
+        raise ValueError(INSTANT) from None
+
+
+def _storable_json(value: JsonValue) -> JsonValue:
+    try:
+        written = json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ValueError(UNSTORABLE_JSON) from None
+    # A backslash followed by u0000 is written with two backslashes, so what is suspicious is looked at closely.
+    if r"\u0000" in written and _has_nul(value):
+        raise ValueError(UNSTORABLE_JSON)
+    return value
+
+
+def _has_nul(value: JsonValue) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in name or _has_nul(member) for name, member in value.items())
+    return isinstance(value, list) and any(map(_has_nul, value))
+
+
+def text(given: str) -> str:
+    """Return a string that PostgreSQL can store."""
+    if len(given) > MOST_CHARACTERS:
+        raise ValueError(f"must have at most {MOST_CHARACTERS} characters")
+    if UNSTORABLE.search(given):
+        raise ValueError("must not contain NUL or half of a surrogate pair")
+    return given
+
+
+def integer(least: int, most: int) -> Reader:
+    """Return a reader of whole numbers from `least` to `most`."""
+
+    def read(given: str) -> int:
+        digits = given.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and least <= int(given) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(given)
+
+    return read
+
+
+def real(given: str) -> float:
+    """Return a finite number."""
+    try:
+        number = float(given) if given.isascii() and "_" not in given else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("must be a finite number, for example 0.6")
+    return number
+
+
+def amount(most: float) -> Reader:
+    """Return a reader of numbers from 0 to `most`."""
+
+    def read(given: str) -> float:
+        number = real(given)
+        if not 0 <= number <= most:
+            raise ValueError(f"must be a number from 0 to {most:.15g}")
+        return number
+
+    return read
+
+
+def boolean(given: str) -> bool:
+    """Return true or false."""
+    if given not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return given == "true"
+
+
+def day(given: str) -> date:
+    """Return a date."""
+    try:
+        return date.fromisoformat(given if DAY.fullmatch(given) else "")
+    except ValueError:
+        raise ValueError("must be a date, for example 2025-04-18") from None
+
+
+def instant(given: str) -> datetime:
+    """Return an aware instant in UTC."""
+    try:
+        moment = datetime.fromisoformat(given if given.isascii() else "")
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError("must be an instant with its offset, for example 2025-04-18T06:00:00Z (write + as %2B)")
+
+
+def listed(read: Reader) -> Reader:
+    """Return a reader of comma separated values, sorted and without doubles."""
+
+    def read_all(given: str) -> tuple[Any, ...]:
+        parts = given.split(",")
+        if len(parts) > MOST_VALUES:
+            raise ValueError(f"must have at most {MOST_VALUES} values")
+        return tuple(sorted({read(part) for part in parts}))
+
+    return read_all
+
+
+def of_type(kind: ColumnType) -> Reader:
+    """Return the reader for values of a column type; json cannot be compared and has none."""
+    if kind in INTEGER_BITS:
+        half = 2 ** INTEGER_BITS[kind]
+        return integer(-half, half - 1)
+    return {"text": text, "real": real, "boolean": boolean, "date": day, "timestamp": instant}[kind]
+
+
+def parse_date(text: str) -> date | None:
+    """Return a date from YYYY-MM-DD, None from an empty text; raises UsageError."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"'{text}' is not a date. Write it as YYYY-MM-DD, for example 2025-04-15.") from error
+
+
+def parse_instant(text: str) -> datetime:
+    """Return an aware instant in UTC from an ISO text, which counts as UTC where it names no zone; raises UsageError."""
+    try:
+        found = datetime.fromisoformat(text)
+        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"'{text}' is not an instant. Write it as 2025-04-15T06:00Z.") from error
+
+
+Text = Annotated[str, AfterValidator(storable)]
+Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Json = Annotated[JsonValue, AfterValidator(_storable_json)]

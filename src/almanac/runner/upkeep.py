@@ -1,0 +1,38 @@
+"""Upkeep: what a workload's module `upkeep` does before and after a release, and the entries that its retention takes, with a note for each run."""
+
+from datetime import UTC, datetime
+from types import ModuleType
+
+from almanac import discovery
+from almanac.contract import Contract
+from almanac.store.connections.database import Database
+from almanac.store.publishing.incremental import erasures
+
+WHO = "retention"
+
+
+def prepare(database: Database, contract: Contract, covered_until: int) -> None:
+    """Call the workload's `prepare(connection, covered_until)`: what has to be there before the entries up to that number are released."""
+    module = _module(contract)
+    if module is not None:
+        with database.connect() as connection:
+            module.prepare(connection, covered_until)
+
+
+def tend(database: Database, contract: Contract, *, now: datetime | None = None) -> None:
+    """Call the workload's `tend(connection, now)`, then erase what its `expired(connection, now)` yields; without such a module do nothing."""
+    module = _module(contract)
+    if module is None:
+        return
+    moment = now or datetime.now(UTC)
+    with database.connect() as connection:
+        module.tend(connection, moment)
+    with database.connect() as connection:
+        expired = list(module.expired(connection, moment))
+    for why, entries, mend in expired:
+        erasures.erase(database, erasures.Order(contract, entries, mend, WHO, why))
+
+
+def _module(contract: Contract) -> ModuleType | None:
+    """Return the workload's module; a workload of a test may have no folder."""
+    return discovery.module(contract.name, "upkeep") if (discovery.WORKLOADS / contract.name).is_dir() else None

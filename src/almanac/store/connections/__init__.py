@@ -1,0 +1,1 @@
+"""Connections: the roles and pools of a database, the embedded server, locks."""

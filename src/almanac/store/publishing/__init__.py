@@ -1,0 +1,1 @@
+"""Write, audit, publish: staged partitions, releases, pruning."""

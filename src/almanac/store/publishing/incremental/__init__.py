@@ -1,0 +1,1 @@
+"""Publishing for workloads that score only what is new."""

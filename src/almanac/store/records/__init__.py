@@ -1,0 +1,1 @@
+"""The records of the platform: runs, model versions, decisions, the ledger of releases."""

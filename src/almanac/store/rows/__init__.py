@@ -1,0 +1,1 @@
+"""Rows in and out: frames, binary COPY, raw tables."""

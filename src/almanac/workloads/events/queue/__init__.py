@@ -1,0 +1,1 @@
+"""The queue in PostgreSQL, its worker, and the simulator that fills it."""

@@ -1,0 +1,1 @@
+"""Replays of recorded or generated load: rules side by side, hindsight, tuning."""

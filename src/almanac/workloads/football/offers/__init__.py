@@ -1,0 +1,1 @@
+"""Markets, picks and value made from the chances of a match."""

@@ -1,0 +1,1 @@
+"""How strong clubs are: ratings, Dixon-Coles, form, along a timeline."""

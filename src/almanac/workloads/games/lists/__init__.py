@@ -1,0 +1,1 @@
+"""The published lists: neighbours, reasons, search index."""

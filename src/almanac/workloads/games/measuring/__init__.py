@@ -1,0 +1,1 @@
+"""How good the lists are, with or without recorded plays."""

@@ -1,0 +1,1 @@
+"""Entries as they are stored: intake, search, rules of alerts."""

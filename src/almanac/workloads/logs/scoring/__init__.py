@@ -1,0 +1,1 @@
+"""Scores of entries and sessions, and the side tables made from them."""

@@ -1,0 +1,1 @@
+"""What the server and the notebooks both need beside the contract."""

@@ -1,0 +1,1 @@
+"""The terms of log messages: levels, severity, templates, traces."""
