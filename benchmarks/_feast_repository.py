@@ -23,7 +23,11 @@ def main(rows: Path, key: str) -> None:
     folder = rows.parent
     Path(folder, "feature_store.yaml").write_text(SETTINGS)
     entity = Entity(name="entity", join_keys=[key], value_type=ValueType.STRING)
-    fields = [Field(name=name, dtype=TYPES.get(kind.kind, String)) for name, kind in frame.dtypes.items() if name not in (key, "published_at")]
+    fields = [
+        Field(name=name, dtype=TYPES.get(kind.kind, String))
+        for name, kind in frame.dtypes.items()
+        if name not in (key, "published_at")
+    ]
     source = FileSource(path=str(rows), timestamp_field="published_at")
     view = FeatureView(name="predictions", entities=[entity], schema=fields, source=source, online=True)
     store = FeatureStore(repo_path=str(folder))

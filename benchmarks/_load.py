@@ -32,7 +32,12 @@ class Load:
     def figures(self) -> dict[str, float]:
         """The figures that a result file keeps."""
         latencies = {"p50_ms": round(self.quantile_ms(0.5), 3), "p99_ms": round(self.quantile_ms(0.99), 3)}
-        return {"per_second": round(self.per_second), **latencies, "requests": len(self.latencies_ms), "failures": self.failures}
+        return {
+            "per_second": round(self.per_second),
+            **latencies,
+            "requests": len(self.latencies_ms),
+            "failures": self.failures,
+        }
 
 
 class Client(asyncio.Protocol):
@@ -80,12 +85,20 @@ class Client(asyncio.Protocol):
 
 def run(port: int, paths: Sequence[str], requests: int, *, connections: int = CONNECTIONS) -> Load:
     """Send `requests` GET requests for `paths` in turn over several connections."""
-    return send(port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths], requests, connections=connections)
+    return send(
+        port,
+        [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths],
+        requests,
+        connections=connections,
+    )
 
 
 def posted(path: str, body: bytes) -> bytes:
     """Return a POST request with a JSON body."""
-    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        + body
+    )
 
 
 def send(port: int, encoded: Sequence[bytes], requests: int, *, connections: int = CONNECTIONS) -> Load:
@@ -104,7 +117,11 @@ async def _send(port: int, encoded: Sequence[bytes], requests: int, connections:
         ends.append(done)
     await asyncio.gather(*ends)
     seconds = time.perf_counter() - started
-    return Load(seconds, [latency for client in clients for latency in client.latencies_ms], sum(client.failures for client in clients))
+    return Load(
+        seconds,
+        [latency for client in clients for latency in client.latencies_ms],
+        sum(client.failures for client in clients),
+    )
 
 
 def _is_complete(head: bytes, body: bytes) -> bool:

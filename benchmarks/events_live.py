@@ -69,11 +69,20 @@ def main() -> None:
 
 def measured(url: str, folder: Path, told: argparse.Namespace) -> dict[str, Any]:
     """Return what was measured live, with what the last run said."""
-    environment = os.environ | {"DATABASE_URL": url, "ALMANAC_STATE": str(folder / "state"), "LOG_LEVEL": "WARNING"}
+    environment = os.environ | {
+        "DATABASE_URL": url,
+        "ALMANAC_STATE": str(folder / "state"),
+        "LOG_LEVEL": "WARNING",
+    }
     # Versions of a registry and rows of a database belong together.
-    environment |= {"MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}", "ALMANAC_ARTIFACT_ROOT": str(folder / "artifacts")}
+    environment |= {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "ALMANAC_ARTIFACT_ROOT": str(folder / "artifacts"),
+    }
     # A plain worker that polls often makes batches of many sizes, and enough of them within a minute.
-    with running(environment, folder, "work", "events", "--policy", "polling:100:0.2", "--processing", "light"):
+    with running(
+        environment, folder, "work", "events", "--policy", "polling:100:0.2", "--processing", "light"
+    ):
         simulate(environment, told.learn_seconds, told.speed)
     began = time.monotonic()
     almanac(environment, "run", "events", "--slot", "now")
@@ -84,28 +93,52 @@ def measured(url: str, folder: Path, told: argparse.Namespace) -> dict[str, Any]
         time.sleep(SETTLE_SECONDS)
     with psycopg.connect(url, row_factory=dict_row) as connection:
         parts = {
-            name: connection.execute(query.encode()).fetchone() or {} for name, query in (("events", EVENTS), ("batches", BATCHES), ("late", LATE))
+            name: connection.execute(query.encode()).fetchone() or {}
+            for name, query in (("events", EVENTS), ("batches", BATCHES), ("late", LATE))
         }
-        sizes = {row["sized_by"]: row["count"] for row in connection.execute("SELECT sized_by, count(*) FROM almanac.events_batches GROUP BY 1")}
+        sizes = {
+            row["sized_by"]: row["count"]
+            for row in connection.execute("SELECT sized_by, count(*) FROM almanac.events_batches GROUP BY 1")
+        }
     missed_share = parts["events"]["missed"] / max(parts["events"]["events"], 1)
-    return {"missed_share": round(missed_share, 4), **parts, "batches_by": sizes, "run_seconds": round(run_seconds), "speed": told.speed}
+    return {
+        "missed_share": round(missed_share, 4),
+        **parts,
+        "batches_by": sizes,
+        "run_seconds": round(run_seconds),
+        "speed": told.speed,
+    }
 
 
 def simulate(environment: dict[str, str], seconds: float, speed: float) -> None:
     """Send traffic for a while."""
-    almanac(environment, "simulate", "events", "--trace", "azure-conv", "--speed", str(speed), "--seconds", str(seconds))
+    almanac(
+        environment,
+        "simulate",
+        "events",
+        "--trace",
+        "azure-conv",
+        "--speed",
+        str(speed),
+        "--seconds",
+        str(seconds),
+    )
 
 
 def almanac(environment: dict[str, str], *words: str) -> None:
     """Run one command of the house."""
-    subprocess.run([sys.executable, "-m", "almanac.cli", *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [sys.executable, "-m", "almanac.cli", *words], env=environment, check=True, stdout=subprocess.DEVNULL
+    )
 
 
 @contextmanager
 def running(environment: dict[str, str], folder: Path, *words: str) -> Iterator[None]:
     """Run a command meanwhile and ask it to end afterwards."""
     with (folder / "log").open("a") as log:
-        program = subprocess.Popen([sys.executable, "-m", "almanac.cli", *words], env=environment, stdout=log, stderr=log)
+        program = subprocess.Popen(
+            [sys.executable, "-m", "almanac.cli", *words], env=environment, stdout=log, stderr=log
+        )
         try:
             yield
         finally:

@@ -33,7 +33,17 @@ MOST_MISSED = 0.05
 FAR_SHARE = 0.008
 # Prices of a miss, and of an event that takes more than 1.25 of the objective, among which hindsight that keeps the 99th percentile is sought.
 MISS_PRICES, FAR_PRICES = (0.01, 0.015, 0.02, 0.03), (0.02, 0.04, 0.1)
-SHOWN = ["batches", "cost_per_event", "missed_share", "p99_of_objective", "against_hindsight", "at_5_percent", "saving", "saving_low", "saving_high"]
+SHOWN = [
+    "batches",
+    "cost_per_event",
+    "missed_share",
+    "p99_of_objective",
+    "against_hindsight",
+    "at_5_percent",
+    "saving",
+    "saving_low",
+    "saving_high",
+]
 
 
 @dataclass(frozen=True)
@@ -103,28 +113,51 @@ def setting(name: str, trace: Trace, processing: Processing) -> Setting:
 def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
     """Learn from the earlier traffic, replay the later one for each budget of misses; return one result per budget."""
     objective = OBJECTIVES[each.name]
-    history = replayed.history(each.earlier, prices, objective_seconds=objective, seed=seed + 2, processing=each.processing)
+    history = replayed.history(
+        each.earlier, prices, objective_seconds=objective, seed=seed + 2, processing=each.processing
+    )
     batches = features.build(history)
     fitted = {name: model.fit(model.make(name, seed=seed), batches) for name in ("linear", "count")}
-    earlier, later = load.make(each.earlier, each.processing, seed=seed), load.make(each.later, each.processing, seed=seed + 1)
-    busy = float(each.processing.seconds(len(later), later.kb(0, len(later)))) / float(later.arrivals[-1] - later.arrivals[0])
-    print(f"\n{each.name}, {each.processing.name}: {len(earlier)} arrivals before, {len(later)} after; busy {busy:.2f}")
+    earlier, later = (
+        load.make(each.earlier, each.processing, seed=seed),
+        load.make(each.later, each.processing, seed=seed + 1),
+    )
+    busy = float(each.processing.seconds(len(later), later.kb(0, len(later)))) / float(
+        later.arrivals[-1] - later.arrivals[0]
+    )
+    print(
+        f"\n{each.name}, {each.processing.name}: {len(earlier)} arrivals before, {len(later)} after; busy {busy:.2f}"
+    )
     points = evaluation.frontier(Case(earlier, later, Goal(objective, 0.0), prices))
     results = []
     for budget in BUDGETS:
-        case = Case(earlier, later, Goal(objective, budget, far_share=FAR_SHARE if budget == BUDGETS[-1] else 0.0), prices)
+        case = Case(
+            earlier,
+            later,
+            Goal(objective, budget, far_share=FAR_SHARE if budget == BUDGETS[-1] else 0.0),
+            prices,
+        )
         terms = policy.Terms(case.goal, prices, policy.Sizes(), policy.WORTH_AT_FIRST * objective)
         states = policy.states(batches, each.earlier.kb, terms)
-        told = {name: policy.Lookup.of(model.predict(pipeline, states)).seconds for name, pipeline in fitted.items()}
+        told = {
+            name: policy.Lookup.of(model.predict(pipeline, states)).seconds
+            for name, pipeline in fitted.items()
+        }
         outcomes = evaluation.compete(case, told["linear"], told["count"])
         table = evaluation.standings(case, outcomes, points, seed=seed).set_index("contender")
         table = table.assign(
-            p99_of_objective=table["p99_seconds"] / objective, at_5_percent=table["cost_per_event"] / hindsight.cost_at(points, 0.05)
+            p99_of_objective=table["p99_seconds"] / objective,
+            at_5_percent=table["cost_per_event"] / hindsight.cost_at(points, 0.05),
         )
         parts = standings.decomposed(case, outcomes, seed=seed)
         report(each, budget, table, parts)
         results.append(
-            {"trace": each.name, "processing": asdict(each.processing), "budget": budget, "contenders": table.reset_index().to_dict("records")}
+            {
+                "trace": each.name,
+                "processing": asdict(each.processing),
+                "budget": budget,
+                "contenders": table.reset_index().to_dict("records"),
+            }
         )
         results[-1]["saving"] = parts.reset_index().to_dict("records")
     most = Case(earlier, later, Goal(objective, MOST_MISSED), prices)
@@ -139,7 +172,9 @@ def steady(case: Case, predict: Predictor, cost: float) -> str:
     """Return in words what the policy would cost, beside `cost`, with the one worth of a miss that is best on the later traffic itself."""
     told, objective = [], case.goal.objective_seconds
     for far_share in (0.0, FAR_SHARE):
-        practice = tuning.Practice(case.later, replace(case.goal, far_share=far_share), case.prices, rhythm=case.rhythm)
+        practice = tuning.Practice(
+            case.later, replace(case.goal, far_share=far_share), case.prices, rhythm=case.rhythm
+        )
         best = tuning.best_steady(practice, predict)
         ratio = (
             f"{float(best.costs(case.prices).sum()) / len(case.later) / cost:.4f} at {best.missed_share(objective):.2%}"
@@ -147,7 +182,9 @@ def steady(case: Case, predict: Predictor, cost: float) -> str:
             else "none keeps misses and p99"
         )
         told.append(f"{ratio} with {far_share:.1%} far")
-    return "the best steady worth of a miss, chosen on the later traffic itself (no contender): " + ", ".join(told)
+    return "the best steady worth of a miss, chosen on the later traffic itself (no contender): " + ", ".join(
+        told
+    )
 
 
 def within(case: Case, cost: float) -> str:
@@ -156,8 +193,15 @@ def within(case: Case, cost: float) -> str:
     least = hindsight.plan(later, prices, objective_seconds=objective, miss_price=1.0, far_price=1.0)
     told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
     tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
-    plans = [hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far) for miss, far in tried]
-    kept = [each for each in plans if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= start.FAR]
+    plans = [
+        hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far)
+        for miss, far in tried
+    ]
+    kept = [
+        each
+        for each in plans
+        if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= start.FAR
+    ]
     if not kept:
         return f"{told}; none with at most 5 % of misses keeps p99"
     best = min(kept, key=lambda each: float(each.costs(prices).sum()))
@@ -192,7 +236,11 @@ def bursts(case: Case, predict: Predictor) -> str:
     replayed_part = run(case.earlier, Patient(predict, Patience(goal, goal.objective_seconds)))
     best = hindsight.plan(case.earlier, case.prices, objective_seconds=goal.objective_seconds, miss_price=1.0)
     told = replayed_part.missed_share(goal.objective_seconds), best.missed_share(goal.objective_seconds)
-    least = f"; in whatever order at least {hopeless(case.earlier, goal):.1%}" if not case.earlier.processing.per_kb else ""
+    least = (
+        f"; in whatever order at least {hopeless(case.earlier, goal):.1%}"
+        if not case.earlier.processing.per_kb
+        else ""
+    )
     return f"\nbursts of the first part: the policy misses {told[0]:.1%}, hindsight in the order of arrival {told[1]:.1%}{least}"
 
 
@@ -216,11 +264,20 @@ def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFram
     for floor in FLOORS:
         if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
             p99 = found["p99_of_objective"]
-            is_met = found[floor.column] <= floor.ratio and found["missed_share"] <= floor.most_missed and p99 <= start.FAR
+            is_met = (
+                found[floor.column] <= floor.ratio
+                and found["missed_share"] <= floor.most_missed
+                and p99 <= start.FAR
+            )
             told = f"{found[floor.column]:.4f} at {found['missed_share']:.2%}, p99 {p99:.3f}"
             asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {start.FAR:g}"
             print(f"floor {asked}: {'met' if is_met else 'NOT met'} ({told})")
-    print("saving against polling: " + ", ".join(f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()))
+    print(
+        "saving against polling: "
+        + ", ".join(
+            f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()
+        )
+    )
 
 
 if __name__ == "__main__":

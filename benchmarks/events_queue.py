@@ -40,7 +40,12 @@ def main() -> None:
     """Send events for a while, with and without a worker; print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=15.0, help="how long each part lasts")
-    parser.add_argument("--waiting", type=int, default=0, help="measure once more while about so many events wait, for example 1000000")
+    parser.add_argument(
+        "--waiting",
+        type=int,
+        default=0,
+        help="measure once more while about so many events wait, for example 1000000",
+    )
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
@@ -65,11 +70,25 @@ def measured(url: str, folder: Path, seconds: float, waiting: int) -> dict[str, 
         drained = drain(url)
         long = send_beside_worker(url, folder, seconds, waiting) if waiting else None
     lost = stored(url) - done(url) if not waiting else None
-    shares = {"beside_worker_share_of_alone": round(beside / alone, 3), "alone_share_of_copy": round(alone / copied, 3)}
-    rates = {"intake_alone": alone, "intake_beside_worker": beside, "worker_beside_intake": worked, "worker_alone": drained, "bare_copy": copied}
+    shares = {
+        "beside_worker_share_of_alone": round(beside / alone, 3),
+        "alone_share_of_copy": round(alone / copied, 3),
+    }
+    rates = {
+        "intake_alone": alone,
+        "intake_beside_worker": beside,
+        "worker_beside_intake": worked,
+        "worker_alone": drained,
+        "bare_copy": copied,
+    }
     if long:
         rates |= dict(zip(("intake_while_many_wait", "worker_while_many_wait"), long, strict=True))
-    told = {"events_per_second": {name: round(rate) for name, rate in rates.items()}, **shares, "bulk": BULK, "senders": SENDERS}
+    told = {
+        "events_per_second": {name: round(rate) for name, rate in rates.items()},
+        **shares,
+        "bulk": BULK,
+        "senders": SENDERS,
+    }
     return told | {"waiting": waiting, "events_left": lost}
 
 
@@ -88,7 +107,13 @@ def send_beside_worker(url: str, folder: Path, seconds: float, waiting: int = 0)
 def bulk(sender: int, number: int) -> list[dict[str, Any]]:
     """Return one call's events."""
     moment = datetime.now(UTC).isoformat()
-    known = {"event_type": "order", "event_time": moment, "size_kb": 2.5, "priority": "medium", "payload": {"shop": "Graz", "items": 3}}
+    known = {
+        "event_type": "order",
+        "event_time": moment,
+        "size_kb": 2.5,
+        "priority": "medium",
+        "payload": {"shop": "Graz", "items": 3},
+    }
     return [{"event_id": f"{time.time_ns()}-{sender}-{number}-{place}"} | known for place in range(BULK)]
 
 
@@ -105,7 +130,11 @@ def send_alone(sender: int, ends: float) -> int:
     accepted = number = 0
     with httpx.Client(base_url=f"http://127.0.0.1:{PORT}", timeout=30) as client:
         while time.perf_counter() < ends:
-            accepted += client.post("/v1/events/bulk", json=bulk(sender, number)).raise_for_status().json()["accepted"]
+            accepted += (
+                client.post("/v1/events/bulk", json=bulk(sender, number))
+                .raise_for_status()
+                .json()["accepted"]
+            )
             number += 1
     return accepted
 
@@ -113,7 +142,17 @@ def send_alone(sender: int, ends: float) -> int:
 def drain(url: str) -> float:
     """Let one worker empty the queue and return how many events a second it did between its first batch and its last."""
     environment = os.environ | {"DATABASE_URL": url}
-    command = [sys.executable, "-m", "almanac.cli", "work", "events", "--policy", "fixed:500", "--drain", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "almanac.cli",
+        "work",
+        "events",
+        "--policy",
+        "fixed:500",
+        "--drain",
+        "--json",
+    ]
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     rate = "SELECT sum(events) / greatest(extract(epoch FROM max(finished_at) - min(started_at)), 0.001) FROM almanac.events_batches WHERE worker ="
     newest = "(SELECT worker FROM almanac.events_batches ORDER BY batch_id DESC LIMIT 1)"
@@ -125,11 +164,22 @@ def bare_copy(url: str) -> float:
     rows = [event for number in range(40) for event in bulk(9, number)]
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMP TABLE bare (LIKE almanac.events_queue INCLUDING ALL)")
-        cursor.execute("ALTER TABLE bare ALTER received_at SET DEFAULT clock_timestamp(), ALTER rank_at SET DEFAULT clock_timestamp()")
+        cursor.execute(
+            "ALTER TABLE bare ALTER received_at SET DEFAULT clock_timestamp(), ALTER rank_at SET DEFAULT clock_timestamp()"
+        )
         began = time.perf_counter()
         with cursor.copy(COPY) as copy:
             for row in rows:
-                copy.write_row((row["event_id"], row["event_type"], row["event_time"], row["size_kb"], 1, json.dumps(row["payload"])))
+                copy.write_row(
+                    (
+                        row["event_id"],
+                        row["event_type"],
+                        row["event_time"],
+                        row["size_kb"],
+                        1,
+                        json.dumps(row["payload"]),
+                    )
+                )
         return len(rows) / (time.perf_counter() - began)
 
 
@@ -153,7 +203,10 @@ def wait_for_server() -> None:
 
 def wait_for_worker(url: str) -> None:
     """Wait until a worker has shown that it is there."""
-    wait_until(lambda: bool(asked(url, "SELECT count(*) FROM almanac.events_workers WHERE stopped_at IS NULL")), "the worker")
+    wait_until(
+        lambda: bool(asked(url, "SELECT count(*) FROM almanac.events_workers WHERE stopped_at IS NULL")),
+        "the worker",
+    )
 
 
 def wait_until(happened: Any, what: str) -> None:

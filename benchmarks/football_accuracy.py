@@ -26,8 +26,14 @@ def main() -> None:
     told = arguments()
     begun = time.monotonic()
     matches = sources.fetch(Settings.read(), sample="full").matches
-    parts = evaluation.split_by_season(features.build(matches, as_of=told.as_of), validation=VALIDATION, test=TEST)
-    ahead = evaluation.split_by_season(features.build(matches, as_of=told.as_of, horizon_days=SERVED_AHEAD_DAYS), validation=VALIDATION, test=TEST)
+    parts = evaluation.split_by_season(
+        features.build(matches, as_of=told.as_of), validation=VALIDATION, test=TEST
+    )
+    ahead = evaluation.split_by_season(
+        features.build(matches, as_of=told.as_of, horizon_days=SERVED_AHEAD_DAYS),
+        validation=VALIDATION,
+        test=TEST,
+    )
     chosen, validation = choose(parts, told.seed)
     fitted = fit_all(pd.concat([parts.train, parts.validation]), told.seed)
     result = {
@@ -50,7 +56,11 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--as-of", type=date.fromisoformat, default=date.fromisoformat(os.environ.get("DATA_AS_OF", "2025-07-01")))
+    parser.add_argument(
+        "--as-of",
+        type=date.fromisoformat,
+        default=date.fromisoformat(os.environ.get("DATA_AS_OF", "2025-07-01")),
+    )
     return parser.parse_args()
 
 
@@ -62,7 +72,9 @@ def fit_all(played: pd.DataFrame, seed: int) -> dict[str, Pipeline]:
 def choose(parts: Split, seed: int) -> tuple[str, dict[Any, Any]]:
     """Return the model with the best RPS on the validation season, and the scores of all there."""
     fitted = fit_all(parts.train, seed)
-    table = evaluation.table(parts.validation, {name: each.predict_proba(parts.validation) for name, each in fitted.items()})
+    table = evaluation.table(
+        parts.validation, {name: each.predict_proba(parts.validation) for name, each in fitted.items()}
+    )
     return str(table["rps"].idxmin()), table.to_dict(orient="index")
 
 
@@ -72,8 +84,13 @@ def measured(fitted: dict[str, Pipeline], test: pd.DataFrame, chosen: str, seed:
     return {
         "scores": evaluation.table(test, chances).to_dict(orient="index"),
         "intervals": evaluation.intervals(test, chances[chosen], seed=seed),
-        "against": {name: evaluation.compare(test, chances[chosen], chances[name], seed=seed) for name in model.BASELINES},
-        "picks": evaluation.bands(test["outcome"], model.chances(fitted[chosen], test)).to_dict(orient="records"),
+        "against": {
+            name: evaluation.compare(test, chances[chosen], chances[name], seed=seed)
+            for name in model.BASELINES
+        },
+        "picks": evaluation.bands(test["outcome"], model.chances(fitted[chosen], test)).to_dict(
+            orient="records"
+        ),
     }
 
 
@@ -81,13 +98,17 @@ def leagues(test: pd.DataFrame, chances: Floats, seed: int) -> dict[str, Any]:
     """Return scores and intervals of each league."""
     scores = evaluation.by_league(test, chances)
     at = {league: (test["league"] == league).to_numpy() for league in scores.index}
-    spans = {league: evaluation.intervals(test[rows], chances[rows], seed=seed) for league, rows in at.items()}
+    spans = {
+        league: evaluation.intervals(test[rows], chances[rows], seed=seed) for league, rows in at.items()
+    }
     return {str(league): {**scores.loc[league], "intervals": spans[league]} for league in scores.index}
 
 
 def report(result: dict[str, Any]) -> None:
     """Print the figures for people."""
-    print(f"Football, as of {result['as_of']}; chosen on {VALIDATION} by RPS: {result['chosen_on_validation']}; {result['seconds']} s")
+    print(
+        f"Football, as of {result['as_of']}; chosen on {VALIDATION} by RPS: {result['chosen_on_validation']}; {result['seconds']} s"
+    )
     for title, key in (
         (f"{TEST}, known up to the morning of the match", "test"),
         (f"{TEST}, served up to {SERVED_AHEAD_DAYS} days ahead", "test_served_ahead"),
@@ -105,7 +126,10 @@ def _report_test(title: str, told: dict[str, Any], chosen: str) -> None:
     for score, interval in told["intervals"].items():
         print(f"{chosen} {score}: {_interval(interval)}")
     for name, differences in told["against"].items():
-        print(f"{chosen} minus {name}: " + ", ".join(f"{score} {_interval(each)}" for score, each in differences.items()))
+        print(
+            f"{chosen} minus {name}: "
+            + ", ".join(f"{score} {_interval(each)}" for score, each in differences.items())
+        )
 
 
 def _interval(interval: Interval) -> str:

@@ -36,24 +36,44 @@ CUT = date(2026, 6, 1)
 REAL = 27_075
 SIZES = (100, 1_000, 10_000, REAL, 200_000)
 # Facts of a made-up game that come together from one real game.
-TOGETHER = (("genres", "themes", "categories", "platforms"), ("developer", "publisher", "title"), ("released",), ("reviews", "good_reviews"))
+TOGETHER = (
+    ("genres", "themes", "categories", "platforms"),
+    ("developer", "publisher", "title"),
+    ("released",),
+    ("reviews", "good_reviews"),
+)
 WORLDS = (1, 2, 3, 4)
 ASKED = 200
-QUERIES = ("witchr", "portal", "dark souls", "the elder scrolls", "s", "counter strike", "cites skylines", "football manager 2019")
+QUERIES = (
+    "witchr",
+    "portal",
+    "dark souls",
+    "the elder scrolls",
+    "s",
+    "counter strike",
+    "cites skylines",
+    "football manager 2019",
+)
 
 
 def main() -> None:
     """Measure what was asked for, print it and write it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument("--size", type=int, help="train and score this many games in this process and print the figures")
+    parser.add_argument(
+        "--size", type=int, help="train and score this many games in this process and print the figures"
+    )
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--only", choices=["sizes", "models", "routes"])
     given = parser.parse_args()
     if given.size:
         print(json.dumps(sized(given.size)))
         return
-    parts: dict[str, Callable[[], Any]] = {"sizes": lambda: [by_itself(size) for size in given.sizes], "models": judged, "routes": routes}
+    parts: dict[str, Callable[[], Any]] = {
+        "sizes": lambda: [by_itself(size) for size in given.sizes],
+        "models": judged,
+        "routes": routes,
+    }
     result = {name: measure() for name, measure in parts.items() if given.only in (None, name)}
     print(json.dumps(result, indent=2))
     if given.json:
@@ -63,7 +83,9 @@ def main() -> None:
 
 def by_itself(size: int) -> dict[str, float]:
     """Measure one size in a process of its own, whose peak memory is its own as well."""
-    ran = subprocess.run([sys.executable, __file__, "--size", str(size)], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, __file__, "--size", str(size)], capture_output=True, text=True, check=True
+    )
     found: dict[str, float] = json.loads(ran.stdout)
     return found
 
@@ -79,21 +101,34 @@ def sized(size: int) -> dict[str, float]:
     search_index.mistypings(search_index.words(predictions))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     seconds = {"train": trained - begun, "score": scored - trained, "index": time.perf_counter() - scored}
-    return {"games": len(predictions), **{name: round(value, 2) for name, value in seconds.items()}, "peak_mb": round(peak)}
+    return {
+        "games": len(predictions),
+        **{name: round(value, 2) for name, value in seconds.items()},
+        "peak_mb": round(peak),
+    }
 
 
 def catalogue(size: int) -> Known:
     """Return so many games: the best known of the Steam catalogue, or of more made-up ones mixed from the real ones."""
     told = steam.read(Settings.read()).games
-    return features.build(told.nlargest(size, "reviews") if size <= REAL else mixed(told, size), plays_csv.frame([]), as_of=CUT)
+    return features.build(
+        told.nlargest(size, "reviews") if size <= REAL else mixed(told, size), plays_csv.frame([]), as_of=CUT
+    )
 
 
 def mixed(told: pd.DataFrame, size: int) -> pd.DataFrame:
     """Return made-up games, each with the tags of one real game, title and makers of another, the day of a third and the reviews of a fourth."""
     random = np.random.default_rng(size)
-    parts = [told[list(names)].iloc[random.integers(len(told), size=size)].reset_index(drop=True) for names in TOGETHER]
-    made = pd.concat(parts, axis=1).assign(game_id=[f"sample:{number}" for number in range(size)], listed=True, source=simulated.SOURCE)
-    return made.assign(title=[f"{title} {number}" for number, title in enumerate(made["title"])])[GAMES.column_names]
+    parts = [
+        told[list(names)].iloc[random.integers(len(told), size=size)].reset_index(drop=True)
+        for names in TOGETHER
+    ]
+    made = pd.concat(parts, axis=1).assign(
+        game_id=[f"sample:{number}" for number in range(size)], listed=True, source=simulated.SOURCE
+    )
+    return made.assign(title=[f"{title} {number}" for number, title in enumerate(made["title"])])[
+        GAMES.column_names
+    ]
 
 
 def judged() -> dict[str, Any]:
@@ -105,14 +140,20 @@ def judged() -> dict[str, Any]:
         known = features.build(told, simulated.world(told, users=2_000, seed=seed).plays, as_of=CUT)
         parts = evaluation.split(known, seed=1)
         weights = tuning.weigh(parts.train, seed=2)
-        scorers = {name: model.fit(model.single(name, weights=weights), parts.train).on(parts.train.catalogue) for name in model.CANDIDATES}
+        scorers = {
+            name: model.fit(model.single(name, weights=weights), parts.train).on(parts.train.catalogue)
+            for name in model.CANDIDATES
+        }
         table, found = evaluation.table(parts, scorers)
         tables[f"world {seed}"] = table.round(4).to_dict(orient="index")
         for name, each in found.items():
             ndcg.setdefault(name, []).append(each.ndcg)
     joined = {name: np.concatenate(values) for name, values in ndcg.items()}
     best = max((name for name in joined if name != "blend"), key=lambda name: joined[name].mean())
-    return tables | {"best other": best, "blend less it": scores.paired_bootstrap(joined["blend"], joined[best])}
+    return tables | {
+        "best other": best,
+        "blend less it": scores.paired_bootstrap(joined["blend"], joined[best]),
+    }
 
 
 def routes() -> dict[str, Any]:
@@ -139,13 +180,23 @@ def questions(ids: list[str]) -> dict[str, Any]:
         "recommendations": ("GET", lambda n: f"/v1/games/catalogue/{ids[n]}/recommendations", nothing),
         "similar": ("GET", lambda n: f"/v1/games/catalogue/{ids[n]}/similar", nothing),
         "search": ("GET", lambda n: f"{searched}?q={QUERIES[n % len(QUERIES)]}", nothing),
-        "combined (3 liked)": ("POST", lambda _: "/v1/games/recommendations", lambda n: {"liked": ids[n : n + 3]}),
-        "search and list": ("POST", lambda _: f"{searched}/recommendations", lambda n: {"query": QUERIES[n % len(QUERIES)]}),
+        "combined (3 liked)": (
+            "POST",
+            lambda _: "/v1/games/recommendations",
+            lambda n: {"liked": ids[n : n + 3]},
+        ),
+        "search and list": (
+            "POST",
+            lambda _: f"{searched}/recommendations",
+            lambda n: {"query": QUERIES[n % len(QUERIES)]},
+        ),
         "model": ("GET", lambda _: "/v1/games/model", nothing),
     }
 
 
-def timed(client: httpx.Client, method: str, path: Callable[[int], str], body: Callable[[int], Any]) -> dict[str, float]:
+def timed(
+    client: httpx.Client, method: str, path: Callable[[int], str], body: Callable[[int], Any]
+) -> dict[str, float]:
     """Ask one after the other and return p50 and p90 in milliseconds; what is not answered 200 or 404 ends the program."""
     taken = []
     for number in range(ASKED):
@@ -162,14 +213,25 @@ def published(url: str) -> list[str]:
     known = catalogue(REAL)
     predictions = model.predict(model.fit(model.make("content"), known), known.catalogue)
     words = search_index.words(predictions)
-    content = {"predictions": predictions, "words": words, "spellings": search_index.mistypings(words), "health": health.health(predictions)}
+    content = {
+        "predictions": predictions,
+        "words": words,
+        "spellings": search_index.mistypings(words),
+        "health": health.health(predictions),
+    }
     migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
     owner = Database(url, "owner")
     opening = runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     staged = staging.stage(owner, CONTRACT, str(run_id), content)
-    facts = runs.Facts(data_as_of=CUT, source="steam", model_version=1, rows=staged.rows, prediction_hash=staged.prediction_hash)
+    facts = runs.Facts(
+        data_as_of=CUT,
+        source="steam",
+        model_version=1,
+        rows=staged.rows,
+        prediction_hash=staged.prediction_hash,
+    )
     publish.publish(owner, publish.Order(CONTRACT, str(run_id), facts, "benchmark"))
     owner.engine.dispose()
     return predictions["game_id"].head(ASKED + 3).tolist()

@@ -28,7 +28,9 @@ def main() -> None:
         "levels_without_python": levels(frame[frame["origin"] != "python"].reset_index(drop=True), seeds),
         "random_lines": evaluation.random_lines(frame, seed=given.seed),
         "sessions": session_evaluation.figures(fetched.traces, seed=given.seed).to_dict(orient="records"),
-        "priors": session_evaluation.priors(fetched.traces, PRIORS).to_dict(orient="records") if len(fetched.traces) else [],
+        "priors": session_evaluation.priors(fetched.traces, PRIORS).to_dict(orient="records")
+        if len(fetched.traces)
+        else [],
         "seconds": round(time.monotonic() - begun, 1),
     }
     report(result)
@@ -55,7 +57,9 @@ def levels(frame: pd.DataFrame, seeds: range) -> dict[str, Any]:
     return {
         "unseen template": told(by_template),
         "unseen system": told(by_system, among=evaluation.drawn_systems(foreign, seed=seeds[0])),
-        "later time": told(pd.DataFrame([evaluation.score(late.frame["level"], late.chances)])) if len(late.frame) else {},
+        "later time": told(pd.DataFrame([evaluation.score(late.frame["level"], late.chances)]))
+        if len(late.frame)
+        else {},
     }
 
 

@@ -46,15 +46,22 @@ def main() -> int:
         try:
             migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
             figures = from_file(Database(url, "worker"), Path(folder, "server.log"), given.entries)
-            figures |= {"bare": bare_copy(Database(url), given.entries), "http": over_http(url, given.seconds)}
+            figures |= {
+                "bare": bare_copy(Database(url), given.entries),
+                "http": over_http(url, given.seconds),
+            }
         finally:
             embedded.stop(Path(folder, "pg"))
     figures["ratio"] = figures["file"] / figures["bare"]
-    is_met = figures["file"] >= FILE_BOUND and figures["ratio"] >= RATIO_BOUND and figures["http"] >= HTTP_BOUND
+    is_met = (
+        figures["file"] >= FILE_BOUND and figures["ratio"] >= RATIO_BOUND and figures["http"] >= HTTP_BOUND
+    )
     show(figures)
     if given.json:
         bounds = {"file": FILE_BOUND, "ratio": RATIO_BOUND, "http": HTTP_BOUND}
-        given.json.write_text(json.dumps({"entries_per_second": figures, "bounds": bounds, "is_met": is_met}, indent=2) + "\n")
+        given.json.write_text(
+            json.dumps({"entries_per_second": figures, "bounds": bounds, "is_met": is_met}, indent=2) + "\n"
+        )
     return 0 if is_met else 1
 
 
@@ -83,12 +90,18 @@ def bare_copy(owner: Database, count: int) -> float:
     """Return the rows a second of one binary COPY of the same rows into a table with the same key."""
     names = sql.SQL(", ").join(map(sql.Identifier, entries.COLUMNS))
     with owner.connect() as connection:
-        with connection.cursor().copy(sql.SQL("COPY (SELECT {} FROM almanac.log_entries) TO STDOUT (FORMAT binary)").format(names)) as copy:
+        with connection.cursor().copy(
+            sql.SQL("COPY (SELECT {} FROM almanac.log_entries) TO STDOUT (FORMAT binary)").format(names)
+        ) as copy:
             data = b"".join(bytes(block) for block in copy)
-        connection.execute("CREATE TABLE staging.bare (LIKE almanac.log_entries INCLUDING CONSTRAINTS, PRIMARY KEY (entry_id, day))")
+        connection.execute(
+            "CREATE TABLE staging.bare (LIKE almanac.log_entries INCLUDING CONSTRAINTS, PRIMARY KEY (entry_id, day))"
+        )
         connection.commit()
         began = time.perf_counter()
-        with connection.cursor().copy(sql.SQL("COPY staging.bare ({}) FROM STDIN (FORMAT binary)").format(names)) as copy:
+        with connection.cursor().copy(
+            sql.SQL("COPY staging.bare ({}) FROM STDIN (FORMAT binary)").format(names)
+        ) as copy:
             copy.write(data)
         connection.commit()
         seconds = time.perf_counter() - began
@@ -101,7 +114,10 @@ def over_http(url: str, seconds: float) -> float:
     accepted = [0] * CLIENTS
     with serving(url, ALMANAC_INGEST="1") as client:
         began = time.perf_counter()
-        senders = [Thread(target=send, args=(str(client.base_url), number, began + seconds, accepted)) for number in range(CLIENTS)]
+        senders = [
+            Thread(target=send, args=(str(client.base_url), number, began + seconds, accepted))
+            for number in range(CLIENTS)
+        ]
         for sender in senders:
             sender.start()
         for sender in senders:
@@ -128,7 +144,9 @@ def send(url: str, client: int, until: float, accepted: list[int]) -> None:
                 + "\n"
                 for line in range(CALL)
             )
-            answer = http.post("/v1/logs", content=gzip.compress(body.encode(), compresslevel=1), headers=head)
+            answer = http.post(
+                "/v1/logs", content=gzip.compress(body.encode(), compresslevel=1), headers=head
+            )
             if answer.status_code != 200:
                 raise SystemExit(answer.text)
             accepted[client] += answer.json()["accepted"]
@@ -137,10 +155,16 @@ def send(url: str, client: int, until: float, accepted: list[int]) -> None:
 
 def show(figures: dict[str, float]) -> None:
     """Print the figures."""
-    print(f"from a file, parsed, compared and stored: {figures['file']:>10,.0f} entries/s (bound {FILE_BOUND:,})")
+    print(
+        f"from a file, parsed, compared and stored: {figures['file']:>10,.0f} entries/s (bound {FILE_BOUND:,})"
+    )
     print(f"the same file again:                      {figures['file again']:>10,.0f} entries/s")
-    print(f"bare COPY of the same rows:               {figures['bare']:>10,.0f} rows/s, ratio {figures['ratio']:.2f} (bound {RATIO_BOUND})")
-    print(f"over HTTP, {CLIENTS} clients, {CALL} entries a call:   {figures['http']:>10,.0f} entries/s (bound {HTTP_BOUND:,})")
+    print(
+        f"bare COPY of the same rows:               {figures['bare']:>10,.0f} rows/s, ratio {figures['ratio']:.2f} (bound {RATIO_BOUND})"
+    )
+    print(
+        f"over HTTP, {CLIENTS} clients, {CALL} entries a call:   {figures['http']:>10,.0f} entries/s (bound {HTTP_BOUND:,})"
+    )
 
 
 if __name__ == "__main__":

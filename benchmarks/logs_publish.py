@@ -54,22 +54,33 @@ def main() -> int:
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, MILLION])
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    fitted = model.fit(model.make(), features.build(simulated.statements()), simulated.traces_of(simulated.entries()[0]))
+    fitted = model.fit(
+        model.make(), features.build(simulated.statements()), simulated.traces_of(simulated.entries()[0])
+    )
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         before = apart(fitted, Path(folder, "model.skops"))
         url = embedded.start(Path(folder, "pg"))
         try:
             migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
             month = Month(Database(url), max(given.sizes))
-            rows = [measured(month, fitted, version, span) for version, span in enumerate(pairwise([0, *sorted(given.sizes)]), 1)]
+            rows = [
+                measured(month, fitted, version, span)
+                for version, span in enumerate(pairwise([0, *sorted(given.sizes)]), 1)
+            ]
         finally:
             embedded.stop(Path(folder, "pg"))
     show(rows, before)
-    is_met = all(in_all(row) <= BOUND_SECONDS and row["peak_mb"] <= BOUND_MB for row in rows if row["entries"] <= MILLION)
+    is_met = all(
+        in_all(row) <= BOUND_SECONDS and row["peak_mb"] <= BOUND_MB
+        for row in rows
+        if row["entries"] <= MILLION
+    )
     if given.json:
         bounds = {"seconds": BOUND_SECONDS, "peak_mb": BOUND_MB}
         told = [{name: value for name, value in row.items() if not math.isnan(value)} for row in rows]
-        given.json.write_text(json.dumps({"sizes": told, "apart": before, "bounds": bounds, "is_met": is_met}, indent=2) + "\n")
+        given.json.write_text(
+            json.dumps({"sizes": told, "apart": before, "bounds": bounds, "is_met": is_met}, indent=2) + "\n"
+        )
     return 0 if is_met else 1
 
 
@@ -77,7 +88,10 @@ def apart(fitted: LogModel, path: Path) -> Row:
     """Return the seconds that a process with its imports takes, and reading the model."""
     skops.io.dump(fitted, path)
     started = timed(lambda: subprocess.run([sys.executable, "-c", IMPORTS], check=True))[0]
-    return {"process and imports": started, "model": timed(lambda: skops.io.load(path, trusted=model.TRUSTED_TYPES))[0]}
+    return {
+        "process and imports": started,
+        "model": timed(lambda: skops.io.load(path, trusted=model.TRUSTED_TYPES))[0],
+    }
 
 
 def timed(work: Callable[[], Answer]) -> tuple[float, Answer]:
@@ -99,7 +113,9 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
     owner = month.owner
     logs_search.fill(owner, month.entries, after=span[0], until=span[1])
     with owner.engine.begin() as connection:
-        run_id = runs.start(connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark"))
+        run_id = runs.start(
+            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+        )
     if run_id is None:
         raise SystemExit("The slot is taken: use an empty database.")
     worker = Database(owner.url, "worker")
@@ -107,15 +123,26 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
     part = increments.Part(version, unscored)
     seconds, content = timed(lambda: scored(fitted, unscored, version))
     writing, staged = timed(lambda: write(worker, run_id, content, part))
-    indexing = timed(lambda: upkeep.prepare(owner, CONTRACT, staged.span.until))[0] if unscored.rows <= MILLION else math.nan
+    indexing = (
+        timed(lambda: upkeep.prepare(owner, CONTRACT, staged.span.until))[0]
+        if unscored.rows <= MILLION
+        else math.nan
+    )
     known = staged.facts()
     told = {name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")}
-    order = publish.Order(CONTRACT, run_id, runs.Facts(demo=False, simulated=False, model_version=version, **told), "benchmark")
+    order = publish.Order(
+        CONTRACT, run_id, runs.Facts(demo=False, simulated=False, model_version=version, **told), "benchmark"
+    )
     publishing, _ = timed(lambda: publish.publish(owner, order))
     worker.engine.dispose()
     owner.engine.dispose()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"entries": unscored.rows, **dict(zip(PARTS, (seconds, writing, publishing), strict=True)), "search index": indexing, "peak_mb": peak}
+    return {
+        "entries": unscored.rows,
+        **dict(zip(PARTS, (seconds, writing, publishing), strict=True)),
+        "search index": indexing,
+        "peak_mb": peak,
+    }
 
 
 def scored(fitted: LogModel, unscored: Unscored, version: int) -> dict[str, pd.DataFrame]:
@@ -126,7 +153,9 @@ def scored(fitted: LogModel, unscored: Unscored, version: int) -> dict[str, pd.D
     return content
 
 
-def write(worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.Part) -> increments.Increment:
+def write(
+    worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.Part
+) -> increments.Increment:
     """Stage the frames of a run, and keep what it knew."""
     staged = increments.stage(worker, CONTRACT, run_id, content, part=part)
     kept_inputs.keep(worker, run_id, part.scored)
@@ -140,7 +169,12 @@ def in_all(row: Row) -> float:
 
 def show(rows: list[Row], before: Row) -> None:
     """Print seconds by part and size, and from one size to the next what one more entry costs."""
-    print(f"{'entries':>10}" + "".join(f"{name:>17}" for name in (*PARTS, "in all, s", "peak MB", "microseconds each", "search index, s")))
+    print(
+        f"{'entries':>10}"
+        + "".join(
+            f"{name:>17}" for name in (*PARTS, "in all, s", "peak MB", "microseconds each", "search index, s")
+        )
+    )
     for row in rows:
         each = 1e6 * in_all(row) / row["entries"]
         parts = "".join(f"{row[name]:>17.2f}" for name in PARTS)
@@ -152,7 +186,9 @@ def show(rows: list[Row], before: Row) -> None:
     for small, large in pairwise(rows):
         marginal = (in_all(large) - in_all(small)) / (large["entries"] - small["entries"])
         fixed = max(0.0, in_all(small) - marginal * small["entries"])
-        print(f"from {small['entries']:,.0f} to {large['entries']:,.0f}: one more entry costs {1e6 * marginal:.1f} µs, a run {fixed:.2f} s")
+        print(
+            f"from {small['entries']:,.0f} to {large['entries']:,.0f}: one more entry costs {1e6 * marginal:.1f} µs, a run {fixed:.2f} s"
+        )
     print("apart: " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in before.items()))
     print(f"bound: {BOUND_SECONDS:.0f} s and {BOUND_MB:,} MB up to a million entries")
 

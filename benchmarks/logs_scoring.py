@@ -24,15 +24,23 @@ BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 def main() -> None:
     """Score each size with the same model, parse a log of the largest, print and write what came out."""
     told = arguments()
-    fitted = model.fit(model.make(), features.build(simulated.statements()), simulated.traces_of(simulated.entries()[0]))
+    fitted = model.fit(
+        model.make(), features.build(simulated.statements()), simulated.traces_of(simulated.entries()[0])
+    )
     rows = [{"entries": size, **scored(fitted, size)} for size in told.sizes]
-    result = {"scoring": rows, "parsing": parsed(max(told.sizes)), "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    result = {
+        "scoring": rows,
+        "parsing": parsed(max(told.sizes)),
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
     for row in rows:
         ratio = row["seconds"] / row["entries"] / (rows[-1]["seconds"] / rows[-1]["entries"])
         took = f"{row['seconds']:.2f} s ({row['cpu_seconds']:.2f} s of CPU)"
         print(f"scored {row['entries']:>9,} entries in {took}, {ratio:.2f} × the cost per entry of the last")
     read = result["parsing"]
-    print(f"parsed {read['lines']:,} lines in {read['cpu_seconds']:.2f} s of CPU, {read['lines_per_second']:,.0f}/s")
+    print(
+        f"parsed {read['lines']:,} lines in {read['cpu_seconds']:.2f} s of CPU, {read['lines_per_second']:,.0f}/s"
+    )
     print(f"peak memory {result['peak_mb']:.0f} MB")
     if told.json:
         told.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -58,7 +66,11 @@ def scored(fitted: LogModel, size: int) -> dict[str, float]:
 def made(size: int) -> Iterator[pa.Table]:
     """Yield batches of entries of about 100 bytes: numbers and addresses vary, one in five belongs to a session."""
     random = np.random.default_rng(1)
-    openers = [f"{opener} {thing}" for opener in simulated.OPENERS["info"] + simulated.OPENERS["warning"] for thing in simulated.THINGS]
+    openers = [
+        f"{opener} {thing}"
+        for opener in simulated.OPENERS["info"] + simulated.OPENERS["warning"]
+        for thing in simulated.THINGS
+    ]
     for first in range(0, size, BATCH):
         count = min(BATCH, size - first)
         numbers = random.integers(10**6, 10**9, size=(count, 3)).tolist()
@@ -73,7 +85,10 @@ def made(size: int) -> Iterator[pa.Table]:
                 "entry_id": pa.array(range(first + 1, first + count + 1), pa.int64()),
                 "source": pa.array([f"app-{at % 7}" for at in chosen], pa.large_string()),
                 "session": pa.array(sessions, pa.large_string()),
-                "event_time": pa.array([BEGIN + timedelta(milliseconds=100 * (first + at)) for at in range(count)], pa.timestamp("us", "UTC")),
+                "event_time": pa.array(
+                    [BEGIN + timedelta(milliseconds=100 * (first + at)) for at in range(count)],
+                    pa.timestamp("us", "UTC"),
+                ),
                 "text": pa.array(texts, pa.large_string()),
             }
         )
@@ -84,11 +99,16 @@ def parsed(size: int) -> dict[str, Any]:
     lines = [
         f"[{time:%Y-%m-%d %H:%M:%S},{at % 1000:03d}] INFO {text} (shop.Worker)\n"
         for batch in made(min(size, 200_000))
-        for at, (time, text) in enumerate(zip(batch["event_time"].to_pylist(), batch["text"].to_pylist(), strict=True))
+        for at, (time, text) in enumerate(
+            zip(batch["event_time"].to_pylist(), batch["text"].to_pylist(), strict=True)
+        )
     ]
     content = "".join(lines).encode()
     cpu = time.process_time()
-    count = sum(part.lines for part in formats.parse([content[at : at + (4 << 20)] for at in range(0, len(content), 4 << 20)]))
+    count = sum(
+        part.lines
+        for part in formats.parse([content[at : at + (4 << 20)] for at in range(0, len(content), 4 << 20)])
+    )
     seconds = time.process_time() - cpu
     return {"lines": count, "cpu_seconds": seconds, "lines_per_second": count / seconds}
 

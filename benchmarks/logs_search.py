@@ -80,17 +80,40 @@ def queries() -> dict[str, list[str]]:
     """Return the fixed set of addresses by what they measure."""
     day = f"since={END - timedelta(days=3):%Y-%m-%dT%H:%M:%SZ}&until={END - timedelta(days=2):%Y-%m-%dT%H:%M:%SZ}"
     rare = [f"/v1/logs/search?q=word{number}" for number in (3, 57, 101, 144, 199)]
-    narrowed = [f"/v1/logs/search?q=word{number}&level=error" for number in (5, 65, 125)] + ["/v1/logs/search?q=word42 -took&limit=100"]
-    phrase = ['/v1/logs/search?q="node 7" word20', "/v1/logs/search?q=word11 or word12", "/v1/logs/search?q=word30&anomaly=true"]
+    narrowed = [f"/v1/logs/search?q=word{number}&level=error" for number in (5, 65, 125)] + [
+        "/v1/logs/search?q=word42 -took&limit=100"
+    ]
+    phrase = [
+        '/v1/logs/search?q="node 7" word20',
+        "/v1/logs/search?q=word11 or word12",
+        "/v1/logs/search?q=word30&anomaly=true",
+    ]
     # The layout of a day brings together what begins alike, so these are read from many more places.
-    late = [f"/v1/logs/search?q={number}" for number in (123, 456, 789)] + ['/v1/logs/search?q="took 321 ms"', "/v1/logs/search?q=654&level=error"]
+    late = [f"/v1/logs/search?q={number}" for number in (123, 456, 789)] + [
+        '/v1/logs/search?q="took 321 ms"',
+        "/v1/logs/search?q=654&level=error",
+    ]
     return {
         "search, rare words": rare + narrowed + phrase,
         "search, rare words late in a text": late,
-        "search, a common word within a day": [f"/v1/logs/search?q=request&{day}", f"/v1/logs/search?q=request&source=source-2&{day}"],
-        "search without words": ["/v1/logs/search?anomaly=true", f"/v1/logs/search?severity=high&{day}", "/v1/logs/search?template=template-17"],
-        "analytics": [f"/v1/logs/analytics?by={by}&step={step}" for by in ("level", "severity", "source") for step in ("5m", "1h")]
-        + [f"/v1/logs/analytics?by=level&step=1d&since={END - timedelta(days=DAYS):%Y-%m-%dT%H:%M:%SZ}", "/v1/logs/analytics?by=template&step=1h"],
+        "search, a common word within a day": [
+            f"/v1/logs/search?q=request&{day}",
+            f"/v1/logs/search?q=request&source=source-2&{day}",
+        ],
+        "search without words": [
+            "/v1/logs/search?anomaly=true",
+            f"/v1/logs/search?severity=high&{day}",
+            "/v1/logs/search?template=template-17",
+        ],
+        "analytics": [
+            f"/v1/logs/analytics?by={by}&step={step}"
+            for by in ("level", "severity", "source")
+            for step in ("5m", "1h")
+        ]
+        + [
+            f"/v1/logs/analytics?by=level&step=1d&since={END - timedelta(days=DAYS):%Y-%m-%dT%H:%M:%SZ}",
+            "/v1/logs/analytics?by=template&step=1h",
+        ],
         "one page of export": ["/v1/logs/search?limit=1000", f"/v1/logs/search?limit=1000&{day}"],
     }
 
@@ -106,7 +129,9 @@ def main() -> int:
         url = embedded.start(Path(folder, "pg"))
         try:
             made = make(Database(url), given.entries, given.runs_a_day)
-            with serving(url, ALMANAC_CACHE_MB="0", ALMANAC_STATEMENT_TIMEOUT="30", ALMANAC_DEADLINE="30") as client:
+            with serving(
+                url, ALMANAC_CACHE_MB="0", ALMANAC_STATEMENT_TIMEOUT="30", ALMANAC_DEADLINE="30"
+            ) as client:
                 measured = {kind: measure(client, addresses) for kind, addresses in queries().items()}
         finally:
             embedded.stop(Path(folder, "pg"))
@@ -146,7 +171,10 @@ def index(owner: Database, entries: int, runs_a_day: int) -> tuple[float, float]
         for part in range(1, parts + 1):
             indexing += timed(upkeep.prepare, owner, CONTRACT, day * size + size * part // parts)
     # Each run lays out one day that is over.
-    return indexing, sum(timed(upkeep.tend, owner, CONTRACT, now=END - timedelta(hours=1)) for _ in range(DAYS if runs_a_day > 1 else 0))
+    return indexing, sum(
+        timed(upkeep.tend, owner, CONTRACT, now=END - timedelta(hours=1))
+        for _ in range(DAYS if runs_a_day > 1 else 0)
+    )
 
 
 def timed(work: object, *arguments: object, **named: object) -> float:
@@ -167,26 +195,43 @@ def fill(owner: Database, entries: int, *, after: int = 0, until: int | None = N
         day = (END - timedelta(days=DAYS - number)).date()
         with owner.connect() as connection:
             connection.execute("SELECT almanac.log_open_day(%s)", [day])
-            connection.execute(ENTRIES.encode(), {"day": day, "first": first, "last": last, "midnight": number * size + 1, "size": size})
+            connection.execute(
+                ENTRIES.encode(),
+                {"day": day, "first": first, "last": last, "midnight": number * size + 1, "size": size},
+            )
 
 
 def predict(owner: Database, after: int, until: int) -> None:
     """Publish a run over a span of entries."""
     with owner.engine.begin() as connection:
-        run_id = runs.start(connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark"))
+        run_id = runs.start(
+            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+        )
     assert run_id  # noqa: S101  # the slot is this moment
     places = {table.name: staging.place(CONTRACT, table, run_id) for table in CONTRACT.released_tables}
     with owner.connect() as connection:
         for table in CONTRACT.released_tables:
             staging.make(connection, CONTRACT, table, run_id)
         for name, query in FILLED.items():
-            source = (sql.Literal(after), sql.Literal(until)) if name == "predictions" else (places["predictions"],)
+            source = (
+                (sql.Literal(after), sql.Literal(until))
+                if name == "predictions"
+                else (places["predictions"],)
+            )
             connection.execute(sql.SQL(query).format(places[name], *source))
         for table in CONTRACT.released_tables:
             staging.index(connection, CONTRACT, table, run_id)
-        hashes = [frames.table_hash(connection, places[table.name], table, run_id) for table in CONTRACT.released_tables]
+        hashes = [
+            frames.table_hash(connection, places[table.name], table, run_id)
+            for table in CONTRACT.released_tables
+        ]
     facts = runs.Facts(
-        demo=False, simulated=False, model_version=1, prediction_hash=frames.combined_hash(hashes), rows=until - after, covered_until=until
+        demo=False,
+        simulated=False,
+        model_version=1,
+        prediction_hash=frames.combined_hash(hashes),
+        rows=until - after,
+        covered_until=until,
     )
     publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
 
@@ -206,7 +251,12 @@ def measure(client: httpx.Client, addresses: list[str]) -> dict[str, float]:
                 worst[address] = max(elapsed, worst.get(address, 0.0))
     slowest = max(worst, key=lambda address: worst[address])
     print(f"  slowest: {worst[slowest]:.0f} ms {slowest}", file=sys.stderr)
-    return {"n": len(times), "median": statistics.median(times), "p95": statistics.quantiles(times, n=20)[-1], "worst": max(times)}
+    return {
+        "n": len(times),
+        "median": statistics.median(times),
+        "p95": statistics.quantiles(times, n=20)[-1],
+        "worst": max(times),
+    }
 
 
 def show(made: dict[str, float], measured: dict[str, dict[str, float]]) -> None:
@@ -214,7 +264,9 @@ def show(made: dict[str, float], measured: dict[str, dict[str, float]]) -> None:
     print("made in seconds: " + ", ".join(f"{name} {seconds:.1f}" for name, seconds in made.items()))
     print(f"{'milliseconds':<38}{'n':>6}{'median':>9}{'p95':>9}{'worst':>9}")
     for kind, figures in measured.items():
-        print(f"{kind:<38}{figures['n']:>6}{figures['median']:>9.1f}{figures['p95']:>9.1f}{figures['worst']:>9.1f}")
+        print(
+            f"{kind:<38}{figures['n']:>6}{figures['median']:>9.1f}{figures['p95']:>9.1f}{figures['worst']:>9.1f}"
+        )
     print(f"bound: p95 {BOUND_MS:.0f} ms")
 
 

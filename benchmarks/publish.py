@@ -101,11 +101,21 @@ def main() -> int:
     with database(given.url) as owner:
         published = [publishing(owner, rows, given.repeats) for rows in given.rows]
         switched = [switching(owner, rows) for rows in given.rows]
-    is_met = max(published, key=lambda one: one.rows).ratio <= RATIO_BOUND and all(max(one.release, one.rollback) <= one.bound for one in switched)
+    is_met = max(published, key=lambda one: one.rows).ratio <= RATIO_BOUND and all(
+        max(one.release, one.rollback) <= one.bound for one in switched
+    )
     show(published, switched)
     if given.json:
-        figures = [asdict(one) | {"ratio": one.ratio} for one in published], [asdict(one) | {"bound": one.bound} for one in switched]
-        content = {"publish_seconds": figures[0], "switch_milliseconds": figures[1], "ratio_bound": RATIO_BOUND, "is_met": is_met}
+        figures = (
+            [asdict(one) | {"ratio": one.ratio} for one in published],
+            [asdict(one) | {"bound": one.bound} for one in switched],
+        )
+        content = {
+            "publish_seconds": figures[0],
+            "switch_milliseconds": figures[1],
+            "ratio_bound": RATIO_BOUND,
+            "is_met": is_met,
+        }
         given.json.write_text(json.dumps(content, indent=2) + "\n")
     return 0 if is_met else 1
 
@@ -153,7 +163,11 @@ def publishing(owner: Database, rows: int, repeats: int) -> Publishing:
     turns = []
     for _ in range(repeats):
         stage, released = publish_once(owner, frame)
-        turns.append(Publishing(rows, stage, released, bare_copy(owner, data), bare_copy(owner, data, is_indexed_first=False)))
+        turns.append(
+            Publishing(
+                rows, stage, released, bare_copy(owner, data), bare_copy(owner, data, is_indexed_first=False)
+            )
+        )
     return sorted(turns, key=lambda turn: turn.ratio)[len(turns) // 2]
 
 
@@ -163,7 +177,9 @@ def publish_once(owner: Database, frame: pd.DataFrame) -> tuple[float, float]:
     began = time.perf_counter()
     staged = staging.stage(worker, CONTRACT, run_id, {TABLE.name: frame})
     between = time.perf_counter()
-    facts = runs.Facts(demo=False, simulated=False, model_version=1, prediction_hash=staged.prediction_hash, rows=staged.rows)
+    facts = runs.Facts(
+        demo=False, simulated=False, model_version=1, prediction_hash=staged.prediction_hash, rows=staged.rows
+    )
     publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
     return between - began, time.perf_counter() - between
 
@@ -171,7 +187,9 @@ def publish_once(owner: Database, frame: pd.DataFrame) -> tuple[float, float]:
 def begin(owner: Database) -> str:
     """Start a run."""
     with owner.engine.begin() as connection:
-        run_id = runs.start(connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark"))
+        run_id = runs.start(
+            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+        )
     if run_id is None:
         raise SystemExit("The slot is taken: use an empty database.")
     return run_id
@@ -189,7 +207,9 @@ def bare_copy(owner: Database, data: bytes, *, is_indexed_first: bool = True) ->
             connection.execute(index)
         connection.commit()
         began = time.perf_counter()
-        with connection.cursor().copy(sql.SQL("COPY staging.bare ({}) FROM STDIN (FORMAT binary)").format(names)) as copy:
+        with connection.cursor().copy(
+            sql.SQL("COPY staging.bare ({}) FROM STDIN (FORMAT binary)").format(names)
+        ) as copy:
             copy.write(data)
         if not is_indexed_first:
             connection.execute(index)
@@ -201,9 +221,16 @@ def bare_copy(owner: Database, data: bytes, *, is_indexed_first: bool = True) ->
 
 def indexing() -> sql.Composed:
     """Return the statements that give the bare table the key and the indexes of a run's own table."""
-    lists = [sql.SQL(", ").join(map(sql.Identifier, columns)) for columns in contract_tables.indexes(CONTRACT, TABLE)]
-    key = sql.SQL("ALTER TABLE staging.bare ADD PRIMARY KEY ({})").format(sql.SQL(", ").join(map(sql.Identifier, ("run_id", *TABLE.key))))
-    return sql.SQL("; ").join([key, *(sql.SQL("CREATE INDEX ON staging.bare ({})").format(columns) for columns in lists)])
+    lists = [
+        sql.SQL(", ").join(map(sql.Identifier, columns))
+        for columns in contract_tables.indexes(CONTRACT, TABLE)
+    ]
+    key = sql.SQL("ALTER TABLE staging.bare ADD PRIMARY KEY ({})").format(
+        sql.SQL(", ").join(map(sql.Identifier, ("run_id", *TABLE.key)))
+    )
+    return sql.SQL("; ").join(
+        [key, *(sql.SQL("CREATE INDEX ON staging.bare ({})").format(columns) for columns in lists)]
+    )
 
 
 def switching(owner: Database, rows: int) -> Switching:
@@ -212,13 +239,23 @@ def switching(owner: Database, rows: int) -> Switching:
     for _ in range(2):
         publish_once(owner, frame)
     with owner.engine.begin() as connection:
-        run_id = str(connection.exec_driver_sql("SELECT run_id FROM almanac.releases ORDER BY release_id DESC LIMIT 1").scalar_one())
+        run_id = str(
+            connection.exec_driver_sql(
+                "SELECT run_id FROM almanac.releases ORDER BY release_id DESC LIMIT 1"
+            ).scalar_one()
+        )
     release = ledger.Entry(run_id, "promote", "benchmark", "benchmark")
     times: dict[str, list[float]] = {"release": [], "rollback": [], "empty": []}
     for _ in range(SWITCHES):
-        times["rollback"].append(milliseconds(owner, lambda connection: ledger.rollback(connection, CONTRACT.name, who="benchmark")))
+        times["rollback"].append(
+            milliseconds(
+                owner, lambda connection: ledger.rollback(connection, CONTRACT.name, who="benchmark")
+            )
+        )
         times["release"].append(milliseconds(owner, lambda connection: ledger.append(connection, release)))
-        times["empty"].append(milliseconds(owner, lambda connection: connection.exec_driver_sql("SELECT pg_current_xact_id()")))
+        times["empty"].append(
+            milliseconds(owner, lambda connection: connection.exec_driver_sql("SELECT pg_current_xact_id()"))
+        )
     medians = {name: statistics.median(values) for name, values in times.items()}
     return Switching(rows, medians["release"], medians["rollback"], medians["empty"])
 
@@ -233,13 +270,19 @@ def milliseconds(owner: Database, work: Callable[..., object]) -> float:
 
 def show(published: list[Publishing], switched: list[Switching]) -> None:
     """Print both tables."""
-    print(f"{'rows':>9}  {'stage s':>8}  {'publish s':>9}  {'bare COPY s':>11}  {'ratio':>6}  {'COPY then index s':>17}")
+    print(
+        f"{'rows':>9}  {'stage s':>8}  {'publish s':>9}  {'bare COPY s':>11}  {'ratio':>6}  {'COPY then index s':>17}"
+    )
     for one in published:
-        print(f"{one.rows:>9,}  {one.stage:>8.3f}  {one.publish:>9.3f}  {one.bare:>11.3f}  {one.ratio:>6.2f}  {one.bare_indexed_after:>17.3f}")
+        print(
+            f"{one.rows:>9,}  {one.stage:>8.3f}  {one.publish:>9.3f}  {one.bare:>11.3f}  {one.ratio:>6.2f}  {one.bare_indexed_after:>17.3f}"
+        )
     print(f"bound at the largest: ratio {RATIO_BOUND}\n")
     print(f"{'rows':>9}  {'release ms':>10}  {'rollback ms':>11}  {'empty commit ms':>15}  {'bound ms':>8}")
     for each in switched:
-        print(f"{each.rows:>9,}  {each.release:>10.2f}  {each.rollback:>11.2f}  {each.empty_commit:>15.2f}  {each.bound:>8.1f}")
+        print(
+            f"{each.rows:>9,}  {each.release:>10.2f}  {each.rollback:>11.2f}  {each.empty_commit:>15.2f}  {each.bound:>8.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,13 @@ from almanac.store.records import runs
 from almanac.workloads.football.contract import CONTRACT
 
 SLICES = 5
-REQUESTS = {"almanac": 4_000, "almanac, nothing kept": 4_000, "mlflow models serve": 200, "feast": 800, "datasette": 800}
+REQUESTS = {
+    "almanac": 4_000,
+    "almanac, nothing kept": 4_000,
+    "mlflow models serve": 200,
+    "feast": 800,
+    "datasette": 800,
+}
 # Installed into environments of their own: they do not fit beside Almanac's locked packages.
 FEAST, DATASETTE = "feast==0.67.0", "datasette==0.65.5"
 HERE = Path(__file__).parent
@@ -68,7 +74,11 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder, ExitStack() as stack:
         rows = published(Path(folder), options.sample)
-        servers = {name: stack.enter_context(start(rows)) for name, start in STARTS.items() if can_start(name, rows.folder)}
+        servers = {
+            name: stack.enter_context(start(rows))
+            for name, start in STARTS.items()
+            if can_start(name, rows.folder)
+        }
         result = compared(servers)
     result["matches"] = len(rows.predictions)
     print(json.dumps(result, indent=2))
@@ -80,18 +90,30 @@ def main() -> None:
 def published(folder: Path, sample: str) -> Rows:
     """Run football once in an installation of its own and return what it published."""
     url = embedded.start(folder / "pg")
-    os.environ |= {"DATABASE_URL": url, "ALMANAC_STATE": str(folder), "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+    os.environ |= {
+        "DATABASE_URL": url,
+        "ALMANAC_STATE": str(folder),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+    }
     os.environ |= {"ALMANAC_ARTIFACT_ROOT": str(folder)}
     command = [sys.executable, "-m", "almanac.cli"]
     subprocess.run([*command, "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
-    told = subprocess.run([*command, "run", "football", "--sample", sample, "--slot", "now", "--json"], check=True, stdout=subprocess.PIPE)
+    told = subprocess.run(
+        [*command, "run", "football", "--sample", sample, "--slot", "now", "--json"],
+        check=True,
+        stdout=subprocess.PIPE,
+    )
     project = Project(Settings.read())
     with project.database.engine.begin() as connection:
         run = runs.get(connection, json.loads(told.stdout)["run_id"])
-    features = pd.read_parquet(project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", folder))
+    features = pd.read_parquet(
+        project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", folder)
+    )
     with project.database.connect() as connection:
         asked = connection.execute("SELECT * FROM api.football_live")
-        predictions = pd.DataFrame(asked.fetchall(), columns=[column.name for column in asked.description or ()])
+        predictions = pd.DataFrame(
+            asked.fetchall(), columns=[column.name for column in asked.description or ()]
+        )
     return Rows(project.settings, folder, predictions, features, run["model_version"])
 
 
@@ -102,7 +124,9 @@ def almanac(cache_mb: float) -> Callable[[Rows], Any]:
     def start(rows: Rows) -> Iterator[Running]:
         with _serving.almanac(os.environ["DATABASE_URL"], cache_mb=cache_mb) as (port, _, _):
             paths = [f"/v1/football/predictions/{identity}" for identity in rows.identities]
-            yield Running(port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
+            yield Running(
+                port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
+            )
 
     return start
 
@@ -113,8 +137,23 @@ def mlflow_server(rows: Rows) -> Iterator[Running]:
     model = f"models:/{CONTRACT.name}/{rows.version}"
     mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
     inputs = mlflow.models.get_model_info(model).signature.inputs.input_names()
-    bodies = [json.dumps({"dataframe_split": json.loads(one.to_json(orient="split", index=False))}).encode() for one in each(rows.features[inputs])]
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", model, "-p", "{port}", "--env-manager", "local"]
+    bodies = [
+        json.dumps({"dataframe_split": json.loads(one.to_json(orient="split", index=False))}).encode()
+        for one in each(rows.features[inputs])
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "models",
+        "serve",
+        "-m",
+        model,
+        "-p",
+        "{port}",
+        "--env-manager",
+        "local",
+    ]
     # MLflow looks for uvicorn on the path.
     found = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
     with _serving.started(command, ready="/ping", variables=found) as (port, _, _):
@@ -134,11 +173,32 @@ def feast(rows: Rows) -> Iterator[Running]:
     texts = [name for name, kind in frame.dtypes.items() if kind.kind not in "bfiM"]
     frame = frame.assign(**{name: frame[name].map(str) for name in texts})
     frame.to_parquet(place / "rows.parquet")
-    subprocess.run([place / "bin" / "python", HERE / "_feast_repository.py", place / "rows.parquet", CONTRACT.entity], check=True, cwd=place)
-    wanted = [f"predictions:{name}" for name in frame.columns if name not in (CONTRACT.entity, "published_at")]
-    bodies = [json.dumps({"features": wanted, "entities": {CONTRACT.entity: [identity]}}).encode() for identity in rows.identities]
-    command = [str(place / "bin" / "feast"), "serve", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"]
-    with _serving.started(command, ready="/health", variables={"FEAST_USAGE": "False"}, folder=place) as (port, _, _):
+    subprocess.run(
+        [place / "bin" / "python", HERE / "_feast_repository.py", place / "rows.parquet", CONTRACT.entity],
+        check=True,
+        cwd=place,
+    )
+    wanted = [
+        f"predictions:{name}" for name in frame.columns if name not in (CONTRACT.entity, "published_at")
+    ]
+    bodies = [
+        json.dumps({"features": wanted, "entities": {CONTRACT.entity: [identity]}}).encode()
+        for identity in rows.identities
+    ]
+    command = [
+        str(place / "bin" / "feast"),
+        "serve",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+        "--no-access-log",
+    ]
+    with _serving.started(command, ready="/health", variables={"FEAST_USAGE": "False"}, folder=place) as (
+        port,
+        _,
+        _,
+    ):
         yield Running(port, [_load.posted("/get-online-features", body) for body in bodies])
 
 
@@ -147,8 +207,18 @@ def datasette(rows: Rows) -> Iterator[Running]:
     """Let Datasette look the same rows up in SQLite."""
     place = rows.folder / "datasette"
     with sqlite3.connect(place / "football.db") as connection:
-        rows.predictions.map(str).to_sql("predictions", connection, index=False, dtype={CONTRACT.entity: "text primary key"})
-    command = [str(place / "bin" / "datasette"), "serve", "football.db", "--host", "127.0.0.1", "--port", "{port}"]
+        rows.predictions.map(str).to_sql(
+            "predictions", connection, index=False, dtype={CONTRACT.entity: "text primary key"}
+        )
+    command = [
+        str(place / "bin" / "datasette"),
+        "serve",
+        "football.db",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+    ]
     with _serving.started(command, ready="/-/versions.json", variables={}, folder=place) as (port, _, _):
         paths = [f"/football/predictions/{identity}.json?_shape=objects" for identity in rows.identities]
         yield Running(port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
@@ -169,7 +239,15 @@ def can_start(name: str, folder: Path) -> bool:
     if name not in PACKAGES:
         return True
     venv.create(folder / name, with_pip=True)
-    pip = [folder / name / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGES[name]]
+    pip = [
+        folder / name / "bin" / "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        PACKAGES[name],
+    ]
     installed = subprocess.run(pip, check=False, capture_output=True).returncode == 0
     if not installed:
         print(f"{PACKAGES[name]} could not be installed here and is left out.", file=sys.stderr)
@@ -180,11 +258,19 @@ def compared(servers: dict[str, Running]) -> dict[str, Any]:
     """Load the servers one after the other, several times round; a ratio is the median over the rounds."""
     for name, server in servers.items():
         _load.send(server.port, server.requests, REQUESTS[name] // 4)
-    rounds = [{name: _load.send(server.port, server.requests, REQUESTS[name]) for name, server in servers.items()} for _ in range(SLICES)]
-    figures: dict[str, Any] = {name: _load.joined([one[name] for one in rounds]).figures() for name in servers}
+    rounds = [
+        {name: _load.send(server.port, server.requests, REQUESTS[name]) for name, server in servers.items()}
+        for _ in range(SLICES)
+    ]
+    figures: dict[str, Any] = {
+        name: _load.joined([one[name] for one in rounds]).figures() for name in servers
+    }
     others = [name for name in servers if not name.startswith("almanac")]
     for ours in ("almanac", "almanac, nothing kept"):
-        figures[ours]["times"] = {name: round(median(one[ours].per_second / one[name].per_second for one in rounds), 1) for name in others}
+        figures[ours]["times"] = {
+            name: round(median(one[ours].per_second / one[name].per_second for one in rounds), 1)
+            for name in others
+        }
     return figures
 
 

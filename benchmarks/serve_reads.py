@@ -27,7 +27,14 @@ MATCHES = 1_000
 SLICES, SLICE_REQUESTS = 7, 4_000
 MEMORY_REQUESTS = 100_000
 STARTS = 5
-VALUES: dict[str, Any] = {"integer": 1, "bigint": 1, "real": 0.0, "boolean": True, "date": date(2025, 4, 18), "json": []}
+VALUES: dict[str, Any] = {
+    "integer": 1,
+    "bigint": 1,
+    "real": 0.0,
+    "boolean": True,
+    "date": date(2025, 4, 18),
+    "json": [],
+}
 VALUES["timestamp"] = datetime(2025, 4, 18, tzinfo=UTC)
 
 
@@ -54,12 +61,20 @@ def published(url: str) -> list[str]:
     migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
     owner = Database(url, "owner")
     with owner.engine.begin() as connection:
-        run_id = runs.start(connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "mock", "benchmark"))
+        run_id = runs.start(
+            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "mock", "benchmark")
+        )
     if run_id is None:
         raise SystemExit("the slot of the benchmark is taken")
     content = {table.name: made_up(CONTRACT, table) for table in CONTRACT.released_tables}
     staged = staging.stage(owner, CONTRACT, run_id, content)
-    facts = runs.Facts(data_as_of=date(2025, 4, 18), source="made up", model_version=1, rows=staged.rows, prediction_hash=staged.prediction_hash)
+    facts = runs.Facts(
+        data_as_of=date(2025, 4, 18),
+        source="made up",
+        model_version=1,
+        rows=staged.rows,
+        prediction_hash=staged.prediction_hash,
+    )
     publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
     owner.engine.dispose()
     return list(content["predictions"][CONTRACT.entity])
@@ -68,7 +83,11 @@ def published(url: str) -> list[str]:
 def made_up(contract: Contract, table: Table) -> pd.DataFrame:
     """Return rows with a value of the right type in every column and sums that add up."""
     columns = {column.name: [VALUES.get(column.type)] * MATCHES for column in table.columns}
-    columns |= {column.name: [f"{column.name}-{number:06d}" for number in range(MATCHES)] for column in table.columns if column.type == "text"}
+    columns |= {
+        column.name: [f"{column.name}-{number:06d}" for number in range(MATCHES)]
+        for column in table.columns
+        if column.type == "text"
+    }
     if table is contract.predictions:
         columns |= {rule.columns[0]: [rule.total] * MATCHES for rule in contract.sums}
     return pd.DataFrame(columns, dtype=object)
@@ -78,10 +97,17 @@ def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, An
     """Alternate slices of the constant route and of random ids; the share is the median over neighbouring slices."""
     with _serving.almanac(url, cache_mb=cache_mb) as (port, _, _):
         _load.run(port, paths, SLICE_REQUESTS)
-        pairs = [(_load.run(port, [CONSTANT], SLICE_REQUESTS), _load.run(port, paths, SLICE_REQUESTS)) for _ in range(SLICES)]
+        pairs = [
+            (_load.run(port, [CONSTANT], SLICE_REQUESTS), _load.run(port, paths, SLICE_REQUESTS))
+            for _ in range(SLICES)
+        ]
     constant, reads = (_load.joined([pair[which] for pair in pairs]) for which in (0, 1))
     shares = [read.per_second / still.per_second for still, read in pairs]
-    return {"share_of_constant": round(median(shares), 3), "constant": constant.figures(), "prediction": reads.figures()}
+    return {
+        "share_of_constant": round(median(shares), 3),
+        "constant": constant.figures(),
+        "prediction": reads.figures(),
+    }
 
 
 def memory(url: str, paths: Sequence[str]) -> dict[str, float]:

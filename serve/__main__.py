@@ -31,7 +31,13 @@ class Server(uvicorn.Server):
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             service: Service = self.config.app.state.service  # type: ignore[union-attr]  # the app is ours, not a name to import
-            log.info("almanac %s serves %s at http://%s:%s, documentation at /docs", service.version, service.described(), host, port)
+            log.info(
+                "almanac %s serves %s at http://%s:%s, documentation at /docs",
+                service.version,
+                service.described(),
+                host,
+                port,
+            )
 
 
 def main() -> int:
@@ -46,7 +52,9 @@ def main() -> int:
         with suppress(KeyboardInterrupt, SystemExit):
             server.run()
         if not server.started:
-            raise AlmanacError(f"The server could not start on {settings.host}:{settings.port}. Choose others by ALMANAC_HOST and PORT.")
+            raise AlmanacError(
+                f"The server could not start on {settings.host}:{settings.port}. Choose others by ALMANAC_HOST and PORT."
+            )
     except AlmanacError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -32,7 +32,9 @@ class Application(FastAPI):
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description, made at the first call."""
         if not self.openapi_schema:
-            super().openapi().setdefault("components", {}).setdefault("schemas", {})["Problem"] = schemas.PROBLEM
+            super().openapi().setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
+                schemas.PROBLEM
+            )
         return super().openapi()
 
 
@@ -51,13 +53,17 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     app.state.service = service
     found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
-    bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts))
+    bounds = Bounds(
+        settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts)
+    )
     documented.register(app, found, bounds)
     docs_page.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(origins.Readers, origins=readers)
-    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=documented.largest_body(found))
+    app.add_middleware(
+        Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=documented.largest_body(found)
+    )
     app.add_middleware(Access, metrics=service.metrics)
     return app
 

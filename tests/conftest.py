@@ -13,10 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from house import NEW, House, build, commit
-from local_server import LocalServer, serving
 from psycopg.conninfo import make_conninfo
-from stub import STUB
 
 from almanac import discovery
 from almanac.contract import Contract
@@ -24,6 +21,9 @@ from almanac.settings import Settings
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
 from almanac.store.schema.migrate import migrate
+from tests.installation import NEW, House, build, commit
+from tests.local_server import LocalServer, serving
+from tests.stub import STUB
 
 
 @pytest.fixture(autouse=True)
@@ -158,7 +158,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"cluster", "house", "bare_house"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
-    items.sort(key=lambda item: "bare_house" in getattr(item, "fixturenames", ()) and item.path.name != "test_notebooks.py")
+    items.sort(
+        key=lambda item: (
+            "bare_house" in getattr(item, "fixturenames", ()) and item.path.name != "test_notebooks.py"
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -176,7 +180,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @cache
 def _shared(name: str) -> str:
     text = (Path(__file__).parents[1] / name).read_text()
-    house = next((house for house in ("bare_house", "at_home", "house") if f"{house}: House" in text), "").replace("at_home", "house")
+    house = next(
+        (house for house in ("bare_house", "at_home", "house") if f"{house}: House" in text), ""
+    ).replace("at_home", "house")
     return house or (name if 'scope="module"' in text else "")
 
 

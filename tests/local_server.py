@@ -69,7 +69,9 @@ def serving() -> Iterator[LocalServer]:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
-            answer = local.next_answer(Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body))
+            answer = local.next_answer(
+                Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body)
+            )
             if answer.broken:
                 self.close_connection = True
                 return

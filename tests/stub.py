@@ -28,14 +28,28 @@ STUB = Contract(
         ),
     ),
     order=("day",),
-    filters=(Filter(name="from", column="day", op="min"), Filter(name="word", column="word", op="in"), Filter(name="min_up", column="up", op="min")),
+    filters=(
+        Filter(name="from", column="day", op="min"),
+        Filter(name="word", column="word", op="in"),
+        Filter(name="min_up", column="up", op="min"),
+    ),
     sums=(SumRule(columns=("up", "down")),),
-    side_tables=(Table(name="totals", key=("name",), columns=(Column(name="name", type="text"), Column(name="value", type="integer", minimum=0))),),
+    side_tables=(
+        Table(
+            name="totals",
+            key=("name",),
+            columns=(Column(name="name", type="text"), Column(name="value", type="integer", minimum=0)),
+        ),
+    ),
     raw_tables=(
         Table(
             name="facts",
             key=("item",),
-            columns=(Column(name="item", type="text"), Column(name="value", type="integer", nullable=True), Column(name="source", type="text")),
+            columns=(
+                Column(name="item", type="text"),
+                Column(name="value", type="integer", nullable=True),
+                Column(name="source", type="text"),
+            ),
         ),
     ),
     primary_metric="log_loss",
@@ -67,7 +81,9 @@ def begin(owner: Database, *, slot: datetime | None = None, sample: str = "full"
     return run_id
 
 
-def facts(staged: staging.Staged, *, version: int = 1, demo: bool = False, simulated: bool = False) -> runs.Facts:
+def facts(
+    staged: staging.Staged, *, version: int = 1, demo: bool = False, simulated: bool = False
+) -> runs.Facts:
     """Return the facts of a run that has staged its predictions."""
     day = datetime(2025, 4, 15, tzinfo=UTC).date()
     return runs.Facts(
@@ -81,7 +97,13 @@ def facts(staged: staging.Staged, *, version: int = 1, demo: bool = False, simul
     )
 
 
-def release(owner: Database, frames: dict[str, pd.DataFrame] | None = None, *, version: int = 1, why: str | None = "test") -> str:
+def release(
+    owner: Database,
+    frames: dict[str, pd.DataFrame] | None = None,
+    *,
+    version: int = 1,
+    why: str | None = "test",
+) -> str:
     """Stage and publish one run of the stub and return its id."""
     run_id = begin(owner)
     staged = staging.stage(Database(owner.url, "worker"), STUB, run_id, frames or content())

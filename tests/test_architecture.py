@@ -22,9 +22,28 @@ PROGRAMS = sorted([*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob(".github/scripts
 SOURCES = MODULES + PROGRAMS
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
 STEPS = ["1_collect.ipynb", "2_train.ipynb", "3_evaluate.ipynb", "4_predict.ipynb"]
-HOMES = {"mlflow": "src/almanac/registry", "papermill": "src/almanac/runner", "sqlalchemy": "src/almanac/store", "alembic": "src/almanac/store"}
-HEAVY = {"alembic", "matplotlib", "mlflow", "numpy", "pandas", "papermill", "pyarrow", "scipy", "sklearn", "skops", "sqlalchemy"}
-SHARED = re.compile(r"almanac(\.(contract|discovery|errors|fields|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?")
+HOMES = {
+    "mlflow": "src/almanac/registry",
+    "papermill": "src/almanac/runner",
+    "sqlalchemy": "src/almanac/store",
+    "alembic": "src/almanac/store",
+}
+HEAVY = {
+    "alembic",
+    "matplotlib",
+    "mlflow",
+    "numpy",
+    "pandas",
+    "papermill",
+    "pyarrow",
+    "scipy",
+    "sklearn",
+    "skops",
+    "sqlalchemy",
+}
+SHARED = re.compile(
+    r"almanac(\.(contract|discovery|errors|fields|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?"
+)
 LEFT_TO_DO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b.*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -83,14 +102,22 @@ every_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 
 def test_imports_point_one_way() -> None:
     linter = Path(sys.executable).with_name("lint-imports")
-    kept = subprocess.run([linter, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    kept = subprocess.run(
+        [linter, "--no-logo", "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert kept.returncode == 0, kept.stdout
 
 
 @pytest.mark.parametrize("library", HOMES)
 def test_a_heavy_library_is_imported_at_its_home_and_nowhere_else(library: str) -> None:
-    trees = {path: tree(path) for path in MODULES} | {path: ast.parse("\n".join(cells(path))) for path in NOTEBOOKS}
-    importers = [path for path, parsed in trees.items() if library in {name.partition(".")[0] for name in imported(parsed)}]
+    trees = {path: tree(path) for path in MODULES} | {
+        path: ast.parse("\n".join(cells(path))) for path in NOTEBOOKS
+    }
+    importers = [
+        path
+        for path, parsed in trees.items()
+        if library in {name.partition(".")[0] for name in imported(parsed)}
+    ]
     assert [name_of(path) for path in importers if not is_at_home(library, path)] == []
     assert importers, f"{library} has lost its home {HOMES[library]}"
 
@@ -99,18 +126,22 @@ def test_a_heavy_library_is_imported_at_its_home_and_nowhere_else(library: str) 
 def test_the_running_server_has_loaded_no_heavy_library() -> None:
     program = """
 import importlib, json, pkgutil, sys
-import serve, serve.app, almanac.workloads
+import serve, serve.app, almanac.discovery
 for module in pkgutil.walk_packages(serve.__path__, "serve."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
-almanac.workloads.contracts()
+almanac.discovery.contracts()
 print(json.dumps(sorted(sys.modules)))
 """
-    ran = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     loaded = json.loads(ran.stdout)
     assert HEAVY & set(loaded) == set()
-    assert [name for name in loaded if name.partition(".")[0] == "almanac" and not SHARED.fullmatch(name)] == []
+    assert [
+        name for name in loaded if name.partition(".")[0] == "almanac" and not SHARED.fullmatch(name)
+    ] == []
 
 
 def test_the_locked_packages_of_the_server_hold_no_heavy_library() -> None:
@@ -129,31 +160,57 @@ def test_the_server_installs_at_most_30_packages_of_65_mb_together() -> None:
 
 def test_a_module_has_at_most_300_lines_and_begins_with_one_sentence() -> None:
     assert [name_of(path) for path in SOURCES if len(path.read_text().splitlines()) > 300] == []
-    assert [name_of(path) for path in SOURCES if not (ast.get_docstring(tree(path)) or "").partition("\n\n")[0].endswith(".")] == []
+    assert [
+        name_of(path)
+        for path in SOURCES
+        if not (ast.get_docstring(tree(path)) or "").partition("\n\n")[0].endswith(".")
+    ] == []
 
 
 def test_a_function_has_at_most_40_lines_beside_its_docstring() -> None:
-    assert [(name_of(path), function.name) for path in SOURCES for function in functions(path) if length(function) > 40] == []
+    assert [
+        (name_of(path), function.name)
+        for path in SOURCES
+        for function in functions(path)
+        if length(function) > 40
+    ] == []
 
 
 def test_a_function_has_at_most_five_arguments() -> None:
     # A command of the command line has an argument for each option.
     sources = [path for path in SOURCES if "cli" not in path.parts]
-    assert [(name_of(path), function.name) for path in sources for function in functions(path) if arguments(function) > 5] == []
+    assert [
+        (name_of(path), function.name)
+        for path in sources
+        for function in functions(path)
+        if arguments(function) > 5
+    ] == []
 
 
 def test_nothing_is_left_to_do() -> None:
-    assert [(name_of(path), *found) for path in SOURCES + NOTEBOOKS if (found := LEFT_TO_DO.findall(path.read_text()))] == []
+    assert [
+        (name_of(path), *found)
+        for path in SOURCES + NOTEBOOKS
+        if (found := LEFT_TO_DO.findall(path.read_text()))
+    ] == []
 
 
 def test_only_the_command_line_prints() -> None:
-    calls = [(path, node.func) for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
-    printing = {name_of(path) for path, called in calls if isinstance(called, ast.Name) and called.id == "print"}
+    calls = [
+        (path, node.func) for path in MODULES for node in ast.walk(tree(path)) if isinstance(node, ast.Call)
+    ]
+    printing = {
+        name_of(path) for path, called in calls if isinstance(called, ast.Name) and called.id == "print"
+    }
     assert [name for name in printing if not name.startswith("src/almanac/cli")] == []
 
 
 def test_a_module_is_named_after_what_it_is_about() -> None:
-    assert [name_of(path) for path in MODULES if re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))] == []
+    assert [
+        name_of(path)
+        for path in MODULES
+        if re.search(r"util|helper|common|\bbase\b|manager|misc", name_of(path))
+    ] == []
 
 
 @pytest.mark.parametrize("workload", discovery.names())
@@ -181,9 +238,13 @@ def test_a_notebook_begins_with_its_title_and_purpose_and_ends_with_what_comes_n
 
 @every_notebook
 def test_the_first_code_cell_of_a_notebook_holds_its_parameters_and_nothing_else(path: Path) -> None:
-    tags = [cell["metadata"].get("tags", []) for cell in notebook(path)["cells"] if cell["cell_type"] == "code"]
+    tags = [
+        cell["metadata"].get("tags", []) for cell in notebook(path)["cells"] if cell["cell_type"] == "code"
+    ]
     assert ["parameters" in given for given in tags] == [True] + [False] * (len(tags) - 1)
-    assert all(isinstance(statement, ast.Assign | ast.AnnAssign) for statement in ast.parse(cells(path)[0]).body)
+    assert all(
+        isinstance(statement, ast.Assign | ast.AnnAssign) for statement in ast.parse(cells(path)[0]).body
+    )
 
 
 @every_notebook
@@ -197,7 +258,12 @@ def test_a_notebook_has_at_most_15_code_cells_of_15_lines_and_100_lines_in_all(p
 @every_notebook
 def test_a_notebook_calls_functions_and_defines_none(path: Path) -> None:
     # Lines that begin with ! or % are no Python, so they end here too.
-    defined = [node for cell in cells(path) for node in ast.walk(ast.parse(cell)) if isinstance(node, Function | ast.ClassDef)]
+    defined = [
+        node
+        for cell in cells(path)
+        for node in ast.walk(ast.parse(cell))
+        if isinstance(node, Function | ast.ClassDef)
+    ]
     assert [node.name for node in defined] == []
 
 

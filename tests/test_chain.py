@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from house import NEW, House, commit
 
 from almanac.operations import verify
+from tests.installation import NEW, House, commit
 
 Tampering = Callable[[House, str], AbstractContextManager[None]]
 
@@ -47,7 +47,9 @@ COLLECT = "run_id = '{run}' AND step = 'collect'"
 BACKWARDS = ("reverse(artifact_hash)", "reverse(artifact_hash)")
 
 
-def in_database(table: str, column: str, change: str, undo: str, where: str = "run_id = '{run}'") -> Tampering:
+def in_database(
+    table: str, column: str, change: str, undo: str, where: str = "run_id = '{run}'"
+) -> Tampering:
     texts = [f"UPDATE almanac.{table} SET {column} = {value} WHERE {where}" for value in (change, undo)]
     return lambda house, run_id: statement(house, run_id, *texts)
 
@@ -57,13 +59,23 @@ def in_file(name: str) -> Tampering:
 
 
 TAMPERED = {
-    "the ledger says another reason": (in_database("releases", "why", "why || '!'", "left(why, -1)", PUBLISHED), "release"),
-    "the ledger says another person": (in_database("releases", "who", "'somebody'", "'tester'", PUBLISHED), "release"),
+    "the ledger says another reason": (
+        in_database("releases", "why", "why || '!'", "left(why, -1)", PUBLISHED),
+        "release",
+    ),
+    "the ledger says another person": (
+        in_database("releases", "who", "'somebody'", "'tester'", PUBLISHED),
+        "release",
+    ),
     "the run had other parameters": (in_database("runs", "parameters", '\'{"SEED": "8"}\'', "'{}'"), "run"),
     "the run took longer": (in_database("runs", "seconds", "seconds + 1", "seconds - 1"), "run"),
     "a step reported something else": (
         in_database(
-            "run_steps", "results", "results || '{\"inserted\": 1}'", "results || '{\"inserted\": 4800}'", "run_id = '{run}' AND step = 'collect'"
+            "run_steps",
+            "results",
+            "results || '{\"inserted\": 1}'",
+            "results || '{\"inserted\": 4800}'",
+            "run_id = '{run}' AND step = 'collect'",
         ),
         "run",
     ),
@@ -80,7 +92,13 @@ TAMPERED = {
         "figures",
     ),
     "a prediction changed": (
-        in_database("demand_predictions", "chance", "chance + 0.000001", "chance - 0.000001", "run_id = '{run}' AND item_id = 'item-007'"),
+        in_database(
+            "demand_predictions",
+            "chance",
+            "chance + 0.000001",
+            "chance - 0.000001",
+            "run_id = '{run}' AND item_id = 'item-007'",
+        ),
         "predictions",
     ),
     "the commit is not in the history": (another_history, "commit"),
@@ -115,7 +133,14 @@ def test_the_broken_link_is_named_where(what: str, at_home: House) -> None:
 
 def test_rows_dropped_by_retention_are_pruned_not_broken(at_home: House) -> None:
     run_id = at_home.first_run
-    with statement(at_home, run_id, *(f"UPDATE almanac.runs SET pruned_at = {value} WHERE run_id = '{{run}}'" for value in ("now()", "NULL"))):
+    with statement(
+        at_home,
+        run_id,
+        *(
+            f"UPDATE almanac.runs SET pruned_at = {value} WHERE run_id = '{{run}}'"
+            for value in ("now()", "NULL")
+        ),
+    ):
         assert links(at_home, run_id)["predictions"] == "pruned"
 
 

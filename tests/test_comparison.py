@@ -1,14 +1,16 @@
 """What two versions have in common and where they differ."""
 
 import pytest
-from stub import STUB, content, release
 
 from almanac import discovery
 from almanac.operations import compare
 from almanac.store.connections.database import Database
+from tests.stub import STUB, content, release
 
 
-def test_a_prediction_differs_when_any_of_its_columns_does(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prediction_differs_when_any_of_its_columns_does(
+    owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(discovery, "contract", lambda name: STUB)
     release(owner, content(6), version=1)
     other = content(6)

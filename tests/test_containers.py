@@ -44,7 +44,9 @@ def covers(pattern: str, name: str) -> bool:
 def admitted(ignore_file: Path) -> list[str]:
     """Return the files that an ignore file lets into the image; of all lines that cover a file, the last decides."""
     lines = [line for line in ignore_file.read_text().splitlines() if line and not line.startswith("#")]
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     found = []
     for name in listed.stdout.splitlines():
         decisive = [line for line in lines if covers(line.removeprefix("!"), name)][-1]
@@ -64,10 +66,17 @@ def test_an_image_stands_on_one_slim_python_pinned_by_digest(path: Path) -> None
 
 @both
 def test_an_image_installs_locked_packages_only(path: Path) -> None:
-    installs = [command.strip() for line in of(path, "RUN") for command in line.split("&&") if "install" in command and "pip" in command]
+    installs = [
+        command.strip()
+        for line in of(path, "RUN")
+        for command in line.split("&&")
+        if "install" in command and "pip" in command
+    ]
     assert installs
     for command in installs:
-        assert "--require-hashes" in command or ("--no-deps" in command and "--no-build-isolation" in command), command
+        assert "--require-hashes" in command or (
+            "--no-deps" in command and "--no-build-isolation" in command
+        ), command
     assert of(path, "ADD") == []
     assert not re.search(r"apt-get|curl|wget", path.read_text())
 
@@ -94,16 +103,29 @@ def test_the_server_says_whether_it_lives_and_can_be_reached_from_outside_its_co
 
 def test_the_health_check_of_the_server_is_a_program_that_runs() -> None:
     program = json.loads(of(SERVER, "HEALTHCHECK")[0].partition("CMD ")[2])
-    answer = subprocess.run([sys.executable, *program[1:]], env={"PORT": "1"}, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        [sys.executable, *program[1:]], env={"PORT": "1"}, capture_output=True, text=True, check=False
+    )
     assert answer.returncode == 1
     assert "Connection refused" in answer.stderr
 
 
 def test_the_servers_image_holds_no_model_no_notebook_and_no_writing_side() -> None:
     held = admitted(ROOT / "serve/Dockerfile.dockerignore")
-    workload = re.compile(r"src/almanac/workloads/\w+/(__init__|contract)\.py")
+    workload = re.compile(r"src/almanac/workloads/\w+/(__init__|contract|shared/\w+)\.py")
     rest = {name for name in held if not name.startswith("serve/") and not workload.fullmatch(name)}
-    modules = {f"src/almanac/{name}.py" for name in ("__init__", "contract", "errors", "masking", "settings", "workloads/__init__")}
+    modules = {
+        f"src/almanac/{name}.py"
+        for name in (
+            "__init__",
+            "contract",
+            "discovery",
+            "errors",
+            "fields",
+            "settings",
+            "workloads/__init__",
+        )
+    }
     assert "requirements/serve.txt" in rest
     assert rest - modules == {"requirements/serve.txt"}
     assert "src/almanac/workloads/football/contract.py" in held
@@ -116,7 +138,14 @@ def test_what_the_servers_image_holds_is_enough_to_start_it(tmp_path: Path) -> N
         shutil.copy(ROOT / name, tmp_path / name)
     program = "import serve.app, almanac.workloads as w; print(serve.app.__file__, *w.contracts())"
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "src"}
-    started = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    started = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert started.returncode == 0, started.stderr
     assert started.stdout.startswith(str(tmp_path))
     assert "football" in started.stdout
@@ -137,18 +166,30 @@ def test_every_port_is_bound_to_this_machine_only() -> None:
 def test_the_server_starts_after_the_migration_and_may_only_read_and_call_what_stores() -> None:
     server = compose()["services"]["server"]
     assert server["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
-    assert [name for name in server["environment"] if "URL" in name] == ["ALMANAC_READER_DATABASE_URL", "ALMANAC_INGEST_DATABASE_URL"]
+    assert [name for name in server["environment"] if "URL" in name] == [
+        "ALMANAC_READER_DATABASE_URL",
+        "ALMANAC_INGEST_DATABASE_URL",
+    ]
     assert server["environment"]["ALMANAC_INGEST"] == "${ALMANAC_INGEST:-false}"
     assert (server["read_only"], server["cap_drop"]) == (True, ["ALL"])
     assert "postgresql://almanac_server:" in server["environment"]["ALMANAC_READER_DATABASE_URL"]
     assert "postgresql://almanac_intake:" in server["environment"]["ALMANAC_INGEST_DATABASE_URL"]
-    assert re.search(r"CREATE ROLE almanac_server LOGIN .* IN ROLE almanac_reader;", compose()["configs"]["roles"]["content"])
-    assert re.search(r"CREATE ROLE almanac_intake LOGIN .* IN ROLE almanac_ingest;", compose()["configs"]["roles"]["content"])
+    assert re.search(
+        r"CREATE ROLE almanac_server LOGIN .* IN ROLE almanac_reader;",
+        compose()["configs"]["roles"]["content"],
+    )
+    assert re.search(
+        r"CREATE ROLE almanac_intake LOGIN .* IN ROLE almanac_ingest;",
+        compose()["configs"]["roles"]["content"],
+    )
 
 
 def test_mlflow_runs_no_jobs_sends_nothing_home_and_has_a_database_of_its_own() -> None:
     mlflow = compose()["services"]["mlflow"]
-    assert mlflow["environment"] == {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    assert mlflow["environment"] == {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
     assert "--workers=1" in mlflow["command"]
     hosts = [argument for argument in mlflow["command"] if argument.startswith("--allowed-hosts=")]
     assert hosts == ["--allowed-hosts=mlflow:5000,localhost:5000,127.0.0.1:5000"]

@@ -4,36 +4,67 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from stub import STUB
 
 from almanac import discovery
 from almanac.contract import RESERVED, Column, Contract, Filter, SumRule, Table
+from tests.stub import STUB
 
 ITEM = Column(name="item", type="text")
 
 
 def table(**change: Any) -> Table:
-    return Table(**{"name": "predictions", "key": ("item",), "columns": (ITEM, Column(name="up", type="real")), **change})
+    return Table(
+        **{
+            "name": "predictions",
+            "key": ("item",),
+            "columns": (ITEM, Column(name="up", type="real")),
+            **change,
+        }
+    )
 
 
 def contract(**change: Any) -> Contract:
-    return Contract(**{"name": "stub", "title": "Stub", "doc": "Stub.", "predictions": table(), "primary_metric": "log_loss", **change})
+    return Contract(
+        **{
+            "name": "stub",
+            "title": "Stub",
+            "doc": "Stub.",
+            "predictions": table(),
+            "primary_metric": "log_loss",
+            **change,
+        }
+    )
 
 
 WRONG_TABLES = {
     "a column twice": ({"columns": (ITEM, ITEM)}, r"declares column \['item'\] twice"),
-    "a key that is no column": ({"key": ("day",)}, r"key \['day'\] of table 'predictions' is not among its columns"),
+    "a key that is no column": (
+        {"key": ("day",)},
+        r"key \['day'\] of table 'predictions' is not among its columns",
+    ),
     "no key": ({"key": ()}, "at least 1 item"),
     "a name that is no identifier": ({"name": "Drop table"}, "should match pattern"),
-    **{f"the reserved column {name}": ({"columns": (ITEM, Column(name=name, type="text"))}, "reserved column name") for name in sorted(RESERVED)},
+    **{
+        f"the reserved column {name}": (
+            {"columns": (ITEM, Column(name=name, type="text"))},
+            "reserved column name",
+        )
+        for name in sorted(RESERVED)
+    },
 }
 WRONG_CONTRACTS = {
     "two key columns": ({"predictions": table(key=("item", "up"))}, "exactly one key column, the entity"),
-    "a filter on no column": ({"filters": (Filter(name="a", column="day", op="eq"),)}, "filter of 'stub' names column 'day'"),
+    "a filter on no column": (
+        {"filters": (Filter(name="a", column="day", op="eq"),)},
+        "filter of 'stub' names column 'day'",
+    ),
     "an order by no column": ({"order": ("day",)}, "order of 'stub' names column 'day'"),
     "a sum of no column": ({"sums": (SumRule(columns=("up", "down")),)}, "sum of 'stub' names column 'down'"),
     "an order by a column with gaps": (
-        {"predictions": table(columns=(ITEM, Column(name="up", type="real", nullable=True))), "order": ("up",)},
+        {
+            "predictions": table(columns=(ITEM, Column(name="up", type="real", nullable=True))),
+            "order": ("up",),
+        },
         "nullable column, which cannot be paged",
     ),
     "names that are too long together": ({"predictions": table(name="p" * 27)}, "more than 30 characters"),

@@ -58,12 +58,17 @@ def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_t
     with owner.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE almanac.alembic_version SET version_num = '9999'")
     found = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
-    assert (found.level, found.advice) == ("error", "This program is older than the database: use the Almanac that migrated it")
+    assert (found.level, found.advice) == (
+        "error",
+        "This program is older than the database: use the Almanac that migrated it",
+    )
     assert found.detail == f"own server, schema revision 9999, needed {SCHEMA_REVISION}"
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("host", "level"), [("::1", "ok"), ("127.0.0.1", "ok"), ("no.such.host.invalid", "error")])
+@pytest.mark.parametrize(
+    ("host", "level"), [("::1", "ok"), ("127.0.0.1", "ok"), ("no.such.host.invalid", "error")]
+)
 def test_the_port_is_looked_at_on_whatever_host(
     host: str, level: str, settings: Settings, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,7 +83,11 @@ def test_the_port_is_looked_at_on_whatever_host(
 @pytest.mark.parametrize(
     ("url", "detail", "advice"),
     [
-        ("postgresql://me:hunter22@127.0.0.1:9/x", "Connection refused. Check ALMANAC_READER_DATABASE_URL or DATABASE_URL", ""),
+        (
+            "postgresql://me:hunter22@127.0.0.1:9/x",
+            "Connection refused. Check ALMANAC_READER_DATABASE_URL or DATABASE_URL",
+            "",
+        ),
         ("cluster", 'relation "api.workloads" does not exist', "almanac db migrate"),
     ],
     ids=["away", "never migrated"],
@@ -95,5 +104,8 @@ def test_a_role_that_cannot_work_says_why_and_which_variable_leads_there(
 
 def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:
     found = [doctor.examine_role(open_database(settings, role)) for role in doctor.ROLES]
-    assert [(finding.what, finding.detail) for finding in found][-1] == ("role ingest", "works with its own rights only")
+    assert [(finding.what, finding.detail) for finding in found][-1] == (
+        "role ingest",
+        "works with its own rights only",
+    )
     assert {finding.level for finding in found} == {"ok"}

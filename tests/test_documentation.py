@@ -24,7 +24,11 @@ def commands() -> list[str]:
     assert isinstance(root, typer.core.TyperGroup)
     found = []
     for name, command in root.commands.items():
-        found += [f"{name} {below}" for below in command.commands] if isinstance(command, typer.core.TyperGroup) else [name]
+        found += (
+            [f"{name} {below}" for below in command.commands]
+            if isinstance(command, typer.core.TyperGroup)
+            else [name]
+        )
     return sorted(found)
 
 
@@ -75,6 +79,10 @@ def test_every_link_leads_somewhere(link: str) -> None:
 
 
 def test_the_readme_shows_the_exit_codes_that_the_errors_have() -> None:
-    codes = {kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.AlmanacError)}
+    codes = {
+        kind.exit_code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.AlmanacError)
+    }
     shown = {int(code) for code in re.findall(r"(?<=[:·] )(\d+) [a-z]", README[README.index("Exit codes") :])}
     assert codes <= shown

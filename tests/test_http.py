@@ -4,10 +4,10 @@ import logging
 import socket
 
 import pytest
-from local_server import Answer, LocalServer
 
 from almanac.download.client import Client, Manners, NoConnection, Refused
 from almanac.errors import SourceUnavailable
+from tests.local_server import Answer, LocalServer
 
 SECRET = "s3cret-key"
 
@@ -70,14 +70,20 @@ def test_a_lasting_fault_ends_with_status_and_number_of_attempts(server: LocalSe
 
 def test_a_refusal_is_not_asked_again_and_repeats_what_the_server_said(server: LocalServer) -> None:
     server.answer("/things", Answer({"message": "not for you"}, status=403))
-    with Client(server.url) as client, pytest.raises(Refused, match=r"/things answered 403 \('not for you'\)"):
+    with (
+        Client(server.url) as client,
+        pytest.raises(Refused, match=r"/things answered 403 \('not for you'\)"),
+    ):
         client.get("things")
     assert len(server.asked) == 1
 
 
 def test_something_that_is_not_json_is_an_error_with_the_address(server: LocalServer) -> None:
     server.answer("/things", Answer(b"<html>"))
-    with Client(server.url) as client, pytest.raises(SourceUnavailable, match="/things answered with something that is not JSON"):
+    with (
+        Client(server.url) as client,
+        pytest.raises(SourceUnavailable, match="/things answered with something that is not JSON"),
+    ):
         client.json("things")
 
 
@@ -116,9 +122,16 @@ def test_a_pause_asked_for_by_an_answer_comes_before_the_next_request(server: Lo
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer({"message": f"bad key {SECRET}"}, status=401), Answer(status=503), Answer(broken=True), Answer(b"no json")],
+    [
+        Answer({"message": f"bad key {SECRET}"}, status=401),
+        Answer(status=503),
+        Answer(broken=True),
+        Answer(b"no json"),
+    ],
 )
-def test_no_message_and_no_log_line_repeats_a_secret(server: LocalServer, answer: Answer, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_message_and_no_log_line_repeats_a_secret(
+    server: LocalServer, answer: Answer, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     server.answer("/things", answer)
     manners = Manners(attempts=2, sleep=Naps())
@@ -133,6 +146,9 @@ def test_no_message_and_no_log_line_repeats_a_secret(server: LocalServer, answer
 
 def test_a_secret_is_not_carried_along_a_redirect(server: LocalServer) -> None:
     server.answer("/things", Answer(status=302, headers={"Location": f"{server.url}/elsewhere"}))
-    with Client(server.url, params={"apiKey": SECRET}) as client, pytest.raises(Refused, match="answered 302"):
+    with (
+        Client(server.url, params={"apiKey": SECRET}) as client,
+        pytest.raises(Refused, match="answered 302"),
+    ):
         client.get("things")
     assert server.paths == ["/things"]

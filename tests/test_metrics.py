@@ -27,11 +27,15 @@ def test_a_chance_of_zero_costs_much_but_not_infinitely_much() -> None:
 
 def test_the_ranked_probability_score_counts_how_far_off_a_forecast_is() -> None:
     # Cumulated errors: (0.2, 0.5) for the first; (0.6, 0.9 - 1) for the second; halves of the sums of squares.
-    assert scores.ranked_probability_scores(LABELS, CHANCES) == pytest.approx([(0.04 + 0.25) / 2, (0.36 + 0.01) / 2])
+    assert scores.ranked_probability_scores(LABELS, CHANCES) == pytest.approx(
+        [(0.04 + 0.25) / 2, (0.36 + 0.01) / 2]
+    )
 
 
 def test_a_near_miss_has_a_smaller_ranked_probability_score_than_a_far_one() -> None:
-    near, far = scores.ranked_probability_scores(np.array([0, 0]), np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
+    near, far = scores.ranked_probability_scores(
+        np.array([0, 0]), np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    )
     assert (near, far) == (0.5, 1.0)
 
 
@@ -102,7 +106,9 @@ def test_values_that_move_together_widen_the_interval_when_their_cluster_is_name
 
 def test_values_that_never_vary_have_no_width_however_uneven_their_clusters() -> None:
     clusters = np.repeat(np.arange(4), [1, 2, 5, 40])
-    assert scores.bootstrap_interval(np.full(48, 0.25), clusters=clusters) == pytest.approx((0.25, 0.25, 0.25))
+    assert scores.bootstrap_interval(np.full(48, 0.25), clusters=clusters) == pytest.approx(
+        (0.25, 0.25, 0.25)
+    )
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:
@@ -119,6 +125,8 @@ def test_a_paired_difference_that_never_varies_has_no_width() -> None:
 def test_a_paired_comparison_draws_the_cases_of_a_cluster_together() -> None:
     ours, theirs = np.repeat([1.0, 2.0, 4.0], 20), np.repeat([1.5, 0.5, 3.0], 20)
     days = np.repeat(np.arange(3), 20)
-    assert scores.paired_bootstrap(ours, theirs, clusters=days, seed=2) == scores.bootstrap_interval(ours - theirs, clusters=days, seed=2)
+    assert scores.paired_bootstrap(ours, theirs, clusters=days, seed=2) == scores.bootstrap_interval(
+        ours - theirs, clusters=days, seed=2
+    )
     # One of three days is enough to draw the day that is better, or the day that is worst, three times.
     assert scores.paired_bootstrap(ours, theirs, clusters=days, seed=2) == pytest.approx((2 / 3, -0.5, 1.5))

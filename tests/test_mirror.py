@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
-from local_server import Answer, LocalServer
 
 from almanac.download import mirror
 from almanac.download.mirror import NothingRead, PublicFile
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
+from tests.local_server import Answer, LocalServer
 
 COMMIT = "a" * 40
 HELLO = PublicFile("someone/things", COMMIT, "2024/hello world.txt", hashlib.sha256(b"hello").hexdigest())
@@ -36,7 +36,9 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings(folder: Path, **changes: object) -> Settings:
-    return Settings(home=folder, state=Path("state"), **{"mirror": "", "offline": False, "source_head": False, **changes})  # type: ignore[arg-type]
+    return Settings(
+        home=folder, state=Path("state"), **{"mirror": "", "offline": False, "source_head": False, **changes}
+    )  # type: ignore[arg-type]
 
 
 def mirrored(folder: Path, file: PublicFile, content: bytes) -> str:
@@ -62,7 +64,9 @@ def test_a_mirror_may_be_a_url_with_the_same_layout(tmp_path: Path, network: Loc
     assert (copy.content, copy.where) == (b"hello", "mirror")
 
 
-def test_what_the_mirror_lacks_comes_from_the_network_and_then_from_the_cache(tmp_path: Path, network: LocalServer) -> None:
+def test_what_the_mirror_lacks_comes_from_the_network_and_then_from_the_cache(
+    tmp_path: Path, network: LocalServer
+) -> None:
     choice = settings(tmp_path, mirror=mirrored(tmp_path, OTHER, b"other"))
     assert mirror.read(HELLO, choice).where == "network"
     assert mirror.read(HELLO, choice).where == "cache"
@@ -91,7 +95,9 @@ def test_a_corrupt_mirror_names_file_expected_and_found(tmp_path: Path, network:
         mirror.read(HELLO, choice)
 
 
-def test_a_corrupt_answer_of_the_network_is_refused_and_not_kept(tmp_path: Path, network: LocalServer) -> None:
+def test_a_corrupt_answer_of_the_network_is_refused_and_not_kept(
+    tmp_path: Path, network: LocalServer
+) -> None:
     network.answer(RAW_HELLO, Answer(b"hullo"))
     with pytest.raises(SourceCorrupt, match=f"from {network.url}"):
         mirror.read(HELLO, settings(tmp_path))
@@ -118,36 +124,50 @@ def test_a_mirror_that_is_no_folder_is_a_mistake_of_the_user(tmp_path: Path) -> 
 
 def test_many_files_keep_their_order_and_tell_their_progress(tmp_path: Path, network: LocalServer) -> None:
     steps: list[tuple[int, int]] = []
-    copies = mirror.read_all([OTHER, HELLO] * 20, settings(tmp_path), progress=lambda done, total: steps.append((done, total)))
+    copies = mirror.read_all(
+        [OTHER, HELLO] * 20, settings(tmp_path), progress=lambda done, total: steps.append((done, total))
+    )
     assert [copy.content for copy in copies] == [b"other", b"hello"] * 20
     assert steps == [(number, 40) for number in range(1, 41)]
 
 
-def test_without_any_source_all_files_fail_at_once_and_name_the_way_out(tmp_path: Path, no_network: None) -> None:
+def test_without_any_source_all_files_fail_at_once_and_name_the_way_out(
+    tmp_path: Path, no_network: None
+) -> None:
     started = time.monotonic()
-    with pytest.raises(NothingRead, match=r"200 of 200 public files cannot be read.*cannot be reached.*ALMANAC_MIRROR"):
+    with pytest.raises(
+        NothingRead, match=r"200 of 200 public files cannot be read.*cannot be reached.*ALMANAC_MIRROR"
+    ):
         mirror.read_all([HELLO, OTHER] * 100, settings(tmp_path))
     assert time.monotonic() - started < 5.0
 
 
 def test_some_missing_files_are_an_error_of_their_own(tmp_path: Path, no_network: None) -> None:
     choice = settings(tmp_path, mirror=mirrored(tmp_path, HELLO, b"hello"))
-    with pytest.raises(SourceUnavailable, match=r"other\.txt at aaaaaaa cannot be read: the mirror lacks it") as caught:
+    with pytest.raises(
+        SourceUnavailable, match=r"other\.txt at aaaaaaa cannot be read: the mirror lacks it"
+    ) as caught:
         mirror.read_all([HELLO, OTHER], choice)
     assert not isinstance(caught.value, NothingRead)
 
 
-def test_a_corrupt_file_among_many_is_named_before_those_that_are_missing(tmp_path: Path, no_network: None) -> None:
+def test_a_corrupt_file_among_many_is_named_before_those_that_are_missing(
+    tmp_path: Path, no_network: None
+) -> None:
     choice = settings(tmp_path, mirror=mirrored(tmp_path, OTHER, b"changed"))
     with pytest.raises(SourceCorrupt, match=r"other\.txt"):
         mirror.read_all([HELLO, OTHER], choice)
 
 
-def test_a_file_that_does_not_exist_is_none_where_that_is_allowed(tmp_path: Path, network: LocalServer) -> None:
+def test_a_file_that_does_not_exist_is_none_where_that_is_allowed(
+    tmp_path: Path, network: LocalServer
+) -> None:
     gone = PublicFile("someone/things", COMMIT, "2031/not yet.txt", None)
     found = mirror.read_existing([HELLO, gone], settings(tmp_path))
     assert [copy and copy.content for copy in found] == [b"hello", None]
-    with pytest.raises(SourceUnavailable, match=r"1 of 2 files do not exist, first someone/things/2031/not yet\.txt"):
+    with pytest.raises(
+        SourceUnavailable, match=r"1 of 2 files do not exist, first someone/things/2031/not yet\.txt"
+    ):
         mirror.read_all([HELLO, gone], settings(tmp_path))
 
 

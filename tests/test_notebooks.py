@@ -4,9 +4,9 @@ import re
 
 import psycopg
 import pytest
-from house import NEW, House
 
 from almanac import discovery
+from tests.installation import NEW, House
 
 STATE = """SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs), (SELECT count(*) FROM almanac.decisions),
     (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
@@ -22,15 +22,28 @@ def aliases(house: House) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("workload", [NEW, *discovery.names()])
-def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(workload: str, bare_house: House, registry_loaded: None) -> None:
+def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(
+    workload: str, bare_house: House, registry_loaded: None
+) -> None:
     before, champions = state(bare_house), aliases(bare_house)
-    ran = bare_house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval-lax", f"notebooks/{workload}", ALMANAC_SAMPLE="mock")
+    ran = bare_house.command(
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--nbval-lax",
+        f"notebooks/{workload}",
+        ALMANAC_SAMPLE="mock",
+    )
     assert ran.returncode == 0, ran.stdout
     assert re.search(r"\b[1-9]\d* passed", ran.stdout)
     assert (state(bare_house), aliases(bare_house)) == (before, champions)
     with bare_house.project() as project:
         client = project.registry.client
-        explored = client.search_runs([project.registry.experiment(workload)], "tags.`almanac.kind` = 'exploration'")
+        explored = client.search_runs(
+            [project.registry.experiment(workload)], "tags.`almanac.kind` = 'exploration'"
+        )
     assert "train" in {run.data.tags["almanac.step"] for run in explored}
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
-from stub import content, release
 
 from almanac.errors import NotFound, RunBusy, UsageError
 from almanac.operations import promote as promoting
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
 from almanac.store.records import decisions, ledger, versions
+from tests.stub import content, release
 
 
 class Died(BaseException):
@@ -40,7 +40,13 @@ def registry(owner: Database) -> Registry:
     """The registry of an installation that answers from version 1; version 2 is registered and its run is kept."""
     release(owner, version=1)
     release(owner, content(word="second"), version=2, why=None)
-    record = {"mlflow_run_id": "m", "artifact_hash": "a", "data_hash": "d", "recipe_hash": "r", "trained_until": "2025-04-15"}
+    record = {
+        "mlflow_run_id": "m",
+        "artifact_hash": "a",
+        "data_hash": "d",
+        "recipe_hash": "r",
+        "trained_until": "2025-04-15",
+    }
     with owner.engine.begin() as connection:
         for version in (1, 2):
             versions.add(connection, record | {"workload": "stub", "version": version})
@@ -75,15 +81,22 @@ def test_others_publish_while_the_registry_has_not_answered(owner: Database, reg
     assert (live(owner), registry.champion) == ((released, 2, "promote"), 2)
 
 
-def test_a_rollback_that_came_in_between_stands_and_the_alias_goes_back(owner: Database, registry: Registry) -> None:
+def test_a_rollback_that_came_in_between_stands_and_the_alias_goes_back(
+    owner: Database, registry: Registry
+) -> None:
     release(owner, version=1)
     registry.meanwhile = lambda: len(registry.asked) == 1 and rollback(owner)
-    with pytest.raises(UsageError, match=r"'stub' was rolled back by somebody else meanwhile \(release \d+\), so nothing was promoted\."):
+    with pytest.raises(
+        UsageError,
+        match=r"'stub' was rolled back by somebody else meanwhile \(release \d+\), so nothing was promoted\.",
+    ):
         promote(owner, registry)
     assert (live(owner)[1:], registry.asked, is_on_hold(owner)) == ((1, "rollback"), [2, 1], True)
 
 
-def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can_go_on(owner: Database, registry: Registry) -> None:
+def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can_go_on(
+    owner: Database, registry: Registry
+) -> None:
     before = live(owner)
 
     def die() -> None:
@@ -98,11 +111,19 @@ def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can
     with owner.engine.begin() as connection:
         decided = decisions.newest(connection, "stub")
     assert decided
-    assert (decided["challenger"], decided["promoted"], decided["reason"], decided["who"]) == (2, True, "it is better", "tester")
+    assert (decided["challenger"], decided["promoted"], decided["reason"], decided["who"]) == (
+        2,
+        True,
+        "it is better",
+        "tester",
+    )
 
 
 def test_two_promotions_of_one_workload_do_not_overlap(owner: Database, registry: Registry) -> None:
-    with locks.alone(owner, "almanac promote stub"), pytest.raises(RunBusy, match="Another promotion of 'stub' is under way"):
+    with (
+        locks.alone(owner, "almanac promote stub"),
+        pytest.raises(RunBusy, match="Another promotion of 'stub' is under way"),
+    ):
         promote(owner, registry)
     assert registry.asked == []
     assert (promote(owner, registry), 2, "promote") == live(owner)

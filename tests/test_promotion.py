@@ -40,7 +40,11 @@ def test_the_rule_decides_about(what: str) -> None:
 
 
 def test_the_rule_is_pure() -> None:
-    assert decide(LATER) == decide(LATER) == Decision(True, "better: log_loss -0.0030 [-0.0050, +0.0010] against the champion on 900 cases")
+    assert (
+        decide(LATER)
+        == decide(LATER)
+        == Decision(True, "better: log_loss -0.0030 [-0.0050, +0.0010] against the champion on 900 cases")
+    )
 
 
 def test_the_margins_are_what_the_documentation_says() -> None:

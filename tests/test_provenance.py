@@ -17,12 +17,16 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
-        subprocess.run(["git", "-C", tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True)
+        subprocess.run(
+            ["git", "-C", tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True
+        )
     return tmp_path
 
 
 def head(checkout: Path) -> str:
-    return subprocess.run(["git", "-C", checkout, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    return subprocess.run(
+        ["git", "-C", checkout, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 def test_the_origin_names_commit_and_python(checkout: Path) -> None:
@@ -31,7 +35,9 @@ def test_the_origin_names_commit_and_python(checkout: Path) -> None:
     assert provenance.commit_exists(checkout, found.git_commit)
 
 
-@pytest.mark.parametrize("name", ["src/model.py", "src/new.py", "notebooks/football/1_collect.ipynb", "requirements/lab.txt"])
+@pytest.mark.parametrize(
+    "name", ["src/model.py", "src/new.py", "notebooks/football/1_collect.ipynb", "requirements/lab.txt"]
+)
 def test_a_change_of_what_shapes_a_run_is_told(checkout: Path, name: str) -> None:
     (checkout / name).write_text("changed")
     assert provenance.git_commit(checkout) == f"{head(checkout)}+changes"
@@ -68,8 +74,15 @@ def test_the_code_hash_knows_the_workloads_modules_and_the_shared_ones_and_no_ot
     checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "src" / "almanac"
-    for name in ("metrics.py", "workloads/football/model.py", "workloads/football/sources/odds.py", "workloads/games/model.py"):
+    for name in (
+        "judging/scores.py",
+        "workloads/football/model.py",
+        "workloads/football/sources/odds.py",
+        "workloads/games/model.py",
+    ):
         (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text(name)
+    for name in provenance.SHARED_MODULES:
         (package / name).write_text(name)
     monkeypatch.setattr(provenance, "__file__", str(package / "provenance.py"))
 
@@ -78,5 +91,9 @@ def test_the_code_hash_knows_the_workloads_modules_and_the_shared_ones_and_no_ot
         (package / name).write_text("changed")
         return provenance.code_hash(checkout, "football") != before
 
-    assert [is_changed(name) for name in ("metrics.py", "workloads/football/model.py", "workloads/football/sources/odds.py")] == [True] * 3
+    assert all(is_changed(name) for name in provenance.SHARED_MODULES)
+    assert [
+        is_changed(name)
+        for name in ("judging/scores.py", "workloads/football/model.py", "workloads/football/sources/odds.py")
+    ] == [True] * 3
     assert not is_changed("workloads/games/model.py")

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from house import NEW, House
 
 from almanac.errors import ModelTampered, RegistryError
 from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes
 from almanac.store.records import versions
+from tests.installation import NEW, House
 
 
 def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: House) -> None:
@@ -27,10 +27,16 @@ def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: Ho
     assert found.data.params == {"candidate": "logit", "seed": "7", "strength": "1.0"}
     assert {"log_loss", "accuracy", "calibration_error", "n"} <= set(found.data.metrics)
     assert {"signature:", "saved_input_example_info:"} <= set((model / "MLmodel").read_text().split())
-    assert set(json.loads((model / "input_example.json").read_text())["columns"]) == {"effort", "success_rate_before"}
+    assert set(json.loads((model / "input_example.json").read_text())["columns"]) == {
+        "effort",
+        "success_rate_before",
+    }
     assert record["artifact_hash"] == folder_hash(model)
     assert record["data_hash"] == file_hash(at_home.artifact("training.parquet"))
-    assert (record["parameters"], record["simulated"]) == ({"candidate": "logit", "seed": 7, "strength": 1.0}, True)
+    assert (record["parameters"], record["simulated"]) == (
+        {"candidate": "logit", "seed": 7, "strength": 1.0},
+        True,
+    )
 
 
 def test_no_model_is_saved_as_pickle(house: House) -> None:
@@ -44,7 +50,9 @@ def test_the_candidates_of_a_training_are_children_of_its_run(at_home: House) ->
         with project.database.engine.begin() as connection:
             parent = versions.get(connection, NEW, 1)["mlflow_run_id"]
         client = project.registry.client
-        children = client.search_runs([project.registry.experiment(NEW)], f"tags.mlflow.parentRunId = '{parent}'")
+        children = client.search_runs(
+            [project.registry.experiment(NEW)], f"tags.mlflow.parentRunId = '{parent}'"
+        )
     assert sorted(child.info.run_name for child in children) == ["base_rate", "logit"]
     assert all({"log_loss", "accuracy"} <= set(child.data.metrics) for child in children)
     assert {child.info.status for child in children} == {"FINISHED"}
@@ -56,17 +64,25 @@ def test_a_model_with_a_changed_byte_is_not_loaded(at_home: House) -> None:
     with at_home.project() as project:
         with project.database.engine.begin() as connection:
             known = versions.get(connection, NEW, 1)["artifact_hash"]
-        assert project.registry.load(NEW, 1, artifact_hash=known, trusted_types=()).predict_proba(pd.DataFrame(ROWS)).shape == (2, 2)
+        assert project.registry.load(NEW, 1, artifact_hash=known, trusted_types=()).predict_proba(
+            pd.DataFrame(ROWS)
+        ).shape == (2, 2)
         path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
         try:
-            with pytest.raises(ModelTampered, match=f"Version 1 of '{NEW}' has files with hash .+ It is not loaded"):
+            with pytest.raises(
+                ModelTampered, match=f"Version 1 of '{NEW}' has files with hash .+ It is not loaded"
+            ):
                 project.registry.load(NEW, 1, artifact_hash=known, trusted_types=())
         finally:
             path.write_bytes(before)
 
 
 def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
-    path, before, live = at_home.artifact("model.skops"), at_home.artifact("model.skops").read_bytes(), at_home.live()
+    path, before, live = (
+        at_home.artifact("model.skops"),
+        at_home.artifact("model.skops").read_bytes(),
+        at_home.live(),
+    )
     path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
     try:
         ran = at_home.almanac("run", NEW, "--sample", "mock", "--slot", "now", "--only", "predict", "--json")
@@ -79,8 +95,14 @@ def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        (lambda: OSError(errno.ENOSPC, "No space left on device"), r"cannot read or write its files: \[Errno 28\] No space left on device\. See to"),
-        (lambda: mlflow_error("https://me:hunter22@bucket is away."), r"said: https://bucket is away\. Check"),
+        (
+            lambda: OSError(errno.ENOSPC, "No space left on device"),
+            r"cannot read or write its files: \[Errno 28\] No space left on device\. See to",
+        ),
+        (
+            lambda: mlflow_error("https://me:hunter22@bucket is away."),
+            r"said: https://bucket is away\. Check",
+        ),
     ],
     ids=["the disk", "the bucket"],
 )
@@ -116,7 +138,9 @@ def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(at
             project.registry.set_alias(NEW, CHAMPION, 999)
 
 
-def test_a_registry_that_is_away_is_named_without_its_password(registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_registry_that_is_away_is_named_without_its_password(
+    registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     away = Registry("http://me:hunter22@127.0.0.1:9", "")
     with pytest.raises(RegistryError, match=r"MLflow at http://127\.0\.0\.1:9 said: ") as caught:
@@ -124,7 +148,9 @@ def test_a_registry_that_is_away_is_named_without_its_password(registry_loaded: 
     assert "hunter22" not in str(caught.value)
 
 
-def test_opening_a_registry_leaves_the_environment_as_it_was(registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_opening_a_registry_leaves_the_environment_as_it_was(
+    registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     assert Registry("http://127.0.0.1:9", "").client
     unset = os.environ.get("MLFLOW_TRACKING_URI")
@@ -147,14 +173,21 @@ def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_a
     assert len({first, renamed, changed, folder_hash(tmp_path)}) == 4
 
 
-def test_a_kept_frame_with_a_changed_byte_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kept_frame_with_a_changed_byte_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept, registry = tmp_path / "training.parquet", Registry("http://127.0.0.1:9", "")
     kept.write_bytes(frame_bytes(pd.DataFrame(ROWS)))
     recorded = file_hash(kept)
     monkeypatch.setattr(Registry, "fetch", lambda *_: kept)
-    pd.testing.assert_frame_equal(registry.fetch_frame("runs:/a/data/training.parquet", recorded), pd.DataFrame(ROWS))
+    pd.testing.assert_frame_equal(
+        registry.fetch_frame("runs:/a/data/training.parquet", recorded), pd.DataFrame(ROWS)
+    )
     kept.write_bytes(frame_bytes(pd.DataFrame(ROWS).assign(effort=0.2)))
-    with pytest.raises(RegistryError, match=f"training.parquet has hash {file_hash(kept)[:12]}, recorded was {recorded[:12]}. It was changed"):
+    with pytest.raises(
+        RegistryError,
+        match=f"training.parquet has hash {file_hash(kept)[:12]}, recorded was {recorded[:12]}. It was changed",
+    ):
         registry.fetch_frame("runs:/a/data/training.parquet", recorded)
 
 
@@ -170,6 +203,11 @@ ROWS = {"effort": [0.1, 0.5], "success_rate_before": [0.5, 0.25]}
 @pytest.mark.slow
 def test_several_programs_may_open_an_empty_store_at_once(tmp_path: Path) -> None:
     program = f"from almanac.registry import Registry; import sys; Registry('sqlite:///{tmp_path}/mlflow.db', '').experiment(sys.argv[1])"
-    started = [subprocess.Popen([sys.executable, "-W", "ignore", "-c", program, name], stderr=subprocess.PIPE, text=True) for name in "abc"]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", program, name], stderr=subprocess.PIPE, text=True
+        )
+        for name in "abc"
+    ]
     ended = [(one.communicate()[1], one.returncode) for one in started]
     assert [code for _, code in ended] == [0, 0, 0], ended

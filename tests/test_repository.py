@@ -27,7 +27,9 @@ LOCKS = sorted(ROOT.glob("requirements/*.txt"))
 
 def kept() -> list[str]:
     """Return what a fresh clone would hold once the present state is committed."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
@@ -36,7 +38,9 @@ def wanted(extra: str) -> set[Requirement]:
     own = {Requirement(line) for line in EXTRAS[extra]}
     house = {part for requirement in own if requirement.name == "almanac" for part in requirement.extras}
     others = {requirement for requirement in own if requirement.name != "almanac"}
-    return others.union({Requirement(line) for line in PROJECT["dependencies"]}, *(wanted(part) for part in house))
+    return others.union(
+        {Requirement(line) for line in PROJECT["dependencies"]}, *(wanted(part) for part in house)
+    )
 
 
 def locked(path: Path) -> set[tuple[str, str]]:
@@ -74,7 +78,10 @@ def test_conda_asks_for_the_same_set_as_pip() -> None:
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_a_lock_holds_what_the_project_asks_for(path: Path) -> None:
-    pins = {(requirement.name.lower(), str(requirement.specifier).removeprefix("==")) for requirement in wanted(path.stem)}
+    pins = {
+        (requirement.name.lower(), str(requirement.specifier).removeprefix("=="))
+        for requirement in wanted(path.stem)
+    }
     assert pins
     assert pins - locked(path) == set()
 
@@ -114,7 +121,13 @@ def test_the_environment_example_sets_nothing_by_itself() -> None:
 
 
 def test_no_large_file_no_data_and_no_key_is_kept() -> None:
-    checked = subprocess.run([sys.executable, ".github/scripts/check_files.py", *kept()], cwd=ROOT, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [sys.executable, ".github/scripts/check_files.py", *kept()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (checked.returncode, checked.stdout) == (0, "")
 
 
@@ -122,24 +135,46 @@ def test_no_large_file_no_data_and_no_key_is_kept() -> None:
     ("name", "content", "complaint"),
     [
         ("big.bin", "x" * 500_001, "big.bin: 500,001 bytes, at most 500,000 are kept in git."),
-        ("matches.csv", "home,away\n" * 4_000, "matches.csv: data stays out of git; let a source fetch it or a test make it."),
+        (
+            "matches.csv",
+            "home,away\n" * 4_000,
+            "matches.csv: data stays out of git; let a source fetch it or a test make it.",
+        ),
         ("model.skops", "", "model.skops: data stays out of git; let a source fetch it or a test make it."),
         ("server.pem", "", "server.pem: a file of keys; keep it in the environment or a secret store."),
-        ("a.py", "\n# -----BEGIN RSA PRIVATE" + " KEY-----\n", "a.py:2: looks like a key. If it is real, revoke it: git remembers."),
-        ("b.py", 'token = "ghp' + '_0123456789abcdefghijABCDEFGHIJ012345"', "b.py:1: looks like a key. If it is real, revoke it: git remembers."),
-        ("c.sh", "\nexport ODDS_API_KEY=" + "0123456789abcdef" * 2, "c.sh:2: looks like a key. If it is real, revoke it: git remembers."),
+        (
+            "a.py",
+            "\n# -----BEGIN RSA PRIVATE" + " KEY-----\n",
+            "a.py:2: looks like a key. If it is real, revoke it: git remembers.",
+        ),
+        (
+            "b.py",
+            'token = "ghp' + '_0123456789abcdefghijABCDEFGHIJ012345"',
+            "b.py:1: looks like a key. If it is real, revoke it: git remembers.",
+        ),
+        (
+            "c.sh",
+            "\nexport ODDS_API_KEY=" + "0123456789abcdef" * 2,
+            "c.sh:2: looks like a key. If it is real, revoke it: git remembers.",
+        ),
     ],
 )
-def test_a_file_that_git_should_not_keep_is_refused_with_the_reason(tmp_path: Path, name: str, content: str, complaint: str) -> None:
+def test_a_file_that_git_should_not_keep_is_refused_with_the_reason(
+    tmp_path: Path, name: str, content: str, complaint: str
+) -> None:
     (tmp_path / name).write_text(content)
     script = ROOT / ".github/scripts/check_files.py"
-    checked = subprocess.run([sys.executable, script, name], cwd=tmp_path, capture_output=True, text=True, check=False)
+    checked = subprocess.run(
+        [sys.executable, script, name], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert (checked.returncode, checked.stdout) == (1, complaint + "\n")
 
 
 def test_a_short_table_is_source_and_may_be_kept(tmp_path: Path) -> None:
     (tmp_path / "clubs.tsv").write_text("code\tname\n")
-    subprocess.run([sys.executable, ROOT / ".github/scripts/check_files.py", "clubs.tsv"], cwd=tmp_path, check=True)
+    subprocess.run(
+        [sys.executable, ROOT / ".github/scripts/check_files.py", "clubs.tsv"], cwd=tmp_path, check=True
+    )
 
 
 def test_no_path_of_one_machine_is_kept() -> None:
@@ -154,7 +189,11 @@ def test_the_licence_of_the_package_is_the_licence_in_the_repository() -> None:
 
 
 def hooks() -> list[dict[str, Any]]:
-    return [hook for repository in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"] for hook in repository["hooks"]]
+    return [
+        hook
+        for repository in yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+        for hook in repository["hooks"]
+    ]
 
 
 def test_every_hook_works_without_a_network() -> None:
@@ -167,8 +206,17 @@ def test_every_hook_works_without_a_network() -> None:
 @pytest.mark.slow
 def test_the_hooks_empty_a_notebook_keep_its_parameters_and_refuse_a_key(tmp_path: Path) -> None:
     output = {"output_type": "stream", "name": "stdout", "text": ["1\n"]}
-    cell = {"cell_type": "code", "id": "a", "execution_count": 1, "metadata": {"tags": ["parameters"]}, "source": ["print(1)"], "outputs": [output]}
-    (tmp_path / "n.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    cell = {
+        "cell_type": "code",
+        "id": "a",
+        "execution_count": 1,
+        "metadata": {"tags": ["parameters"]},
+        "source": ["print(1)"],
+        "outputs": [output],
+    }
+    (tmp_path / "n.ipynb").write_text(
+        json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
     (tmp_path / "key.txt").write_text("-----BEGIN PRIVATE" + " KEY-----")
     for name in (".pre-commit-config.yaml", ".github/scripts/check_files.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -180,8 +228,19 @@ def test_the_hooks_empty_a_notebook_keep_its_parameters_and_refuse_a_key(tmp_pat
     }
     subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     subprocess.run(["git", "add", "n.ipynb", "key.txt", ".pre-commit-config.yaml"], cwd=tmp_path, check=True)
-    ran = subprocess.run(["pre-commit", "run", "--all-files"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        ["pre-commit", "run", "--all-files"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     emptied = json.loads((tmp_path / "n.ipynb").read_text())["cells"][0]
     assert ran.returncode == 1
     assert "key.txt:1: looks like a key" in ran.stdout
-    assert (emptied["outputs"], emptied["execution_count"], emptied["metadata"]) == ([], None, {"tags": ["parameters"]})
+    assert (emptied["outputs"], emptied["execution_count"], emptied["metadata"]) == (
+        [],
+        None,
+        {"tags": ["parameters"]},
+    )

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from house import NEW, ROOT, House
 
 from almanac import discovery, scaffold
 from almanac.errors import UsageError
+from tests.installation import NEW, ROOT, House
 
 LONGEST = "a_name_of_19_letter"
 
@@ -29,14 +29,27 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 
 def test_a_new_workload_is_a_package_four_notebooks_and_a_test(made: list[Path], tmp_path: Path) -> None:
     package, notebooks = f"src/almanac/workloads/{LONGEST}", f"notebooks/{LONGEST}"
-    modules = [f"{package}/{name}.py" for name in ("__init__", "contract", "evaluation", "features", "model", "sources")]
+    modules = [
+        f"{package}/{name}.py"
+        for name in ("__init__", "contract", "evaluation", "features", "model", "sources")
+    ]
     steps = [f"{notebooks}/{name}.ipynb" for name in ("1_collect", "2_train", "3_evaluate", "4_predict")]
-    assert [path.relative_to(tmp_path).as_posix() for path in made] == [*modules, *steps, f"tests/test_{LONGEST}.py"]
+    assert [path.relative_to(tmp_path).as_posix() for path in made] == [
+        *modules,
+        *steps,
+        f"tests/test_{LONGEST}.py",
+    ]
 
 
 def test_the_generated_files_are_clean_also_with_the_longest_name(made: list[Path], tmp_path: Path) -> None:
     for words in (["check"], ["format", "--check"]):
-        ran = subprocess.run([Path(sys.executable).with_name("ruff"), *words, *made], cwd=tmp_path, capture_output=True, text=True, check=False)
+        ran = subprocess.run(
+            [Path(sys.executable).with_name("ruff"), *words, *made],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
@@ -50,12 +63,21 @@ def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -
         assert last.startswith("## Next\n")
         assert len(code) <= 15
         assert max(len(cell.splitlines()) for cell in code) <= 15
-        defined = [node for cell in code for node in ast.walk(ast.parse(cell)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        defined = [
+            node
+            for cell in code
+            for node in ast.walk(ast.parse(cell))
+            if isinstance(node, ast.FunctionDef | ast.ClassDef)
+        ]
         assert defined == []
 
 
-@pytest.mark.parametrize("name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé", "import", "demand\n"])
-def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "name", ["", "a", "Demand", "9lives", "with-dash", "../escape", "a" * 20, "dé", "import", "demand\n"]
+)
+def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "workloads")
     with pytest.raises(UsageError, match="cannot name a workload"):
         scaffold.create(tmp_path, name)
@@ -69,7 +91,9 @@ def test_a_workload_that_exists_is_not_overwritten(made: list[Path], tmp_path: P
     assert [path.read_text() for path in made] == before
 
 
-def test_a_test_that_has_the_name_already_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_that_has_the_name_already_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "workloads")
     test = tmp_path / "tests" / "test_metrics.py"
     test.parent.mkdir()
@@ -104,7 +128,9 @@ def test_the_generated_package_has_strict_types(house: House) -> None:
 
 
 def test_nothing_but_the_new_files_was_needed(house: House) -> None:
-    tracked = subprocess.run(["git", "-C", str(house.home), "status", "--porcelain"], capture_output=True, text=True, check=True).stdout
+    tracked = subprocess.run(
+        ["git", "-C", str(house.home), "status", "--porcelain"], capture_output=True, text=True, check=True
+    ).stdout
     assert [line for line in tracked.splitlines() if not line.startswith("??")] == []
     for part in ("src", "serve"):
         copied = {path.relative_to(house.home) for path in (house.home / part).rglob("*.py")}

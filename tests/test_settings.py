@@ -18,7 +18,12 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_nothing_has_to_be_set() -> None:
     settings = Settings.read()
-    assert (settings.home, settings.state_folder, settings.port, settings.sample) == (PROJECT, PROJECT / ".almanac", 8000, "full")
+    assert (settings.home, settings.state_folder, settings.port, settings.sample) == (
+        PROJECT,
+        PROJECT / ".almanac",
+        8000,
+        "full",
+    )
     assert settings.database_url is None
     assert settings.secrets() == []
 
@@ -41,7 +46,9 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
         ("ALMANAC_EVENTS_SECOND_PRICE", "inf", "'inf'"),
     ],
 )
-def test_a_value_that_does_not_fit_is_named_with_its_variable(name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_does_not_fit_is_named_with_its_variable(
+    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=rf"{name} has value {shown}: .+ \.env\.example explains it"):
         Settings.read()
@@ -55,7 +62,9 @@ def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, t
     assert Settings.read().notebooks_folder == Path("/opt/almanac/notebooks")
 
 
-def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
     user = Settings.read().who
     monkeypatch.setenv("GITHUB_ACTOR", "octocat")
@@ -64,8 +73,12 @@ def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(monkeypatc
     assert (bool(user), robot, Settings.read().who) == (True, "octocat", "ada")
 
 
-@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set in the environment")])
-def test_an_account_without_a_name_is_told_by_its_number(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set in the environment")]
+)
+def test_an_account_without_a_name_is_told_by_its_number(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def nameless() -> str:
         raise error
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from stub import STUB, begin, content
 
 from almanac import discovery
 from almanac.contract import CutOff
@@ -13,6 +12,7 @@ from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
 from almanac.store.records import runs
+from tests.stub import STUB, begin, content
 
 CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
 
@@ -34,7 +34,11 @@ def reported(step: Step, owner: Database) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     ("parameters", "message"),
-    [({"sample": "half"}, "SAMPLE has value 'half'"), ({"data_as_of": "15.4.2025"}, "is not a date"), ({"slot": "noon"}, "'noon' is not")],
+    [
+        ({"sample": "half"}, "SAMPLE has value 'half'"),
+        ({"data_as_of": "15.4.2025"}, "is not a date"),
+        ({"slot": "noon"}, "'noon' is not"),
+    ],
 )
 def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, str], message: str) -> None:
     with pytest.raises(UsageError, match=message):
@@ -58,7 +62,10 @@ def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
     with owner.engine.begin() as connection:
         runs.note(connection, step.run_id, runs.Facts(data_as_of=date(2025, 4, 15)))
     later = replace(step)
-    with pytest.raises(UsageError, match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it"):
+    with pytest.raises(
+        UsageError,
+        match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it",
+    ):
         later.settle(replace(CUT, data_as_of=date(2025, 4, 16)))
     for opened in (step, later):
         opened.database.engine.dispose()
@@ -68,7 +75,9 @@ def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> No
     alone = replace(step, run_id="")
     staged = alone.stage(content(), version=1, scored=content()["predictions"])
     with owner.engine.begin() as connection:
-        left = connection.exec_driver_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'").scalar_one()
+        left = connection.exec_driver_sql(
+            "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'"
+        ).scalar_one()
     assert (staged.rows, left) == (10, 0)
     with pytest.raises(NotFound, match="An exploration has no earlier steps"):
         alone.results("train")
@@ -84,23 +93,38 @@ def test_the_shadow_is_the_other_of_challenger_and_champion(
 ) -> None:
     with owner.engine.begin() as connection:
         runs.start_step(connection, step.run_id, "evaluate")
-        runs.report_step(connection, step.run_id, "evaluate", {"decision": {"challenger": challenger, "champion": champion}})
+        runs.report_step(
+            connection,
+            step.run_id,
+            "evaluate",
+            {"decision": {"challenger": challenger, "champion": champion}},
+        )
         runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
     assert step.shadow_version(serving) == shadow
     step.database.engine.dispose()
 
 
-def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(
+    step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(Step, "champion", lambda _self, *, simulated=None: None)
-    with pytest.raises(NotFound, match=r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"):
+    with pytest.raises(
+        NotFound, match=r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"
+    ):
         step.serving_version()
     with owner.engine.begin() as connection:
         runs.start_step(connection, step.run_id, "evaluate")
-        decision = {"challenger": 3, "champion": None, "promoted": False, "reason": "does not beat the baseline"}
+        decision = {
+            "challenger": 3,
+            "champion": None,
+            "promoted": False,
+            "reason": "does not beat the baseline",
+        }
         runs.report_step(connection, step.run_id, "evaluate", {"decision": decision})
         runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
     with pytest.raises(
-        NotFound, match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why"
+        NotFound,
+        match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why",
     ):
         step.serving_version()
     step.database.engine.dispose()

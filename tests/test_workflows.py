@@ -42,11 +42,17 @@ def load(path: Path) -> dict[str, Any]:
 
 def steps(path: Path) -> Iterator[dict[str, Any]]:
     document = load(path)
-    yield from document["runs"]["steps"] if "runs" in document else [step for job in document["jobs"].values() for step in job["steps"]]
+    yield from (
+        document["runs"]["steps"]
+        if "runs" in document
+        else [step for job in document["jobs"].values() for step in job["steps"]]
+    )
 
 
 def program(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([BIN / name, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [BIN / name, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 by_name = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -54,7 +60,9 @@ by_name = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 @pytest.mark.slow
 def test_zizmor_finds_nothing_to_object_to() -> None:
-    found = program("zizmor", "--offline", "--no-progress", "--strict-collection", ".github", ".pre-commit-config.yaml")
+    found = program(
+        "zizmor", "--offline", "--no-progress", "--strict-collection", ".github", ".pre-commit-config.yaml"
+    )
     assert found.returncode == 0, found.stdout
 
 
@@ -83,7 +91,11 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path: Path)
 
 
 def test_one_action_has_one_version_everywhere() -> None:
-    found = {match for path in WORKFLOWS + ACTIONS for match in re.findall(r"uses: ([\w/-]+)@(.+)", path.read_text())}
+    found = {
+        match
+        for path in WORKFLOWS + ACTIONS
+        for match in re.findall(r"uses: ([\w/-]+)@(.+)", path.read_text())
+    }
     assert len(found) == len(dict(found)) == 3
 
 
@@ -93,7 +105,9 @@ def test_a_workflow_has_no_rights_and_each_job_names_its_own(path: Path) -> None
     assert workflow["permissions"] == {}
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
     assert all(given["contents"] == "read" for given in rights.values())
-    writers = [(name, right) for name, given in rights.items() for right, level in given.items() if level == "write"]
+    writers = [
+        (name, right) for name, given in rights.items() for right, level in given.items() if level == "write"
+    ]
     assert writers == ([("report", "issues")] if path.name == "pipeline.yml" else [])
 
 
@@ -118,7 +132,9 @@ def test_ci_covers_every_python_that_the_package_admits_and_both_databases() -> 
 
 def test_ci_and_compose_use_the_same_postgresql() -> None:
     ci, compose = (ROOT / name for name in (".github/workflows/ci.yml", "compose.yaml"))
-    images = [re.findall(r"postgres:[\d.]+-\w+@sha256:[0-9a-f]{64}", path.read_text()) for path in (ci, compose)]
+    images = [
+        re.findall(r"postgres:[\d.]+-\w+@sha256:[0-9a-f]{64}", path.read_text()) for path in (ci, compose)
+    ]
     assert images[0] == images[1]
     assert len(images[0]) == 1
 
@@ -137,7 +153,10 @@ def test_the_pipeline_asks_the_doctor_before_it_runs_what_the_list_names() -> No
     assert "almanac list --json" in commands[-1]
     assert jobs["run"]["needs"] == "doctor"
     assert jobs["run"]["strategy"]["matrix"]["workload"] == "${{ fromJSON(needs.doctor.outputs.workloads) }}"
-    assert jobs["run"]["concurrency"] == {"group": "pipeline-${{ matrix.workload }}", "cancel-in-progress": False}
+    assert jobs["run"]["concurrency"] == {
+        "group": "pipeline-${{ matrix.workload }}",
+        "cancel-in-progress": False,
+    }
 
 
 BUCKETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_CREDENTIALS"}
@@ -147,7 +166,9 @@ def test_the_pipeline_sets_only_variables_that_almanac_reads() -> None:
     text = (ROOT / ".github/workflows/pipeline.yml").read_text()
     secrets = set(re.findall(r"secrets\.(\w+)", text))
     assert set(re.findall(r"^ +(\w+): \$\{\{ secrets\.\1 \}\}$", text, re.MULTILINE)) == secrets
-    assert secrets - BUCKETS | {"ALMANAC_SOURCE_HEAD"} <= {field.alias for field in Settings.model_fields.values()}
+    assert secrets - BUCKETS | {"ALMANAC_SOURCE_HEAD"} <= {
+        field.alias for field in Settings.model_fields.values()
+    }
 
 
 @pytest.mark.parametrize("root", ["s3://", "gs://"])
@@ -157,7 +178,9 @@ def test_the_pipeline_can_keep_artifacts_in_a_bucket(root: str) -> None:
     (almanac,) = (step for step in run if step.get("run", "").startswith("almanac run"))
     assert f"startsWith(env.ALMANAC_ARTIFACT_ROOT, '{root}')" in packages["if"]
     assert run.index(packages) < run.index(almanac)
-    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"} <= almanac["env"].keys()
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"} <= almanac[
+        "env"
+    ].keys()
 
 
 @by_name
@@ -180,7 +203,9 @@ def report(tmp_path: Path) -> Callable[..., list[str]]:
     def run(*jobs: tuple[str, str]) -> list[str]:
         lines = "".join(f"{name}\t{conclusion}\thttps://example.org/{name}\n" for name, conclusion in jobs)
         script = ROOT / ".github/scripts/report_issue.sh"
-        subprocess.run([script], cwd=tmp_path, env=environment, input=lines, text=True, check=True, capture_output=True)
+        subprocess.run(
+            [script], cwd=tmp_path, env=environment, input=lines, text=True, check=True, capture_output=True
+        )
         return [line.replace("\t", " ") for line in (tmp_path / "issues").read_text().splitlines()]
 
     return run
@@ -194,13 +219,19 @@ def test_a_failure_opens_one_issue_however_often_it_repeats(report: Callable[...
 
 def test_a_recovery_closes_its_own_issue_and_no_other(report: Callable[..., list[str]]) -> None:
     report(("football", "failure"), ("games", "failure"))
-    assert report(("football", "success"), ("games", "failure")) == ["1 closed Pipeline fails: football", "2 open Pipeline fails: games"]
+    assert report(("football", "success"), ("games", "failure")) == [
+        "1 closed Pipeline fails: football",
+        "2 open Pipeline fails: games",
+    ]
 
 
 def test_a_failure_after_a_recovery_opens_a_new_issue(report: Callable[..., list[str]]) -> None:
     report(("football", "failure"))
     report(("football", "success"))
-    assert report(("football", "failure")) == ["1 closed Pipeline fails: football", "2 open Pipeline fails: football"]
+    assert report(("football", "failure")) == [
+        "1 closed Pipeline fails: football",
+        "2 open Pipeline fails: football",
+    ]
 
 
 def test_a_cancelled_or_skipped_job_neither_opens_nor_closes(report: Callable[..., list[str]]) -> None:
@@ -208,6 +239,11 @@ def test_a_cancelled_or_skipped_job_neither_opens_nor_closes(report: Callable[..
     assert report(("football", "cancelled"), ("games", "skipped")) == ["1 open Pipeline fails: football"]
 
 
-def test_a_workload_whose_name_begins_like_another_has_its_own_issue(report: Callable[..., list[str]]) -> None:
+def test_a_workload_whose_name_begins_like_another_has_its_own_issue(
+    report: Callable[..., list[str]],
+) -> None:
     report(("football", "failure"))
-    assert report(("foot", "failure"), ("foot", "success")) == ["1 open Pipeline fails: football", "2 closed Pipeline fails: foot"]
+    assert report(("foot", "failure"), ("foot", "success")) == [
+        "1 open Pipeline fails: football",
+        "2 closed Pipeline fails: foot",
+    ]

@@ -9,7 +9,21 @@ LARGEST_BYTES = 500_000
 # A short table of facts, or one made up for a test, is source; a longer one is data.
 LARGEST_TABLE_BYTES = 32_000
 TABLES = {".csv", ".tsv"}
-DATA = {".arrow", ".db", ".feather", ".gz", ".joblib", ".parquet", ".pickle", ".pkl", ".skops", ".sqlite", ".xlsx", ".zip", ".zst"}
+DATA = {
+    ".arrow",
+    ".db",
+    ".feather",
+    ".gz",
+    ".joblib",
+    ".parquet",
+    ".pickle",
+    ".pkl",
+    ".skops",
+    ".sqlite",
+    ".xlsx",
+    ".zip",
+    ".zst",
+}
 KEY_FILES = {".env", "id_ed25519", "id_rsa"}
 KEYS = re.compile(
     rb"-----BEGIN [A-Z ]*PRIVATE KEY-----"

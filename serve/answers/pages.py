@@ -13,7 +13,9 @@ from serve.reading.edition import Edition
 from serve.reading.request import PINS, Question
 
 
-async def page(service: Service, question: Question, edition: Edition | None, *, chosen: Sequence[str] = ()) -> Body:
+async def page(
+    service: Service, question: Question, edition: Edition | None, *, chosen: Sequence[str] = ()
+) -> Body:
     """Return one page of predictions and the address of the next; `chosen` are its columns where not all are wanted."""
     if edition is None:
         return listed([])
@@ -25,7 +27,11 @@ async def page(service: Service, question: Question, edition: Edition | None, *,
 def limited(question: Question, edition: Edition, found: Sequence[tuple[Any, ...]]) -> Body:
     """Return a page out of pairs of JSON and key, of which one more than the limit was asked for."""
     rows = found[: question.values["limit"]]
-    following = address(question.request, PINS, cursor=cursors.write(edition.pin, rows[-1][1])) if len(found) > len(rows) else None
+    following = (
+        address(question.request, PINS, cursor=cursors.write(edition.pin, rows[-1][1]))
+        if len(found) > len(rows)
+        else None
+    )
     return listed((row for row, _ in rows), following)
 
 
@@ -37,5 +43,9 @@ def listed(rows: Iterable[str], following: str | None = None) -> Body:
 
 def address(request: Request, without: Iterable[str], **replaced: object) -> str:
     """Return the address of this request with some query parameters left out and others replaced."""
-    kept = {name: text for name, text in parse_qsl(request.url.query, keep_blank_values=True) if name not in without}
+    kept = {
+        name: text
+        for name, text in parse_qsl(request.url.query, keep_blank_values=True)
+        if name not in without
+    }
     return f"{quote(request.url.path)}?{urlencode(kept | replaced)}"

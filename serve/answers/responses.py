@@ -20,11 +20,19 @@ CACHE_CONTROL = "public, no-cache"
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def envelope(contract: Contract, edition: Edition | None, *, stale: bool, as_of: datetime | None = None) -> dict[str, Any]:
+def envelope(
+    contract: Contract, edition: Edition | None, *, stale: bool, as_of: datetime | None = None
+) -> dict[str, Any]:
     """Return where an answer comes from; `demo`, `simulated` and `stale` appear only where they are so."""
-    head = dict.fromkeys(("workload", "release", "published_at", "model_version", "run", "data_as_of", "source"), None) | {"workload": contract.name}
+    head = dict.fromkeys(
+        ("workload", "release", "published_at", "model_version", "run", "data_as_of", "source"), None
+    ) | {"workload": contract.name}
     if edition:
-        head |= {"release": edition.release_id, "published_at": _iso(edition.published_at), "model_version": edition.model_version}
+        head |= {
+            "release": edition.release_id,
+            "published_at": _iso(edition.published_at),
+            "model_version": edition.model_version,
+        }
         head |= {"run": edition.run_id, "data_as_of": _iso(edition.data_as_of), "source": edition.source}
         flags = {"demo": edition.demo, "simulated": edition.simulated, "stale": stale}
         head |= {name: True for name, is_so in flags.items() if is_so}

@@ -51,8 +51,12 @@ class Service:
                 if not await self.editions.still_holds(question, edition):
                     continue
                 if members is None:
-                    raise Problem(404, (MISSING if edition else UNRELEASED).format(workload=question.contract.name))
-                head = responses.envelope(question.contract, edition, stale=stale, as_of=question.values.get("as_of"))
+                    raise Problem(
+                        404, (MISSING if edition else UNRELEASED).format(workload=question.contract.name)
+                    )
+                head = responses.envelope(
+                    question.contract, edition, stale=stale, as_of=question.values.get("as_of")
+                )
                 body = Body(responses.compose(head, members.content), members.next)
                 self.cache.put(tag, body)
             return responses.answer(question.request, self.cache, tag, body, edition)
@@ -70,7 +74,11 @@ class Service:
         words = []
         for name in self.contracts:
             live = self.releases.known(name)
-            words.append(f"{name} (release {live.release_id}, model {live.model_version})" if live else f"{name} (no release yet)")
+            words.append(
+                f"{name} (release {live.release_id}, model {live.model_version})"
+                if live
+                else f"{name} (no release yet)"
+            )
         away = "" if self.releases.is_confirmed else "; its database is away, it will answer when that comes;"
         return (", ".join(words) or "no workloads") + away
 
@@ -87,4 +95,6 @@ class Service:
 
     def _is_stale(self, contract: Contract, edition: Edition | None) -> bool:
         """Only what is live can be stale; an older edition is as old as it was asked to be."""
-        return self.releases.is_live(edition, contract.name) and is_stale(contract, edition, datetime.now(UTC))
+        return self.releases.is_live(edition, contract.name) and is_stale(
+            contract, edition, datetime.now(UTC)
+        )

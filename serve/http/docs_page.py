@@ -28,7 +28,11 @@ def install(app: FastAPI) -> None:
 def _page(app: FastAPI) -> HTMLResponse:
     script, style, icon = (f"{PAGE}/{name}" for name in FILES)
     shown = get_swagger_ui_html(
-        openapi_url=str(app.openapi_url), title=f"{app.title}: routes", swagger_js_url=script, swagger_css_url=style, swagger_favicon_url=icon
+        openapi_url=str(app.openapi_url),
+        title=f"{app.title}: routes",
+        swagger_js_url=script,
+        swagger_css_url=style,
+        swagger_favicon_url=icon,
     )
     shown.headers["Content-Security-Policy"] = OWN_ONLY
     return shown
@@ -36,5 +40,7 @@ def _page(app: FastAPI) -> HTMLResponse:
 
 async def _file(request: Request) -> Response:
     # The package is not imported: only its files are wanted.
-    path = distribution("fastapi-offline").locate_file(f"fastapi_offline/static/{request.url.path.rpartition('/')[2]}")
+    path = distribution("fastapi-offline").locate_file(
+        f"fastapi_offline/static/{request.url.path.rpartition('/')[2]}"
+    )
     return FileResponse(str(path), headers={"Cache-Control": "max-age=86400"})

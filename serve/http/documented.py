@@ -32,10 +32,18 @@ ALWAYS = (413, 414, 431)
 WITH_BODY = (400, 408, 415)
 READ_MOST = ("{entity:path}", "predictions")
 HEADERS = {
-    "ETag": {"description": "Changes with the answer; send it back in If-None-Match.", "schema": {"type": "string"}},
-    "Cache-Control": {"description": "Caches may keep the answer but ask each time.", "schema": {"type": "string"}},
+    "ETag": {
+        "description": "Changes with the answer; send it back in If-None-Match.",
+        "schema": {"type": "string"},
+    },
+    "Cache-Control": {
+        "description": "Caches may keep the answer but ask each time.",
+        "schema": {"type": "string"},
+    },
 }
-FROM_RELEASE = HEADERS | {"Age": {"description": "Seconds since the release was published.", "schema": {"type": "integer"}}}
+FROM_RELEASE = HEADERS | {
+    "Age": {"description": "Seconds since the release was published.", "schema": {"type": "integer"}}
+}
 LIST = FROM_RELEASE | {"Link": {"description": 'The next page, as rel="next".', "schema": {"type": "string"}}}
 
 
@@ -146,21 +154,41 @@ def _operation(endpoint: Endpoint) -> str:
 
 
 def _documented(endpoint: Endpoint) -> dict[str, Any]:
-    held = {"name": "If-None-Match", "in": "header", "required": False, "schema": {"type": "string"}, "example": '"0123456789abcdef"'}
+    held = {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string"},
+        "example": '"0123456789abcdef"',
+    }
     own = [parameter.documented() for parameter in endpoint.parameters]
-    told = {"parameters": [*own, held | {"description": "ETag of the copy that the client has."}] if endpoint.headers else own}
+    told = {
+        "parameters": [*own, held | {"description": "ETag of the copy that the client has."}]
+        if endpoint.headers
+        else own
+    }
     return told | ({"requestBody": endpoint.body.documented()} if endpoint.body else {})
 
 
 def _responses(endpoint: Endpoint) -> dict[int | str, dict[str, Any]]:
     content = {endpoint.media_type: {"schema": endpoint.schema, "example": endpoint.example}}
     content |= {kind: {"schema": {"type": "string"}, "example": ""} for kind in endpoint.other_media_types}
-    good: dict[int | str, dict[str, Any]] = {200: {"description": endpoint.summary, "content": content, "headers": endpoint.headers or {}}}
+    good: dict[int | str, dict[str, Any]] = {
+        200: {"description": endpoint.summary, "content": content, "headers": endpoint.headers or {}}
+    }
     for other in endpoint.others:
-        good[other.status] = {"description": other.summary, "content": {"application/json": {"schema": other.schema, "example": other.example}}}
+        good[other.status] = {
+            "description": other.summary,
+            "content": {"application/json": {"schema": other.schema, "example": other.example}},
+        }
     if endpoint.headers:
         good[304] = {"description": MEANINGS[304]}
-    refusals = {*endpoint.refusals, *ALWAYS, *(WITH_BODY if endpoint.body else ()), *((403,) if endpoint.writes else ())}
+    refusals = {
+        *endpoint.refusals,
+        *ALWAYS,
+        *(WITH_BODY if endpoint.body else ()),
+        *((403,) if endpoint.writes else ()),
+    }
     return good | {status: _refusal(status) for status in sorted(refusals)}
 
 

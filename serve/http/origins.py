@@ -21,7 +21,13 @@ class Readers(CORSMiddleware):
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         told = ("ETag", "Age", "Link", "X-Request-ID")
-        super().__init__(app, allow_origins=origins, allow_methods=("GET", "HEAD", "POST"), allow_headers=("If-None-Match",), expose_headers=told)
+        super().__init__(
+            app,
+            allow_origins=origins,
+            allow_methods=("GET", "HEAD", "POST"),
+            allow_headers=("If-None-Match",),
+            expose_headers=told,
+        )
 
     def preflight_response(self, request_headers: Headers) -> Response:
         """Answer a browser that asks before it asks; a refusal is a problem like every other."""
@@ -44,7 +50,10 @@ def check(request: Request, allowed: Collection[str]) -> None:
     """
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if _name(f"//{host}") not in allowed:
-        raise Problem(403, "This server takes in nothing under this Host. ALMANAC_ALLOWED_HOSTS names those it does beside localhost.")
+        raise Problem(
+            403,
+            "This server takes in nothing under this Host. ALMANAC_ALLOWED_HOSTS names those it does beside localhost.",
+        )
     if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
         raise Problem(403, "This server takes in nothing from pages of another origin.")
 

@@ -36,7 +36,12 @@ class Parameter:
 
     def documented(self) -> dict[str, Any]:
         """Return the parameter as OpenAPI describes it."""
-        documented = {"name": self.name, "in": self.place, "required": self.required or self.place == "path", "description": self.doc}
+        documented = {
+            "name": self.name,
+            "in": self.place,
+            "required": self.required or self.place == "path",
+            "description": self.doc,
+        }
         return documented | {"schema": dict(self.schema), "example": self.example} | self._style()
 
     def _style(self) -> dict[str, Any]:
@@ -66,9 +71,16 @@ def _query(request: Request) -> tuple[dict[str, str], list[dict[str, Any]]]:
     if not query:
         return {}, []
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS)
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
     except ValueError:
-        return {}, [{"in": "query", "reason": f"must be percent-encoded UTF-8 with at most {MOST_PARAMETERS} parameters"}]
+        return {}, [
+            {
+                "in": "query",
+                "reason": f"must be percent-encoded UTF-8 with at most {MOST_PARAMETERS} parameters",
+            }
+        ]
     given = dict(pairs)
     return given, [{"in": "query", "reason": "names a parameter twice"}] if len(given) < len(pairs) else []
 
@@ -115,13 +127,23 @@ def paging() -> tuple[Parameter, ...]:
             DEFAULT_LIMIT,
             default=DEFAULT_LIMIT,
         ),
-        Parameter("cursor", fields.text, TEXT, "Where the next page begins; taken from the `next` of the page before.", None),
+        Parameter(
+            "cursor",
+            fields.text,
+            TEXT,
+            "Where the next page begins; taken from the `next` of the page before.",
+            None,
+        ),
     )
 
 
 def filters(contract: Contract, *, without: str = "") -> tuple[Parameter, ...]:
     """Return one query parameter for each filter of the contract, except the one called `without`."""
-    return tuple(_filter(contract.predictions.column(declared.column), declared) for declared in contract.filters if declared.name != without)
+    return tuple(
+        _filter(contract.predictions.column(declared.column), declared)
+        for declared in contract.filters
+        if declared.name != without
+    )
 
 
 def entity(contract: Contract, example: Any) -> Parameter:
@@ -138,7 +160,9 @@ def _filter(column: Column, declared: Filter) -> Parameter:
     reader, schema, example = fields.of_type(column.type), _schema(column), schemas.example(column)
     if declared.op == "in" and column.type == "text":
         # In an address a list of texts is a text with commas; called an array, a number would be said not to fit, and does.
-        return Parameter(declared.name, fields.listed(reader), {"type": "string"}, declared.doc or column.doc, example)
+        return Parameter(
+            declared.name, fields.listed(reader), {"type": "string"}, declared.doc or column.doc, example
+        )
     if declared.op == "in":
         schema = {"type": "array", "items": schema, "maxItems": fields.MOST_VALUES}
         return Parameter(declared.name, fields.listed(reader), schema, declared.doc or column.doc, [example])

@@ -26,7 +26,9 @@ log = logging.getLogger("almanac.serve")
 class Problem(Exception):
     """A request that cannot be answered; `members` are further members of the problem document."""
 
-    def __init__(self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+    def __init__(
+        self, status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
@@ -48,7 +50,12 @@ def refused(*wrong: Mapping[str, Any]) -> Problem:
 
 def response(problem: Problem) -> Response:
     """Return the problem as an HTTP answer that no cache may keep."""
-    document = {"type": "about:blank", "title": HTTPStatus(problem.status).phrase, "status": problem.status, "detail": problem.detail}
+    document = {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+    }
     headers = {"Cache-Control": "no-store", **(problem.headers or {})}
     content = json.dumps(document | problem.members, separators=(",", ":")).encode()
     return Response(content, problem.status, headers, MEDIA_TYPE)
@@ -80,6 +87,13 @@ def _as_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, HTTPException):
-        headers = {**(error.headers or {}), **({"Allow": _allowed(request)} if error.status_code == 405 else {})}
-        return Problem(error.status_code, DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase), headers=headers)
+        headers = {
+            **(error.headers or {}),
+            **({"Allow": _allowed(request)} if error.status_code == 405 else {}),
+        }
+        return Problem(
+            error.status_code,
+            DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase),
+            headers=headers,
+        )
     return Problem(500, DETAILS[500])

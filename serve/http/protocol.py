@@ -11,7 +11,11 @@ HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 65_536
 NOT_HTTP = (400, "Bad Request", "This is not HTTP that the server reads.")
 TOO_LONG = (414, "URI Too Long", f"The address is longer than {MOST_ADDRESS_BYTES} bytes.")
-TOO_LARGE = (431, "Request Header Fields Too Large", f"The head of the request is larger than {MOST_HEAD_BYTES} bytes.")
+TOO_LARGE = (
+    431,
+    "Request Header Fields Too Large",
+    f"The head of the request is larger than {MOST_HEAD_BYTES} bytes.",
+)
 
 
 class Protocol(HttpToolsProtocol):

@@ -63,7 +63,9 @@ class Content:
         return {"description": self.doc, "required": True, "content": content}
 
 
-async def read(request: Request, content: Content, default_limit_bytes: int) -> BaseModel | list[BaseModel | Wrong]:
+async def read(
+    request: Request, content: Content, default_limit_bytes: int
+) -> BaseModel | list[BaseModel | Wrong]:
     """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
     kind = _media_type(request, content)
     sent = await _received(request, content, content.limit_bytes or default_limit_bytes)
@@ -73,7 +75,9 @@ async def read(request: Request, content: Content, default_limit_bytes: int) -> 
     if not isinstance(items, list):
         raise refused({"in": "body", "reason": "must be an array"})
     if len(items) > content.most_items:
-        raise Problem(413, f"The body holds more than {content.most_items} items. Send them in several calls.")
+        raise Problem(
+            413, f"The body holds more than {content.most_items} items. Send them in several calls."
+        )
     return [_item(content.model, item) for item in items]
 
 
@@ -91,7 +95,11 @@ def _media_type(request: Request, content: Content) -> str:
     kind, _, rest = request.headers.get("content-type", "").lower().partition(";")
     charset = rest.replace(" ", "").replace('"', "").removeprefix("charset=")
     if kind.strip() not in content.media_types or charset not in ("", "utf-8"):
-        raise Problem(415, f"Content-Type must be {' or '.join(content.media_types)}, in UTF-8.", headers={"Accept": ", ".join(content.media_types)})
+        raise Problem(
+            415,
+            f"Content-Type must be {' or '.join(content.media_types)}, in UTF-8.",
+            headers={"Accept": ", ".join(content.media_types)},
+        )
     return kind.strip()
 
 
@@ -107,9 +115,15 @@ async def _received(request: Request, content: Content, limit: int) -> bytes:
                 if size > limit:
                     raise Problem(413, f"The body is larger than {limit} bytes.", headers=CLOSE)
     except TimeoutError:
-        raise Problem(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", headers=CLOSE) from None
+        raise Problem(
+            408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", headers=CLOSE
+        ) from None
     except (ClientDisconnect, zlib.error):
-        raise Problem(400, "The body ended before it was complete, or is not the gzip that it says it is.", headers=CLOSE) from None
+        raise Problem(
+            400,
+            "The body ended before it was complete, or is not the gzip that it says it is.",
+            headers=CLOSE,
+        ) from None
     if unpack and not unpack.is_complete:
         raise Problem(400, "The gzip of the body ends too early.", headers=CLOSE)
     return b"".join(received)
@@ -182,7 +196,11 @@ def _told(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, 
     """Yield what is wrong, by the names that the model knows: a name that the client made up is not repeated."""
     for found in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
         if found["type"] == "extra_forbidden":
-            yield {"in": "body", "reason": "has a member that is not known", "known": sorted(model.model_fields)}
+            yield {
+                "in": "body",
+                "reason": "has a member that is not known",
+                "known": sorted(model.model_fields),
+            }
         else:
             reason = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
             yield {"in": "body", **_place(model, found["loc"]), "reason": reason}

@@ -34,8 +34,15 @@ PROBLEM: Schema = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string", "description": "What is wrong and the way out."},
-        "errors": {"type": "array", "items": {"type": "object"}, "description": "With 422: each parameter that does not fit."},
-        "ledger": {"type": "object", "description": "With 410: what the ledger says of the release whose rows are gone."},
+        "errors": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "With 422: each parameter that does not fit.",
+        },
+        "ledger": {
+            "type": "object",
+            "description": "With 410: what the ledger says of the release whose rows are gone.",
+        },
     },
 }
 
@@ -56,7 +63,11 @@ def column(column: Column) -> Schema:
 def row(columns: Iterable[Column]) -> Schema:
     """Return the schema of one row; every column is present."""
     found = list(columns)
-    return {"type": "object", "required": [c.name for c in found], "properties": {c.name: column(c) for c in found}}
+    return {
+        "type": "object",
+        "required": [c.name for c in found],
+        "properties": {c.name: column(c) for c in found},
+    }
 
 
 def example(column: Column) -> Any:
@@ -71,12 +82,19 @@ def example_row(columns: Iterable[Column]) -> dict[str, Any]:
 
 def rows(items: Schema) -> Schema:
     """Return the members of a list answer."""
-    return {"rows": {"type": "array", "items": items}, "next": {"type": ["string", "null"], "description": "Address of the next page, or null."}}
+    return {
+        "rows": {"type": "array", "items": items},
+        "next": {"type": ["string", "null"], "description": "Address of the next page, or null."},
+    }
 
 
 def listing(items: Schema) -> Schema:
     """Return the schema of a list that comes from no release."""
-    return {"type": "object", "required": ["workload", "rows", "next"], "properties": {"workload": {"type": "string"}, **rows(items)}}
+    return {
+        "type": "object",
+        "required": ["workload", "rows", "next"],
+        "properties": {"workload": {"type": "string"}, **rows(items)},
+    }
 
 
 def envelope(members: Schema) -> Schema:
@@ -84,16 +102,39 @@ def envelope(members: Schema) -> Schema:
     nullable = {"type": ["string", "null"]}
     own: Schema = {
         "workload": {"type": "string"},
-        "release": {"type": ["integer", "null"], "description": "The row of the ledger this answer comes from; null before the first release."},
+        "release": {
+            "type": ["integer", "null"],
+            "description": "The row of the ledger this answer comes from; null before the first release.",
+        },
         "published_at": {**nullable, "format": "date-time", "description": "When the release was made."},
-        "model_version": {"type": ["integer", "null"], "description": "Version of the model that made the predictions."},
-        "run": {**nullable, "description": "The run that made the predictions; /runs/{run} says everything about it."},
-        "data_as_of": {**nullable, "format": "date", "description": "The model saw nothing from this day on."},
+        "model_version": {
+            "type": ["integer", "null"],
+            "description": "Version of the model that made the predictions.",
+        },
+        "run": {
+            **nullable,
+            "description": "The run that made the predictions; /runs/{run} says everything about it.",
+        },
+        "data_as_of": {
+            **nullable,
+            "format": "date",
+            "description": "The model saw nothing from this day on.",
+        },
         "source": {**nullable, "description": "Where the data came from."},
-        "demo": {"const": True, "description": "Present where the predictions are about a past date, for demonstration."},
+        "demo": {
+            "const": True,
+            "description": "Present where the predictions are about a past date, for demonstration.",
+        },
         "simulated": {"const": True, "description": "Present where the data were generated."},
-        "stale": {"const": True, "description": "Present where the live release is older than the workload promises."},
-        "as_of": {"type": "string", "format": "date-time", "description": "Present where the request asked for an instant."},
+        "stale": {
+            "const": True,
+            "description": "Present where the live release is older than the workload promises.",
+        },
+        "as_of": {
+            "type": "string",
+            "format": "date-time",
+            "description": "Present where the request asked for an instant.",
+        },
         "attribution": {"type": "string"},
     }
     always = ["workload", "release", "published_at", "model_version", "run", "data_as_of", "source", *members]

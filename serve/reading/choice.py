@@ -28,7 +28,13 @@ class Editions:
         """
         contract, values = question.contract, question.values
         if len(question.pins) > 1:
-            raise refused({"in": "query", "names": sorted(question.pins), "reason": "exclude each other; a cursor already says where to read"})
+            raise refused(
+                {
+                    "in": "query",
+                    "names": sorted(question.pins),
+                    "reason": "exclude each other; a cursor already says where to read",
+                }
+            )
         if question.cursor:
             return await self._pinned(contract, question.cursor)
         if "model_version" in values:
@@ -48,7 +54,9 @@ class Editions:
             return True
         if not question.pins:
             return False
-        return edition is None or bool(await self.database.rows(ledger.RUN, (contract.incremental, contract.name, edition.run_id)))
+        return edition is None or bool(
+            await self.database.rows(ledger.RUN, (contract.incremental, contract.name, edition.run_id))
+        )
 
     async def _released(self, query: bytes, contract: Contract, condition: Any) -> Edition | None:
         found = await self.database.rows(query, (contract.name, condition))
@@ -80,7 +88,10 @@ class Editions:
             return ledger.edition(found[0])
         if entries := await self.database.rows(ledger.RELEASE_OF_VERSION, (contract.name, version)):
             raise gone(entries[0][-1])
-        raise Problem(404, f"'{contract.name}' keeps no predictions of this model version. GET /v1/{contract.name}/releases names those it released.")
+        raise Problem(
+            404,
+            f"'{contract.name}' keeps no predictions of this model version. GET /v1/{contract.name}/releases names those it released.",
+        )
 
     async def _of_run(self, contract: Contract, run_id: str) -> Edition:
         if found := await self.database.rows(ledger.RUN, (contract.incremental, contract.name, run_id)):
@@ -90,4 +101,8 @@ class Editions:
 
 def gone(entry: Mapping[str, Any]) -> Problem:
     """Return the problem for a release whose rows were pruned, with its entry of the ledger."""
-    return Problem(410, "The rows of this release are no longer kept; `ledger` says what it was. Newer releases can still be read.", ledger=entry)
+    return Problem(
+        410,
+        "The rows of this release are no longer kept; `ledger` says what it was. Newer releases can still be read.",
+        ledger=entry,
+    )

@@ -87,7 +87,9 @@ class Database:
         except psycopg.OperationalError as error:
             if self._role.name in str(error):
                 reason = str(error).strip()
-                raise DatabaseError(f"The database does not let this user be {self._role.name}: {reason}. Run: almanac db migrate") from error
+                raise DatabaseError(
+                    f"The database does not let this user be {self._role.name}: {reason}. Run: almanac db migrate"
+                ) from error
             raise
 
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
@@ -114,7 +116,11 @@ class Database:
     def pool_state(self) -> dict[str, int]:
         """Return the pool's size, its idle connections and the requests that wait for one."""
         stats = self._pool.get_stats()
-        return {"size": stats["pool_size"], "idle": stats["pool_available"], "waiting": stats["requests_waiting"]}
+        return {
+            "size": stats["pool_size"],
+            "idle": stats["pool_available"],
+            "waiting": stats["requests_waiting"],
+        }
 
     async def _ask(self, query: bytes, values: Values, ends: float) -> list[tuple[Any, ...]]:
         try:
@@ -136,7 +142,9 @@ class Database:
             yield
             return
         async with connection.transaction():
-            await connection.execute(f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}".encode())
+            await connection.execute(
+                f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}".encode()
+            )
             yield
 
 
@@ -145,9 +153,13 @@ def conninfo(settings: Settings, role: Role = READER) -> str:
 
     psycopg's own error may show a password, so it is not repeated.
     """
-    url = (settings.ingest_database_url if role.writes else settings.reader_database_url) or settings.database_url
+    url = (
+        settings.ingest_database_url if role.writes else settings.reader_database_url
+    ) or settings.database_url
     if url is None:
-        raise UsageError("DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server.")
+        raise UsageError(
+            "DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server."
+        )
     options = {
         "role": role.name,
         "default_transaction_read_only": "off" if role.writes else "on",
@@ -161,7 +173,12 @@ def conninfo(settings: Settings, role: Role = READER) -> str:
     except psycopg.ProgrammingError:
         raise DatabaseError(UNREADABLE) from None
     joined = " ".join([own, *(f"-c {name}={value}" for name, value in options.items())]).strip()
-    return make_conninfo(url.get_secret_value(), options=joined, connect_timeout=CONNECT_TIMEOUT_SECONDS, application_name="almanac-serve")
+    return make_conninfo(
+        url.get_secret_value(),
+        options=joined,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        application_name="almanac-serve",
+    )
 
 
 @contextmanager
@@ -180,5 +197,8 @@ def hung_up_after(connection: Connection, seconds: float) -> Iterator[None]:
 
 def hang_up(connection: Connection) -> None:
     """Shut down the socket of `connection`; libpq keeps its own descriptor and notices the end."""
-    with suppress(OSError, psycopg.OperationalError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+    with (
+        suppress(OSError, psycopg.OperationalError),
+        socket.socket(fileno=os.dup(connection.fileno())) as line,
+    ):
         line.shutdown(socket.SHUT_RDWR)

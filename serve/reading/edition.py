@@ -31,7 +31,11 @@ class Edition:
 
 def is_stale(contract: Contract, edition: Edition | None, now: datetime) -> bool:
     """Tell whether a live edition is older than the workload promises."""
-    return edition is not None and edition.published_at is not None and now - edition.published_at > contract.stale_after
+    return (
+        edition is not None
+        and edition.published_at is not None
+        and now - edition.published_at > contract.stale_after
+    )
 
 
 def edition(row: tuple[Any, ...]) -> Edition:
@@ -40,7 +44,9 @@ def edition(row: tuple[Any, ...]) -> Edition:
     return Edition(workload, release_id, run_id, tuple(run_ids), *others)
 
 
-COLUMNS = "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source"
+COLUMNS = (
+    "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source"
+)
 LIVE = f"""
 SELECT {COLUMNS} FROM unnest(%s::text[]) AS wanted(name)
 CROSS JOIN LATERAL (SELECT * FROM api.releases WHERE workload = wanted.name ORDER BY release_id DESC LIMIT 1) AS newest

@@ -90,7 +90,10 @@ class Releases:
             except DatabaseError as error:
                 await self._rest(str(error))
             except (psycopg.Error, OSError) as error:
-                log.warning("the connection that follows releases is lost: %s", str(error).strip() or type(error).__name__)
+                log.warning(
+                    "the connection that follows releases is lost: %s",
+                    str(error).strip() or type(error).__name__,
+                )
                 # A connection that worked is replaced at once; only what cannot be replaced is trouble.
                 if self._line is None:
                     await self._rest(AWAY)

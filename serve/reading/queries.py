@@ -29,11 +29,18 @@ class Shape:
 
 def one(contract: Contract, table: Table, edition: Edition, key: Any) -> tuple[bytes, tuple[Any, ...]]:
     """Return the query for the JSON of the row of `table` with this key."""
-    return _one(Shape(view(contract, table), edition.run_ids, columns(table), ((table.key[0], EQUAL),))), (key,)
+    return _one(Shape(view(contract, table), edition.run_ids, columns(table), ((table.key[0], EQUAL),))), (
+        key,
+    )
 
 
 def page(
-    contract: Contract, edition: Edition, values: Mapping[str, Any], *, chosen: Sequence[str] = (), key: Sequence[Any] = ()
+    contract: Contract,
+    edition: Edition,
+    values: Mapping[str, Any],
+    *,
+    chosen: Sequence[str] = (),
+    key: Sequence[Any] = (),
 ) -> tuple[bytes, tuple[Any, ...]]:
     """Return the query for one row more than a page of predictions: the JSON of each and its key.
 
@@ -48,7 +55,9 @@ def page(
         key_columns(contract),
         bool(key),
     )
-    wanted = [list(values[declared.name]) if declared.op == "in" else values[declared.name] for declared in filters]
+    wanted = [
+        list(values[declared.name]) if declared.op == "in" else values[declared.name] for declared in filters
+    ]
     return _page(shape), (*wanted, *key, values["limit"] + 1)
 
 
@@ -74,13 +83,17 @@ def key_columns(contract: Contract) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _one(shape: Shape) -> bytes:
-    text = sql.SQL("SELECT row_to_json(found)::text FROM (SELECT {columns} FROM {view} WHERE {where} LIMIT 1) AS found")
+    text = sql.SQL(
+        "SELECT row_to_json(found)::text FROM (SELECT {columns} FROM {view} WHERE {where} LIMIT 1) AS found"
+    )
     return _filled(text, shape)
 
 
 @lru_cache(maxsize=256)
 def _page(shape: Shape) -> bytes:
-    after = sql.SQL(" AND ({}) > ({})").format(_names(shape.order), sql.SQL(", ").join([sql.Placeholder()] * len(shape.order)))
+    after = sql.SQL(" AND ({}) > ({})").format(
+        _names(shape.order), sql.SQL(", ").join([sql.Placeholder()] * len(shape.order))
+    )
     text = sql.SQL(
         "SELECT (SELECT row_to_json(chosen)::text FROM (SELECT {columns}) AS chosen), json_build_array({order})"
         " FROM (SELECT * FROM {view} WHERE {where}{after} ORDER BY {order} LIMIT %s) AS found ORDER BY {order}"
@@ -97,14 +110,22 @@ def _whole(shape: Shape) -> bytes:
 
 
 def _filled(text: sql.SQL, shape: Shape, **parts: sql.Composable) -> bytes:
-    made = text.format(columns=_names(shape.columns), view=sql.Identifier("api", shape.view), where=_where(shape), order=_names(shape.order), **parts)
+    made = text.format(
+        columns=_names(shape.columns),
+        view=sql.Identifier("api", shape.view),
+        where=_where(shape),
+        order=_names(shape.order),
+        **parts,
+    )
     return made.as_bytes(None)
 
 
 def _where(shape: Shape) -> sql.Composable:
     runs = sql.SQL(", ").join(map(sql.Literal, shape.run_ids))
     conditions = [sql.SQL("run_id IN ({})").format(runs)]
-    conditions += [sql.SQL(comparison).format(sql.Identifier(column)) for column, comparison in shape.conditions]
+    conditions += [
+        sql.SQL(comparison).format(sql.Identifier(column)) for column, comparison in shape.conditions
+    ]
     return sql.SQL(" AND ").join(conditions)
 
 

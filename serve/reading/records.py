@@ -6,7 +6,11 @@ ENTRY_COLUMNS = (
     Column(name="release", type="bigint", doc="Number of the release in the ledger."),
     Column(name="workload", type="text"),
     Column(name="run", type="text", doc="The run whose predictions answer from this moment."),
-    Column(name="runs", type="json", doc="All runs that answer together; one, unless the workload is incremental."),
+    Column(
+        name="runs",
+        type="json",
+        doc="All runs that answer together; one, unless the workload is incremental.",
+    ),
     Column(name="model_version", type="integer", nullable=True),
     Column(name="kind", type="text", doc="publish, rollback or promote."),
     Column(name="previous_release", type="bigint", nullable=True),
@@ -18,12 +22,19 @@ ENTRY_COLUMNS = (
     Column(name="simulated", type="boolean"),
     Column(name="source", type="text", nullable=True),
     Column(name="rows", type="bigint", nullable=True, doc="Number of predictions."),
-    Column(name="pruned_at", type="timestamp", nullable=True, doc="Since when the predictions are no longer kept."),
+    Column(
+        name="pruned_at",
+        type="timestamp",
+        nullable=True,
+        doc="Since when the predictions are no longer kept.",
+    ),
 )
 RUN_COLUMNS = (
     Column(name="run", type="text"),
     Column(name="workload", type="text"),
-    Column(name="kind", type="text", doc="run, or shadow: the challenger's predictions, kept for comparison."),
+    Column(
+        name="kind", type="text", doc="run, or shadow: the challenger's predictions, kept for comparison."
+    ),
     Column(name="slot", type="timestamp", doc="When the run was due."),
     Column(name="status", type="text", doc="running, succeeded or failed."),
     Column(name="reason", type="text", nullable=True, doc="Why it failed."),
@@ -56,7 +67,12 @@ RUN_COLUMNS = (
 )
 MODEL_COLUMNS = (
     Column(name="version", type="integer"),
-    Column(name="primary_metric", type="text", nullable=True, doc="The metric by which this version was compared, null where none was measured."),
+    Column(
+        name="primary_metric",
+        type="text",
+        nullable=True,
+        doc="The metric by which this version was compared, null where none was measured.",
+    ),
     Column(name="metrics", type="json", doc="How good the model is on held-out data."),
     Column(name="parameters", type="json"),
     Column(name="trained_until", type="date", doc="The model saw nothing from this day on."),
@@ -75,8 +91,19 @@ PRIMARY = """coalesce(
     (SELECT evidence ->> 'metric' FROM api.decisions AS decided WHERE decided.workload = api.model_versions.workload AND decided.challenger = version
         AND evidence ? 'metric' ORDER BY decision_id DESC LIMIT 1),
     (SELECT wanted FROM (VALUES (%s::text)) AS declared(wanted) WHERE metrics ? wanted))"""
-SPECIAL = {"run": "run_id", "parent_run": "parent_run_id", "mlflow_run": "mlflow_run_id", "steps": STEPS, "primary_metric": PRIMARY}
-SPECIAL |= {"release": "release_id", "runs": "run_ids", "previous_release": "previous_release_id", "published_at": "released_at"}
+SPECIAL = {
+    "run": "run_id",
+    "parent_run": "parent_run_id",
+    "mlflow_run": "mlflow_run_id",
+    "steps": STEPS,
+    "primary_metric": PRIMARY,
+}
+SPECIAL |= {
+    "release": "release_id",
+    "runs": "run_ids",
+    "previous_release": "previous_release_id",
+    "published_at": "released_at",
+}
 
 
 def as_json(columns: tuple[Column, ...]) -> str:

@@ -28,7 +28,14 @@ def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
         return generic.endpoints(service, contract)
     own: list[Endpoint] = module.endpoints(service, contract)
     taken = {endpoint.path for endpoint in own}
-    return [*own, *(each for each in generic.endpoints(service, contract, example=module.EXAMPLE) if each.path not in taken)]
+    return [
+        *own,
+        *(
+            each
+            for each in generic.endpoints(service, contract, example=module.EXAMPLE)
+            if each.path not in taken
+        ),
+    ]
 
 
 def _module(workload: str) -> ModuleType | None:

@@ -22,11 +22,20 @@ from serve.reading.request import understood
 
 NEWEST = 2**63 - 1
 RUN_EXAMPLE = "20250415t060000-1f2e3d4c"
-BEFORE = Parameter("before", fields.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only releases with a smaller number.", 12, default=NEWEST)
+BEFORE = Parameter(
+    "before",
+    fields.integer(1, NEWEST),
+    {"type": "integer", "minimum": 1},
+    "Only releases with a smaller number.",
+    12,
+    default=NEWEST,
+)
 LIMIT, _ = parameters.paging()
 
 
-def endpoints(service: Service, contract: Contract, example: Mapping[str, Any] | None = None) -> list[Endpoint]:
+def endpoints(
+    service: Service, contract: Contract, example: Mapping[str, Any] | None = None
+) -> list[Endpoint]:
     """Return the routes of one workload; `example` is a prediction that a stranger understands."""
     shown = dict(example or schemas.example_row(contract.predictions.columns))
     return [
@@ -57,8 +66,18 @@ def predictions_endpoint(service: Service, contract: Contract, example: Mapping[
 
 def example_of(contract: Contract, **members: Any) -> dict[str, Any]:
     """Return an answer of `contract` as it might be, with these members."""
-    head = {"workload": contract.name, "release": 12, "published_at": "2025-04-15T06:02:11.482913Z", "model_version": 3, "run": RUN_EXAMPLE}
-    return head | {"data_as_of": "2025-04-15", "source": "openfootball", "attribution": contract.attribution} | members
+    head = {
+        "workload": contract.name,
+        "release": 12,
+        "published_at": "2025-04-15T06:02:11.482913Z",
+        "model_version": 3,
+        "run": RUN_EXAMPLE,
+    }
+    return (
+        head
+        | {"data_as_of": "2025-04-15", "source": "openfootball", "attribution": contract.attribution}
+        | members
+    )
 
 
 def _prediction(service: Service, contract: Contract, example: Mapping[str, Any]) -> Endpoint:
@@ -77,7 +96,11 @@ def _prediction(service: Service, contract: Contract, example: Mapping[str, Any]
 
 
 def _model(service: Service, contract: Contract) -> Endpoint:
-    model = schemas.example_row(records.MODEL_COLUMNS) | {"version": 3, "primary_metric": contract.primary_metric, "run": RUN_EXAMPLE}
+    model = schemas.example_row(records.MODEL_COLUMNS) | {
+        "version": 3,
+        "primary_metric": contract.primary_metric,
+        "run": RUN_EXAMPLE,
+    }
     return Endpoint(
         path=f"/v1/{contract.name}/model",
         summary=f"{contract.title}: the model that answers",
@@ -93,7 +116,12 @@ def _model(service: Service, contract: Contract) -> Endpoint:
 
 
 def _releases(service: Service, contract: Contract) -> Endpoint:
-    entry = schemas.example_row(records.ENTRY_COLUMNS) | {"workload": contract.name, "run": RUN_EXAMPLE, "kind": "publish", "pruned_at": None}
+    entry = schemas.example_row(records.ENTRY_COLUMNS) | {
+        "workload": contract.name,
+        "run": RUN_EXAMPLE,
+        "kind": "publish",
+        "pruned_at": None,
+    }
     return Endpoint(
         path=f"/v1/{contract.name}/releases",
         summary=f"{contract.title}: the ledger of releases, newest first",
@@ -108,22 +136,37 @@ def _releases(service: Service, contract: Contract) -> Endpoint:
 
 
 def _run(service: Service, contract: Contract) -> Endpoint:
-    run = schemas.example_row(records.RUN_COLUMNS) | {"run": RUN_EXAMPLE, "workload": contract.name, "kind": "run", "status": "succeeded"}
+    run = schemas.example_row(records.RUN_COLUMNS) | {
+        "run": RUN_EXAMPLE,
+        "workload": contract.name,
+        "kind": "run",
+        "status": "succeeded",
+    }
     return Endpoint(
         path=f"/v1/{contract.name}/runs/{{run}}",
         summary=f"{contract.title}: everything known about one run",
         doc="Parameters, commit, hashes of data, model and predictions, the notebooks with their hashes, time and memory.",
         handler=partial(_read_run, service, contract),
-        schema={"type": "object", "required": ["workload", "run"], "properties": {"run": schemas.row(records.RUN_COLUMNS)}},
+        schema={
+            "type": "object",
+            "required": ["workload", "run"],
+            "properties": {"run": schemas.row(records.RUN_COLUMNS)},
+        },
         example={"workload": contract.name, "run": run},
-        parameters=(Parameter("run", fields.text, parameters.TEXT, "Id of the run, as answers name it.", RUN_EXAMPLE, "path"),),
+        parameters=(
+            Parameter(
+                "run", fields.text, parameters.TEXT, "Id of the run, as answers name it.", RUN_EXAMPLE, "path"
+            ),
+        ),
         refusals=(404, 422, 503),
         headers=HEADERS,
         tag=contract.name,
     )
 
 
-async def _read_predictions(service: Service, contract: Contract, request: Request, values: Values) -> Response:
+async def _read_predictions(
+    service: Service, contract: Contract, request: Request, values: Values
+) -> Response:
     question = understood(contract, request, values)
 
     async def make(edition: Edition | None) -> Body:
@@ -132,11 +175,15 @@ async def _read_predictions(service: Service, contract: Contract, request: Reque
     return await service.answer(question, make)
 
 
-async def _read_prediction(service: Service, contract: Contract, request: Request, values: Values) -> Response:
+async def _read_prediction(
+    service: Service, contract: Contract, request: Request, values: Values
+) -> Response:
     async def make(edition: Edition | None) -> Body | None:
         if edition is None:
             return None
-        found = await service.database.rows(*queries.one(contract, contract.predictions, edition, values["entity"]))
+        found = await service.database.rows(
+            *queries.one(contract, contract.predictions, edition, values["entity"])
+        )
         return Body(b'"row":' + found[0][0].encode()) if found else None
 
     return await service.answer(understood(contract, request, values), make)
@@ -146,22 +193,31 @@ async def _read_model(service: Service, contract: Contract, request: Request, va
     async def make(edition: Edition | None) -> Body | None:
         if edition is None or edition.model_version is None:
             return None
-        found = await service.database.rows(records.MODEL, (contract.primary_metric, contract.name, edition.model_version))
+        found = await service.database.rows(
+            records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
+        )
         return Body(b'"model":' + found[0][0].encode()) if found else None
 
     return await service.answer(understood(contract, request, values), make)
 
 
 async def _read_releases(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    found = await service.database.rows(records.LEDGER, (contract.name, values["before"], values["limit"] + 1))
+    found = await service.database.rows(
+        records.LEDGER, (contract.name, values["before"], values["limit"] + 1)
+    )
     kept = found[: values["limit"]]
     following = pages.address(request, (), before=kept[-1][0]) if len(found) > len(kept) else None
     members = pages.listed((entry for _, entry in kept), following)
-    return service.document(request, Body(f'{{"workload":"{contract.name}",'.encode() + members.content + b"}", following))
+    return service.document(
+        request, Body(f'{{"workload":"{contract.name}",'.encode() + members.content + b"}", following)
+    )
 
 
 async def _read_run(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     found = await service.database.rows(records.RUN, (contract.name, values["run"]))
     if not found:
-        raise Problem(404, f"'{contract.name}' has no run with this id. GET /v1/{contract.name}/releases names those it released.")
+        raise Problem(
+            404,
+            f"'{contract.name}' has no run with this id. GET /v1/{contract.name}/releases names those it released.",
+        )
     return service.document(request, Body(f'{{"workload":"{contract.name}","run":{found[0][0]}}}'.encode()))

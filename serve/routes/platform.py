@@ -27,11 +27,31 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 def endpoints(service: Service) -> list[Endpoint]:
     """Return the platform's routes."""
-    workloads = {"rows": [_described(contract, None, on_hold=False, stale=False) for contract in service.contracts.values()]}
+    workloads = {
+        "rows": [
+            _described(contract, None, on_hold=False, stale=False) for contract in service.contracts.values()
+        ]
+    }
     return [
-        Endpoint("/livez", "Is the process alive?", "Needs nothing.", _alive, STATUS, {"status": "alive"}, refusals=(422,)),
+        Endpoint(
+            "/livez",
+            "Is the process alive?",
+            "Needs nothing.",
+            _alive,
+            STATUS,
+            {"status": "alive"},
+            refusals=(422,),
+        ),
         Endpoint("/readyz", "Can it answer?", READY, partial(_ready, service), STATUS, {"status": "ready"}),
-        Endpoint("/version", "Versions", "Of the server, its Python and its schema.", partial(_version, service), VERSION, EXAMPLE, refusals=(422,)),
+        Endpoint(
+            "/version",
+            "Versions",
+            "Of the server, its Python and its schema.",
+            partial(_version, service),
+            VERSION,
+            EXAMPLE,
+            refusals=(422,),
+        ),
         Endpoint(
             path="/metrics",
             summary="Metrics for Prometheus",
@@ -47,7 +67,11 @@ def endpoints(service: Service) -> list[Endpoint]:
             summary="What is served here",
             doc="Every workload with its live release, its filters and its addresses.",
             handler=partial(_workloads, service),
-            schema={"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": {"type": "object"}}}},
+            schema={
+                "type": "object",
+                "required": ["rows"],
+                "properties": {"rows": {"type": "array", "items": {"type": "object"}}},
+            },
             example=workloads,
             headers=HEADERS,
         ),
@@ -65,18 +89,26 @@ async def _alive(_request: Request, _values: Values) -> Response:
 
 async def _ready(service: Service, _request: Request, _values: Values) -> Response:
     if not service.releases.is_confirmed:
-        raise Unavailable(service.releases.trouble or "The database has not said for a second which releases are live.")
+        raise Unavailable(
+            service.releases.trouble or "The database has not said for a second which releases are live."
+        )
     return JSONResponse({"status": "ready"}, headers=NO_STORE)
 
 
 async def _version(service: Service, _request: Request, _values: Values) -> Response:
-    content = {"version": service.version, "schema_revision": SCHEMA_REVISION, "python": platform.python_version()}
+    content = {
+        "version": service.version,
+        "schema_revision": SCHEMA_REVISION,
+        "python": platform.python_version(),
+    }
     return JSONResponse(content, headers=NO_STORE)
 
 
 async def _metrics(service: Service, _request: Request, _values: Values) -> Response:
     metrics, releases = service.metrics, service.releases
-    metrics.see_database(service.database, is_known=releases.is_confirmed, cached_bytes=service.cache.used_bytes)
+    metrics.see_database(
+        service.database, is_known=releases.is_confirmed, cached_bytes=service.cache.used_bytes
+    )
     # A scrape while the database is away is worth having: it says that it is away.
     with suppress(Unavailable):
         for contract in service.contracts.values():
@@ -90,13 +122,27 @@ async def _workloads(service: Service, request: Request, _values: Values) -> Res
     now, rows = datetime.now(UTC), []
     for contract in service.contracts.values():
         live = await service.releases.live(contract.name)
-        rows.append(_described(contract, live, on_hold=holds.get(contract.name, False), stale=is_stale(contract, live, now)))
+        rows.append(
+            _described(
+                contract, live, on_hold=holds.get(contract.name, False), stale=is_stale(contract, live, now)
+            )
+        )
     return service.document(request, Body(json.dumps({"rows": rows}, separators=(",", ":")).encode()))
 
 
 def _described(contract: Contract, live: Edition | None, *, on_hold: bool, stale: bool) -> dict[str, Any]:
     about = {"title": contract.title, "doc": contract.doc, "entity": contract.entity, "on_hold": on_hold}
-    filters = [{"name": declared.name, "op": declared.op, "doc": declared.doc} for declared in contract.filters]
-    seconds = {"cadence_seconds": contract.cadence.total_seconds(), "stale_after_seconds": contract.stale_after.total_seconds()}
+    filters = [
+        {"name": declared.name, "op": declared.op, "doc": declared.doc} for declared in contract.filters
+    ]
+    seconds = {
+        "cadence_seconds": contract.cadence.total_seconds(),
+        "stale_after_seconds": contract.stale_after.total_seconds(),
+    }
     links = {name: f"/v1/{contract.name}/{name}" for name in ("predictions", "model", "releases")}
-    return responses.envelope(contract, live, stale=stale) | about | seconds | {"filters": filters, "links": links}
+    return (
+        responses.envelope(contract, live, stale=stale)
+        | about
+        | seconds
+        | {"filters": filters, "links": links}
+    )

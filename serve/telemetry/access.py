@@ -27,13 +27,21 @@ class Access:
             return await self._app(scope, receive, send)
         started, status = perf_counter(), 500
         request_id = _request_id(scope)
-        inner = {**scope, "almanac.request_id": request_id.decode(), "method": "GET" if scope["method"] == "HEAD" else scope["method"]}
+        inner = {
+            **scope,
+            "almanac.request_id": request_id.decode(),
+            "method": "GET" if scope["method"] == "HEAD" else scope["method"],
+        }
 
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id), (b"x-content-type-options", b"nosniff")]
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-request-id", request_id),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
             await send(message)
 
         try:
@@ -46,7 +54,13 @@ class Access:
         self._metrics.observe(route, status, seconds)
         if access.isEnabledFor(logging.INFO):
             path = scope["path"][:LOGGED_PATH_CHARACTERS]
-            fields = {"id": scope["almanac.request_id"], "method": method, "route": route, "path": path, "status": status}
+            fields = {
+                "id": scope["almanac.request_id"],
+                "method": method,
+                "route": route,
+                "path": path,
+                "status": status,
+            }
             access.info("request", extra={"fields": fields | {"ms": round(seconds * 1000, 2)}})
 
 

@@ -21,13 +21,33 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = Histogram("almanac_request_seconds", "Time to answer", ["route", "status"], buckets=BUCKETS, registry=self.registry)
-        self._pool = self._gauge("almanac_pool_connections", "Connections to PostgreSQL, and requests waiting for one", "state")
+        self._requests = Histogram(
+            "almanac_request_seconds",
+            "Time to answer",
+            ["route", "status"],
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._pool = self._gauge(
+            "almanac_pool_connections", "Connections to PostgreSQL, and requests waiting for one", "state"
+        )
         self._age = self._gauge("almanac_release_age_seconds", "Age of the live release", "workload")
-        self._stale = self._gauge("almanac_release_stale", "1 where the live release is older than the workload promises", "workload")
-        self._runs = self._gauge("almanac_runs_7d", "Runs started in the last seven days", "workload", "status")
-        self._success = self._gauge("almanac_run_success_ratio_7d", "Share of finished runs that succeeded, in the last seven days", "workload")
-        self._known = self._gauge("almanac_releases_known", "1 while the server knows which releases are live")
+        self._stale = self._gauge(
+            "almanac_release_stale",
+            "1 where the live release is older than the workload promises",
+            "workload",
+        )
+        self._runs = self._gauge(
+            "almanac_runs_7d", "Runs started in the last seven days", "workload", "status"
+        )
+        self._success = self._gauge(
+            "almanac_run_success_ratio_7d",
+            "Share of finished runs that succeeded, in the last seven days",
+            "workload",
+        )
+        self._known = self._gauge(
+            "almanac_releases_known", "1 while the server knows which releases are live"
+        )
         self._cached = self._gauge("almanac_cache_bytes", "Memory taken by kept answers")
         self._children: dict[tuple[str, int], Histogram] = {}
 

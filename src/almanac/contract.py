@@ -59,7 +59,9 @@ class Table(_Declared):
         if doubled:
             raise ValueError(f"table '{self.name}' declares column {sorted(doubled)} twice")
         if RESERVED & set(names):
-            raise ValueError(f"table '{self.name}' uses the reserved column name {sorted(RESERVED & set(names))}")
+            raise ValueError(
+                f"table '{self.name}' uses the reserved column name {sorted(RESERVED & set(names))}"
+            )
         missing = [part for part in self.key if part not in names]
         if missing:
             raise ValueError(f"key {missing} of table '{self.name}' is not among its columns {names}")
@@ -117,15 +119,21 @@ class Contract(_Declared):
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
         if len(self.predictions.key) != 1:
-            raise ValueError(f"the prediction table of '{self.name}' needs exactly one key column, the entity")
+            raise ValueError(
+                f"the prediction table of '{self.name}' needs exactly one key column, the entity"
+            )
         for table in (*self.released_tables, *self.raw_tables):
             if len(self.name) + len(table.name) > LONGEST_TABLE:
-                raise ValueError(f"'{self.name}' and '{table.name}' together have more than {LONGEST_TABLE} characters, too long for a table's name")
+                raise ValueError(
+                    f"'{self.name}' and '{table.name}' together have more than {LONGEST_TABLE} characters, too long for a table's name"
+                )
         named = [("filter", f.column) for f in self.filters] + [("order", name) for name in self.order]
         named += [("sum", name) for rule in self.sums for name in rule.columns]
         for what, name in named:
             if name not in self.predictions.column_names:
-                raise ValueError(f"{what} of '{self.name}' names column '{name}', which the prediction table lacks")
+                raise ValueError(
+                    f"{what} of '{self.name}' names column '{name}', which the prediction table lacks"
+                )
         if any(self.predictions.column(name).nullable for name in self.order):
             raise ValueError(f"the order of '{self.name}' uses a nullable column, which cannot be paged")
         return self
@@ -137,12 +145,22 @@ class Contract(_Declared):
         if not self.incremental:
             return self
         if self.predictions.column(self.entity).type != "bigint" or self.entity not in self.entry_columns:
-            raise ValueError(f"the entity of incremental '{self.name}' must be a bigint and stand among `entry_columns`")
+            raise ValueError(
+                f"the entity of incremental '{self.name}' must be a bigint and stand among `entry_columns`"
+            )
         if self.minimum_rows:
-            raise ValueError(f"incremental '{self.name}' needs minimum_rows=0: there may be nothing new to predict")
+            raise ValueError(
+                f"incremental '{self.name}' needs minimum_rows=0: there may be nothing new to predict"
+            )
         for table in self.side_tables:
-            if unmerged := [column.name for column in table.columns if column.name not in table.key and column.merge is None]:
-                raise ValueError(f"side table '{table.name}' of incremental '{self.name}' does not say how to merge {unmerged}")
+            if unmerged := [
+                column.name
+                for column in table.columns
+                if column.name not in table.key and column.merge is None
+            ]:
+                raise ValueError(
+                    f"side table '{table.name}' of incremental '{self.name}' does not say how to merge {unmerged}"
+                )
         return self
 
     @property

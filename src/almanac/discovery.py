@@ -12,8 +12,10 @@ WORKLOADS = Path(__file__).with_name("workloads")
 # Every module of a workload that the platform looks for; all but the contract are optional.
 HOOKS = {
     "contract": "CONTRACT declares the tables, filters, cadence and parameters of the workload.",
-    "features": "`one(read, inputs, as_of)` makes the features of one input, for `almanac predict-one`.",
-    "model": "TRUSTED_TYPES lists the classes that a model file may name; `predict(pipeline, rows)` scores rows.",
+    "sources": "`fetch(...)` reads the raw tables of the workload.",
+    "features": "`build(...)` makes the frame of features; `one(read, inputs, as_of)` makes the features of one input, for `almanac predict-one`.",
+    "evaluation": "`score(...)` measures predictions on cases later than the training.",
+    "model": "`make(...)` makes the unfitted model, `predict(pipeline, rows)` scores rows; TRUSTED_TYPES lists its classes.",
     "entries": "`store(connection, table, load)` stores entries of an incremental workload that are not there yet.",
     "reproduction": "`again(...)` scores the entries of an incremental run again, for `almanac reproduce`.",
     "upkeep": "`prepare`, `tend` and `expired` run around each release: search, rules of alerts, retention.",
@@ -34,7 +36,9 @@ def contract(name: str) -> Contract:
         raise UnknownWorkload(name, names())
     declared: Contract = import_module(f"almanac.workloads.{name}.contract").CONTRACT
     if declared.name != name:
-        raise ContractError(f"The contract in workloads/{name} calls itself '{declared.name}'; use the folder's name.")
+        raise ContractError(
+            f"The contract in workloads/{name} calls itself '{declared.name}'; use the folder's name."
+        )
     return declared
 
 

@@ -47,9 +47,15 @@ class OtherSchema(DatabaseError):
 
     def __init__(self, found: str | None, needed: str) -> None:
         is_newer = found is not None and found > needed
-        self.advice = "This program is older than the database: use the Almanac that migrated it" if is_newer else "almanac db migrate"
+        self.advice = (
+            "This program is older than the database: use the Almanac that migrated it"
+            if is_newer
+            else "almanac db migrate"
+        )
         way = self.advice if is_newer else f"Run: {self.advice}"
-        super().__init__(f"The database is at schema revision {found or 'none'}, this program needs {needed}. {way}")
+        super().__init__(
+            f"The database is at schema revision {found or 'none'}, this program needs {needed}. {way}"
+        )
 
 
 class SourceUnavailable(AlmanacError):

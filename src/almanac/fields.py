@@ -156,7 +156,9 @@ def parse_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(f"'{text}' is not a date. Write it as YYYY-MM-DD, for example 2025-04-15.") from error
+        raise UsageError(
+            f"'{text}' is not a date. Write it as YYYY-MM-DD, for example 2025-04-15."
+        ) from error
 
 
 def parse_instant(text: str) -> datetime:
@@ -169,5 +171,7 @@ def parse_instant(text: str) -> datetime:
 
 
 Text = Annotated[str, AfterValidator(storable)]
-Instant = Annotated[datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})]
+Instant = Annotated[
+    datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
+]
 Json = Annotated[JsonValue, AfterValidator(_storable_json)]

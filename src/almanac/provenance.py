@@ -28,7 +28,12 @@ class Origin:
 def origin(settings: Settings, workload: str) -> Origin:
     """Return the origin of a run of `workload` started now from the project of `settings`."""
     home = settings.home
-    return Origin(git_commit(home, stated=settings.commit), code_hash(home, workload), lock_hash(home), platform.python_version())
+    return Origin(
+        git_commit(home, stated=settings.commit),
+        code_hash(home, workload),
+        lock_hash(home),
+        platform.python_version(),
+    )
 
 
 def git_commit(home: Path, *, stated: str = "") -> str:
@@ -48,8 +53,13 @@ def commit_exists(home: Path, commit: str) -> bool:
 def code_hash(home: Path, workload: str) -> str:
     """Return the hash of everything that shapes a prediction: the workload's modules and notebooks, and what all workloads share."""
     package = Path(__file__).parent
-    own = [*(package / "workloads" / workload).rglob("*.py"), *(home / "notebooks" / workload).glob("*.ipynb")]
-    return files_hash([*own, *(package / name for name in SHARED_MODULES), *(package / "judging").glob("*.py")])
+    own = [
+        *(package / "workloads" / workload).rglob("*.py"),
+        *(home / "notebooks" / workload).glob("*.ipynb"),
+    ]
+    return files_hash(
+        [*own, *(package / name for name in SHARED_MODULES), *(package / "judging").glob("*.py")]
+    )
 
 
 def lock_hash(home: Path) -> str:
@@ -68,7 +78,9 @@ def files_hash(paths: Iterable[Path]) -> str:
 
 def _git(home: Path, *arguments: str) -> str:
     try:
-        done = subprocess.run(["git", "-C", str(home), *arguments], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(home), *arguments], capture_output=True, text=True, timeout=20, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.strip() if done.returncode == 0 else ""

@@ -95,16 +95,31 @@ class Registry:
             found = self.client.get_experiment_by_name(workload)
             if found is not None:
                 return str(found.experiment_id)
-            return str(self.client.create_experiment(workload, artifact_location=f"{self.artifact_root}/{workload}" if self.artifact_root else None))
+            return str(
+                self.client.create_experiment(
+                    workload,
+                    artifact_location=f"{self.artifact_root}/{workload}" if self.artifact_root else None,
+                )
+            )
 
-    def start_run(self, workload: str, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None) -> str:
+    def start_run(
+        self, workload: str, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None
+    ) -> str:
         """Start an MLflow run, as a child of `parent` where given, and return its id."""
         experiment = self.experiment(workload)
         nested = {"mlflow.parentRunId": parent} if parent else {}
         with _explained(self):
-            return str(self.client.create_run(experiment, run_name=name, tags={**(tags or {}), **nested}).info.run_id)
+            return str(
+                self.client.create_run(experiment, run_name=name, tags={**(tags or {}), **nested}).info.run_id
+            )
 
-    def log(self, run_id: str, *, parameters: Mapping[str, Any] | None = None, metrics: Mapping[str, float] | None = None) -> None:
+    def log(
+        self,
+        run_id: str,
+        *,
+        parameters: Mapping[str, Any] | None = None,
+        metrics: Mapping[str, float] | None = None,
+    ) -> None:
         """Log parameters and metrics to a run in one call."""
         from mlflow.entities import Metric, Param
 
@@ -143,7 +158,9 @@ class Registry:
         with tempfile.TemporaryDirectory() as folder:
             path = self.fetch(uri, Path(folder))
             if file_hash(path) != expected:
-                raise RegistryError(f"{uri} has hash {file_hash(path)[:12]}, recorded was {expected[:12]}. It was changed; run all steps again.")
+                raise RegistryError(
+                    f"{uri} has hash {file_hash(path)[:12]}, recorded was {expected[:12]}. It was changed; run all steps again."
+                )
             return pd.read_parquet(path)
 
     def end_run(self, run_id: str, *, succeeded: bool) -> None:
@@ -208,7 +225,10 @@ class Registry:
                 return int(self.client.get_model_version_by_alias(workload, alias).version)
         except RegistryError as error:
             cause = error.__cause__
-            if isinstance(cause, MlflowException) and cause.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            if isinstance(cause, MlflowException) and cause.error_code in (
+                "RESOURCE_DOES_NOT_EXIST",
+                "INVALID_PARAMETER_VALUE",
+            ):
                 return None
             raise
 
@@ -251,7 +271,9 @@ def open_registry(settings: Settings) -> Registry:
         uri = settings.mlflow_tracking_uri.get_secret_value()
         return Registry(uri, settings.artifact_root)
     local.mkdir(parents=True, exist_ok=True)
-    return Registry(f"sqlite:///{local / 'mlflow.db'}", settings.artifact_root or (local / "artifacts").as_uri())
+    return Registry(
+        f"sqlite:///{local / 'mlflow.db'}", settings.artifact_root or (local / "artifacts").as_uri()
+    )
 
 
 def frame_bytes(frame: pd.DataFrame) -> bytes:
@@ -286,7 +308,9 @@ def _explained(registry: Registry) -> Iterator[None]:
         yield
     except MlflowException as error:
         said = str(error).splitlines()[0][:300].rstrip(".")
-        told = f"MLflow at {registry.uri} said: {said}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+        told = (
+            f"MLflow at {registry.uri} said: {said}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+        )
         raise RegistryError(CREDENTIALS.sub("://", told)) from error
     except OSError as error:
         told = f"MLflow at {registry.uri} cannot read or write its files: {error}. See to its rights and space, then try again."

@@ -76,11 +76,15 @@ class Settings(BaseSettings):
     allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
 
     @classmethod
-    def settings_customise_sources(cls, *_arguments: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:
+    def settings_customise_sources(
+        cls, *_arguments: Any, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read the environment by the documented names only: HOME must not pass for ALMANAC_HOME."""
         known = {(field.alias or name).lower() for name, field in cls.model_fields.items()}
         environment = EnvSettingsSource(cls)
-        environment.env_vars = {name: value for name, value in environment.env_vars.items() if name.lower() in known}
+        environment.env_vars = {
+            name: value for name, value in environment.env_vars.items() if name.lower() in known
+        }
         return sources["init_settings"], environment
 
     @classmethod
@@ -91,7 +95,11 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             name = str(first["loc"][0])
-            value = "(hidden)" if "URL" in name or "KEY" in name or "TOKEN" in name or "SECRET" in name else repr(first["input"])
+            value = (
+                "(hidden)"
+                if "URL" in name or "KEY" in name or "TOKEN" in name or "SECRET" in name
+                else repr(first["input"])
+            )
             raise UsageError(f"{name} has value {value}: {first['msg']}. .env.example explains it.") from None
 
     @property

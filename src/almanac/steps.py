@@ -62,7 +62,15 @@ class Step:
             raise UsageError(f"SAMPLE has value '{sample}'. Use 'full' or 'mock'.")
         due = parameters.get("slot", "")
         slot = parse_instant(due) if due else datetime.now(UTC)
-        return cls(workload, name, parameters.get("run_id", ""), sample, slot, parse_date(parameters.get("data_as_of", "")), settings)
+        return cls(
+            workload,
+            name,
+            parameters.get("run_id", ""),
+            sample,
+            slot,
+            parse_date(parameters.get("data_as_of", "")),
+            settings,
+        )
 
     @property
     def is_exploration(self) -> bool:
@@ -93,7 +101,11 @@ class Step:
         """The MLflow run of this run; an exploration starts one of its own."""
         if not self.is_exploration:
             return runs.mlflow_run(self.database, self.run_id)
-        return self.registry.start_run(self.workload, f"exploration {self.name}", tags={"almanac.kind": "exploration", "almanac.step": self.name})
+        return self.registry.start_run(
+            self.workload,
+            f"exploration {self.name}",
+            tags={"almanac.kind": "exploration", "almanac.step": self.name},
+        )
 
     def upsert(self, table: str, frame: pd.DataFrame) -> raw.Upserted:
         """Bring rows into a raw table; corrections are updated and logged."""
@@ -116,7 +128,9 @@ class Step:
         if not self.is_exploration:
             known = self._record["data_as_of"]
             if known is not None and known != cut.data_as_of:
-                raise UsageError(f"This step finds the cut-off {cut.data_as_of}, but run {self.run_id} has {known}: its data changed under it.")
+                raise UsageError(
+                    f"This step finds the cut-off {cut.data_as_of}, but run {self.run_id} has {known}: its data changed under it."
+                )
         self.report(cut_off=asdict(cut))
         return cut.data_as_of
 
@@ -154,14 +168,18 @@ class Step:
         """Log one candidate as a child run, to be compared side by side."""
         tags = {"almanac.kind": "candidate", "almanac.candidate": candidate.name}
         child = self.registry.start_run(self.workload, candidate.name, tags=tags, parent=self.mlflow_run_id)
-        self.registry.log(child, parameters={"candidate": candidate.name, **candidate.parameters}, metrics=candidate.metrics)
+        self.registry.log(
+            child, parameters={"candidate": candidate.name, **candidate.parameters}, metrics=candidate.metrics
+        )
         self.registry.end_run(child, succeeded=True)
 
     def log_figure(self, figure: "Figure", name: str) -> None:
         """Keep a plot with the run."""
         self.registry.log_figure(self.mlflow_run_id, figure, name)
 
-    def register(self, submission: Submission, training: pd.DataFrame, *, trained_until: date, simulated: bool = False) -> Version:
+    def register(
+        self, submission: Submission, training: pd.DataFrame, *, trained_until: date, simulated: bool = False
+    ) -> Version:
         """Register a fitted pipeline with its training data; the same data, code and parameters give no new version."""
         code = provenance.code_hash(self.settings.home, self.workload)
         hashes = {
@@ -175,18 +193,34 @@ class Step:
         else:
             self.registry.log_frame(self.mlflow_run_id, training, "training")
             version = self.registry.register(self.workload, self.mlflow_run_id, submission)
-            made = {"version": version.number, "mlflow_run_id": version.mlflow_run_id, "artifact_hash": version.artifact_hash}
-            told = {"parameters": submission.parameters, "metrics": submission.metrics, "trained_until": trained_until, "simulated": simulated}
+            made = {
+                "version": version.number,
+                "mlflow_run_id": version.mlflow_run_id,
+                "artifact_hash": version.artifact_hash,
+            }
+            told = {
+                "parameters": submission.parameters,
+                "metrics": submission.metrics,
+                "trained_until": trained_until,
+                "simulated": simulated,
+            }
             with self.database.engine.begin() as connection:
-                versions.add(connection, {"workload": self.workload, "run_id": self.run_id or None} | made | hashes | told)
-        self.report(model_version=version.number, model_hash=version.artifact_hash, data_hash=hashes["data_hash"])
+                versions.add(
+                    connection,
+                    {"workload": self.workload, "run_id": self.run_id or None} | made | hashes | told,
+                )
+        self.report(
+            model_version=version.number, model_hash=version.artifact_hash, data_hash=hashes["data_hash"]
+        )
         return version
 
     def load_model(self, version: int) -> Any:
         """Return the pipeline of a registered version after checking its hash."""
         record = self.version(version)
         trusted = self._module("model").TRUSTED_TYPES
-        return self.registry.load(self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted)
+        return self.registry.load(
+            self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted
+        )
 
     def version(self, version: int) -> versions.Record:
         """Return the record of a registered version; raises NotFound."""
@@ -206,24 +240,42 @@ class Step:
                 return int(self.results("train")["model_version"])
             except NotFound:
                 pass
-        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(self.workload, CHAMPION)
+        number = self.registry.alias(self.workload, CHALLENGER) or self.registry.alias(
+            self.workload, CHAMPION
+        )
         with self.database.engine.begin() as connection:
             number = number or versions.newest(connection, self.workload)
         if number is None:
-            raise NotFound(f"'{self.workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {self.workload}`.")
+            raise NotFound(
+                f"'{self.workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {self.workload}`."
+            )
         return number
 
     def decide(self, decision: Decision, *, challenger: int, champion: int | None, evidence: Any) -> None:
         """Report the promotion decision; the runner acts on it after this notebook has ended well."""
-        facts = {"challenger": challenger, "champion": champion, "promoted": decision.promoted, "reason": decision.reason}
+        facts = {
+            "challenger": challenger,
+            "champion": champion,
+            "promoted": decision.promoted,
+            "reason": decision.reason,
+        }
         self.report(decision=facts | {"evidence": asdict(evidence)})
 
-    def log_metrics(self, version: int, metrics: Mapping[str, float], *, details: Mapping[str, Any] | None = None) -> None:
+    def log_metrics(
+        self, version: int, metrics: Mapping[str, float], *, details: Mapping[str, Any] | None = None
+    ) -> None:
         """Keep held-out figures with a version, in MLflow and (with `details`, tables as rows) in the database; an exploration replaces no run's."""
         record = self.version(version)
-        self.registry.log(self.mlflow_run_id if self.is_exploration else record["mlflow_run_id"], metrics=metrics)
+        self.registry.log(
+            self.mlflow_run_id if self.is_exploration else record["mlflow_run_id"], metrics=metrics
+        )
         with self.database.engine.begin() as connection:
-            versions.measure(connection, record, frames.plain({**metrics, **(details or {})}), step=(self.run_id, self.name))
+            versions.measure(
+                connection,
+                record,
+                frames.plain({**metrics, **(details or {})}),
+                step=(self.run_id, self.name),
+            )
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
@@ -234,7 +286,10 @@ class Step:
 
     def shadow_version(self, serving: int) -> int | None:
         """Return the other version to score: challenger or replaced champion; if incremental, else the one to which a rollback would go."""
-        decision = self._decision or {"challenger": serving, "champion": self._of_ledger(ledger.version_before)}
+        decision = self._decision or {
+            "challenger": serving,
+            "champion": self._of_ledger(ledger.version_before),
+        }
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None
 
@@ -264,15 +319,28 @@ class Step:
         load = entries.Load(binary_copy.encode, demo)
         return [self.ask(partial(entries.store, entries=table, load=load)) for table in tables]
 
-    def stage(self, content: Mapping[str, pd.DataFrame], *, version: int, scored: pd.DataFrame | Unscored, shadow: bool = False) -> staging.Staged:
+    def stage(
+        self,
+        content: Mapping[str, pd.DataFrame],
+        *,
+        version: int,
+        scored: pd.DataFrame | Unscored,
+        shadow: bool = False,
+    ) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
         `content` has one frame per released table; `scored` are the rows the model was given, kept for `almanac reproduce`, or what
         `unscored` returned, of which hash and numbers are kept; a shadow's are its run's. An exploration throws away what it has audited.
         """
-        run_id = runs.new_id(self.slot, "trial") if self.is_exploration else self.run_id + ("-shadow" if shadow else "")
+        run_id = (
+            runs.new_id(self.slot, "trial")
+            if self.is_exploration
+            else self.run_id + ("-shadow" if shadow else "")
+        )
         if isinstance(scored, Unscored):
-            staged: staging.Staged = increments.stage(self.database, self.contract, run_id, content, part=increments.Part(version, scored))
+            staged: staging.Staged = increments.stage(
+                self.database, self.contract, run_id, content, part=increments.Part(version, scored)
+            )
         else:
             staged = staging.stage(self.database, self.contract, run_id, content)
         if self.is_exploration:
@@ -285,7 +353,9 @@ class Step:
         facts["model_hash"] = self.version(version)["artifact_hash"]
         if isinstance(scored, pd.DataFrame):
             digest = hashlib.sha256(frame_bytes(scored)).hexdigest()
-            facts["input_hash"] = digest if shadow else self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
+            facts["input_hash"] = (
+                digest if shadow else self.registry.log_frame(self.mlflow_run_id, scored, "scored")[1]
+            )
         self.report(**{"shadow" if shadow else "staged": facts})
         return staged
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pytest
-from made_logs import fitted
 
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.workloads.logs import commands
 from almanac.workloads.logs.model import LogModel
+from tests.logs.log_samples import fitted
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from stub import STUB
-from workbench import NAMES, OPEN, PARAMETERS, PUBLISH, REPORT, VERSION, Bench, FakeRegistry
 
 from almanac import discovery
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 from almanac.store.records import versions
+from tests.runner.workbench import NAMES, OPEN, PARAMETERS, PUBLISH, REPORT, VERSION, Bench, FakeRegistry
+from tests.stub import STUB
 
 TESTS = Path(__file__).parents[1]
 
@@ -25,7 +25,9 @@ def bench(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) 
     project.__dict__.update({"registry": registry, "database": owner})
     made = Bench(project, registry, contracts)
     for step in NAMES:
-        made.write(step, PARAMETERS + OPEN.format(step=step) + REPORT + (PUBLISH if step == "predict" else ""))
+        made.write(
+            step, PARAMETERS + OPEN.format(step=step) + REPORT + (PUBLISH if step == "predict" else "")
+        )
     with owner.engine.begin() as connection:
         versions.add(connection, VERSION)
     return made

@@ -6,8 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from stub import STUB
-
 from almanac.contract import Contract
 from almanac.errors import RegistryError
 from almanac.project import Project
@@ -15,6 +13,7 @@ from almanac.runner.attempt import Request, run_folder
 from almanac.runner.run import Result, run
 from almanac.scaffold import as_notebook
 from almanac.store.records import ledger, runs
+from tests.stub import STUB
 
 BROKEN = Path(__file__).parent / "broken"
 NAMES = {"collect": "1_collect", "train": "2_train", "evaluate": "3_evaluate", "predict": "4_predict"}
@@ -27,7 +26,7 @@ step = Step.open("stub", "{step}", run_id=RUN_ID, slot=SLOT, sample=SAMPLE, data
 REPORT = "step.report(sample=step.sample, wanted=str(step.wanted_date))\n"
 PUBLISH = """# %%
 from almanac.store.publishing.staging import stage
-from stub import STUB, content
+from tests.stub import STUB, content
 
 staged = stage(step.database, STUB, RUN_ID, content())
 step.report(staged={"rows": staged.rows, "prediction_hash": staged.prediction_hash, "model_version": 1, "model_hash": "b" * 64})

@@ -7,11 +7,11 @@ import httpx
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from publishing import Publisher, match, result
-from running import in_thread
 
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
+from tests.serve.publishing import Publisher, match, result
+from tests.servers import in_thread
 
 
 @pytest.fixture
@@ -36,7 +36,9 @@ def published(cluster: str, template: str) -> Iterator[Publisher]:
     database = Database(make_conninfo(cluster, dbname=name), "owner")
     made = Publisher(database)
     made.publish([match(number, home_win=0.4) for number in range(10)], version=1)
-    made.publish([match(number) for number in range(12)], version=2, results=[result(0, 2, 1), result(1, 0, 0)])
+    made.publish(
+        [match(number) for number in range(12)], version=2, results=[result(0, 2, 1), result(1, 0, 0)]
+    )
     yield made
     database.engine.dispose()
 

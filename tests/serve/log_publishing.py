@@ -23,7 +23,9 @@ LEVELS = ("info", "warning", "error")
 SEVERITIES = ("low", "medium", "critical")
 
 
-def written(texts: Sequence[str], *, source: str = "broker", begin: datetime = BEGIN, session: str | None = None) -> pa.Table:
+def written(
+    texts: Sequence[str], *, source: str = "broker", begin: datetime = BEGIN, session: str | None = None
+) -> pa.Table:
     """Return entries as a parser yields them, one a minute."""
     size = range(len(texts))
     rows = [
@@ -42,7 +44,11 @@ def store(owner: Database, table: pa.Table) -> entries.Stored:
 
 def judged(batches: Sequence[pa.Table], *, version: int) -> dict[str, pd.DataFrame]:
     """Return the frames of a run: levels go round by number, every third entry is an error and an anomaly."""
-    found = pa.concat_tables(batches).to_pandas() if batches else pd.DataFrame(columns=list(CONTRACT.entry_columns))
+    found = (
+        pa.concat_tables(batches).to_pandas()
+        if batches
+        else pd.DataFrame(columns=list(CONTRACT.entry_columns))
+    )
     turn = [int(number) % 3 for number in found["entry_id"]]
     masked = [masking.mask(text) for text in found["text"]]
     frame = pd.DataFrame(
@@ -62,7 +68,9 @@ def judged(batches: Sequence[pa.Table], *, version: int) -> dict[str, pd.DataFra
             "predicted_at": BEGIN,
         }
     )
-    return {"predictions": frame} | _completed(_sides(frame.assign(template=masked, session=list(found["session"]))))
+    return {"predictions": frame} | _completed(
+        _sides(frame.assign(template=masked, session=list(found["session"])))
+    )
 
 
 def _completed(sides: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -97,15 +105,24 @@ def _sides(frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
 def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
     """Return a block for each entry, of that entry alone."""
     letters = [
-        " " * (number % contract.BLOCK) + contract.letter(contract.LEVELS.index(level), contract.SEVERITIES.index(severity), anomaly=bool(anomaly))
-        for number, level, severity, anomaly in zip(frame["entry_id"], frame["level"], frame["severity"], frame["anomaly"], strict=True)
+        " " * (number % contract.BLOCK)
+        + contract.letter(
+            contract.LEVELS.index(level), contract.SEVERITIES.index(severity), anomaly=bool(anomaly)
+        )
+        for number, level, severity, anomaly in zip(
+            frame["entry_id"], frame["level"], frame["severity"], frame["anomaly"], strict=True
+        )
     ]
-    return pd.DataFrame({"block": frame["entry_id"] // contract.BLOCK, "first_entry": frame["entry_id"], "letters": letters})
+    return pd.DataFrame(
+        {"block": frame["entry_id"] // contract.BLOCK, "first_entry": frame["entry_id"], "letters": letters}
+    )
 
 
 def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test", tend: bool = True) -> str:
     """Predict what a version lacks, publish it as the runner does and return the run's id."""
-    opening = runs.Opening("logs", datetime.now(UTC), ("predict",), "full", "tester", kind="run" if why else "shadow")
+    opening = runs.Opening(
+        "logs", datetime.now(UTC), ("predict",), "full", "tester", kind="run" if why else "shadow"
+    )
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     assert run_id, "the slot is taken"
@@ -116,7 +133,9 @@ def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test",
     worker.engine.dispose()
     known = staged.facts()
     told = {name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")}
-    facts = runs.Facts(data_as_of=BEGIN.date(), demo=False, simulated=False, source="tests", model_version=version, **told)
+    facts = runs.Facts(
+        data_as_of=BEGIN.date(), demo=False, simulated=False, source="tests", model_version=version, **told
+    )
     upkeep.prepare(owner, CONTRACT, known["covered_until"])
     publish.publish(owner, publish.Order(CONTRACT, run_id, facts, why, tuple(known["absorbed"])))
     if tend:

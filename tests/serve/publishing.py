@@ -79,7 +79,12 @@ class Publisher:
         """Publish one run with these predictions and results and return its id; `facts` replace those of the run."""
         slot = FIRST_SLOT + timedelta(hours=6) * next(self.numbers)
         opening = runs.Opening(
-            "football", slot, ("collect", "train", "evaluate", "predict"), "mock", "tester", kind="run" if is_released else "shadow"
+            "football",
+            slot,
+            ("collect", "train", "evaluate", "predict"),
+            "mock",
+            "tester",
+            kind="run" if is_released else "shadow",
         )
         with self.database.engine.begin() as connection:
             run_id = runs.start(connection, opening)
@@ -87,15 +92,31 @@ class Publisher:
             runs.start_step(connection, run_id, "predict")
             runs.finish_step(connection, run_id, "predict", {"status": "succeeded", "seconds": 1.5})
         staged = staging.stage(self.database, CONTRACT, run_id, frames(matches, results))
-        told = {"data_as_of": date(2025, 4, 18), "demo": False, "simulated": False, "source": "openfootball", "model_version": version} | facts
+        told = {
+            "data_as_of": date(2025, 4, 18),
+            "demo": False,
+            "simulated": False,
+            "source": "openfootball",
+            "model_version": version,
+        } | facts
         known = runs.Facts(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
-        publish.publish(self.database, publish.Order(CONTRACT, run_id, known, "test" if is_released else None))
+        publish.publish(
+            self.database, publish.Order(CONTRACT, run_id, known, "test" if is_released else None)
+        )
         return run_id
 
-    def register(self, version: int, *, metrics: Mapping[str, float] = MappingProxyType({"log_loss": 1.01})) -> None:
+    def register(
+        self, version: int, *, metrics: Mapping[str, float] = MappingProxyType({"log_loss": 1.01})
+    ) -> None:
         """Make a model version known, with made-up figures."""
         hashes = {"artifact_hash": "a" * 64, "data_hash": "d" * 64, "recipe_hash": "r" * 64}
-        row = {"workload": "football", "version": version, "run_id": None, "mlflow_run_id": f"m{version}", "trained_until": date(2025, 4, 17)}
+        row = {
+            "workload": "football",
+            "version": version,
+            "run_id": None,
+            "mlflow_run_id": f"m{version}",
+            "trained_until": date(2025, 4, 17),
+        }
         row |= hashes | {"parameters": {"depth": 3}, "metrics": dict(metrics), "simulated": False}
         with self.database.engine.begin() as connection:
             versions.add(connection, row)
@@ -115,7 +136,9 @@ class Publisher:
         return found
 
 
-def frames(matches: Sequence[dict[str, object]], results: Sequence[dict[str, object]]) -> dict[str, pd.DataFrame]:
+def frames(
+    matches: Sequence[dict[str, object]], results: Sequence[dict[str, object]]
+) -> dict[str, pd.DataFrame]:
     """Return a frame for every table that football releases."""
     present = sorted({str(told["league"]) for told in matches})
     content = {"predictions": list(matches), "results": list(results)}
@@ -132,12 +155,31 @@ def _frame(rows: list[dict[str, object]], names: list[str]) -> pd.DataFrame:
 def _league(code: str, matches: Sequence[dict[str, object]]) -> dict[str, object]:
     coming = sum(told["league"] == code for told in matches)
     seasons = {"first_season": "2023-24", "last_season": "2024-25"}
-    return {"league": code, "league_name": LEAGUES[code], "country": "Somewhere", "matches_coming": coming, "matches_played": 600} | seasons
+    return {
+        "league": code,
+        "league_name": LEAGUES[code],
+        "country": "Somewhere",
+        "matches_coming": coming,
+        "matches_played": 600,
+    } | seasons
 
 
 def _averages(scope: str) -> dict[str, object]:
-    rates = {"home_win_rate": 0.45, "draw_rate": 0.25, "away_win_rate": 0.3, "over_2_5_rate": 0.5, "both_score_rate": 0.5}
-    figures = {"home_goals": 1.5, "away_goals": 1.2, "held_out_matches": 300, "rps": 0.2, "log_loss": 1.0, "accuracy": 0.5}
+    rates = {
+        "home_win_rate": 0.45,
+        "draw_rate": 0.25,
+        "away_win_rate": 0.3,
+        "over_2_5_rate": 0.5,
+        "both_score_rate": 0.5,
+    }
+    figures = {
+        "home_goals": 1.5,
+        "away_goals": 1.2,
+        "held_out_matches": 300,
+        "rps": 0.2,
+        "log_loss": 1.0,
+        "accuracy": 0.5,
+    }
     return {"scope": scope, "matches": 600} | rates | figures
 
 

@@ -44,7 +44,9 @@ class Watch:
 def watching(address: str, paths: Sequence[str]) -> Iterator[Watch]:
     """Read each path in a thread of its own until the block ends."""
     watch, ended = Watch(), threading.Event()
-    threads = [threading.Thread(target=_read, args=(address, path, watch, ended), daemon=True) for path in paths]
+    threads = [
+        threading.Thread(target=_read, args=(address, path, watch, ended), daemon=True) for path in paths
+    ]
     for thread in threads:
         thread.start()
     try:
@@ -64,4 +66,6 @@ def _read(address: str, path: str, watch: Watch, ended: threading.Event) -> None
             except httpx.TransportError as error:
                 watch.failures.append(f"{path}: {error!r}")
                 continue
-            watch.answers.append(Seen(path, asked_at, time.monotonic(), answer.status_code, answer.headers, answer.json()))
+            watch.answers.append(
+                Seen(path, asked_at, time.monotonic(), answer.status_code, answer.headers, answer.json())
+            )

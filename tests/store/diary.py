@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pandas as pd
 import pyarrow as pa
-from asking import change, within
 
 from almanac.contract import Column, Contract, Filter, Table
 from almanac.store.connections.database import Database
@@ -13,6 +12,7 @@ from almanac.store.publishing import publish
 from almanac.store.publishing.incremental import increments
 from almanac.store.records import runs
 from almanac.store.schema import contract_tables
+from tests.queries import change, within
 
 DIARY = Contract(
     name="diary",
@@ -72,21 +72,31 @@ def write(owner: Database, texts: Sequence[str | None]) -> None:
 
 def fill(owner: Database, entries: int) -> None:
     """Write many entries at once."""
-    change(owner, "INSERT INTO almanac.diary_entries (text) SELECT 'entry ' || n FROM generate_series(1, :entries) AS n", entries=entries)
+    change(
+        owner,
+        "INSERT INTO almanac.diary_entries (text) SELECT 'entry ' || n FROM generate_series(1, :entries) AS n",
+        entries=entries,
+    )
 
 
 def judged(entries: Sequence[pa.Table], *, version: int = 1) -> dict[str, pd.DataFrame]:
     """Return the frames of a run over these batches of entries: moods go round, and version 2 scores a quarter higher."""
     numbers = [number for batch in entries for number in batch["entry_id"].to_pylist()]
     moods = [MOODS[number % 3] for number in numbers]
-    predictions = pd.DataFrame({"entry_id": numbers, "mood": moods, "score": 0.25 * version, "model_version": version})
-    grouped = predictions.groupby("mood", as_index=False).agg(entries=("entry_id", "size"), first_id=("entry_id", "min"), last_id=("entry_id", "max"))
+    predictions = pd.DataFrame(
+        {"entry_id": numbers, "mood": moods, "score": 0.25 * version, "model_version": version}
+    )
+    grouped = predictions.groupby("mood", as_index=False).agg(
+        entries=("entry_id", "size"), first_id=("entry_id", "min"), last_id=("entry_id", "max")
+    )
     return {"predictions": predictions, "moods": grouped.assign(said=f"up to {max(numbers, default=0)}")}
 
 
 def begin(owner: Database, *, kind: str = "run") -> str:
     """Start a run of the diary and return its id."""
-    run_id = within(owner, runs.start, runs.Opening("diary", datetime.now(UTC), ("predict",), "full", "tester", kind=kind))
+    run_id = within(
+        owner, runs.start, runs.Opening("diary", datetime.now(UTC), ("predict",), "full", "tester", kind=kind)
+    )
     assert run_id is not None, "the slot is taken"
     return run_id
 

@@ -47,7 +47,11 @@ class Event(Members):
 
     event_id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
     event_type: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(storable)]
-    event_time: Annotated[Instant, AfterValidator(_readable), Field(description="When it happened; late, early and out of order are all taken.")]
+    event_time: Annotated[
+        Instant,
+        AfterValidator(_readable),
+        Field(description="When it happened; late, early and out of order are all taken."),
+    ]
     size_kb: Annotated[float, Field(ge=0, le=LARGEST_KB, allow_inf_nan=False)]
     priority: Literal["low", "medium", "high"] = "medium"
     payload: Annotated[Json, Field(description="Anything else, stored as it is.")] = None
@@ -62,8 +66,17 @@ class Wish(Members):
 
     action: Literal["start", "stop"]
     trace: Literal["azure-conv", "nasa", "kafka", "poisson"] | None = None
-    speed: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False, description="Seconds of the trace that pass in one.")] | None = None
-    seconds: Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False, description="For how long at most.")] | None = None
+    speed: (
+        Annotated[
+            float,
+            Field(gt=0, le=3600, allow_inf_nan=False, description="Seconds of the trace that pass in one."),
+        ]
+        | None
+    ) = None
+    seconds: (
+        Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False, description="For how long at most.")]
+        | None
+    ) = None
 
 
 ROWS = TypeAdapter(list[dict[str, Any]])
@@ -101,7 +114,11 @@ def _one(service: Service) -> Endpoint:
         summary="Store an event",
         doc="The same id with the same body is a duplicate and harmless; with another body it is refused with 409.",
         handler=partial(_store, service),
-        schema={"type": "object", "required": ["duplicate"], "properties": {"duplicate": {"type": "boolean"}}},
+        schema={
+            "type": "object",
+            "required": ["duplicate"],
+            "properties": {"duplicate": {"type": "boolean"}},
+        },
         example={"duplicate": False},
         refusals=(409, 422, 503),
         tag="events",
@@ -114,14 +131,26 @@ def _one(service: Service) -> Endpoint:
 def _bulk(service: Service) -> Endpoint:
     counts = {name: {"type": "integer"} for name in ("accepted", "duplicates", "rejected")}
     status = {"enum": ["accepted", "duplicate", "conflict", "invalid"]}
-    result = {"type": "object", "required": ["index", "status"], "properties": {"index": {"type": "integer"}, "status": status}}
-    results = {"type": "array", "items": result, "description": "One for each event, in the order in which they were sent."}
+    result = {
+        "type": "object",
+        "required": ["index", "status"],
+        "properties": {"index": {"type": "integer"}, "status": status},
+    }
+    results = {
+        "type": "array",
+        "items": result,
+        "description": "One for each event, in the order in which they were sent.",
+    }
     return Endpoint(
         path="/v1/events/bulk",
         summary="Store many events",
         doc=f"At most {MOST_EVENTS} events as a JSON array or as lines of JSON, gzip allowed. Each is judged by itself: a bad one stops no other.",
         handler=partial(_store_many, service),
-        schema={"type": "object", "required": [*counts, "results"], "properties": {**counts, "results": results}},
+        schema={
+            "type": "object",
+            "required": [*counts, "results"],
+            "properties": {**counts, "results": results},
+        },
         example={"accepted": 1, "duplicates": 0, "rejected": 0, "results": [RESULT]},
         tag="events",
         method="POST",
@@ -168,12 +197,19 @@ async def _store_many(service: Service, _request: Request, values: Values) -> Re
     items: list[Event | Wrong] = values["body"]
     outcomes = iter(await _outcomes(service, [item for item in items if isinstance(item, Event)]))
     results = [
-        {"index": index, "status": "invalid", "errors": item.errors} if isinstance(item, Wrong) else {"index": index, "status": next(outcomes)}
+        {"index": index, "status": "invalid", "errors": item.errors}
+        if isinstance(item, Wrong)
+        else {"index": index, "status": next(outcomes)}
         for index, item in enumerate(items)
     ]
     found = [result["status"] for result in results]
     accepted, duplicates = found.count("accepted"), found.count("duplicate")
-    told = {"accepted": accepted, "duplicates": duplicates, "rejected": len(found) - accepted - duplicates, "results": results}
+    told = {
+        "accepted": accepted,
+        "duplicates": duplicates,
+        "rejected": len(found) - accepted - duplicates,
+        "results": results,
+    }
     return responses.fresh(ENCODE(told).encode())
 
 

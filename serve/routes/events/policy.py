@@ -25,7 +25,11 @@ EXAMPLE = {
     "patience_seconds": 0.9, "slack_seconds": 0.02, "expected_seconds": 0.06, "p90_seconds": 0.07, "expected_cost": 0.1212,
     "expected_cost_per_event": 0.0303, "objective_seconds": 2.0, "reason": "wait up to 1.42 s: processing takes about 0.06 s of 2 s",
 }  # fmt: skip
-STILL = Column(name="still_wait_seconds", type="real", doc="How long the oldest may still wait, counted from the age that was asked for.")
+STILL = Column(
+    name="still_wait_seconds",
+    type="real",
+    doc="How long the oldest may still wait, counted from the age that was asked for.",
+)
 STATE = b"""
 SELECT row_to_json(found)::text FROM (
     SELECT *, greatest(start_age_seconds - %(age_seconds)s, 0) AS still_wait_seconds FROM api.events_predictions
@@ -73,7 +77,11 @@ async def _read_policy(service: Service, contract: Contract, request: Request, v
 
     async def make(edition: Edition | None) -> Body | None:
         wanted = {parameter.name: asked[parameter.name] for parameter in ASKED}
-        found = await service.database.rows(STATE, wanted | {"runs": list(edition.run_ids), "most": MOST}) if edition else []
+        found = (
+            await service.database.rows(STATE, wanted | {"runs": list(edition.run_ids), "most": MOST})
+            if edition
+            else []
+        )
         return Body(f'"row":{found[0][0]}'.encode()) if found else None
 
     return await service.answer(understood(contract, request, asked), make)

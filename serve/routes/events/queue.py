@@ -29,7 +29,14 @@ def counted(name: str, doc: str, *, most: int, default: int) -> Parameter:
 HOURS = counted("hours", "Look back so many hours.", most=MOST_HOURS, default=24)
 POINTS = counted("points", "Into how many intervals these hours are divided.", most=500, default=60)
 FIXED_SIZE = counted("fixed_size", "Size of the fixed batches to compare with.", most=500, default=50)
-BEFORE = Parameter("before", fields.integer(1, NEWEST), {"type": "integer", "minimum": 1}, "Only smaller numbers.", 4711, default=NEWEST)
+BEFORE = Parameter(
+    "before",
+    fields.integer(1, NEWEST),
+    {"type": "integer", "minimum": 1},
+    "Only smaller numbers.",
+    4711,
+    default=NEWEST,
+)
 
 
 def endpoints(service: Service) -> list[Endpoint]:
@@ -57,7 +64,12 @@ def _stats(service: Service) -> Endpoint:
         "early": 0,
         "batches": batches,
         "cost": cost,
-        "database_rows": {"events_queue": 9_353, "events_batches": 812, "events_rollups": 60, "events_dead": 1},
+        "database_rows": {
+            "events_queue": 9_353,
+            "events_batches": 812,
+            "events_rollups": 60,
+            "events_dead": 1,
+        },
     }
     rows = {"type": "array", "items": {"type": "object"}}
     return Endpoint(
@@ -101,7 +113,11 @@ def _batches(service: Service) -> Endpoint:
 
 
 def _cost(service: Service) -> Endpoint:
-    point = schemas.example_row(told.POINT) | {"cost_per_event": 0.0141, "fixed_size_cost_per_event": 0.0124, "batch_size": 11.5}
+    point = schemas.example_row(told.POINT) | {
+        "cost_per_event": 0.0141,
+        "fixed_size_cost_per_event": 0.0124,
+        "batch_size": 11.5,
+    }
     return Endpoint(
         path="/v1/events/cost",
         summary="Cost, size and wait over time, for a chart",
@@ -115,14 +131,26 @@ def _cost(service: Service) -> Endpoint:
 
 
 def _worker(service: Service) -> Endpoint:
-    row = schemas.example_row(told.WORKER) | {"policy": "published", "policy_source": "release 12, model version 3", "batches": {"published": 812}}
-    sized = {"type": "object", "additionalProperties": {"type": "integer"}, "description": "Batches of these hours by what sized them."}
+    row = schemas.example_row(told.WORKER) | {
+        "policy": "published",
+        "policy_source": "release 12, model version 3",
+        "batches": {"published": 812},
+    }
+    sized = {
+        "type": "object",
+        "additionalProperties": {"type": "integer"},
+        "description": "Batches of these hours by what sized them.",
+    }
     return Endpoint(
         path="/v1/events/worker",
         summary="Who is at work, and by which policy",
         doc="The workers seen in these hours, newest sign of life first.",
         handler=partial(_told, service, told.WORKERS),
-        schema=members(workload={"type": "string"}, rows={"type": "array", "items": schemas.row(told.WORKER)}, sized_by=sized),
+        schema=members(
+            workload={"type": "string"},
+            rows={"type": "array", "items": schemas.row(told.WORKER)},
+            sized_by=sized,
+        ),
         example={"workload": "events", "rows": [row], "sized_by": {"published": 770, "explore": 42}},
         parameters=(HOURS,),
         tag="events",
@@ -142,10 +170,16 @@ async def _read_batches(service: Service, request: Request, values: Values) -> R
     found = await service.database.rows(told.BATCHES, (values["before"], values["limit"] + 1))
     rows = found[: values["limit"]]
     following = pages.address(request, (), before=rows[-1][1]) if len(found) > len(rows) else None
-    return responses.fresh(b'{"workload":"events",' + pages.listed((row for row, _ in rows), following).content + b"}")
+    return responses.fresh(
+        b'{"workload":"events",' + pages.listed((row for row, _ in rows), following).content + b"}"
+    )
 
 
 async def _read_cost(service: Service, _request: Request, values: Values) -> Response:
-    wanted = {"hours": values["hours"], "interval": values["hours"] * 3600.0 / values["points"], "size": float(values["fixed_size"])}
+    wanted = {
+        "hours": values["hours"],
+        "interval": values["hours"] * 3600.0 / values["points"],
+        "size": float(values["fixed_size"]),
+    }
     [(rows,)] = await service.database.rows(told.COST, wanted)
     return responses.fresh(f'{{"workload":"events","rows":{rows}}}'.encode())

@@ -28,7 +28,19 @@ EXAMPLE = {
     "expected_home_goals": 1.7, "expected_away_goals": 1.03, "likely_scores": [{"score": "1-1", "chance": 0.12}, {"score": "1-0", "chance": 0.11}],
     "pick": "home_or_draw", "confidence": 0.78, "reason": "Arsenal FC is rated 90 points above Chelsea FC, home advantage included.", "odds": None,
 }  # fmt: skip
-PICK_COLUMNS = ("match_id", "league", "league_name", "date", "kickoff", "home", "away", "pick", "confidence", "reason", "odds")
+PICK_COLUMNS = (
+    "match_id",
+    "league",
+    "league_name",
+    "date",
+    "kickoff",
+    "home",
+    "away",
+    "pick",
+    "confidence",
+    "reason",
+    "odds",
+)
 COMPARED = (
     Column(name="release", type="bigint", doc="The release that served the prediction."),
     Column(name="match_id", type="text"),
@@ -50,7 +62,12 @@ SUMMARY = (
     Column(name="matches", type="bigint", doc="Served predictions whose result is known."),
     Column(name="hits", type="bigint", doc="Picks that came true."),
     Column(name="hit_rate", type="real", nullable=True),
-    Column(name="promised", type="real", nullable=True, doc="Mean confidence of these picks: the hit rate that was promised."),
+    Column(
+        name="promised",
+        type="real",
+        nullable=True,
+        doc="Mean confidence of these picks: the hit rate that was promised.",
+    ),
 )
 # For each match with a result the newest prediction that was served before it; a demonstration is served after its matches.
 SERVED = """
@@ -87,7 +104,12 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 def _leagues(service: Service, contract: Contract) -> Endpoint:
     table = _side(contract, "leagues")
-    row = schemas.example_row(table.columns) | {"league": "E0", "league_name": "Premier League", "country": "England", "first_season": "2015-16"}
+    row = schemas.example_row(table.columns) | {
+        "league": "E0",
+        "league_name": "Premier League",
+        "country": "England",
+        "first_season": "2015-16",
+    }
     return Endpoint(
         path="/v1/football/leagues",
         summary="The leagues of this release",
@@ -111,7 +133,12 @@ def _league(service: Service, contract: Contract) -> Endpoint:
         handler=partial(_read_league, service, contract),
         schema=schemas.envelope(schemas.rows(schemas.row(contract.predictions.columns))),
         example=example_of(contract, rows=[EXAMPLE], next=None),
-        parameters=(code, *parameters.filters(contract, without="league"), *parameters.paging(), *parameters.edition()),
+        parameters=(
+            code,
+            *parameters.filters(contract, without="league"),
+            *parameters.paging(),
+            *parameters.edition(),
+        ),
         refusals=(404, 410, 422, 503),
         headers=LIST,
         tag="football",
@@ -127,7 +154,9 @@ def _picks(service: Service, contract: Contract) -> Endpoint:
         doc=f"One pick for each coming match. /v1/football/statistics tells how often picks of a confidence came true. {NOTICE}",
         handler=partial(_read_picks, service, contract),
         schema=schemas.envelope(members),
-        example=example_of(contract, rows=[{name: EXAMPLE[name] for name in PICK_COLUMNS}], next=None, notice=NOTICE),
+        example=example_of(
+            contract, rows=[{name: EXAMPLE[name] for name in PICK_COLUMNS}], next=None, notice=NOTICE
+        ),
         parameters=(*parameters.filters(contract), *parameters.paging(), *parameters.edition()),
         refusals=(404, 410, 422, 503),
         headers=LIST,
@@ -143,7 +172,14 @@ def _statistics(service: Service, contract: Contract) -> Endpoint:
         "leagues": {"type": "array", "items": schemas.row(averages)},
         "bands": {"type": "array", "items": schemas.row(bands)},
     }
-    band = schemas.example_row(bands) | {"band": "0.60-0.70", "low": 0.6, "high": 0.7, "picks": 1204, "hits": 783, "hit_rate": 0.65}
+    band = schemas.example_row(bands) | {
+        "band": "0.60-0.70",
+        "low": 0.6,
+        "high": 0.7,
+        "picks": 1204,
+        "hits": 783,
+        "hit_rate": 0.65,
+    }
     return Endpoint(
         path="/v1/football/statistics",
         summary="Averages of all leagues and of each, and how often picks came true",
@@ -160,18 +196,27 @@ def _statistics(service: Service, contract: Contract) -> Endpoint:
 
 def _results(service: Service, contract: Contract) -> Endpoint:
     row = (
-        schemas.example_row(COMPARED) | {name: EXAMPLE[name] for name in ("match_id", "league", "date", "home", "away", "pick")} | {"outcome": "home"}
+        schemas.example_row(COMPARED)
+        | {name: EXAMPLE[name] for name in ("match_id", "league", "date", "home", "away", "pick")}
+        | {"outcome": "home"}
     )
     members = schemas.rows(schemas.row(COMPARED)) | {"summary": schemas.row(SUMMARY)}
     read_id = fields.integer(1, 2**63 - 1)
-    release = Parameter("release", read_id, {"type": "integer", "minimum": 1}, "Compare what this release served.", 12)
+    release = Parameter(
+        "release", read_id, {"type": "integer", "minimum": 1}, "Compare what this release served.", 12
+    )
     return Endpoint(
         path="/v1/football/results",
         summary="What was served, beside what happened",
         doc="The results that the live release knows, each with the last prediction that was served before the match, or with that of `release`.",
         handler=partial(_read_results, service, contract),
         schema=schemas.envelope(members),
-        example=example_of(contract, rows=[row], next=None, summary={"matches": 1, "hits": 1, "hit_rate": 1.0, "promised": 0.78}),
+        example=example_of(
+            contract,
+            rows=[row],
+            next=None,
+            summary={"matches": 1, "hits": 1, "hit_rate": 1.0, "promised": 0.78},
+        ),
         parameters=(release, *parameters.paging()),
         refusals=(404, 410, 422, 503),
         headers=LIST,
@@ -192,7 +237,9 @@ async def _read_league(service: Service, contract: Contract, request: Request, v
     question = understood(contract, request, {**values, "league": (values["code"],)})
 
     async def make(edition: Edition | None) -> Body | None:
-        if edition and not await service.database.rows(*queries.one(contract, _side(contract, "leagues"), edition, values["code"])):
+        if edition and not await service.database.rows(
+            *queries.one(contract, _side(contract, "leagues"), edition, values["code"])
+        ):
             return None
         return await pages.page(service, question, edition)
 
@@ -209,14 +256,18 @@ async def _read_picks(service: Service, contract: Contract, request: Request, va
     return await service.answer(question, make)
 
 
-async def _read_statistics(service: Service, contract: Contract, request: Request, values: Values) -> Response:
+async def _read_statistics(
+    service: Service, contract: Contract, request: Request, values: Values
+) -> Response:
     table = _side(contract, "statistics")
 
     async def make(edition: Edition | None) -> Body | None:
         every = await service.database.rows(*queries.one(contract, table, edition, "all")) if edition else []
         if edition is None or not every:
             return None
-        [(leagues,)] = await service.database.rows(queries.whole(contract, table, edition, ("scope", queries.OTHER)), ("all",))
+        [(leagues,)] = await service.database.rows(
+            queries.whole(contract, table, edition, ("scope", queries.OTHER)), ("all",)
+        )
         bands = await _rows_of(service, contract, "bands", edition)
         return Body(f'"all":{every[0][0]},"leagues":{leagues},"bands":'.encode() + bands)
 
@@ -230,9 +281,17 @@ async def _read_results(service: Service, contract: Contract, request: Request, 
 
     async def make(edition: Edition | None) -> Body:
         if edition is None:
-            return Body(b'"rows":[],"next":null,"summary":{"matches":0,"hits":0,"hit_rate":null,"promised":null}')
+            return Body(
+                b'"rows":[],"next":null,"summary":{"matches":0,"hits":0,"hit_rate":null,"promised":null}'
+            )
         day, match = question.cursor.key if question.cursor else (None, None)
-        wanted: dict[str, Any] = {"release": release, "live": list(edition.run_ids), "day": day, "match": match, "limit": values["limit"] + 1}
+        wanted: dict[str, Any] = {
+            "release": release,
+            "live": list(edition.run_ids),
+            "day": day,
+            "match": match,
+            "limit": values["limit"] + 1,
+        }
         found = await service.database.rows(COMPARISON, wanted)
         [(total,)] = await service.database.rows(TOTAL, wanted)
         page = pages.limited(question, edition, found)

@@ -22,7 +22,12 @@ from serve.routes.games import combined, search
 from serve.routes.generic import example_of
 
 ID = "steam:292030"
-ENTRY = {"game_id": "steam:72850", "title": "The Elder Scrolls V: Skyrim", "score": 0.407, "why": "open world, role-playing"}
+ENTRY = {
+    "game_id": "steam:72850",
+    "title": "The Elder Scrolls V: Skyrim",
+    "score": 0.407,
+    "why": "open world, role-playing",
+}
 EXAMPLE = {
     "game_id": ID, "title": "The Witcher® 3: Wild Hunt", "title_key": "witcher 3 wild hunt", "rank": 20, "year": 2015, "released": "2015-05-18",
     "main_genre": "rpg", "genres": ["RPG"], "themes": ["Open World", "RPG", "Story Rich"], "platforms": ["windows"], "developer": "CD PROJEKT RED",
@@ -35,13 +40,26 @@ FOUND = ("game_id", "title", "year", "main_genre", "rank", "rating", "adult")
 ENTRIES = (
     Column(name="game_id", type="text", doc="The neighbour."),
     Column(name="title", type="text"),
-    Column(name="score", type="real", doc="How well it fits, at most about 1; only to compare within one list."),
+    Column(
+        name="score", type="real", doc="How well it fits, at most about 1; only to compare within one list."
+    ),
     Column(name="why", type="text", doc="What the two have in common."),
 )
 LIMIT = Parameter(
-    "limit", fields.integer(1, LISTED), {"type": "integer", "minimum": 1, "maximum": LISTED, "default": LISTED}, "Most rows.", LISTED, default=LISTED
+    "limit",
+    fields.integer(1, LISTED),
+    {"type": "integer", "minimum": 1, "maximum": LISTED, "default": LISTED},
+    "Most rows.",
+    LISTED,
+    default=LISTED,
 )
-QUERY = Parameter("q", fields.text, {**parameters.TEXT, "minLength": 1}, "Title, or the beginning of one; a mistake is forgiven.", "witchr")
+QUERY = Parameter(
+    "q",
+    fields.text,
+    {**parameters.TEXT, "minLength": 1},
+    "Title, or the beginning of one; a mistake is forgiven.",
+    "witchr",
+)
 EMPTY = {"name": "q", "reason": "must hold a letter or a digit"}
 GAME = f"""
 SELECT row_to_json(told)::text FROM (SELECT {", ".join(TOLD)} FROM api.games_predictions WHERE run_id = %s AND game_id = %s) AS told""".encode()
@@ -113,28 +131,48 @@ def _search(service: Service, contract: Contract) -> Endpoint:
 def _combined(service: Service, contract: Contract) -> Endpoint:
     members: schemas.Schema = {
         "liked": {"type": "array", "items": schemas.row(_named(contract, "game_id", "title"))},
-        "unmatched": {"type": "array", "items": {"type": "integer"}, "description": "Places in `liked` that no game was found for, from 0."},
+        "unmatched": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "Places in `liked` that no game was found for, from 0.",
+        },
         "rows": {"type": "array", "items": schemas.row(combined.COLUMNS)},
     }
-    row = {"game_id": ENTRY["game_id"], "title": ENTRY["title"], "year": 2011, "platforms": ["windows"], "score": 0.39, "because": [EXAMPLE["title"]]}
+    row = {
+        "game_id": ENTRY["game_id"],
+        "title": ENTRY["title"],
+        "year": 2011,
+        "platforms": ["windows"],
+        "score": 0.39,
+        "because": [EXAMPLE["title"]],
+    }
     return Endpoint(
         path="/v1/games/recommendations",
         summary="What to play after several games",
         doc="The published neighbours of all liked games, combined: a game near to many of them, or very near to some, stands first.",
         handler=partial(_read_combined, service, contract),
         schema=schemas.envelope(members),
-        example=example_of(contract, liked=[{"game_id": ID, "title": EXAMPLE["title"]}], unmatched=[], rows=[row]),
+        example=example_of(
+            contract, liked=[{"game_id": ID, "title": EXAMPLE["title"]}], unmatched=[], rows=[row]
+        ),
         parameters=parameters.edition(),
         refusals=(404, 410, 422, 503),
         tag="games",
         method="POST",
-        body=Content(combined.Liked, {"liked": [ID, "Dark Souls III"], "platforms": ["windows"], "from_year": 2010, "limit": 5}, combined.DOC),
+        body=Content(
+            combined.Liked,
+            {"liked": [ID, "Dark Souls III"], "platforms": ["windows"], "from_year": 2010, "limit": 5},
+            combined.DOC,
+        ),
     )
 
 
 def _searched(service: Service, contract: Contract) -> Endpoint:
     match = schemas.row(_named(contract, "game_id", "title"))
-    members: schemas.Schema = {"match": {"anyOf": [match, {"type": "null"}]}, "rows": {"type": "array", "items": schemas.row(ENTRIES)}}
+    members: schemas.Schema = {
+        "match": {"anyOf": [match, {"type": "null"}]},
+        "rows": {"type": "array", "items": schemas.row(ENTRIES)},
+    }
     return Endpoint(
         path="/v1/games/search/recommendations",
         summary="The list of the game that a query means",
@@ -151,7 +189,10 @@ def _searched(service: Service, contract: Contract) -> Endpoint:
 
 
 def _model(service: Service, contract: Contract) -> Endpoint:
-    model = schemas.example_row(records.MODEL_COLUMNS) | {"version": 3, "primary_metric": contract.primary_metric}
+    model = schemas.example_row(records.MODEL_COLUMNS) | {
+        "version": 3,
+        "primary_metric": contract.primary_metric,
+    }
     measure = schemas.example_row(_health(contract).columns) | {"measure": "coverage", "value": 0.19}
     members: schemas.Schema = {
         "model": schemas.row(records.MODEL_COLUMNS),
@@ -179,9 +220,17 @@ async def _read_game(service: Service, contract: Contract, request: Request, val
     return await service.answer(understood(contract, request, values), make)
 
 
-async def _read_list(service: Service, contract: Contract, kind: str, request: Request, values: Values) -> Response:
+async def _read_list(
+    service: Service, contract: Contract, kind: str, request: Request, values: Values
+) -> Response:
     async def make(edition: Edition | None) -> Body | None:
-        found = await service.database.rows(combined.list_of(CHOSEN[kind]), (values["limit"], edition.run_id, values["game"])) if edition else []
+        found = (
+            await service.database.rows(
+                combined.list_of(CHOSEN[kind]), (values["limit"], edition.run_id, values["game"])
+            )
+            if edition
+            else []
+        )
         return Body(f'"game":{found[0][0]},"rows":{found[0][1]}'.encode()) if found else None
 
     return await service.answer(understood(contract, request, values), make)
@@ -193,7 +242,9 @@ async def _read_search(service: Service, contract: Contract, request: Request, v
         raise refused({"in": "query", **EMPTY})
 
     async def make(edition: Edition | None) -> Body:
-        found = await search.search(service.database, edition.run_id, parts, values["limit"]) if edition else []
+        found = (
+            await search.search(service.database, edition.run_id, parts, values["limit"]) if edition else []
+        )
         return Body(f'"rows":[{",".join(row for row, _ in found)}]'.encode())
 
     return await service.answer(understood(contract, request, values), make)
@@ -204,7 +255,11 @@ async def _read_combined(service: Service, contract: Contract, request: Request,
     wanted.refuse_contradiction()
 
     async def make(edition: Edition | None) -> Body:
-        return await combined.combined(service.database, edition.run_id, wanted) if edition else Body(b'"liked":[],"unmatched":[],"rows":[]')
+        return (
+            await combined.combined(service.database, edition.run_id, wanted)
+            if edition
+            else Body(b'"liked":[],"unmatched":[],"rows":[]')
+        )
 
     return await service.answer(understood(contract, request, values), make)
 
@@ -219,7 +274,9 @@ async def _read_searched(service: Service, contract: Contract, request: Request,
         found = await search.search(service.database, edition.run_id, parts, 1) if edition else []
         if not found or edition is None:
             return Body(b'"match":null,"rows":[]')
-        [(match, rows)] = await service.database.rows(combined.list_of(CHOSEN["recommendations"]), (wanted.limit, edition.run_id, found[0][1]))
+        [(match, rows)] = await service.database.rows(
+            combined.list_of(CHOSEN["recommendations"]), (wanted.limit, edition.run_id, found[0][1])
+        )
         return Body(f'"match":{match},"rows":{rows}'.encode())
 
     return await service.answer(understood(contract, request, values), make)
@@ -229,7 +286,9 @@ async def _read_model(service: Service, contract: Contract, request: Request, va
     async def make(edition: Edition | None) -> Body | None:
         if edition is None or edition.model_version is None:
             return None
-        found = await service.database.rows(records.MODEL, (contract.primary_metric, contract.name, edition.model_version))
+        found = await service.database.rows(
+            records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
+        )
         [(health,)] = await service.database.rows(queries.whole(contract, _health(contract), edition))
         return Body(f'"model":{found[0][0]},"health":{health}'.encode()) if found else None
 

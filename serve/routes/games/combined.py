@@ -67,9 +67,15 @@ EVERY, FILTERED = COMBINED.format(fitting="").encode(), COMBINED.format(fitting=
 class Liked(Members):
     """What somebody likes, and what fits them."""
 
-    liked: list[Name] = Field(min_length=1, max_length=MOST_LIKED, description="Ids (steam:292030) or titles.")
-    exclude: list[Name] = Field(default=[], max_length=MOST_EXCLUDED, description="Ids of games to leave out.")
-    platforms: list[Platform] = Field(default=[], max_length=6, description="At least one of them; empty for any.")
+    liked: list[Name] = Field(
+        min_length=1, max_length=MOST_LIKED, description="Ids (steam:292030) or titles."
+    )
+    exclude: list[Name] = Field(
+        default=[], max_length=MOST_EXCLUDED, description="Ids of games to leave out."
+    )
+    platforms: list[Platform] = Field(
+        default=[], max_length=6, description="At least one of them; empty for any."
+    )
     from_year: Year | None = Field(default=None, description="First year.")
     to_year: Year | None = Field(default=None, description="Last year.")
     limit: int = Field(default=LISTED, ge=1, le=MOST_ROWS, description="Most rows.")
@@ -97,12 +103,16 @@ async def combined(database: Database, run_id: str, wanted: Liked) -> Body:
     names = list(wanted.liked)
     known, shown, rows = await _combined(database, run_id, wanted, names)
     if found := await _searched(database, run_id, names, known):
-        known, shown, rows = await _combined(database, run_id, wanted, [found.get(place, name) for place, name in enumerate(names, start=1)])
+        known, shown, rows = await _combined(
+            database, run_id, wanted, [found.get(place, name) for place, name in enumerate(names, start=1)]
+        )
     unmatched = ",".join(str(place - 1) for place in range(1, len(names) + 1) if place not in known)
     return Body(f'"liked":{shown},"unmatched":[{unmatched}],"rows":{rows}'.encode())
 
 
-async def _combined(database: Database, run_id: str, wanted: Liked, names: list[str]) -> tuple[set[int], str, str]:
+async def _combined(
+    database: Database, run_id: str, wanted: Liked, names: list[str]
+) -> tuple[set[int], str, str]:
     """Return the places (from 1) of the names that are an id or a whole title, and the JSON of these games and of the list."""
     values = wanted.model_dump(include={"exclude", "platforms", "from_year", "to_year", "limit"})
     values |= {"run": run_id, "names": names, "keys": [title_key(name) or name for name in names]}

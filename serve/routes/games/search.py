@@ -44,13 +44,20 @@ def parts_of(query: str) -> list[str]:
     return [word for word in words if word not in COMMON] or words
 
 
-async def search(database: Database, run_id: str, parts: Sequence[str], limit: int, *, whole: bool = False) -> list[tuple[str, str]]:
+async def search(
+    database: Database, run_id: str, parts: Sequence[str], limit: int, *, whole: bool = False
+) -> list[tuple[str, str]]:
     """Return the JSON and the id of the games whose titles fit the words best: whole titles, beginnings, then words with a mistake.
 
     Where no title has all words, those with the most of them are found, unless the `whole` query has to fit.
     """
     ranges = [_beginning(word, alone=len(parts) == 1) for word in parts]
-    forms = [(form, number) for number, word in enumerate(parts) if len(word) >= MISSPELT_FROM for form in sorted(spellings(word))]
+    forms = [
+        (form, number)
+        for number, word in enumerate(parts)
+        if len(word) >= MISSPELT_FROM
+        for form in sorted(spellings(word))
+    ]
     wanted: dict[str, Any] = {
         "run": run_id,
         "words": list(parts),

@@ -25,7 +25,9 @@ COLUMNS = (
     Column(name="kind", type="text", doc="What it counts: errors, anomalies or new_templates."),
     Column(name="source", type="text", nullable=True, doc="Of which source; null: of all."),
     Column(name="threshold", type="bigint", doc="From this value on it is open."),
-    Column(name="window_minutes", type="integer", doc="Minutes of event time up to the run that are counted."),
+    Column(
+        name="window_minutes", type="integer", doc="Minutes of event time up to the run that are counted."
+    ),
     Column(name="state", type="text", doc="open, acknowledged or closed."),
     Column(name="value", type="bigint", doc="What the newest run counted."),
     Column(name="highest", type="bigint", doc="The highest value since it was opened."),
@@ -59,7 +61,14 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 def _listing(service: Service, contract: Contract) -> Endpoint:
     states = {"type": "array", "items": {"type": "string", "enum": list(STATES)}}
-    state = Parameter("state", fields.listed(_state), states, "States, comma separated.", ["open"], default=("acknowledged", "open"))
+    state = Parameter(
+        "state",
+        fields.listed(_state),
+        states,
+        "States, comma separated.",
+        ["open"],
+        default=("acknowledged", "open"),
+    )
     most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
     limit = Parameter("limit", fields.integer(1, 1000), most, "Most rows.", 100, default=100)
     return Endpoint(
@@ -67,7 +76,11 @@ def _listing(service: Service, contract: Contract) -> Endpoint:
         summary="Alerts, newest first",
         doc="Rules are judged after each run. An alert is opened once, and closed by the first run that counts less than its threshold again.",
         handler=partial(_list, service),
-        schema={"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": schemas.row(COLUMNS)}}},
+        schema={
+            "type": "object",
+            "required": ["rows"],
+            "properties": {"rows": {"type": "array", "items": schemas.row(COLUMNS)}},
+        },
         example={"rows": [EXAMPLE]},
         parameters=(state, limit),
         tag=contract.name,
@@ -75,7 +88,14 @@ def _listing(service: Service, contract: Contract) -> Endpoint:
 
 
 def _changing(service: Service, contract: Contract) -> Endpoint:
-    number = Parameter("alert", fields.integer(1, 2**63 - 1), {"type": "integer", "minimum": 1}, "Number of the alert.", 1, "path")
+    number = Parameter(
+        "alert",
+        fields.integer(1, 2**63 - 1),
+        {"type": "integer", "minimum": 1},
+        "Number of the alert.",
+        1,
+        "path",
+    )
     return Endpoint(
         path="/v1/logs/alerts/{alert}",
         summary="Acknowledge or close an alert",
@@ -98,9 +118,16 @@ async def _list(service: Service, _request: Request, values: Values) -> Response
 
 
 async def _change(service: Service, _request: Request, values: Values) -> Response:
-    [(found,)] = await service.ingest.rows(CHANGE, (values["alert"], values["body"].state)) if service.ingest else [(None,)]
+    [(found,)] = (
+        await service.ingest.rows(CHANGE, (values["alert"], values["body"].state))
+        if service.ingest
+        else [(None,)]
+    )
     if found is None:
-        raise Problem(404, "There is no alert with this number. GET /v1/logs/alerts?state=open,acknowledged,closed lists them.")
+        raise Problem(
+            404,
+            "There is no alert with this number. GET /v1/logs/alerts?state=open,acknowledged,closed lists them.",
+        )
     return responses.fresh(json.dumps(json.loads(found)).encode())
 
 

@@ -43,10 +43,14 @@ SAMPLE = """SELECT coalesce(json_agg(told), '[]')::text FROM (
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes for reading many entries, and for comparing versions."""
-    form = Parameter("format", _format, {"type": "string", "enum": list(FORMATS)}, "csv or ndjson.", "csv", default="csv")
+    form = Parameter(
+        "format", _format, {"type": "string", "enum": list(FORMATS)}, "csv or ndjson.", "csv", default="csv"
+    )
     one = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
     pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
-    versions = Parameter("versions", _versions, pair, "Two model versions, comma separated.", [3, 4], default=(0, 0))
+    versions = Parameter(
+        "versions", _versions, pair, "Two model versions, comma separated.", [3, 4], default=(0, 0)
+    )
     period = [parameter for parameter in search.filters(contract) if parameter.name in ("since", "until")]
     limit, _ = parameters.paging()
     return [
@@ -92,7 +96,10 @@ COMPARISON: schemas.Schema = {
         "versions": {"type": "array", "items": {"type": "integer"}},
         "common": {"type": "integer"},
         "changed": {"type": "integer"},
-        "changes": {"type": "array", "items": {"type": "object", "required": ["level", "severity", "anomaly", "entries"]}},
+        "changes": {
+            "type": "array",
+            "items": {"type": "object", "required": ["level", "severity", "anomaly", "entries"]},
+        },
         "rows": {"type": "array", "items": {"type": "object"}},
     },
 }
@@ -101,7 +108,10 @@ COMPARISON: schemas.Schema = {
 async def _export(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     edition = await service.editions.choose(understood(contract, request, values))
     write = csv_line if values["format"] == "csv" else _json_line
-    head = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="logs.{values["format"]}"'}
+    head = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f'attachment; filename="logs.{values["format"]}"',
+    }
     first = csv_header() if values["format"] == "csv" else ""
     # The first page is read before the answer begins, so that what goes wrong can still be said.
     pages = _pages(service, edition, values)
@@ -153,7 +163,9 @@ def _harmless(value: Any) -> Any:
 
 def _json_line(row: str) -> str:
     told = json.loads(row)
-    return json.dumps({name: told[name] for name in COLUMNS}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return (
+        json.dumps({name: told[name] for name in COLUMNS}, ensure_ascii=False, separators=(",", ":")) + "\n"
+    )
 
 
 async def _compare(service: Service, contract: Contract, request: Request, values: Values) -> Response:
@@ -167,10 +179,20 @@ async def _compare(service: Service, contract: Contract, request: Request, value
     source = sql.SQL(COMPARED).format(*runs, since, until)
     found = await service.database.rows(queries.text_of(sql.SQL(CHANGES).format(source)))
     [(rows,)] = await service.database.rows(queries.text_of(sql.SQL(SAMPLE).format(source, values["limit"])))
-    changes = [{"level": [a, b], "severity": [c, d], "anomaly": [e, f], "entries": n} for a, b, c, d, e, f, n in found if (a, c, e) != (b, d, f)]
-    told = {"workload": contract.name, "versions": list(values["versions"]), "common": sum(row[-1] for row in found)}
+    changes = [
+        {"level": [a, b], "severity": [c, d], "anomaly": [e, f], "entries": n}
+        for a, b, c, d, e, f, n in found
+        if (a, c, e) != (b, d, f)
+    ]
+    told = {
+        "workload": contract.name,
+        "versions": list(values["versions"]),
+        "common": sum(row[-1] for row in found),
+    }
     told |= {"changed": sum(change["entries"] for change in changes), "changes": changes}
-    return service.document(request, Body(json.dumps(told, separators=(",", ":"))[:-1].encode() + f',"rows":{rows}}}'.encode()))
+    return service.document(
+        request, Body(json.dumps(told, separators=(",", ":"))[:-1].encode() + f',"rows":{rows}}}'.encode())
+    )
 
 
 def _format(given: str) -> str:

@@ -39,15 +39,27 @@ EXAMPLE = {
     "id": "node-7/000123", "time": "2025-04-15T06:00:00Z", "source": "broker", "session": "req-81", "level": "WARN", "logger": "kafka.server",
     "text": "Connection to node 7 was broken",
 }  # fmt: skip
-CLASS = {"text_id": "3ab8a8b5cd15", "template_id": "3ab8a8b5cd15", "level": "info", "level_confidence": 0.93, "warning_chance": 0.04}
+CLASS = {
+    "text_id": "3ab8a8b5cd15",
+    "template_id": "3ab8a8b5cd15",
+    "level": "info",
+    "level_confidence": 0.93,
+    "warning_chance": 0.04,
+}
 CLASS_SCHEMA = {
     "type": "object",
     "required": [*CLASS, "model_version", "release"],
-    "properties": {name: {"type": "number" if isinstance(value, float) else "string"} for name, value in CLASS.items()}
+    "properties": {
+        name: {"type": "number" if isinstance(value, float) else "string"} for name, value in CLASS.items()
+    }
     | {"model_version": {"type": ["integer", "null"]}, "release": {"type": ["integer", "null"]}},
 }
 WAITING = {"text_id": "3ab8a8b5cd15", "location": "/v1/logs/classify/3ab8a8b5cd15"}
-WAITING_SCHEMA = {"type": "object", "required": [*WAITING], "properties": {name: {"type": "string"} for name in WAITING}}
+WAITING_SCHEMA = {
+    "type": "object",
+    "required": [*WAITING],
+    "properties": {name: {"type": "string"} for name in WAITING},
+}
 RESULT_SCHEMA = {
     "type": "object",
     "required": ["accepted", "duplicate", "rejected", "results"],
@@ -111,10 +123,22 @@ def _storing(service: Service, contract: Contract) -> Endpoint:
         "is taken out of the text.",
         handler=partial(_store, service),
         schema=RESULT_SCHEMA,
-        example={"accepted": 1, "duplicate": 0, "rejected": 0, "results": [{"line": 1, "status": "accepted", "entry_id": 1204}]},
+        example={
+            "accepted": 1,
+            "duplicate": 0,
+            "rejected": 0,
+            "results": [{"line": 1, "status": "accepted", "entry_id": 1204}],
+        },
         tag=contract.name,
         method="POST",
-        body=Content(Entry, [EXAMPLE], "Entries; bad ones are told one by one.", most_items=MOST_ENTRIES, limit_bytes=MOST_BYTES, gzip=True),
+        body=Content(
+            Entry,
+            [EXAMPLE],
+            "Entries; bad ones are told one by one.",
+            most_items=MOST_ENTRIES,
+            limit_bytes=MOST_BYTES,
+            gzip=True,
+        ),
         writes=True,
     )
 
@@ -137,7 +161,14 @@ def _classifying(service: Service, contract: Contract) -> Endpoint:
 
 
 def _answering(service: Service, contract: Contract) -> Endpoint:
-    text_id = Parameter("text_id", _text_id, TEXT | {"pattern": "^[0-9a-f]{12}$"}, "Id of the masked text.", CLASS["text_id"], "path")
+    text_id = Parameter(
+        "text_id",
+        _text_id,
+        TEXT | {"pattern": "^[0-9a-f]{12}$"},
+        "Id of the masked text.",
+        CLASS["text_id"],
+        "path",
+    )
     return Endpoint(
         path="/v1/logs/classify/{text_id}",
         summary="The answer to an earlier question",
@@ -156,14 +187,27 @@ async def _store(service: Service, _request: Request, values: Values) -> Respons
     items: Sequence[Entry | Wrong] = values["body"]
     good = [(line, item) for line, item in enumerate(items, start=1) if isinstance(item, Entry)]
     results: list[dict[str, Any]] = [
-        {"line": line, "status": "rejected", "errors": list(item.errors)} for line, item in enumerate(items, start=1) if isinstance(item, Wrong)
+        {"line": line, "status": "rejected", "errors": list(item.errors)}
+        for line, item in enumerate(items, start=1)
+        if isinstance(item, Wrong)
     ]
     if good and service.ingest:
         told = json.dumps([_told(item) for _, item in good])
-        for (line, _), (_, number, is_new) in zip(good, await service.ingest.rows(INGEST, (told,)), strict=True):
-            results.append({"line": line, "status": "accepted" if is_new else "duplicate", "entry_id": number})
-    counts = {kind: sum(result["status"] == kind for result in results) for kind in ("accepted", "duplicate", "rejected")}
-    return responses.fresh(json.dumps(counts | {"results": sorted(results, key=lambda result: result["line"])}, separators=(",", ":")).encode())
+        for (line, _), (_, number, is_new) in zip(
+            good, await service.ingest.rows(INGEST, (told,)), strict=True
+        ):
+            results.append(
+                {"line": line, "status": "accepted" if is_new else "duplicate", "entry_id": number}
+            )
+    counts = {
+        kind: sum(result["status"] == kind for result in results)
+        for kind in ("accepted", "duplicate", "rejected")
+    }
+    return responses.fresh(
+        json.dumps(
+            counts | {"results": sorted(results, key=lambda result: result["line"])}, separators=(",", ":")
+        ).encode()
+    )
 
 
 def _told(entry: Entry) -> dict[str, Any]:
@@ -205,10 +249,14 @@ async def _answered(service: Service, contract: Contract, _request: Request, val
 
 async def _known(service: Service, contract: Contract, text_id: str) -> bytes | None:
     live = await service.releases.live(contract.name)
-    found = await service.database.rows(KNOWN, (text_id, list(live.run_ids), list(live.run_ids))) if live else []
+    found = (
+        await service.database.rows(KNOWN, (text_id, list(live.run_ids), list(live.run_ids))) if live else []
+    )
     if not found or not live:
         return None
-    return json.dumps(json.loads(found[0][0]) | {"model_version": live.model_version, "release": live.release_id}).encode()
+    return json.dumps(
+        json.loads(found[0][0]) | {"model_version": live.model_version, "release": live.release_id}
+    ).encode()
 
 
 def _waiting(text_id: str) -> Response:

@@ -31,7 +31,11 @@ POINT = (
     Column(name="entries", type="bigint", doc="Entries."),
     Column(name="anomalies", type="bigint", doc="Anomalies among them."),
 )
-SUM = (Column(name="name", type="text"), Column(name="entries", type="bigint"), Column(name="anomalies", type="bigint"))
+SUM = (
+    Column(name="name", type="text"),
+    Column(name="entries", type="bigint"),
+    Column(name="anomalies", type="bigint"),
+)
 # Roll-ups are written when a run is published; the rows of several runs are added up here, once for the course and for the figures.
 COURSE = """WITH told AS MATERIALIZED (
     SELECT date_bin(%(step)s::interval, bucket, '2000-01-01Z') AS bucket, {name} AS name, sum(entries)::bigint AS entries,
@@ -45,12 +49,16 @@ COURSE = """WITH told AS MATERIALIZED (
 ERRORS = "sum(entries) FILTER (WHERE level = 'error')"
 # Looking at weeks reads hours, which are a twelfth of the rows.
 COURSES = {
-    (name, is_fine): COURSE.format(name=name, table="logs_rollups" if is_fine else "logs_hours", errors=ERRORS).encode()
+    (name, is_fine): COURSE.format(
+        name=name, table="logs_rollups" if is_fine else "logs_hours", errors=ERRORS
+    ).encode()
     for name in ("level", "severity", "source")
     for is_fine in (True, False)
 }
 # Hours of templates know no levels.
-TEMPLATE_COURSE = COURSE.format(name="template_id", table="logs_template_hours", errors="NULL::bigint").encode()
+TEMPLATE_COURSE = COURSE.format(
+    name="template_id", table="logs_template_hours", errors="NULL::bigint"
+).encode()
 RATE = f"""SELECT coalesce(sum(entries), 0)::bigint, coalesce({ERRORS}, 0)::bigint,
     coalesce(sum(anomalies), 0)::bigint FROM api.{{table}}
     WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s AND (%(source)s::text IS NULL OR source = %(source)s)"""
@@ -88,8 +96,20 @@ PERIOD = {"since": "2025-04-14T06:00:00+00:00", "until": "2025-04-15T06:00:00+00
 
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes that tell of many entries at once."""
-    since = Parameter("since", fields.instant, INSTANT, "From this instant of event time on; by default a day before `until`.", PERIOD["since"])
-    until = Parameter("until", fields.instant, INSTANT, "Before this instant; by default the end of what is published.", PERIOD["until"])
+    since = Parameter(
+        "since",
+        fields.instant,
+        INSTANT,
+        "From this instant of event time on; by default a day before `until`.",
+        PERIOD["since"],
+    )
+    until = Parameter(
+        "until",
+        fields.instant,
+        INSTANT,
+        "Before this instant; by default the end of what is published.",
+        PERIOD["until"],
+    )
     source = Parameter("source", fields.text, dict(TEXT), "Of this source only.", "broker")
     limit, _ = parameters.paging()
     return [
@@ -102,17 +122,33 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 def _endpoint(contract: Contract, path: str, parameters_: Sequence[Parameter], **words: Any) -> Endpoint:
     every = (*parameters_, *parameters.edition())
-    return Endpoint(path=path, parameters=every, refusals=(404, 410, 422, 503), headers=FROM_RELEASE, tag=contract.name, **words)
+    return Endpoint(
+        path=path,
+        parameters=every,
+        refusals=(404, 410, 422, 503),
+        headers=FROM_RELEASE,
+        tag=contract.name,
+        **words,
+    )
 
 
 def _stats(service: Service, contract: Contract, given: Sequence[Parameter]) -> Endpoint:
     counts = {"type": "object", "additionalProperties": {"type": "integer"}}
     figures = {name: {"type": "number"} for name in FIGURES}
-    waiting = {"unscored": {"type": "integer"}, "lag_seconds": {"type": "number", "description": "Age of the oldest entry without prediction."}}
+    waiting = {
+        "unscored": {"type": "integer"},
+        "lag_seconds": {"type": "number", "description": "Age of the oldest entry without prediction."},
+    }
     kinds = {f"by_{name}": counts for name in ("level", "severity", "source")}
     example = (
         FIGURES
-        | {"by_level": {"error": 31}, "by_severity": {"low": 1173}, "by_source": {"broker": 1204}, "unscored": 3, "lag_seconds": 41.5}
+        | {
+            "by_level": {"error": 31},
+            "by_severity": {"low": 1173},
+            "by_source": {"broker": 1204},
+            "unscored": 3,
+            "lag_seconds": 41.5,
+        }
         | PERIOD
     )
     period = {name: {"type": ["string", "null"], "format": "date-time"} for name in PERIOD}
@@ -131,9 +167,26 @@ def _stats(service: Service, contract: Contract, given: Sequence[Parameter]) -> 
 
 
 def _analytics(service: Service, contract: Contract, given: Sequence[Parameter]) -> Endpoint:
-    by = Parameter("by", _one_of(GROUPS), {"type": "string", "enum": list(GROUPS)}, "What the lines of the course are.", "level", default="level")
-    step = Parameter("step", _one_of(BUCKETS), {"type": "string", "enum": list(BUCKETS)}, "Width of a bucket.", "1h", default="1h")
-    members = {"rows": {"type": "array", "items": schemas.row(POINT)}, "figures": {"type": "object", "required": list(FIGURES)}}
+    by = Parameter(
+        "by",
+        _one_of(GROUPS),
+        {"type": "string", "enum": list(GROUPS)},
+        "What the lines of the course are.",
+        "level",
+        default="level",
+    )
+    step = Parameter(
+        "step",
+        _one_of(BUCKETS),
+        {"type": "string", "enum": list(BUCKETS)},
+        "Width of a bucket.",
+        "1h",
+        default="1h",
+    )
+    members = {
+        "rows": {"type": "array", "items": schemas.row(POINT)},
+        "figures": {"type": "object", "required": list(FIGURES)},
+    }
     point = {"bucket": PERIOD["since"], "name": "error", "entries": 31, "anomalies": 12}
     return _endpoint(
         contract,
@@ -161,7 +214,13 @@ def _templates(service: Service, contract: Contract, given: Sequence[Parameter])
         doc="Each with its level, how often it came, and when it was first and last seen. `since` shows those first seen at this instant or later.",
         handler=partial(_read_templates, service, contract),
         schema=schemas.envelope({"rows": {"type": "array", "items": schemas.row(columns)}}),
-        example=example_of(contract, rows=[schemas.example_row(columns) | {"template": "Connection to node <*> was broken", "level": "warning"}]),
+        example=example_of(
+            contract,
+            rows=[
+                schemas.example_row(columns)
+                | {"template": "Connection to node <*> was broken", "level": "warning"}
+            ],
+        ),
     )
 
 
@@ -204,20 +263,35 @@ async def _wanted(service: Service, edition: Edition, values: Values) -> dict[st
         [(newest,)] = await service.database.rows(NEWEST, (runs,))
         until = (newest or datetime.now(UTC)) + timedelta(minutes=5)
     since = values.get("since") or until - timedelta(days=1)
-    return {"runs": runs, "since": since, "until": until, "source": values.get("source"), "limit": values.get("limit"), "most": MOST_BUCKETS}
+    return {
+        "runs": runs,
+        "since": since,
+        "until": until,
+        "source": values.get("source"),
+        "limit": values.get("limit"),
+        "most": MOST_BUCKETS,
+    }
 
 
 async def _read_stats(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     """What waits changes without a release, so this answer is made anew each time."""
     edition = await service.editions.choose(understood(contract, request, values))
-    wanted = await _wanted(service, edition, values) if edition else {"runs": [], "since": None, "until": None, "source": None}
+    wanted = (
+        await _wanted(service, edition, values)
+        if edition
+        else {"runs": [], "since": None, "until": None, "source": None}
+    )
     figures = await _figures(service, wanted)
     by = [f'"by_{name}":{await _grouped(service, name, wanted)}' for name in ("level", "severity", "source")]
     [(unscored, oldest)] = await service.database.rows(UNSCORED, (edition.run_id if edition else "",))
     lag = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     period = {name: wanted[name].isoformat() if wanted[name] else None for name in PERIOD}
     told = responses.ENCODE({**figures, **period, "unscored": unscored, "lag_seconds": round(lag, 3)})
-    return responses.fresh(responses.compose(responses.envelope(contract, edition, stale=False), f"{told[1:-1]},{','.join(by)}".encode()))
+    return responses.fresh(
+        responses.compose(
+            responses.envelope(contract, edition, stale=False), f"{told[1:-1]},{','.join(by)}".encode()
+        )
+    )
 
 
 async def _read_analytics(service: Service, contract: Contract, request: Request, values: Values) -> Response:
@@ -231,7 +305,11 @@ async def _read_analytics(service: Service, contract: Contract, request: Request
             wanted["since"] = wanted["since"].replace(minute=0, second=0, microsecond=0)
         query = TEMPLATE_COURSE if values["by"] == "template" else COURSES[values["by"], is_fine]
         [(rows, *counts)] = await service.database.rows(query, wanted)
-        figures = await _figures(service, wanted, table="logs_hours") if values["by"] == "template" else _rated(*counts)
+        figures = (
+            await _figures(service, wanted, table="logs_hours")
+            if values["by"] == "template"
+            else _rated(*counts)
+        )
         return Body(f'"rows":{rows},"figures":{responses.ENCODE(figures)}'.encode())
 
     return await service.answer(understood(contract, request, values), make)
@@ -240,7 +318,12 @@ async def _read_analytics(service: Service, contract: Contract, request: Request
 async def _read_templates(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     async def make(edition: Edition | None) -> Body:
         level = list(values["level"]) if "level" in values else None
-        wanted = {"runs": list(edition.run_ids) if edition else [], "level": level, "since": values.get("since"), "limit": values["limit"]}
+        wanted = {
+            "runs": list(edition.run_ids) if edition else [],
+            "level": level,
+            "since": values.get("since"),
+            "limit": values["limit"],
+        }
         [(rows,)] = await service.database.rows(TEMPLATES, wanted)
         return Body(f'"rows":{rows}'.encode())
 
@@ -259,13 +342,20 @@ async def _read_anomalies(service: Service, contract: Contract, request: Request
     return await service.answer(understood(contract, request, values), make)
 
 
-async def _figures(service: Service, wanted: dict[str, Any], *, table: str = "logs_rollups") -> dict[str, Any]:
+async def _figures(
+    service: Service, wanted: dict[str, Any], *, table: str = "logs_rollups"
+) -> dict[str, Any]:
     [counts] = await service.database.rows(RATE.format(table=table).encode(), wanted)
     return _rated(*counts)
 
 
 def _rated(entries: int, errors: int, anomalies: int) -> dict[str, Any]:
-    return {"entries": entries, "errors": errors, "anomalies": anomalies, "error_rate": round(errors / entries, 6) if entries else 0.0}
+    return {
+        "entries": entries,
+        "errors": errors,
+        "anomalies": anomalies,
+        "error_rate": round(errors / entries, 6) if entries else 0.0,
+    }
 
 
 async def _grouped(service: Service, name: str, wanted: dict[str, Any]) -> str:

@@ -17,7 +17,16 @@ MOST_GATHERED = 30_000
 SHOWN_CHARACTERS = 2_000
 # Marks that no log uses; nothing here is HTML.
 HEADLINE = "StartSel=⟦, StopSel=⟧, MaxFragments=2, MaxWords=30, MinWords=8"
-PREDICTED = ("level", "level_confidence", "warning_chance", "anomaly", "anomaly_score", "anomaly_kind", "severity", "template_id")
+PREDICTED = (
+    "level",
+    "level_confidence",
+    "warning_chance",
+    "anomaly",
+    "anomaly_score",
+    "anomaly_kind",
+    "severity",
+    "template_id",
+)
 TEXTS = "e.entry_id, e.client_id, e.event_time, e.received_at, e.source, e.session, e.logger, e.level AS author_level"
 WRITTEN = {
     "q": "f.document @@ websearch_to_tsquery('simple', {})",
@@ -46,7 +55,9 @@ def text_of(query: sql.Composable) -> bytes:
     return query.as_bytes(None).replace(b"%", b"%%")
 
 
-async def read(service: Service, edition: Edition, values: Values, after: Sequence[Any]) -> tuple[int, list[tuple[str, Any]]]:
+async def read(
+    service: Service, edition: Edition, values: Values, after: Sequence[Any]
+) -> tuple[int, list[tuple[str, Any]]]:
     """Return how many entries fit, exact up to MOST_COUNTED, and of one more than a page the JSON and the key.
 
     Few entries are found by their words and then sorted; many are met soon enough by walking back in time. PostgreSQL cannot know which
@@ -66,8 +77,16 @@ async def _told(service: Service, edition: Edition, values: Values) -> int:
     if {"q", "session"} & values.keys() or ("template" in values and {"level", "severity"} & values.keys()):
         return 0
     n = {None: "entries", True: "anomalies", False: "entries - anomalies"}[values.get("anomaly")]
-    where = _joined([sql.SQL("run_id IN ({})").format(_runs(edition.run_ids)), sql.SQL(f"{n} > 0"), *_where(values, COUNTED)])
-    query = sql.SQL(f"SELECT coalesce(sum(n), 0) FROM (SELECT {n} AS n FROM {_counts(values)} AS f WHERE {{}} LIMIT {{}}) AS told")
+    where = _joined(
+        [
+            sql.SQL("run_id IN ({})").format(_runs(edition.run_ids)),
+            sql.SQL(f"{n} > 0"),
+            *_where(values, COUNTED),
+        ]
+    )
+    query = sql.SQL(
+        f"SELECT coalesce(sum(n), 0) FROM (SELECT {n} AS n FROM {_counts(values)} AS f WHERE {{}} LIMIT {{}}) AS told"
+    )
     [(told,)] = await service.database.rows(text_of(query.format(where, MOST_COUNTED + 1)))
     return int(told)
 
@@ -87,7 +106,11 @@ def _few(edition: Edition, values: Values, after: Sequence[Any]) -> sql.Composed
     )
     chosen = sql.SQL("found AS f WHERE (SELECT n FROM counted) <= {}{}").format(MOST_GATHERED, _after(after))
     return query.format(
-        chosen=_chosen(values), source=_source(edition, values), where=_fitting(values), most=MOST_GATHERED + 1, shown=_shown(edition, values, chosen)
+        chosen=_chosen(values),
+        source=_source(edition, values),
+        where=_fitting(values),
+        most=MOST_GATHERED + 1,
+        shown=_shown(edition, values, chosen),
     )
 
 
@@ -111,17 +134,25 @@ def _shown(edition: Edition, values: Values, chosen: sql.Composed) -> sql.Compos
         texts=sql.SQL(TEXTS),
         most=SHOWN_CHARACTERS,
         predicted=names("p"),
-        headline=sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE) if words else sql.SQL("NULL::text"),
+        headline=sql.SQL("ts_headline('simple', left(e.text, 20000), {}, {})").format(words, HEADLINE)
+        if words
+        else sql.SQL("NULL::text"),
         columns=_chosen(values),
         chosen=chosen,
         limit=values["limit"] + 1,
-        same=sql.SQL("e.entry_id = f.entry_id AND e.day = f.day" if _is_of_documents(values) else "e.entry_id = f.entry_id"),
+        same=sql.SQL(
+            "e.entry_id = f.entry_id AND e.day = f.day"
+            if _is_of_documents(values)
+            else "e.entry_id = f.entry_id"
+        ),
         predictions=predictions(edition.run_ids),
     )
 
 
 def _chosen(values: Values) -> sql.SQL:
-    return sql.SQL("f.entry_id, f.event_time, f.day" if _is_of_documents(values) else "f.entry_id, f.event_time")
+    return sql.SQL(
+        "f.entry_id, f.event_time, f.day" if _is_of_documents(values) else "f.entry_id, f.event_time"
+    )
 
 
 def _is_of_documents(values: Values) -> bool:
@@ -149,7 +180,9 @@ def _source(edition: Edition, values: Values) -> sql.Composable:
         return sql.SQL(joined).format(BLOCK, runs)
     # The limit keeps PostgreSQL from reading all predictions of a level only to find those of a few entries.
     one = "SELECT * FROM api.logs_predictions WHERE entry_id = s.entry_id AND run_id IN ({}) LIMIT 1"
-    return sql.SQL(f"(SELECT s.*, {{}} FROM api.log_search AS s, LATERAL ({one}) AS p) AS f").format(names("p"), runs)
+    return sql.SQL(f"(SELECT s.*, {{}} FROM api.log_search AS s, LATERAL ({one}) AS p) AS f").format(
+        names("p"), runs
+    )
 
 
 def _is_filtered(values: Values) -> bool:
@@ -157,7 +190,11 @@ def _is_filtered(values: Values) -> bool:
 
 
 def _where(values: Values, tests: Mapping[str, str]) -> list[sql.Composable]:
-    wanted = {name: list(values[name]) if isinstance(values[name], tuple) else values[name] for name in tests if name in values}
+    wanted = {
+        name: list(values[name]) if isinstance(values[name], tuple) else values[name]
+        for name in tests
+        if name in values
+    }
     return [sql.SQL(tests[name]).format(value) for name, value in wanted.items()]
 
 
@@ -167,12 +204,16 @@ def _fitting(values: Values) -> sql.Composable:
         return _joined(_where(values, WRITTEN | JUDGED))
     letters = [
         letter(level, severity, anomaly=anomaly)
-        for (level, severity), anomaly in product(product(range(len(LEVELS)), range(len(SEVERITIES))), (False, True))
+        for (level, severity), anomaly in product(
+            product(range(len(LEVELS)), range(len(SEVERITIES))), (False, True)
+        )
         if LEVELS[level] in values.get("level", LEVELS)
         and SEVERITIES[severity] in values.get("severity", SEVERITIES)
         and anomaly in (values.get("anomaly", anomaly),)
     ]
-    place = sql.SQL("substr(f.letters, (f.entry_id % {})::integer + 1, 1) = ANY ({}::text[])").format(BLOCK, letters)
+    place = sql.SQL("substr(f.letters, (f.entry_id % {})::integer + 1, 1) = ANY ({}::text[])").format(
+        BLOCK, letters
+    )
     return _joined([*_where(values, WRITTEN), place])
 
 
@@ -192,4 +233,6 @@ def _runs(run_ids: Sequence[str]) -> sql.Composable:
 
 def names(alias: str) -> sql.Composed:
     """Return what a page shows of predictions that are called `alias`."""
-    return sql.SQL(", ").join(sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(name)) for name in PREDICTED)
+    return sql.SQL(", ").join(
+        sql.SQL("{}.{}").format(sql.Identifier(alias), sql.Identifier(name)) for name in PREDICTED
+    )

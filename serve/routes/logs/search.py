@@ -36,7 +36,9 @@ WRITTEN = (
     Column(name="author_level", type="text", nullable=True, doc="The level that its author gave it."),
     Column(name="text", type="text", doc="What it says; in lists at most 2,000 characters. Never HTML."),
 )
-HIGHLIGHT = Column(name="highlight", type="text", nullable=True, doc="Where the words of the query stand, between ⟦ and ⟧.")
+HIGHLIGHT = Column(
+    name="highlight", type="text", nullable=True, doc="Where the words of the query stand, between ⟦ and ⟧."
+)
 ENTRY = {
     "entry_id": 1204, "client_id": "node-7/000123", "event_time": "2025-04-15T06:00:00+00:00", "received_at": "2025-04-15T06:00:01+00:00",
     "source": "broker", "session": "req-81", "logger": "kafka.server", "author_level": "WARN", "text": "Connection to node 7 was broken",
@@ -49,8 +51,13 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes for finding entries."""
     row = schemas.row([*WRITTEN, *_predicted(contract)])
     found = schemas.row([*WRITTEN, *_predicted(contract), HIGHLIGHT])
-    total = {"total": {"type": "integer"}, "is_capped": {"type": "boolean", "description": "Whether there are more than `total`."}}
-    wanted = Parameter("id", fields.text, TEXT, "Number of the entry, or the id that the client gave.", "1204", "path")
+    total = {
+        "total": {"type": "integer"},
+        "is_capped": {"type": "boolean", "description": "Whether there are more than `total`."},
+    }
+    wanted = Parameter(
+        "id", fields.text, TEXT, "Number of the entry, or the id that the client gave.", "1204", "path"
+    )
     return [
         Endpoint(
             path="/v1/logs/search",
@@ -59,7 +66,13 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
             "Entries are found once a run has predicted them. `total` counts up to 10,000.",
             handler=partial(_search, service, contract),
             schema=schemas.envelope(schemas.rows(found) | total),
-            example=example_of(contract, rows=[ENTRY | {"highlight": "⟦Connection⟧ to node 7 was broken"}], next=None, total=1, is_capped=False),
+            example=example_of(
+                contract,
+                rows=[ENTRY | {"highlight": "⟦Connection⟧ to node 7 was broken"}],
+                next=None,
+                total=1,
+                is_capped=False,
+            ),
             parameters=(*filters(contract), *parameters.paging(), *parameters.edition()),
             refusals=(404, 410, 422, 503),
             headers=LIST,
@@ -87,11 +100,21 @@ def filters(contract: Contract) -> tuple[Parameter, ...]:
     return (
         Parameter("q", fields.text, text, "What to search for.", 'connection "node 7" -heartbeat'),
         *parameters.filters(contract),
-        Parameter("anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"),
+        Parameter(
+            "anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"
+        ),
         Parameter("source", fields.text, text, "A source.", "broker"),
         Parameter("session", fields.text, text, "A session.", "req-81"),
-        Parameter("since", fields.instant, instant, "Entries written at this instant or later.", "2025-04-15T06:00:00Z"),
-        Parameter("until", fields.instant, instant, "Entries written before this instant.", "2025-04-16T06:00:00Z"),
+        Parameter(
+            "since",
+            fields.instant,
+            instant,
+            "Entries written at this instant or later.",
+            "2025-04-15T06:00:00Z",
+        ),
+        Parameter(
+            "until", fields.instant, instant, "Entries written before this instant.", "2025-04-16T06:00:00Z"
+        ),
     )
 
 
@@ -123,7 +146,11 @@ async def _entry(service: Service, contract: Contract, request: Request, values:
         if not found:
             return None
         row, source, session, at = found[0]
-        around = await service.database.rows(text_of(_around(run_ids, source, session, at, number))) if session is not None else []
+        around = (
+            await service.database.rows(text_of(_around(run_ids, source, session, at, number)))
+            if session is not None
+            else []
+        )
         return Body(f'"row":{row},"session":[{",".join(near for near, *_ in around)}]'.encode())
 
     return await service.answer(understood(contract, request, values), make)
@@ -147,8 +174,12 @@ def _one(run_ids: Sequence[str], number: int) -> sql.Composed:
 
 
 def _around(run_ids: Sequence[str], source: str, session: str, *place: Any) -> sql.Composed:
-    near = sql.SQL("(SELECT * FROM api.log_search WHERE source = {} AND session = {} AND (event_time, entry_id) {} ({}, {}) ORDER BY {} LIMIT {})")
-    before = near.format(source, session, sql.SQL("<"), *place, sql.SQL("event_time DESC, entry_id DESC"), AROUND)
+    near = sql.SQL(
+        "(SELECT * FROM api.log_search WHERE source = {} AND session = {} AND (event_time, entry_id) {} ({}, {}) ORDER BY {} LIMIT {})"
+    )
+    before = near.format(
+        source, session, sql.SQL("<"), *place, sql.SQL("event_time DESC, entry_id DESC"), AROUND
+    )
     after = near.format(source, session, sql.SQL(">"), *place, sql.SQL("event_time, entry_id"), AROUND)
     query = sql.SQL(
         "SELECT (SELECT row_to_json(shown)::text FROM (SELECT {}, left(e.text, {}) AS text, {}) AS shown), e.event_time, e.entry_id"

@@ -37,7 +37,10 @@ def build(first: str = "") -> typer.Typer:
     for part in (runs, releases, project):
         part.add_to(app)
     app.add_typer(database.app(), name="db")
-    if first in {*(command.name for command in app.registered_commands), *(group.name for group in app.registered_groups)}:
+    if first in {
+        *(command.name for command in app.registered_commands),
+        *(group.name for group in app.registered_groups),
+    }:
         return app
     imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
     for name in discovery.names():
@@ -81,7 +84,11 @@ def _unexpected(error: Exception) -> int:
         problem(str(broken))
         return broken.exit_code
     if isinstance(error, OSError) and error.errno in NOT_OURS:
-        problem(f"This machine does not allow it: {error}. See to rights and free space; `almanac doctor` names what it finds.")
+        problem(
+            f"This machine does not allow it: {error}. See to rights and free space; `almanac doctor` names what it finds."
+        )
         return 1
-    problem(f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where.")
+    problem(
+        f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where."
+    )
     return 1

@@ -20,7 +20,14 @@ from almanac.store.schema import migrate
 def app() -> typer.Typer:
     """Return the `db` commands."""
     made = typer.Typer(help="Start, stop, inspect and migrate the database.", no_args_is_help=True)
-    for name, command in {"start": start, "stop": stop, "status": status, "migrate": migrate_command, "url": url, "psql": psql}.items():
+    for name, command in {
+        "start": start,
+        "stop": stop,
+        "status": status,
+        "migrate": migrate_command,
+        "url": url,
+        "psql": psql,
+    }.items():
         made.command(name)(command)
     return made
 
@@ -45,14 +52,21 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
     own = settings.database_url is not None
     running = own or embedded.is_running(settings.state_folder / "postgres")
     revision = migrate.revision(open_database(settings, "login")) if running else None
-    facts = {"kind": "own server" if own else "embedded", "running": running, "revision": revision, "needed": SCHEMA_REVISION}
+    facts = {
+        "kind": "own server" if own else "embedded",
+        "running": running,
+        "revision": revision,
+        "needed": SCHEMA_REVISION,
+    }
     show.as_json(facts) if json else show.table("Database", tuple(facts), [list(facts.values())])
 
 
 def migrate_command() -> None:
     """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
     revision = migrate.migrate(open_database(Settings.read(), "login"), discovery.contracts())
-    show.say(f"The database is at revision {revision}, with the tables of {', '.join(discovery.names()) or 'no workload'}.")
+    show.say(
+        f"The database is at revision {revision}, with the tables of {', '.join(discovery.names()) or 'no workload'}."
+    )
 
 
 def url(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "login") -> None:
@@ -61,7 +75,9 @@ def url(role: Annotated[str, typer.Option(help="login, owner, worker, reader or 
     print(database.url if role == "login" else database.conninfo)
 
 
-def psql(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "reader") -> None:
+def psql(
+    role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "reader",
+) -> None:
     """Open psql on the database; as a reader unless another role is named."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
     parts = {name: str(value) for name, value in conninfo_to_dict(database.conninfo).items()}
@@ -74,7 +90,9 @@ def psql(role: Annotated[str, typer.Option(help="login, owner, worker, reader or
 def _embedded_settings(what: str) -> Settings:
     settings = Settings.read()
     if settings.database_url:
-        raise UsageError(f"DATABASE_URL names a server of your own, which Almanac does not {what}. Unset it to use the embedded one.")
+        raise UsageError(
+            f"DATABASE_URL names a server of your own, which Almanac does not {what}. Unset it to use the embedded one."
+        )
     return settings
 
 

@@ -48,7 +48,13 @@ def words(name: str, request: Request) -> list[str]:
         "--from": request.start,
     }
     given = [word for option, value in options.items() if value for word in (option, value)]
-    return ["run", name, "--quiet", *given, *(word for pair in request.parameters.items() for word in ("-p", "=".join(pair)))]
+    return [
+        "run",
+        name,
+        "--quiet",
+        *given,
+        *(word for pair in request.parameters.items() for word in ("-p", "=".join(pair))),
+    ]
 
 
 @dataclass

@@ -37,12 +37,17 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
 
 def serve_command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")
+    ] = None,
 ) -> None:
     """Start the thin server on the published predictions."""
     settings = Settings.read()
     project = Project(settings)
-    environment = os.environ | {"ALMANAC_HOST": host or settings.host, "PORT": str(settings.port if port is None else port)}
+    environment = os.environ | {
+        "ALMANAC_HOST": host or settings.host,
+        "PORT": str(settings.port if port is None else port),
+    }
     if settings.database_url is None:
         # For what is read and for what is taken in, unless they have URLs of their own.
         environment["DATABASE_URL"] = project.database.url
@@ -58,7 +63,9 @@ def serve_command(
 
 
 def doctor_command(
-    durable: Annotated[bool, typer.Option("--durable", help="Check instead that a champion would survive this machine.")] = False,
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Check instead that a champion would survive this machine.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is wrong with this installation, and the way out."""
@@ -67,10 +74,19 @@ def doctor_command(
     if json:
         show.as_json([vars(finding) for finding in found])
     else:
-        show.table("Doctor", ("what", "level", "detail", "advice"), ((row.what, row.level, row.detail, row.advice) for row in found))
+        show.table(
+            "Doctor",
+            ("what", "level", "detail", "advice"),
+            ((row.what, row.level, row.detail, row.advice) for row in found),
+        )
     wrong = [finding for finding in found if finding.level == "error"]
     if wrong:
-        raise AlmanacError("; ".join(f"{finding.what}: {finding.detail.rstrip('.')}. {finding.advice}".rstrip() for finding in wrong))
+        raise AlmanacError(
+            "; ".join(
+                f"{finding.what}: {finding.detail.rstrip('.')}. {finding.advice}".rstrip()
+                for finding in wrong
+            )
+        )
 
 
 def predict_one_command(

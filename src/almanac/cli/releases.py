@@ -54,7 +54,17 @@ def releases_command(
     if json:
         show.as_json(show.records(found))
         return
-    names = ("release_id", "workload", "run_id", "model_version", "kind", "released_at", "who", "why", "previous_release_id")
+    names = (
+        "release_id",
+        "workload",
+        "run_id",
+        "model_version",
+        "kind",
+        "released_at",
+        "who",
+        "why",
+        "previous_release_id",
+    )
     columns = ("release", "workload", "run", "version", "kind", "released at (UTC)", "who", "why", "previous")
     show.table("Releases", columns, ([row[name] for name in names] for row in found))
 
@@ -68,7 +78,9 @@ def promote_command(
     discovery.contract(workload)
     release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
-        show.say(f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict.")
+        show.say(
+            f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict."
+        )
     else:
         show.say(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
 
@@ -76,7 +88,9 @@ def promote_command(
 def rollback_command(
     workload: Workload,
     to: Annotated[str, typer.Option(help="Go back to this run instead of the one before.")] = "",
-    resume: Annotated[bool, typer.Option("--resume", help="End the hold: the next run releases again.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="End the hold: the next run releases again.")
+    ] = False,
 ) -> None:
     """Answer from an earlier run again and put the workload on hold, or end the hold."""
     discovery.contract(workload)
@@ -91,8 +105,12 @@ def rollback_command(
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
         live = ledger.live(connection, workload)
     version = live["model_version"] if live else None
-    show.say(f"{workload} answers from run {live['run_id'] if live else to} (version {version}) again: release {release_id}.")
-    show.say(f"It is on hold: later runs publish without releasing until `almanac promote {workload} …` or `almanac rollback {workload} --resume`.")
+    show.say(
+        f"{workload} answers from run {live['run_id'] if live else to} (version {version}) again: release {release_id}."
+    )
+    show.say(
+        f"It is on hold: later runs publish without releasing until `almanac promote {workload} …` or `almanac rollback {workload} --resume`."
+    )
 
 
 def diff_command(
@@ -114,10 +132,14 @@ def diff_command(
         return
     moves = found.moves.head(limit).reset_index()
     show.table("Largest moves", ("entity", "column", "before", "after", "move"), moves.to_numpy())
-    show.table(f"Changed words ({len(found.words)})", tuple(found.words.columns), found.words.head(limit).to_numpy())
+    show.table(
+        f"Changed words ({len(found.words)})", tuple(found.words.columns), found.words.head(limit).to_numpy()
+    )
 
 
-def prune_command(workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "") -> None:
+def prune_command(
+    workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "",
+) -> None:
     """Drop the rows of runs past retention; records and ledger stay for ever."""
     project = Project(Settings.read())
     for name in [workload] if workload else discovery.names():
@@ -147,6 +169,11 @@ def _listed(project: Project, name: str) -> dict[str, Any]:
 
 
 def _diff_json(found: compare.Comparison) -> dict[str, Any]:
-    counts = {"common": found.common, "changed": found.changed, "only_first": found.only_first, "only_second": found.only_second}
+    counts = {
+        "common": found.common,
+        "changed": found.changed,
+        "only_first": found.only_first,
+        "only_second": found.only_second,
+    }
     moves = found.moves.rename_axis("entity").reset_index().to_dict("records")
     return {"runs": found.runs, **counts, "moves": moves, "words": found.words.to_dict("records")}

@@ -40,13 +40,17 @@ def add_to(app: typer.Typer) -> None:
 
 def run_command(
     workload: Annotated[str, typer.Argument(help="Name of a workload.")] = "",
-    slot: Annotated[str, typer.Option(help="The time the run was due (ISO, UTC), or 'now' for a slot of its own.")] = "",
+    slot: Annotated[
+        str, typer.Option(help="The time the run was due (ISO, UTC), or 'now' for a slot of its own.")
+    ] = "",
     data_as_of: Annotated[str, typer.Option(help="Cut-off date; nothing from that day on is known.")] = "",
     sample: Annotated[str, typer.Option(help="full or mock.")] = "",
     only: Annotated[str, typer.Option(help="Only these steps, comma separated.")] = "",
     start: Annotated[str, typer.Option("--from", help="Continue a failed attempt at this step.")] = "",
     every: Annotated[str, typer.Option(help="Run again and again, for example every 10m, 6h.")] = "",
-    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="name=value for the notebooks.")] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value for the notebooks.")
+    ] = None,
     all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
     json: Json = False,
@@ -66,18 +70,26 @@ def run_command(
     if every:
         _until_next(every)
     if all_workloads and (workload or json):
-        raise UsageError("--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went.")
+        raise UsageError(
+            "--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went."
+        )
     if not (workload or all_workloads):
         raise UsageError(f"Name a workload, or use --all. Known workloads: {', '.join(discovery.names())}.")
     project = Project(settings)
-    act = partial(_run_all, project, request, quiet=quiet) if all_workloads else partial(_one_run, project, request, json=json, quiet=quiet)
+    act = (
+        partial(_run_all, project, request, quiet=quiet)
+        if all_workloads
+        else partial(_one_run, project, request, json=json, quiet=quiet)
+    )
     _again_and_again(act, every) if every else act()
 
 
 def runs_command(
     workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
-    steps: Annotated[bool, typer.Option("--steps", help="With --json: the steps of each run as well.")] = False,
+    steps: Annotated[
+        bool, typer.Option("--steps", help="With --json: the steps of each run as well.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """List runs, newest first, with the success rate."""
@@ -85,13 +97,21 @@ def runs_command(
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
         found = runs.newest(connection, workload or None, limit=limit)
-        told = [dict(row) | ({"step_records": show.records(runs.steps(connection, row["run_id"]))} if steps else {}) for row in found]
+        told = [
+            dict(row)
+            | ({"step_records": show.records(runs.steps(connection, row["run_id"]))} if steps else {})
+            for row in found
+        ]
     if json:
         show.as_json(told)
         return
     ended = [row for row in found if row["kind"] == "run" and row["status"] != "running"]
     good = sum(row["status"] == "succeeded" for row in ended)
-    rate = f"{good} of {len(ended)} ended runs succeeded ({good / len(ended):.0%})" if ended else "no run has ended yet"
+    rate = (
+        f"{good} of {len(ended)} ended runs succeeded ({good / len(ended):.0%})"
+        if ended
+        else "no run has ended yet"
+    )
     columns = ("run", "workload", "slot", "kind", "status", "version", "rows", "seconds", "reason")
     names = ("run_id", "workload", "slot", "kind", "status", "model_version", "rows", "seconds", "reason")
     show.table(f"Runs — {rate}", columns, ([_short(row[name]) for name in names] for row in found))
@@ -103,7 +123,11 @@ def verify_command(run_id: RunId, json: Json = False) -> None:
     if json:
         show.as_json([{"link": link.name, "state": link.state, "detail": link.detail} for link in links])
     else:
-        show.table(f"Run {run_id}", ("link", "state", "detail"), ((link.name, link.state, link.detail) for link in links))
+        show.table(
+            f"Run {run_id}",
+            ("link", "state", "detail"),
+            ((link.name, link.state, link.detail) for link in links),
+        )
     broken = [link.name for link in links if link.state == "broken"]
     if broken:
         raise BrokenChain(f"The chain of run {run_id} is broken at: {', '.join(broken)}.")
@@ -111,15 +135,26 @@ def verify_command(run_id: RunId, json: Json = False) -> None:
 
 def reproduce_command(
     run_id: RunId,
-    anyway: Annotated[bool, typer.Option(help="Compare although commit, lock file or Python differ.")] = False,
+    anyway: Annotated[
+        bool, typer.Option(help="Compare although commit, lock file or Python differ.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Make a run's predictions again from its record and compare their hashes."""
     found = reproduce.reproduce(Project(Settings.read()), run_id, anyway=anyway)
     if json:
-        show.as_json({"equal": found.is_equal, "recorded": found.recorded, "found": found.found, "differences": found.differences})
+        show.as_json(
+            {
+                "equal": found.is_equal,
+                "recorded": found.recorded,
+                "found": found.found,
+                "differences": found.differences,
+            }
+        )
     else:
-        show.say(f"Predictions are {'equal' if found.is_equal else 'different'}: recorded {found.recorded[:16]}, made again {found.found[:16]}.")
+        show.say(
+            f"Predictions are {'equal' if found.is_equal else 'different'}: recorded {found.recorded[:16]}, made again {found.found[:16]}."
+        )
     if not found.is_equal:
         raise BrokenChain(f"Run {run_id} could not be reproduced. {'; '.join(found.differences)}")
 

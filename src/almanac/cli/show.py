@@ -74,7 +74,12 @@ def progress(title: str) -> Iterator[OnProgress]:
     if not ERR.is_terminal:
         yield silent
         return
-    columns = (TextColumn("[bold]{task.fields[title]}"), TextColumn("{task.description}"), BarColumn(30), TimeElapsedColumn())
+    columns = (
+        TextColumn("[bold]{task.fields[title]}"),
+        TextColumn("{task.description}"),
+        BarColumn(30),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=ERR, transient=True) as bar:
         task = bar.add_task("starting", total=len(STEPS), title=title)
 
@@ -107,7 +112,11 @@ def _without_nan(value: Any) -> Any:
         return {name: _without_nan(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_nan(item) for item in value]
-    missing = value != value if isinstance(value, datetime) else isinstance(value, float) and not math.isfinite(value)
+    missing = (
+        value != value
+        if isinstance(value, datetime)
+        else isinstance(value, float) and not math.isfinite(value)
+    )
     return None if missing else value
 
 

@@ -20,7 +20,9 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
     if result.status == "failed":
         return
     if result.was_done:
-        show.say(f"[bold]{workload}[/]: this slot was finished by run {result.run_id}; nothing was changed. `--slot now` forces a new run.")
+        show.say(
+            f"[bold]{workload}[/]: this slot was finished by run {result.run_id}; nothing was changed. `--slot now` forces a new run."
+        )
     print_live(project, workload)
     if result.release_id is None and not result.was_done:
         show.say(f"Run {result.run_id} was kept, not released: {show.escaped(result.reason or '')}.")
@@ -57,22 +59,35 @@ def _print_predictions(project: Project, workload: str, run: runs.Record) -> Non
     own = discovery.module(workload, "summary")
     columns, rows = own.headline(frame, rows=ROWS) if own else _headline(frame)
     kind = "SIMULATED, " if run["simulated"] else "demo, " if run["demo"] else ""
-    show.table(f"{contract.title}: {kind}as of {run['data_as_of']}, {min(ROWS, len(frame))} of {len(frame)}", columns, rows)
+    show.table(
+        f"{contract.title}: {kind}as of {run['data_as_of']}, {min(ROWS, len(frame))} of {len(frame)}",
+        columns,
+        rows,
+    )
 
 
 def _headline(frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
     return list(frame.columns), frame.head(ROWS).to_numpy().tolist()
 
 
-def _print_facts(workload: str, release: ledger.Release, run: runs.Record, version: versions.Record | None) -> None:
+def _print_facts(
+    workload: str, release: ledger.Release, run: runs.Record, version: versions.Record | None
+) -> None:
     made_by = f"run {run['run_id']}, model version {run['model_version']}"
-    show.say(f"Release {release['release_id']} of [bold]{workload}[/]: {made_by}, {run['rows']} predictions saved.")
+    show.say(
+        f"Release {release['release_id']} of [bold]{workload}[/]: {made_by}, {run['rows']} predictions saved."
+    )
     metrics = dict(version["metrics"]) if version is not None else {}
     own = discovery.module(workload, "summary")
     if own is not None:
         show.say(own.facts(metrics))
     elif metrics:
-        show.say("Held-out figures: " + " · ".join(f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)))
+        show.say(
+            "Held-out figures: "
+            + " · ".join(
+                f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)
+            )
+        )
 
 
 def _print_notebooks(project: Project, run: runs.Record, steps: list[runs.Record]) -> None:

@@ -57,15 +57,24 @@ class Client:
     """Asks one server; safe to share between threads. Once unreachable it fails at once instead of trying again."""
 
     def __init__(
-        self, base_url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, str] | None = None, manners: Manners | None = None
+        self,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        manners: Manners | None = None,
     ) -> None:
         # httpx writes whole URLs to its log, and a URL may carry a key.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self.base_url = base_url.rstrip("/")
         self.manners = manners or Manners()
         self._secret_params = dict(params or {})
-        self._secrets = [value for value in [*(headers or {}).values(), *self._secret_params.values()] if value]
-        self._http = httpx.Client(headers=dict(headers or {}), timeout=TIMEOUT, follow_redirects=not self._secrets)
+        self._secrets = [
+            value for value in [*(headers or {}).values(), *self._secret_params.values()] if value
+        ]
+        self._http = httpx.Client(
+            headers=dict(headers or {}), timeout=TIMEOUT, follow_redirects=not self._secrets
+        )
         self._turn = threading.Lock()
         self._free_at = 0.0
         self._unreachable = ""
@@ -99,7 +108,11 @@ class Client:
             return retrying(self._once, method, path, sent)
         except _Transient as error:
             reason = f"{error} after {self.manners.attempts} attempts"
-            raise self._refused(path, reason, error.status) if error.status else SourceUnavailable(self._message(path, reason)) from None
+            raise (
+                self._refused(path, reason, error.status)
+                if error.status
+                else SourceUnavailable(self._message(path, reason))
+            ) from None
 
     def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
         """Return the JSON answer to GET; raises as `get` does, also where the answer is not JSON."""
@@ -117,7 +130,9 @@ class Client:
             raise NoConnection(self._unreachable)
         try:
             params = {**sent.get("params", {}), **self._secret_params} or None
-            response = self._http.request(method, self._address(path), params=params, content=sent.get("content"))
+            response = self._http.request(
+                method, self._address(path), params=params, content=sent.get("content")
+            )
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._unreachable = self._message(path, f"cannot be reached ({type(error).__name__})")
             raise NoConnection(self._unreachable) from None
@@ -133,7 +148,11 @@ class Client:
         wait = retry_after(response.headers.get("retry-after"))
         if response.status_code in TRANSIENT and (wait or 0.0) <= LONGEST_WAIT_SECONDS:
             raise _Transient(reason, response.status_code, wait)
-        asked = f" and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT_SECONDS:.0f} s Almanac waits; try again later" if wait else ""
+        asked = (
+            f" and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT_SECONDS:.0f} s Almanac waits; try again later"
+            if wait
+            else ""
+        )
         raise self._refused(path, reason + asked, response.status_code)
 
     def _await_turn(self) -> None:

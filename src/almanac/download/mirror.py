@@ -17,7 +17,9 @@ from almanac.settings import Settings
 RAW_URL = "https://raw.githubusercontent.com"
 API_URL = "https://api.github.com"
 THREADS = 8
-WAY_OUT = "Connect to the network, or let ALMANAC_MIRROR name a folder or URL that holds owner/repository/path."
+WAY_OUT = (
+    "Connect to the network, or let ALMANAC_MIRROR name a folder or URL that holds owner/repository/path."
+)
 
 Where = Literal["mirror", "cache", "network"]
 Progress = Callable[[int, int], object]
@@ -65,7 +67,9 @@ def read(file: PublicFile, settings: Settings) -> Copy:
         return _read(file, places)
 
 
-def read_all(files: Sequence[PublicFile], settings: Settings, *, progress: Progress | None = None) -> list[Copy]:
+def read_all(
+    files: Sequence[PublicFile], settings: Settings, *, progress: Progress | None = None
+) -> list[Copy]:
     """Return all files in their order; `progress` gets the number of files read and of all files.
 
     Raises SourceCorrupt, or SourceUnavailable that says how many of the files were there.
@@ -73,18 +77,24 @@ def read_all(files: Sequence[PublicFile], settings: Settings, *, progress: Progr
     copies = read_existing(files, settings, progress=progress)
     missing = [file for file, copy in zip(files, copies, strict=True) if copy is None]
     if missing:
-        raise SourceUnavailable(f"{len(missing)} of {len(files)} files do not exist, first {name(missing[0])}.")
+        raise SourceUnavailable(
+            f"{len(missing)} of {len(files)} files do not exist, first {name(missing[0])}."
+        )
     return [copy for copy in copies if copy is not None]
 
 
-def read_existing(files: Sequence[PublicFile], settings: Settings, *, progress: Progress | None = None) -> list[Copy | None]:
+def read_existing(
+    files: Sequence[PublicFile], settings: Settings, *, progress: Progress | None = None
+) -> list[Copy | None]:
     """Return all files in their order, with None for each the public source answers 404 for."""
     with _places(settings) as places, ThreadPoolExecutor(THREADS) as pool:
         futures = [pool.submit(_read, file, places) for file in files]
         for done, _ in enumerate(as_completed(futures), start=1):
             if progress:
                 progress(done, len(files))
-    errors = [error for error in (future.exception() for future in futures) if error and not _is_missing(error)]
+    errors = [
+        error for error in (future.exception() for future in futures) if error and not _is_missing(error)
+    ]
     if errors:
         raise _summary(errors, len(files))
     return [None if future.exception() else future.result() for future in futures]
@@ -93,7 +103,9 @@ def read_existing(files: Sequence[PublicFile], settings: Settings, *, progress: 
 def head(repository: str, branch: str, settings: Settings) -> str:
     """Return the commit at the head of a branch, asked from the GitHub API; raises SourceUnavailable."""
     if settings.offline:
-        raise SourceUnavailable(f"The head of {repository} needs the network. Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD.")
+        raise SourceUnavailable(
+            f"The head of {repository} needs the network. Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD."
+        )
     token = settings.github_token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else None
     with Client(API_URL, headers=headers) as client:
@@ -136,7 +148,9 @@ def _from_network(file: PublicFile, places: _Places, reasons: list[str]) -> Copy
             raise NoConnection("the network is off (ALMANAC_OFFLINE).")
         content = places.network.get(quote(f"{file.repository}/{file.commit}/{file.path}")).content
     except NoConnection as error:
-        raise NoConnection(f"{name(file)} cannot be read: {'; '.join([*reasons, str(error)])} {WAY_OUT}") from None
+        raise NoConnection(
+            f"{name(file)} cannot be read: {'; '.join([*reasons, str(error)])} {WAY_OUT}"
+        ) from None
     copy = Copy(file, _checked(file, content, RAW_URL), "network")
     if file.sha256:
         _keep(_cached(file, places), content)
@@ -170,7 +184,9 @@ def _from_cache(file: PublicFile, places: _Places, reasons: list[str]) -> Copy |
 def _checked(file: PublicFile, content: bytes, place: str) -> bytes:
     found = hashlib.sha256(content).hexdigest()
     if file.sha256 and found != file.sha256:
-        raise SourceCorrupt(f"{name(file)} from {place} has sha-256 {found}, expected {file.sha256}. Mend the mirror, or leave it out.")
+        raise SourceCorrupt(
+            f"{name(file)} from {place} has sha-256 {found}, expected {file.sha256}. Mend the mirror, or leave it out."
+        )
     return content
 
 

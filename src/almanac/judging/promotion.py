@@ -48,11 +48,20 @@ def decide(evidence: Evidence) -> Decision:
     if evidence.same_version:
         return Decision(False, "the challenger is the champion: same data, code and parameters")
     if evidence.cases < MINIMUM_CASES:
-        return Decision(False, f"no new evidence: {evidence.cases} cases after both models' training end, {MINIMUM_CASES} are needed; champion stays")
+        return Decision(
+            False,
+            f"no new evidence: {evidence.cases} cases after both models' training end, {MINIMUM_CASES} are needed; champion stays",
+        )
     if evidence.against_baseline.high >= 0:
-        return Decision(False, f"does not beat the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases")
+        return Decision(
+            False,
+            f"does not beat the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases",
+        )
     if evidence.against_champion is None:
-        return Decision(True, f"first version, beats the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases")
+        return Decision(
+            True,
+            f"first version, beats the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases",
+        )
     return _against_champion(evidence, evidence.against_champion)
 
 

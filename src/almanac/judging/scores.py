@@ -76,7 +76,9 @@ def calibration_error(labels: Labels, chances: Floats, *, bins: int = 10) -> flo
     """
     off = chances - _one_hot(labels, chances)
     place = np.minimum((chances * bins).astype(np.int64), bins - 1)
-    gaps = [np.abs(np.bincount(place[:, outcome], off[:, outcome])).sum() for outcome in range(chances.shape[1])]
+    gaps = [
+        np.abs(np.bincount(place[:, outcome], off[:, outcome])).sum() for outcome in range(chances.shape[1])
+    ]
     return float(np.mean(gaps)) / len(labels)
 
 
@@ -94,7 +96,9 @@ def wilson(successes: int, trials: int) -> Interval:
     return Interval(share, float(middle - half), float(middle + half))
 
 
-def bootstrap_interval(values: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000) -> Interval:
+def bootstrap_interval(
+    values: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000
+) -> Interval:
     """Return the mean with its percentile bootstrap interval.
 
     Values of one cluster (matches of one day) are drawn together, since what moves one may move the others; without
@@ -111,7 +115,9 @@ def bootstrap_interval(values: Floats, *, clusters: Labels | None = None, seed: 
     return Interval(float(values.mean()), float(low), float(high))
 
 
-def paired_bootstrap(ours: Floats, theirs: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000) -> Interval:
+def paired_bootstrap(
+    ours: Floats, theirs: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000
+) -> Interval:
     """Return the mean of ours minus theirs on the same cases with its interval; below zero our losses are smaller."""
     return bootstrap_interval(ours - theirs, clusters=clusters, seed=seed, repeats=repeats)
 

@@ -36,7 +36,14 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at database, roles, MLflow, disk, port, notebooks and keys."""
-    return [*_database(settings), _mlflow(settings), _disk(settings), _port(settings), *_notebooks(settings), *_keys(settings)]
+    return [
+        *_database(settings),
+        _mlflow(settings),
+        _disk(settings),
+        _port(settings),
+        *_notebooks(settings),
+        *_keys(settings),
+    ]
 
 
 def examine_durability(settings: Settings) -> list[Finding]:
@@ -45,20 +52,30 @@ def examine_durability(settings: Settings) -> list[Finding]:
     tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
     proxied = tracking.startswith(("http://", "https://")) and not settings.artifact_root
     return [
-        _needed("DATABASE_URL", bool(settings.database_url), "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own."),
+        _needed(
+            "DATABASE_URL",
+            bool(settings.database_url),
+            "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own.",
+        ),
         _needed(
             "MLFLOW_TRACKING_URI",
             tracking.startswith(REMOTE_TRACKING),
             "Set it to an MLflow server; a SQLite file or a folder is lost with the runner.",
         ),
         _needed(
-            "ALMANAC_ARTIFACT_ROOT", remote or proxied, "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts."
+            "ALMANAC_ARTIFACT_ROOT",
+            remote or proxied,
+            "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts.",
         ),
     ]
 
 
 def _needed(name: str, present: bool, advice: str) -> Finding:
-    return Finding(name, "ok", "set") if present else Finding(name, "error", "a champion could not survive this machine", advice)
+    return (
+        Finding(name, "ok", "set")
+        if present
+        else Finding(name, "error", "a champion could not survive this machine", advice)
+    )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -66,12 +83,19 @@ def _database(settings: Settings) -> Iterator[Finding]:
         login = open_database(settings, "login")
         found = migrate.revision(login)
     except AlmanacError as error:
-        yield Finding("database", "error", str(error), "Check DATABASE_URL, or unset it to use the embedded server.")
+        yield Finding(
+            "database", "error", str(error), "Check DATABASE_URL, or unset it to use the embedded server."
+        )
         return
     kind = "own server" if settings.database_url else "embedded"
     if found != SCHEMA_REVISION:
         advice = OtherSchema(found, SCHEMA_REVISION).advice
-        yield Finding("database", "error", f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}", advice)
+        yield Finding(
+            "database",
+            "error",
+            f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}",
+            advice,
+        )
         return
     yield Finding("database", "ok", f"{kind}, schema revision {found}")
     for role in ROLES:
@@ -97,9 +121,13 @@ def examine_role(database: Database) -> Finding:
 def _mlflow(settings: Settings) -> Finding:
     try:
         registry = open_registry(settings)
-        registry.experiment("almanac-doctor") if settings.mlflow_tracking_uri is None else registry.client.search_experiments(max_results=1)
+        registry.experiment(
+            "almanac-doctor"
+        ) if settings.mlflow_tracking_uri is None else registry.client.search_experiments(max_results=1)
     except (AlmanacError, OSError) as error:
-        return Finding("mlflow", "error", str(error), "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/.")
+        return Finding(
+            "mlflow", "error", str(error), "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+        )
     return Finding("mlflow", "ok", "own server" if settings.mlflow_tracking_uri else "local store in mlruns/")
 
 
@@ -107,7 +135,10 @@ def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.home).free / 2**30
     level = "ok" if free >= LEAST_FREE_GB else "error"
     return Finding(
-        "disk", level, f"{free:.1f} GiB free", "" if level == "ok" else f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs."
+        "disk",
+        level,
+        f"{free:.1f} GiB free",
+        "" if level == "ok" else f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs.",
     )
 
 
@@ -115,7 +146,12 @@ def _port(settings: Settings) -> Finding:
     where = f"{settings.host}:{settings.port}"
     try:
         with socket.create_connection((settings.host, settings.port), timeout=1):
-            return Finding("port", "warning", f"{where} is in use (perhaps by this server)", "Set PORT, or use almanac serve --port.")
+            return Finding(
+                "port",
+                "warning",
+                f"{where} is in use (perhaps by this server)",
+                "Set PORT, or use almanac serve --port.",
+            )
     except socket.gaierror:
         return Finding("port", "error", f"'{settings.host}' is no address", "Correct ALMANAC_HOST.")
     except OSError:
@@ -131,7 +167,12 @@ def _checked(what: str, look: Callable[[], object]) -> Finding:
     try:
         look()
     except AlmanacError as error:
-        return Finding(what, "error", str(error), "Restore the notebook, or run `almanac new` for a fresh set to compare with.")
+        return Finding(
+            what,
+            "error",
+            str(error),
+            "Restore the notebook, or run `almanac new` for a fresh set to compare with.",
+        )
     return Finding(what, "ok", "four notebooks with parameters")
 
 
@@ -143,4 +184,8 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         "IGDB_CLIENT_SECRET": settings.igdb_client_secret,
     }
     for name, value in keys.items():
-        yield Finding(name, "ok", "set") if value else Finding(name, "ok", "not set; its source is skipped and named in the run")
+        yield (
+            Finding(name, "ok", "set")
+            if value
+            else Finding(name, "ok", "not set; its source is skipped and named in the run")
+        )

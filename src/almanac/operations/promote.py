@@ -25,7 +25,14 @@ def promote(project: Project, workload: str, version: int, *, why: str) -> int |
         seen = _examined(project, workload, version)
         before = project.registry.alias(workload, CHAMPION)
         project.registry.set_alias(workload, CHAMPION, version)
-        row = {"workload": workload, "challenger": version, "champion": before, "promoted": True, "reason": why, "who": project.settings.who}
+        row = {
+            "workload": workload,
+            "challenger": version,
+            "champion": before,
+            "promoted": True,
+            "reason": why,
+            "who": project.settings.who,
+        }
         try:
             return _answering(project, row, seen)
         except AlmanacError:
@@ -38,7 +45,9 @@ def _alone(project: Project, workload: str) -> Iterator[None]:
     """Let one promotion of a workload at a time ask the registry, so that alias and release name the same version in the end."""
     with locks.alone(project.database, f"almanac promote {workload}") as is_alone:
         if not is_alone:
-            raise RunBusy(f"Another promotion of '{workload}' is under way. Wait for it to end, then see `almanac list`.")
+            raise RunBusy(
+                f"Another promotion of '{workload}' is under way. Wait for it to end, then see `almanac list`."
+            )
         yield
 
 
@@ -59,7 +68,11 @@ def _answering(project: Project, decision: Mapping[str, Any], seen: int | None) 
         ledger.lock(connection, workload)
         _refuse_rolled_back(ledger.live(connection, workload), seen)
         run = runs.with_version(connection, workload, version)
-        release_id = _released(connection, ledger.Entry(run["run_id"], "promote", decision["who"], decision["reason"])) if run else None
+        release_id = (
+            _released(connection, ledger.Entry(run["run_id"], "promote", decision["who"], decision["reason"]))
+            if run
+            else None
+        )
         ledger.set_hold(connection, workload, on_hold=False)
         decisions.write(connection, decision)
     return release_id

@@ -54,12 +54,23 @@ def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reprodu
     run, version = recorded.run, recorded.version
     differences = _differences(project, recorded.maker)
     if differences and not anyway:
-        raise UsageError(f"Run {run['run_id']} was made by another program: {'; '.join(differences)}. Check out that state, or compare --anyway.")
+        raise UsageError(
+            f"Run {run['run_id']} was made by another program: {'; '.join(differences)}. Check out that state, or compare --anyway."
+        )
     model: Any = discovery.module(run["workload"], "model")
-    pipeline = project.registry.load(run["workload"], version["version"], artifact_hash=version["artifact_hash"], trusted_types=model.TRUSTED_TYPES)
+    pipeline = project.registry.load(
+        run["workload"],
+        version["version"],
+        artifact_hash=version["artifact_hash"],
+        trusted_types=model.TRUSTED_TYPES,
+    )
     table = discovery.contract(run["workload"]).predictions
     is_increment = run["covered_until"] is not None
-    again = _increment(project, recorded, pipeline) if is_increment else model.predict(pipeline, _scored(project, run))
+    again = (
+        _increment(project, recorded, pipeline)
+        if is_increment
+        else model.predict(pipeline, _scored(project, run))
+    )
     return Reproduction(recorded.hashes[table.name], frames.frame_hash(table, again), differences)
 
 
@@ -67,12 +78,16 @@ def _recorded(project: Project, run_id: str) -> Recorded:
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
         if not run["input_hash"]:
-            raise NotFound(f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again.")
+            raise NotFound(
+                f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again."
+            )
         is_shadow = run["kind"] == "shadow"
         maker = runs.maker(connection, run)
         told = runs.results(connection, run["run_id"], "predict")
         version = versions.get(connection, run["workload"], run["model_version"])
-    staged, hashes = (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])
+    staged, hashes = (
+        (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])
+    )
     return Recorded(run, maker, version, staged, hashes)
 
 
@@ -84,7 +99,9 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
     with project.database.engine.begin() as connection:
         past = kept_inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
     entries = Unscored(project.database, contract, Span(staged["covered_after"], staged["covered_until"]))
-    again: pd.DataFrame = replay.again(pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"])
+    again: pd.DataFrame = replay.again(
+        pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
+    )
     if entries.input_hash == run["input_hash"]:
         return again
     if erasures.took_some(project.database, run, entries):
@@ -92,7 +109,9 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
             f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
             "Its predictions cannot be made again."
         )
-    raise BrokenChain(f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed.")
+    raise BrokenChain(
+        f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed."
+    )
 
 
 def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
@@ -103,7 +122,9 @@ def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
         "lock file": (run["lock_hash"], now.lock_hash),
         "Python": (run["python"], platform.python_version()),
     }
-    return tuple(f"{name} was {str(then)[:12]}, is {here[:12]}" for name, (then, here) in pairs.items() if then != here)
+    return tuple(
+        f"{name} was {str(then)[:12]}, is {here[:12]}" for name, (then, here) in pairs.items() if then != here
+    )
 
 
 def _scored(project: Project, run: runs.Record) -> pd.DataFrame:

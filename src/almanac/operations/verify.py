@@ -46,12 +46,23 @@ def verify(project: Project, run_id: str) -> list[Link]:
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
         released = ledger.of_run(connection, run["run_id"])
-        found = versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
+        found = (
+            versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
+        )
         maker = runs.maker(connection, run)
         chain = Chain(project, run, maker, _steps(connection, maker), released, found)
         links, figures = [*_releases(chain), _record(connection, chain)], _figures(connection, chain)
     links += [_notebook(chain, step) for step in chain.steps]
-    return [*links, _data(chain), _scored(chain), *_known(chain), _model(chain), figures, _predictions(chain), _commit(chain)]
+    return [
+        *links,
+        _data(chain),
+        _scored(chain),
+        *_known(chain),
+        _model(chain),
+        figures,
+        _predictions(chain),
+        _commit(chain),
+    ]
 
 
 def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
@@ -60,7 +71,11 @@ def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
     while run["kind"] == "run" and run["parent_run_id"]:
         run = runs.get(connection, run["parent_run_id"])
         known = {step["step"] for step in found}
-        found = [step for step in runs.steps(connection, run["run_id"]) if step["status"] == "succeeded" and step["step"] not in known] + found
+        found = [
+            step
+            for step in runs.steps(connection, run["run_id"])
+            if step["status"] == "succeeded" and step["step"] not in known
+        ] + found
     return found
 
 
@@ -88,7 +103,12 @@ def _record(connection: Connection, chain: Chain) -> Link:
     if not chain.releases:
         return Link("run", "none", "its record was never sealed by a release")
     whole = runs.record_hash(connection, chain.run["run_id"]) == chain.releases[-1][0]["run_hash"]
-    return _compared("run", whole, f"slot {chain.run['slot']:%Y-%m-%dT%H:%MZ}", "the run's record is not the one that was released")
+    return _compared(
+        "run",
+        whole,
+        f"slot {chain.run['slot']:%Y-%m-%dT%H:%MZ}",
+        "the run's record is not the one that was released",
+    )
 
 
 def _notebook(chain: Chain, step: runs.Record) -> Link:
@@ -98,21 +118,35 @@ def _notebook(chain: Chain, step: runs.Record) -> Link:
 def _data(chain: Chain) -> Link:
     if chain.version is None:
         return Link("training data", "none", "no model version")
-    uri, hashes = f"runs:/{chain.version['mlflow_run_id']}/data/training.parquet", (chain.run["data_hash"], chain.version["data_hash"])
+    uri, hashes = (
+        f"runs:/{chain.version['mlflow_run_id']}/data/training.parquet",
+        (chain.run["data_hash"], chain.version["data_hash"]),
+    )
     if hashes[0] != hashes[1]:
-        return Link("training data", "broken", f"the run recorded {str(hashes[0])[:12]}, its model version {hashes[1][:12]}")
+        return Link(
+            "training data",
+            "broken",
+            f"the run recorded {str(hashes[0])[:12]}, its model version {hashes[1][:12]}",
+        )
     return _file(chain, "training data", uri, hashes[0])
 
 
 def _scored(chain: Chain) -> Link:
     if chain.run["covered_until"] is not None:
         return _entries(chain)
-    return _file(chain, "scored data", f"runs:/{chain.run['mlflow_run_id']}/data/scored.parquet", chain.run["input_hash"])
+    return _file(
+        chain,
+        "scored data",
+        f"runs:/{chain.run['mlflow_run_id']}/data/scored.parquet",
+        chain.run["input_hash"],
+    )
 
 
 def _staged(chain: Chain) -> dict[str, Any] | None:
     name = "shadow" if chain.run["kind"] == "shadow" else "staged"
-    found: dict[str, Any] | None = next((step["results"][name] for step in chain.steps if name in step["results"]), None)
+    found: dict[str, Any] | None = next(
+        (step["results"][name] for step in chain.steps if name in step["results"]), None
+    )
     return found
 
 
@@ -126,7 +160,14 @@ def _known(chain: Chain) -> list[Link]:
     if recorded.keys() - kept.keys():
         return [Link("known before", "pruned", "it went by retention, or with entries that were deleted")]
     changed = sorted(name for name, expected in recorded.items() if kept[name] != expected)
-    return [_compared("known before", not changed, f"{len(recorded)} tables", f"what it knew of {', '.join(changed)} was changed")]
+    return [
+        _compared(
+            "known before",
+            not changed,
+            f"{len(recorded)} tables",
+            f"what it knew of {', '.join(changed)} was changed",
+        )
+    ]
 
 
 def _entries(chain: Chain) -> Link:
@@ -134,12 +175,27 @@ def _entries(chain: Chain) -> Link:
     staged = _staged(chain)
     if staged is None:
         return Link("scored data", "none", "no step told which entries it has read")
-    again = Unscored(chain.project.database, discovery.contract(chain.run["workload"]), Span(staged["covered_after"], staged["covered_until"]))
+    again = Unscored(
+        chain.project.database,
+        discovery.contract(chain.run["workload"]),
+        Span(staged["covered_after"], staged["covered_until"]),
+    )
     read = sum(len(batch) for batch in again)
-    if again.input_hash != chain.run["input_hash"] and erasures.took_some(chain.project.database, chain.run, again):
-        return Link("scored data", "pruned", f"{read} of its entries are kept; the others went by retention or were erased")
+    if again.input_hash != chain.run["input_hash"] and erasures.took_some(
+        chain.project.database, chain.run, again
+    ):
+        return Link(
+            "scored data",
+            "pruned",
+            f"{read} of its entries are kept; the others went by retention or were erased",
+        )
     whole = again.input_hash == chain.run["input_hash"]
-    return _compared("scored data", whole, f"{read} entries", f"the entries {again.span.after + 1} to {again.span.until} were changed")
+    return _compared(
+        "scored data",
+        whole,
+        f"{read} entries",
+        f"the entries {again.span.after + 1} to {again.span.until} were changed",
+    )
 
 
 def _file(chain: Chain, name: str, uri: str | None, expected: str | None) -> Link:
@@ -149,7 +205,12 @@ def _file(chain: Chain, name: str, uri: str | None, expected: str | None) -> Lin
     def compare() -> Link:
         with tempfile.TemporaryDirectory() as folder:
             found = file_hash(chain.project.registry.fetch(uri, Path(folder)))
-        return _compared(name, found == expected, expected[:12], f"{uri} has hash {found[:12]}, recorded was {expected[:12]}")
+        return _compared(
+            name,
+            found == expected,
+            expected[:12],
+            f"{uri} has hash {found[:12]}, recorded was {expected[:12]}",
+        )
 
     return _reached(name, compare)
 
@@ -162,7 +223,9 @@ def _model(chain: Chain) -> Link:
     def compare() -> Link:
         found = chain.project.registry.version_hash(chain.run["workload"], version["version"])
         # Shadows of earlier programs recorded no hash of their own.
-        whole = {found} == {recorded for recorded in (version["artifact_hash"], chain.run["model_hash"]) if recorded}
+        whole = {found} == {
+            recorded for recorded in (version["artifact_hash"], chain.run["model_hash"]) if recorded
+        }
         detail = f"its files have hash {found[:12]}, recorded were {version['artifact_hash'][:12]} and {str(chain.run['model_hash'])[:12]}"
         return _compared(f"model version {version['version']}", whole, found[:12], detail)
 
@@ -174,10 +237,18 @@ def _figures(connection: Connection, chain: Chain) -> Link:
     if chain.version is None:
         return Link("figures", "none", "no model version")
     workload, version = chain.run["workload"], chain.version["version"]
-    recorded, found = versions.measured(connection, workload, version), versions.metrics_hash(connection, workload, version)
+    recorded, found = (
+        versions.measured(connection, workload, version),
+        versions.metrics_hash(connection, workload, version),
+    )
     if recorded is None:
         return Link("figures", "none", "no run has told what it measured")
-    return _compared("figures", found == recorded, recorded[:12], f"the figures of version {version} are not those that were measured")
+    return _compared(
+        "figures",
+        found == recorded,
+        recorded[:12],
+        f"the figures of version {version} are not those that were measured",
+    )
 
 
 def _predictions(chain: Chain) -> Link:
@@ -186,7 +257,9 @@ def _predictions(chain: Chain) -> Link:
     if chain.run["pruned_at"] and chain.run["absorbed_by"]:
         return Link("predictions", "pruned", f"taken over by run {chain.run['absorbed_by']}; verify that one")
     if chain.run["pruned_at"]:
-        return Link("predictions", "pruned", f"dropped by retention at {chain.run['pruned_at']:%Y-%m-%d %H:%M} UTC")
+        return Link(
+            "predictions", "pruned", f"dropped by retention at {chain.run['pruned_at']:%Y-%m-%d %H:%M} UTC"
+        )
     contract = discovery.contract(chain.run["workload"])
     try:
         with chain.project.database.connect() as connection:
@@ -196,7 +269,12 @@ def _predictions(chain: Chain) -> Link:
     with chain.project.database.engine.begin() as asking:
         note = erasures.newest(asking, chain.run["run_id"])
     expected = note["prediction_hash"] if note else chain.run["prediction_hash"]
-    return _compared("predictions", found == expected, f"{chain.run['rows']} rows", f"the rows have hash {found[:12]}, recorded was {expected[:12]}")
+    return _compared(
+        "predictions",
+        found == expected,
+        f"{chain.run['rows']} rows",
+        f"the rows have hash {found[:12]}, recorded was {expected[:12]}",
+    )
 
 
 def _commit(chain: Chain) -> Link:
@@ -204,7 +282,12 @@ def _commit(chain: Chain) -> Link:
     if commit in (None, "unknown"):
         return Link("commit", "none", "the run was made outside a checkout")
     known = provenance.commit_exists(chain.project.settings.home, commit)
-    return _compared("commit", known, commit[:12] + (" with changes" if "+" in commit else ""), f"{commit[:12]} is not in this checkout's history")
+    return _compared(
+        "commit",
+        known,
+        commit[:12] + (" with changes" if "+" in commit else ""),
+        f"{commit[:12]} is not in this checkout's history",
+    )
 
 
 def _compared(name: str, whole: bool, good: str, bad: str) -> Link:

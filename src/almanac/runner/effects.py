@@ -23,20 +23,31 @@ def act(attempt: Attempt, step: str) -> None:
         results = runs.results(connection, attempt.run_id, step)
         if "cut_off" in results:
             cut = results["cut_off"]
-            facts = runs.Facts(date.fromisoformat(cut["data_as_of"]), cut["demo"], cut["simulated"], cut["source"])
+            facts = runs.Facts(
+                date.fromisoformat(cut["data_as_of"]), cut["demo"], cut["simulated"], cut["source"]
+            )
             runs.note(connection, attempt.run_id, facts)
-            ledger.refuse_invention(connection, attempt.request.workload, demo=cut["demo"], simulated=cut["simulated"])
+            ledger.refuse_invention(
+                connection, attempt.request.workload, demo=cut["demo"], simulated=cut["simulated"]
+            )
         on_hold = ledger.is_on_hold(connection, attempt.request.workload)
         if "decision" in results:
             _write_decision(connection, attempt, results["decision"])
     if step == "train" and "model_version" in results:
         attempt.project.registry.set_alias(attempt.request.workload, CHALLENGER, results["model_version"])
     if "decision" in results and results["decision"]["promoted"] and not on_hold:
-        attempt.project.registry.set_alias(attempt.request.workload, CHAMPION, results["decision"]["challenger"])
+        attempt.project.registry.set_alias(
+            attempt.request.workload, CHAMPION, results["decision"]["challenger"]
+        )
 
 
 def _write_decision(connection: Connection, attempt: Attempt, decision: Mapping[str, Any]) -> None:
-    row = {"workload": attempt.request.workload, "run_id": attempt.run_id, "who": attempt.project.settings.who, **decision}
+    row = {
+        "workload": attempt.request.workload,
+        "run_id": attempt.run_id,
+        "who": attempt.project.settings.who,
+        **decision,
+    }
     decisions.write(connection, row)
     log.info("decision", run=attempt.run_id, promoted=decision["promoted"], reason=decision["reason"])
 
@@ -55,12 +66,16 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
     known, absorbed = _split(staged)
     facts = runs.Facts(**known, **usage, data_hash=_data_hash(attempt, staged))
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
-    return publish.publish(attempt.project.database, publish.Order(attempt.contract, attempt.run_id, facts, why, absorbed))
+    return publish.publish(
+        attempt.project.database, publish.Order(attempt.contract, attempt.run_id, facts, why, absorbed)
+    )
 
 
 def _split(staged: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return the facts for a run's record, and the runs whose rows it has taken over."""
-    known = {name: value for name, value in staged.items() if name not in ("absorbed", "covered_after", "known")}
+    known = {
+        name: value for name, value in staged.items() if name not in ("absorbed", "covered_after", "known")
+    }
     return known, tuple(staged.get("absorbed", ()))
 
 
@@ -77,7 +92,13 @@ def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
     with attempt.project.database.engine.begin() as connection:
         main = runs.get(connection, attempt.run_id)
         opening = runs.Opening(
-            attempt.request.workload, attempt.slot, ("predict",), main["sample"], main["actor"], kind="shadow", parent_run_id=attempt.run_id
+            attempt.request.workload,
+            attempt.slot,
+            ("predict",),
+            main["sample"],
+            main["actor"],
+            kind="shadow",
+            parent_run_id=attempt.run_id,
         )
         runs.start(connection, opening, shadow)
     known, absorbed = _split(staged)

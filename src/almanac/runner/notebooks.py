@@ -27,10 +27,16 @@ class Notebook:
 
 def find(folder: Path, workload: str) -> list[Notebook]:
     """Return the notebooks of a workload in the order of the steps; raises BadNotebook for a missing or unreadable one."""
-    found = {match[1]: path for path in sorted((folder / workload).glob("*.ipynb")) if (match := FILE_NAME.match(path.name))}
+    found = {
+        match[1]: path
+        for path in sorted((folder / workload).glob("*.ipynb"))
+        if (match := FILE_NAME.match(path.name))
+    }
     missing = [step for step in STEPS if step not in found]
     if missing:
-        raise BadNotebook(f"'{workload}' lacks the notebooks {missing} in {folder / workload}; they are called 1_collect.ipynb to 4_predict.ipynb.")
+        raise BadNotebook(
+            f"'{workload}' lacks the notebooks {missing} in {folder / workload}; they are called 1_collect.ipynb to 4_predict.ipynb."
+        )
     return [Notebook(step, found[step], defaults(found[step])) for step in STEPS]
 
 
@@ -39,7 +45,9 @@ def defaults(path: Path) -> dict[str, Any]:
     cell = _parameters_cell(path)
     values: dict[str, Any] = {}
     for statement in ast.parse(cell).body:
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+        target = (
+            statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
+        )
         value = getattr(statement, "value", None)
         try:
             if not isinstance(target, ast.Name) or value is None:
@@ -47,7 +55,9 @@ def defaults(path: Path) -> dict[str, Any]:
             values[target.id] = ast.literal_eval(value)
         except ValueError:
             line = ast.unparse(statement)
-            raise BadNotebook(f"{path.name}: the parameters cell may only assign plain values to names, found: {line}") from None
+            raise BadNotebook(
+                f"{path.name}: the parameters cell may only assign plain values to names, found: {line}"
+            ) from None
     return values
 
 
@@ -59,7 +69,9 @@ def choose(notebooks: Iterable[Notebook], *, only: str = "", start: str = "") ->
         if name not in STEPS:
             raise UsageError(f"Unknown step '{name}'. Steps: {', '.join(STEPS)}.")
     if only and start:
-        raise UsageError("--only and --from exclude each other; --only names steps, --from continues an attempt that failed.")
+        raise UsageError(
+            "--only and --from exclude each other; --only names steps, --from continues an attempt that failed."
+        )
     if start:
         return known[STEPS.index(start) :]
     return [notebook for notebook in known if not names or notebook.step in names]
@@ -73,7 +85,9 @@ def parameters(notebooks: Iterable[Notebook], given: Mapping[str, str]) -> dict[
     checked = {}
     for name, text in given.items():
         if name in RESERVED:
-            raise BadParameter(f"Parameter '{name}' is set by the runner; use the options --slot, --sample and --data-as-of.")
+            raise BadParameter(
+                f"Parameter '{name}' is set by the runner; use the options --slot, --sample and --data-as-of."
+            )
         if name not in declared:
             known = ", ".join(sorted(set(declared) - RESERVED)) or "none"
             raise BadParameter(f"Unknown parameter '{name}'. The notebooks declare: {known}.")
@@ -88,14 +102,22 @@ def for_notebook(notebook: Notebook, given: Mapping[str, Any]) -> dict[str, Any]
 
 def _parameters_cell(path: Path) -> str:
     notebook = _read(path)
-    cells = ["".join(cell["source"]) for cell in notebook["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    cells = [
+        "".join(cell["source"])
+        for cell in notebook["cells"]
+        if "parameters" in cell["metadata"].get("tags", [])
+    ]
     if len(cells) != 1:
         raise BadNotebook(f"{path} has {len(cells)} cells tagged 'parameters'; it needs exactly one.")
     if not {"kernelspec", "language_info"} <= notebook["metadata"].keys():
-        raise BadNotebook(f"{path} lacks kernelspec or language_info in its metadata; save it once in JupyterLab.")
+        raise BadNotebook(
+            f"{path} lacks kernelspec or language_info in its metadata; save it once in JupyterLab."
+        )
     missing = RESERVED - {node.id for node in ast.walk(_parsed(path, cells[0])) if isinstance(node, ast.Name)}
     if missing:
-        raise BadNotebook(f"{path}: the parameters cell lacks {sorted(missing)}, which the runner gives to every step.")
+        raise BadNotebook(
+            f"{path}: the parameters cell lacks {sorted(missing)}, which the runner gives to every step."
+        )
     return cells[0]
 
 
@@ -110,25 +132,35 @@ def _read(path: Path) -> dict[str, Any]:
             "cells": [{"source": cell["source"], "metadata": cell["metadata"]} for cell in notebook["cells"]],
         }
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadNotebook(f"{path} cannot be read as a notebook ({type(error).__name__}: {error!s:.100}).") from error
+        raise BadNotebook(
+            f"{path} cannot be read as a notebook ({type(error).__name__}: {error!s:.100})."
+        ) from error
 
 
 def _parsed(path: Path, cell: str) -> ast.Module:
     try:
         return ast.parse(cell)
     except SyntaxError as error:
-        raise BadNotebook(f"{path}: the parameters cell is not Python ({error.msg}, line {error.lineno}).") from error
+        raise BadNotebook(
+            f"{path}: the parameters cell is not Python ({error.msg}, line {error.lineno})."
+        ) from error
 
 
 def _typed(name: str, text: str, default: Any) -> Any:
     if isinstance(default, str):
         return text
     try:
-        value = {"true": True, "false": False}[text.lower()] if isinstance(default, bool) else ast.literal_eval(text)
+        value = (
+            {"true": True, "false": False}[text.lower()]
+            if isinstance(default, bool)
+            else ast.literal_eval(text)
+        )
     except (ValueError, SyntaxError, KeyError):
         value = None
     if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if type(value) is not type(default):
-        raise BadParameter(f"Parameter '{name}' has value '{text}', which is not of type {type(default).__name__} like its default {default!r}.")
+        raise BadParameter(
+            f"Parameter '{name}' has value '{text}', which is not of type {type(default).__name__} like its default {default!r}."
+        )
     return value

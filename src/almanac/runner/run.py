@@ -62,9 +62,14 @@ def run(project: Project, request: Request, *, on_progress: OnProgress = silent)
             parent, request = slots.continued(connection, request, slot)
             given = notebooks.parameters(found, request.parameters)
             steps = [notebook.step for notebook in chosen]
-            run_id = slots.take(connection, slots.described(project.settings, request, slot=slot, steps=steps, parent=parent))
+            run_id = slots.take(
+                connection, slots.described(project.settings, request, slot=slot, steps=steps, parent=parent)
+            )
         attempt = Attempt(run_id, request, contract, project, slot, time.monotonic(), on_progress)
-        with _termination(), logs.kept(attempt.folder / "run.log", secrets=environment.secrets(project.settings)):
+        with (
+            _termination(),
+            logs.kept(attempt.folder / "run.log", secrets=environment.secrets(project.settings)),
+        ):
             return _guarded(attempt, chosen, given)
 
 
@@ -116,23 +121,36 @@ def _step(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any], opened
     outcome = execute(_job(attempt, notebook, given))
     reason = outcome.reason or _unreported(attempt, notebook.step)
     _record(attempt, notebook, outcome, {"reason": reason, "status": "failed" if reason else "succeeded"})
-    kept = attempt.project.registry.log_file(opened.result(), attempt.folder / notebook.path.name, "notebooks")
+    kept = attempt.project.registry.log_file(
+        opened.result(), attempt.folder / notebook.path.name, "notebooks"
+    )
     with attempt.project.database.engine.begin() as connection:
         runs.finish_step(connection, attempt.run_id, notebook.step, {"notebook_uri": kept})
     if outcome.stopped:
         raise Terminated(reason)
     if reason:
-        raise StepFailed(f"{notebook.step}: {reason.rstrip('.')}. The notebook is kept at {attempt.folder / notebook.path.name}")
+        raise StepFailed(
+            f"{notebook.step}: {reason.rstrip('.')}. The notebook is kept at {attempt.folder / notebook.path.name}"
+        )
     act(attempt, notebook.step)
     return outcome
 
 
 def _record(attempt: Attempt, notebook: Notebook, outcome: Outcome, ending: Mapping[str, Any]) -> None:
     """Write how a step ended, before its notebook goes to a registry that may be away."""
-    figures = {name: getattr(outcome, name) for name in ("notebook_hash", "seconds", "cell_seconds", "cpu_seconds", "peak_memory_mb")}
+    figures = {
+        name: getattr(outcome, name)
+        for name in ("notebook_hash", "seconds", "cell_seconds", "cpu_seconds", "peak_memory_mb")
+    }
     with attempt.project.database.engine.begin() as connection:
         runs.finish_step(connection, attempt.run_id, notebook.step, {**ending, **figures})
-    log.info("step ended", run=attempt.run_id, step=notebook.step, seconds=round(outcome.seconds, 1), reason=ending["reason"])
+    log.info(
+        "step ended",
+        run=attempt.run_id,
+        step=notebook.step,
+        seconds=round(outcome.seconds, 1),
+        reason=ending["reason"],
+    )
 
 
 def _job(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any]) -> Job:
@@ -148,7 +166,9 @@ def _job(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any]) -> Job:
         output=attempt.folder / notebook.path.name,
         parameters=own | notebooks.for_notebook(notebook, given),
         environment=environment.kernel_environment(attempt.project.settings, attempt.project.worker),
-        limits=Limits(contract.cell_timeout.total_seconds(), attempt.started + contract.run_deadline.total_seconds()),
+        limits=Limits(
+            contract.cell_timeout.total_seconds(), attempt.started + contract.run_deadline.total_seconds()
+        ),
         secrets=environment.secrets(attempt.project.settings),
         on_cell=lambda cell, cells: attempt.on_progress(notebook.step, cell, cells),
     )
@@ -156,7 +176,9 @@ def _job(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any]) -> Job:
 
 def _unreported(attempt: Attempt, step: str) -> str | None:
     with attempt.project.database.engine.begin() as connection:
-        reported = any(record["reported"] for record in runs.steps(connection, attempt.run_id) if record["step"] == step)
+        reported = any(
+            record["reported"] for record in runs.steps(connection, attempt.run_id) if record["step"] == step
+        )
     return None if reported else "the notebook ended without reporting any result"
 
 
@@ -182,7 +204,9 @@ def _fail(attempt: Attempt, told: str) -> str:
     with attempt.project.database.engine.begin() as connection:
         for record in runs.steps(connection, attempt.run_id):
             if record["status"] == "running":
-                runs.finish_step(connection, attempt.run_id, record["step"], {"status": "failed", "reason": reason})
+                runs.finish_step(
+                    connection, attempt.run_id, record["step"], {"status": "failed", "reason": reason}
+                )
         runs.finish(connection, attempt.run_id, "failed", reason, facts)
         mlflow_run_id = runs.get(connection, attempt.run_id)["mlflow_run_id"]
     staging.discard(attempt.project.database, attempt.contract, attempt.run_id)
@@ -204,7 +228,9 @@ def _tend(attempt: Attempt) -> None:
     try:
         upkeep.tend(attempt.project.database, attempt.contract)
     except (psycopg.Error, DatabaseError) as error:
-        log.warning("upkeep is left to the next run", workload=attempt.request.workload, reason=str(error).strip())
+        log.warning(
+            "upkeep is left to the next run", workload=attempt.request.workload, reason=str(error).strip()
+        )
 
 
 def _prune(attempt: Attempt) -> None:
@@ -212,7 +238,9 @@ def _prune(attempt: Attempt) -> None:
     try:
         pruned = prune.prune(attempt.project.database, attempt.contract)
     except (psycopg.Error, DatabaseError) as error:
-        log.warning("pruning is left to the next run", workload=attempt.request.workload, reason=str(error).strip())
+        log.warning(
+            "pruning is left to the next run", workload=attempt.request.workload, reason=str(error).strip()
+        )
         return
     if pruned:
         log.info("pruned", workload=attempt.request.workload, runs=pruned)

@@ -29,7 +29,9 @@ def slot_of(instant: datetime, cadence: timedelta) -> datetime:
 def due(request: Request, contract: Contract, *, predicts: bool) -> datetime:
     """Return the slot of a run; one that does not predict must not use up the slot of one that does, so it gets its own. Raises UsageError."""
     if request.slot and not predicts:
-        raise UsageError("Steps without predict publish nothing and take no slot. Leave out --slot, or add predict to --only.")
+        raise UsageError(
+            "Steps without predict publish nothing and take no slot. Leave out --slot, or add predict to --only."
+        )
     if request.slot:
         return request.slot
     now = datetime.now(UTC)
@@ -49,10 +51,14 @@ def continued(connection: Connection, request: Request, slot: datetime) -> tuple
     given = dict(parent["parameters"])
     wanted = parse_date(given.pop("DATA_AS_OF", ""))
     sample, data_as_of = request.sample or parent["sample"], request.data_as_of or wanted
-    return parent["run_id"], replace(request, sample=sample, data_as_of=data_as_of, parameters=given | dict(request.parameters))
+    return parent["run_id"], replace(
+        request, sample=sample, data_as_of=data_as_of, parameters=given | dict(request.parameters)
+    )
 
 
-def described(settings: Settings, request: Request, *, slot: datetime, steps: Sequence[str], parent: str | None) -> runs.Opening:
+def described(
+    settings: Settings, request: Request, *, slot: datetime, steps: Sequence[str], parent: str | None
+) -> runs.Opening:
     """Return all that is known about a run before it starts."""
     origin = provenance.origin(settings, request.workload)
     return runs.Opening(
@@ -61,7 +67,8 @@ def described(settings: Settings, request: Request, *, slot: datetime, steps: Se
         steps=tuple(steps),
         sample=request.sample or settings.sample,
         actor=settings.who,
-        parameters=dict(request.parameters) | ({"DATA_AS_OF": str(request.data_as_of)} if request.data_as_of else {}),
+        parameters=dict(request.parameters)
+        | ({"DATA_AS_OF": str(request.data_as_of)} if request.data_as_of else {}),
         parent_run_id=parent,
         git_commit=origin.git_commit,
         code_hash=origin.code_hash,
@@ -74,5 +81,7 @@ def take(connection: Connection, opening: runs.Opening) -> str:
     """Write the record of a run that begins and return its id; raises RunBusy where its slot was taken meanwhile."""
     run_id = runs.start(connection, opening)
     if run_id is None:
-        raise RunBusy(f"Slot {opening.slot:%Y-%m-%dT%H:%MZ} of '{opening.workload}' was taken by another run just now.")
+        raise RunBusy(
+            f"Slot {opening.slot:%Y-%m-%dT%H:%MZ} of '{opening.workload}' was taken by another run just now."
+        )
     return run_id

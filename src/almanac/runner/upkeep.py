@@ -35,4 +35,6 @@ def tend(database: Database, contract: Contract, *, now: datetime | None = None)
 
 def _module(contract: Contract) -> ModuleType | None:
     """Return the workload's module; a workload of a test may have no folder."""
-    return discovery.module(contract.name, "upkeep") if (discovery.WORKLOADS / contract.name).is_dir() else None
+    return (
+        discovery.module(contract.name, "upkeep") if (discovery.WORKLOADS / contract.name).is_dir() else None
+    )

@@ -21,13 +21,22 @@ def create(home: Path, name: str) -> list[Path]:
         raise UsageError(
             f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, a letter first, no word of Python's."
         )
-    package, notebooks, test = discovery.WORKLOADS / name, home / "notebooks" / name, home / "tests" / f"test_{name}.py"
+    package, notebooks, test = (
+        discovery.WORKLOADS / name,
+        home / "notebooks" / name,
+        home / "tests" / f"test_{name}.py",
+    )
     for place in (package, notebooks, test):
         if place.exists():
             raise UsageError(f"{place} exists already; choose another name or remove it.")
-    written = [_write(package / template.stem, _filled(template, name)) for template in sorted(TEMPLATES.glob("*.py.txt"))]
+    written = [
+        _write(package / template.stem, _filled(template, name))
+        for template in sorted(TEMPLATES.glob("*.py.txt"))
+    ]
     templates = sorted(TEMPLATES.glob("*.ipynb.txt"))
-    written += [_write(notebooks / template.stem, as_notebook(_filled(template, name))) for template in templates]
+    written += [
+        _write(notebooks / template.stem, as_notebook(_filled(template, name))) for template in templates
+    ]
     written.append(_write(test, _filled(TEMPLATES / "test.txt", name)))
     return written
 
@@ -35,21 +44,43 @@ def create(home: Path, name: str) -> list[Path]:
 def as_notebook(text: str) -> str:
     """Return a notebook file made of a text whose cells begin with `# %%`, `# %% [markdown]` or `# %% parameters`."""
     parts = MARKER.split(text)
-    cells = [_cell(number, *part) for number, part in enumerate(zip(parts[1::3], parts[2::3], parts[3::3], strict=True), start=1)]
+    cells = [
+        _cell(number, *part)
+        for number, part in enumerate(zip(parts[1::3], parts[2::3], parts[3::3], strict=True), start=1)
+    ]
     metadata = {
         "kernelspec": {"display_name": "Python 3 (Almanac)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
-    return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1, ensure_ascii=False) + "\n"
+    return (
+        json.dumps(
+            {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5},
+            indent=1,
+            ensure_ascii=False,
+        )
+        + "\n"
+    )
 
 
 def _cell(number: int, kind: str | None, tag: str | None, body: str) -> dict[str, Any]:
-    cell = {"id": f"cell-{number:02d}", "metadata": {"tags": [tag]} if tag else {}, "source": body.strip().splitlines(keepends=True)}
-    return {"cell_type": "markdown", **cell} if kind else {"cell_type": "code", "execution_count": None, "outputs": [], **cell}
+    cell = {
+        "id": f"cell-{number:02d}",
+        "metadata": {"tags": [tag]} if tag else {},
+        "source": body.strip().splitlines(keepends=True),
+    }
+    return (
+        {"cell_type": "markdown", **cell}
+        if kind
+        else {"cell_type": "code", "execution_count": None, "outputs": [], **cell}
+    )
 
 
 def _filled(template: Path, name: str) -> str:
-    return template.read_text(encoding="utf-8").replace(PLACEHOLDER, name).replace("New workload", name.replace("_", " ").capitalize())
+    return (
+        template.read_text(encoding="utf-8")
+        .replace(PLACEHOLDER, name)
+        .replace("New workload", name.replace("_", " ").capitalize())
+    )
 
 
 def _write(path: Path, text: str) -> Path:

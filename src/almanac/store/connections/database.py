@@ -43,12 +43,16 @@ class Database:
         if self.role != "login":
             options.append(f"-c role=almanac_{self.role}")
         parts |= {"options": " ".join(options).strip(), "application_name": f"almanac-{self.role}"}
-        return make_conninfo("", connect_timeout=CONNECT_TIMEOUT_SECONDS, **{name: str(value) for name, value in parts.items()})
+        return make_conninfo(
+            "", connect_timeout=CONNECT_TIMEOUT_SECONDS, **{name: str(value) for name, value in parts.items()}
+        )
 
     @cached_property
     def engine(self) -> sa.Engine:
         """The SQLAlchemy engine; pooled connections are checked before use."""
-        return sa.create_engine("postgresql+psycopg://", creator=self._connect, pool_pre_ping=True, pool_size=2)
+        return sa.create_engine(
+            "postgresql+psycopg://", creator=self._connect, pool_pre_ping=True, pool_size=2
+        )
 
     @contextmanager
     def connect(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[TupleRow]]:
@@ -65,7 +69,11 @@ class Database:
 
 def open_database(settings: Settings, role: Role = "owner", *, keep_running: bool = False) -> Database:
     """Return the database of these settings in `role`; starts the embedded server where no URL is set."""
-    own = {"worker": settings.worker_database_url, "reader": settings.reader_database_url, "ingest": settings.ingest_database_url}
+    own = {
+        "worker": settings.worker_database_url,
+        "reader": settings.reader_database_url,
+        "ingest": settings.ingest_database_url,
+    }
     chosen = own.get(role) or settings.database_url
     if chosen:
         return Database(chosen.get_secret_value(), role)
@@ -98,7 +106,9 @@ def broken_off(error: Exception) -> DatabaseError | None:
     if not isinstance(cause, psycopg.OperationalError):
         return None
     said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return DatabaseError(f"The database broke off: {said}. What it had not confirmed was undone. Look at it with `almanac doctor`, then try again.")
+    return DatabaseError(
+        f"The database broke off: {said}. What it had not confirmed was undone. Look at it with `almanac doctor`, then try again."
+    )
 
 
 def driver(connection: sa.Connection) -> psycopg.Connection[TupleRow]:

@@ -23,7 +23,12 @@ def patiently(database: Database, work: Callable[[sa.Connection], Outcome]) -> O
     Raises DatabaseError when that was no use, and nothing has been changed then; also where the database breaks off.
     """
     again = retry_if_exception(is_about_locks)
-    attempts = Retrying(retry=again, stop=stop_after_attempt(ATTEMPTS), wait=wait_random_exponential(multiplier=0.05, max=2), reraise=True)
+    attempts = Retrying(
+        retry=again,
+        stop=stop_after_attempt(ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        reraise=True,
+    )
     try:
         outcome: Outcome = attempts(_once, database, work)
     except (psycopg.OperationalError, sa.exc.OperationalError) as error:
@@ -45,7 +50,9 @@ def alone(database: Database, name: str) -> Iterator[bool]:
 
 def is_about_locks(error: BaseException) -> bool:
     """Tell whether an error, also one wrapped by SQLAlchemy, says that a lock could not be had."""
-    return isinstance(getattr(error, "orig", error), psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
+    return isinstance(
+        getattr(error, "orig", error), psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected
+    )
 
 
 def _once(database: Database, work: Callable[[sa.Connection], Outcome]) -> Outcome:

@@ -35,7 +35,9 @@ def prune(database: Database, contract: Contract, *, now: datetime | None = None
     try:
         victims, pruned = _mark(database, contract, now or datetime.now(UTC))
     except sa.exc.DBAPIError as error:
-        raise DatabaseError(f"Old runs of {contract.name} cannot be pruned now: {str(error.orig).strip()}. Try again: almanac prune") from error
+        raise DatabaseError(
+            f"Old runs of {contract.name} cannot be pruned now: {str(error.orig).strip()}. Try again: almanac prune"
+        ) from error
     # Readers are told "pruned" before the rows go; what a crash left behind goes with the next call.
     _drop(database, contract, pruned)
     return victims
@@ -54,7 +56,12 @@ def _mark(database: Database, contract: Contract, now: datetime) -> tuple[list[s
 
 def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> list[str]:
     columns = tables.runs.c
-    mine = (columns.workload == contract.name) & (columns.status == "succeeded") & columns.rows.is_not(None) & columns.pruned_at.is_(None)
+    mine = (
+        (columns.workload == contract.name)
+        & (columns.status == "succeeded")
+        & columns.rows.is_not(None)
+        & columns.pruned_at.is_(None)
+    )
     query = sa.select(columns.run_id).where(mine, columns.run_id.not_in(_kept(connection, contract)))
     is_old = columns.finished_at < now - contract.retention
     if not contract.incremental:
@@ -78,8 +85,14 @@ def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
     if not contract.incremental:
         return kept
     version = runs.get(connection, before)["model_version"] if before else None
-    kept |= {record["run_id"] for record in runs.of_version(connection, contract.name, version)} if version else set()
-    last = sa.select(tables.releases.c.run_ids).where(tables.releases.c.release_id == current["previous_release_id"])
+    kept |= (
+        {record["run_id"] for record in runs.of_version(connection, contract.name, version)}
+        if version
+        else set()
+    )
+    last = sa.select(tables.releases.c.run_ids).where(
+        tables.releases.c.release_id == current["previous_release_id"]
+    )
     return kept | set(connection.execute(last).scalar() or ())
 
 
@@ -94,9 +107,16 @@ def _drop(database: Database, contract: Contract, run_ids: list[str]) -> None:
     with database.connect(autocommit=True) as connection:
         connection.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
         # Two who drop the same partitions get into each other's way; what the other does not know of goes with the next call.
-        if connection.execute("SELECT pg_try_advisory_lock(hashtext('almanac prune ' || %s))", [contract.name]).fetchone() != (True,):
+        if connection.execute(
+            "SELECT pg_try_advisory_lock(hashtext('almanac prune ' || %s))", [contract.name]
+        ).fetchone() != (True,):
             return
-        held = {name for (name,) in connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", [SCHEMA])}
+        held = {
+            name
+            for (name,) in connection.execute(
+                "SELECT tablename FROM pg_tables WHERE schemaname = %s", [SCHEMA]
+            )
+        }
         try:
             for table in contract.released_tables:
                 _finish_interrupted(connection, table_name(contract, table))
@@ -118,10 +138,17 @@ def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
     """Complete a detach that a crash has left pending; PostgreSQL refuses the next one until then."""
     for name, is_pending in _partitions(connection, parent):
         if is_pending:
-            connection.execute(sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(frames.location(parent), frames.location(name)))
+            connection.execute(
+                sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
+                    frames.location(parent), frames.location(name)
+                )
+            )
 
 
 def _partitions(connection: Autocommitting, parent: str) -> list[tuple[str, bool]]:
     """Return the name of each partition, and whether a detach of it is pending."""
     query = "SELECT c.relname, i.inhdetachpending FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid WHERE i.inhparent = to_regclass(%s)"
-    return [(str(name), bool(is_pending)) for name, is_pending in connection.execute(query, [f'{SCHEMA}."{parent}"'])]
+    return [
+        (str(name), bool(is_pending))
+        for name, is_pending in connection.execute(query, [f'{SCHEMA}."{parent}"'])
+    ]

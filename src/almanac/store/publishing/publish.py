@@ -56,19 +56,31 @@ def publish(database: Database, order: Order, *, at: Callable[[str], None] = not
 
 def _seal(connection: psycopg.Connection[tuple[object, ...]], order: Order) -> None:
     """Take the staged tables away from the worker, then check that they hold what was audited."""
-    places = [frames.location(partition_name(order.contract, table, order.run_id), STAGING) for table in order.contract.released_tables]
+    places = [
+        frames.location(partition_name(order.contract, table, order.run_id), STAGING)
+        for table in order.contract.released_tables
+    ]
     try:
         for place in places:
             connection.execute(sql.SQL("ALTER TABLE {} OWNER TO almanac_owner").format(place))
     except psycopg.errors.UndefinedTable as error:
-        raise AuditFailed(f"Run {order.run_id} has staged no predictions, so there is nothing to publish.") from error
+        raise AuditFailed(
+            f"Run {order.run_id} has staged no predictions, so there is nothing to publish."
+        ) from error
     if staged_hash(connection, order.contract, order.run_id) != order.facts.prediction_hash:
-        raise AuditFailed(f"The staged rows of run {order.run_id} are not the rows that were audited; nothing was published.")
+        raise AuditFailed(
+            f"The staged rows of run {order.run_id} are not the rows that were audited; nothing was published."
+        )
 
 
-def staged_hash(connection: psycopg.Connection[tuple[object, ...]], contract: Contract, run_id: str, schema: str = STAGING) -> str:
+def staged_hash(
+    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, run_id: str, schema: str = STAGING
+) -> str:
     """Return the hash over all released tables of a run, staged or (with the schema `almanac`) published."""
-    named = [(table, frames.location(partition_name(contract, table, run_id), schema)) for table in contract.released_tables]
+    named = [
+        (table, frames.location(partition_name(contract, table, run_id), schema))
+        for table in contract.released_tables
+    ]
     return frames.combined_hash(frames.table_hash(connection, place, table, run_id) for table, place in named)
 
 
@@ -77,7 +89,9 @@ def _switch(connection: sa.Connection, order: Order, at: Callable[[str], None]) 
         status = runs.get(connection, order.run_id)["status"]
         raise RunFenced(f"Run {order.run_id} is {status}, no longer running; it may not publish.")
     if not runs.absorb(connection, order.run_id, order.absorbed):
-        raise RunFenced(f"Run {order.run_id} took over rows of runs that are no longer kept ({', '.join(order.absorbed)}); run it again.")
+        raise RunFenced(
+            f"Run {order.run_id} took over rows of runs that are no longer kept ({', '.join(order.absorbed)}); run it again."
+        )
     _attach(driver(connection), order.contract, order.run_id)
     publication = _release(connection, order)
     at("before_commit")
@@ -89,7 +103,11 @@ def _attach(connection: psycopg.Connection[tuple[object, ...]], contract: Contra
     change = sql.SQL("ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})")
     for table in contract.released_tables:
         name, parent = partition_name(contract, table, run_id), frames.location(table_name(contract, table))
-        connection.execute(change.format(frames.location(name, STAGING), sql.Identifier(SCHEMA), parent, frames.location(name), run_id))
+        connection.execute(
+            change.format(
+                frames.location(name, STAGING), sql.Identifier(SCHEMA), parent, frames.location(name), run_id
+            )
+        )
 
 
 def _release(connection: sa.Connection, order: Order) -> Publication:
@@ -98,5 +116,7 @@ def _release(connection: sa.Connection, order: Order) -> Publication:
     workload = order.contract.name
     release_id = ledger.publish(connection, workload, ledger.Entry(order.run_id, "publish", None, order.why))
     if release_id is None:
-        return Publication(None, f"'{workload}' is on hold after a rollback; promote a version or resume to release again")
+        return Publication(
+            None, f"'{workload}' is on hold after a rollback; promote a version or resume to release again"
+        )
     return Publication(release_id, order.why)

@@ -44,24 +44,44 @@ def of_version(database: Database, contract: Contract, name: str, version: int) 
     table = next(table for table in contract.released_tables if table.name == name)
     with database.engine.begin() as asking:
         run_ids = [str(record["run_id"]) for record in runs.of_version(asking, contract.name, version)]
-    columns, keys = (sql.SQL(", ").join(map(sql.Identifier, names)) for names in (table.column_names, table.key))
+    columns, keys = (
+        sql.SQL(", ").join(map(sql.Identifier, names)) for names in (table.column_names, table.key)
+    )
     turn = sql.SQL("array_position({}::text[], run_id::text) AS turn").format(run_ids)
-    source = sql.SQL("SELECT {}, {} FROM {} WHERE run_id = ANY ({})").format(columns, turn, frames.location(table_name(contract, table)), run_ids)
+    source = sql.SQL("SELECT {}, {} FROM {} WHERE run_id = ANY ({})").format(
+        columns, turn, frames.location(table_name(contract, table)), run_ids
+    )
     query = source if table is contract.predictions else increments.merged(table, source)
     with database.connect() as connection:
-        return frames.read(connection, table, sql.SQL("SELECT {} FROM ({}) AS every ORDER BY {}").format(columns, query, keys))
+        return frames.read(
+            connection,
+            table,
+            sql.SQL("SELECT {} FROM ({}) AS every ORDER BY {}").format(columns, query, keys),
+        )
 
 
 def differing(database: Database, contract: Contract, first: list[str], second: list[str]) -> Pair:
     """Return the predictions of two sets of runs that differ in anything but ABOUT_THE_RUN."""
     table, entity = contract.predictions, sql.Identifier(contract.entity)
     place = frames.location(table_name(contract, table))
-    sides = [sql.SQL("(SELECT * FROM {} WHERE run_id IN ({}))").format(place, sql.SQL(", ").join(map(sql.Literal, ids))) for ids in (first, second)]
+    sides = [
+        sql.SQL("(SELECT * FROM {} WHERE run_id IN ({}))").format(
+            place, sql.SQL(", ").join(map(sql.Literal, ids))
+        )
+        for ids in (first, second)
+    ]
     joined = sql.SQL("{} AS a JOIN {} AS b USING ({})").format(*sides, entity)
-    compared = sql.SQL(" OR ").join(_distinct(contract, name) for name in table.column_names if name not in {*ABOUT_THE_RUN, contract.entity})
+    compared = sql.SQL(" OR ").join(
+        _distinct(contract, name)
+        for name in table.column_names
+        if name not in {*ABOUT_THE_RUN, contract.entity}
+    )
     query = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}")
     with database.connect() as connection:
-        before, after = (frames.read(connection, table, query.format(_of(side, contract), joined, compared, entity)) for side in "ab")
+        before, after = (
+            frames.read(connection, table, query.format(_of(side, contract), joined, compared, entity))
+            for side in "ab"
+        )
         counts = [
             connection.execute(sql.SQL("SELECT count(*) FROM {}").format(part)).fetchall()[0][0]
             for part in (joined, sql.SQL("{} AS a").format(sides[0]), sql.SQL("{} AS b").format(sides[1]))
@@ -77,6 +97,7 @@ def _distinct(contract: Contract, name: str) -> sql.Composed:
 
 def _of(side: str, contract: Contract) -> sql.Composed:
     names: Iterable[sql.Composable] = (
-        sql.SQL("{}.{}").format(sql.Identifier(side), sql.Identifier(name)) for name in contract.predictions.column_names
+        sql.SQL("{}.{}").format(sql.Identifier(side), sql.Identifier(name))
+        for name in contract.predictions.column_names
     )
     return sql.SQL(", ").join(names)

@@ -36,7 +36,14 @@ def nothing(_point: str) -> None:
     """Do nothing at a named point of publishing."""
 
 
-def stage(database: Database, contract: Contract, run_id: str, content: Mapping[str, pd.DataFrame], *, at: Callable[[str], None] = nothing) -> Staged:
+def stage(
+    database: Database,
+    contract: Contract,
+    run_id: str,
+    content: Mapping[str, pd.DataFrame],
+    *,
+    at: Callable[[str], None] = nothing,
+) -> Staged:
     """Load one frame for each released table of `contract`, index and audit them; in one transaction.
 
     `content` maps table names to frames. Raises AuditFailed and leaves nothing behind if anything is wrong. `at` is called at the
@@ -44,7 +51,10 @@ def stage(database: Database, contract: Contract, run_id: str, content: Mapping[
     """
     refuse_other_tables(contract, content)
     with database.connect() as connection:
-        hashes = {table.name: _load(connection, contract, table, run_id, content[table.name]) for table in contract.released_tables}
+        hashes = {
+            table.name: _load(connection, contract, table, run_id, content[table.name])
+            for table in contract.released_tables
+        }
         at("after_copy")
         audit(connection, contract, run_id)
     return Staged(len(content[contract.predictions.name]), frames.combined_hash(hashes.values()), hashes)
@@ -63,13 +73,23 @@ def audit(connection: psycopg.Connection[Any], contract: Contract, run_id: str) 
     broken, rows = [], 0
     for table in contract.released_tables:
         rules = _rules(contract, table)
-        counts = sql.SQL("").join(sql.SQL(", count(*) FILTER (WHERE NOT ({}))").format(rule) for _, rule in rules)
-        (row,) = connection.execute(sql.SQL("SELECT count(*){} FROM {}").format(counts, place(contract, table, run_id))).fetchall()
+        counts = sql.SQL("").join(
+            sql.SQL(", count(*) FILTER (WHERE NOT ({}))").format(rule) for _, rule in rules
+        )
+        (row,) = connection.execute(
+            sql.SQL("SELECT count(*){} FROM {}").format(counts, place(contract, table, run_id))
+        ).fetchall()
         if table is contract.predictions:
             rows = row[0]
             if not contract.minimum_rows <= rows <= contract.maximum_rows:
-                broken.append(f"{table.name}: {rows} rows, the contract allows {contract.minimum_rows} to {contract.maximum_rows}")
-        broken += [f"{table.name}: {count} rows break '{what}'" for (what, _), count in zip(rules, row[1:], strict=True) if count]
+                broken.append(
+                    f"{table.name}: {rows} rows, the contract allows {contract.minimum_rows} to {contract.maximum_rows}"
+                )
+        broken += [
+            f"{table.name}: {count} rows break '{what}'"
+            for (what, _), count in zip(rules, row[1:], strict=True)
+            if count
+        ]
     if broken:
         raise AuditFailed(f"The predictions of run {run_id} were not published: {'; '.join(broken)}.")
     return rows
@@ -79,16 +99,22 @@ def refuse_other_tables(contract: Contract, content: Mapping[str, pd.DataFrame])
     """Raise AuditFailed unless there is one frame for each released table."""
     wanted = {table.name for table in contract.released_tables}
     if set(content) != wanted:
-        raise AuditFailed(f"'{contract.name}' releases the tables {sorted(wanted)} together; the run staged {sorted(content)}.")
+        raise AuditFailed(
+            f"'{contract.name}' releases the tables {sorted(wanted)} together; the run staged {sorted(content)}."
+        )
 
 
-def _load(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, frame: pd.DataFrame) -> str:
+def _load(
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, frame: pd.DataFrame
+) -> str:
     target = make(connection, contract, table, run_id)
     try:
         digest = frames.copy_in(connection, target, table, frame)
         index(connection, contract, table, run_id)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
-        raise AuditFailed(f"Table '{table.name}' of run {run_id} was not accepted: {detail(error)}.") from error
+        raise AuditFailed(
+            f"Table '{table.name}' of run {run_id} was not accepted: {detail(error)}."
+        ) from error
     return digest
 
 
@@ -97,13 +123,17 @@ def place(contract: Contract, table: Table, run_id: str) -> sql.Identifier:
     return frames.location(partition_name(contract, table, run_id), STAGING)
 
 
-def make(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> sql.Identifier:
+def make(
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str
+) -> sql.Identifier:
     """Make the table in which a run's rows are staged, empty and without indexes, and return its name."""
     parent, target = frames.location(table_name(contract, table)), place(contract, table, run_id)
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target))
     # The run's id is a constant of the table, so the rows that are sent need not repeat it.
     connection.execute(
-        sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS, CONSTRAINT is_this_run CHECK (run_id = {}))").format(target, parent, run_id)
+        sql.SQL(
+            "CREATE TABLE {} (LIKE {} INCLUDING CONSTRAINTS, CONSTRAINT is_this_run CHECK (run_id = {}))"
+        ).format(target, parent, run_id)
     )
     connection.execute(sql.SQL("ALTER TABLE {} ALTER run_id SET DEFAULT {}").format(target, run_id))
     return target
@@ -119,7 +149,11 @@ def index(connection: psycopg.Connection[Any], contract: Contract, table: Table,
     for number, columns in enumerate(indexes(contract, table)):
         names = sql.SQL(", ").join(map(sql.Identifier, columns))
         # Names that PostgreSQL makes of the columns' names are cut, and then are alike in the schema to which the table moves.
-        connection.execute(sql.SQL("CREATE INDEX {} ON {} ({})").format(sql.Identifier(f"i{number}_{name}"[:63]), target, names))
+        connection.execute(
+            sql.SQL("CREATE INDEX {} ON {} ({})").format(
+                sql.Identifier(f"i{number}_{name}"[:63]), target, names
+            )
+        )
     connection.execute(sql.SQL("ANALYZE {}").format(target))
 
 
@@ -129,9 +163,13 @@ def _rules(contract: Contract, table: Table) -> list[tuple[str, sql.Composable]]
     for column in table.columns:
         name = sql.Identifier(column.name)
         if column.minimum is not None:
-            rules.append((f"{column.name} >= {column.minimum:g}", sql.SQL("{} >= {}").format(name, column.minimum)))
+            rules.append(
+                (f"{column.name} >= {column.minimum:g}", sql.SQL("{} >= {}").format(name, column.minimum))
+            )
         if column.maximum is not None:
-            rules.append((f"{column.name} <= {column.maximum:g}", sql.SQL("{} <= {}").format(name, column.maximum)))
+            rules.append(
+                (f"{column.name} <= {column.maximum:g}", sql.SQL("{} <= {}").format(name, column.maximum))
+            )
     for rule in contract.sums if table is contract.predictions else ():
         total = sql.SQL(" + ").join(map(sql.Identifier, rule.columns))
         condition = sql.SQL("abs({} - {}) <= {}").format(total, rule.total, rule.tolerance)
@@ -141,14 +179,18 @@ def _rules(contract: Contract, table: Table) -> list[tuple[str, sql.Composable]]
 
 def detail(error: psycopg.Error) -> str:
     """Return what PostgreSQL says about rows that it does not accept."""
-    return error.diag.message_detail or error.diag.message_primary or str(error).strip() or type(error).__name__
+    return (
+        error.diag.message_detail or error.diag.message_primary or str(error).strip() or type(error).__name__
+    )
 
 
 def sweep(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
     """Drop what earlier runs of the workload staged and never published; return the tables' names."""
     query = "SELECT tablename FROM pg_tables WHERE schemaname = %s AND tablename ~ %s ORDER BY tablename"
     parents = "|".join(table_name(contract, table) for table in contract.released_tables)
-    left = [row[0] for row in connection.execute(query, [STAGING, rf"^({parents})_\d{{8}}t\d{{6}}_"]).fetchall()]
+    left = [
+        row[0] for row in connection.execute(query, [STAGING, rf"^({parents})_\d{{8}}t\d{{6}}_"]).fetchall()
+    ]
     for name in left:
         connection.execute(sql.SQL("DROP TABLE {}").format(frames.location(name, STAGING)))
     return left
@@ -158,4 +200,8 @@ def discard(database: Database, contract: Contract, run_id: str) -> None:
     """Drop what one run has staged."""
     with database.connect() as connection:
         for table in contract.released_tables:
-            connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(frames.location(partition_name(contract, table, run_id), STAGING)))
+            connection.execute(
+                sql.SQL("DROP TABLE IF EXISTS {}").format(
+                    frames.location(partition_name(contract, table, run_id), STAGING)
+                )
+            )

@@ -17,5 +17,10 @@ def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
 
 def newest(connection: sa.Connection, workload: str) -> Decided | None:
     """Return the newest decision of a workload, or None."""
-    query = sa.select(decisions).where(decisions.c.workload == workload).order_by(decisions.c.decision_id.desc()).limit(1)
+    query = (
+        sa.select(decisions)
+        .where(decisions.c.workload == workload)
+        .order_by(decisions.c.decision_id.desc())
+        .limit(1)
+    )
     return connection.execute(query).mappings().first()

@@ -13,7 +13,18 @@ from almanac.store.schema import tables
 CHANNEL = "almanac_release"
 Release = sa.RowMapping
 RANKS = ("simulated", "demo", "real")
-HASHED = ("workload", "run_id", "run_ids", "model_version", "kind", "previous_release_id", "who", "why", "run_hash", "released_at")
+HASHED = (
+    "workload",
+    "run_id",
+    "run_ids",
+    "model_version",
+    "kind",
+    "previous_release_id",
+    "who",
+    "why",
+    "run_hash",
+    "released_at",
+)
 # Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would think as long as PostgreSQL works.
 LIVE = sa.text("""
     SELECT l.*, r.demo, r.simulated, r.covered_until FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
@@ -86,7 +97,9 @@ def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | Non
 
 def lock(connection: sa.Connection, workload: str) -> datetime:
     """Let one transaction at a time change what a workload releases or keeps; return the instant at which it was let in."""
-    query = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac ledger ' || :workload)), clock_timestamp()")
+    query = sa.text(
+        "SELECT pg_advisory_xact_lock(hashtext('almanac ledger ' || :workload)), clock_timestamp()"
+    )
     instant: datetime = connection.execute(query, {"workload": workload}).one()[1]
     return instant
 
@@ -118,9 +131,18 @@ def entries(connection: sa.Connection, workload: str | None = None, *, limit: in
 def of_run(connection: sa.Connection, run_id: str) -> list[tuple[Release, Release | None]]:
     """Return every release of a run, each with the release before it."""
     columns = tables.releases.c
-    found = connection.execute(sa.select(tables.releases).where(columns.run_id == run_id).order_by(columns.release_id)).mappings().all()
+    found = (
+        connection.execute(
+            sa.select(tables.releases).where(columns.run_id == run_id).order_by(columns.release_id)
+        )
+        .mappings()
+        .all()
+    )
     previous = sa.select(tables.releases).where(columns.release_id == sa.bindparam("previous"))
-    return [(row, connection.execute(previous, {"previous": row["previous_release_id"]}).mappings().first()) for row in found]
+    return [
+        (row, connection.execute(previous, {"previous": row["previous_release_id"]}).mappings().first())
+        for row in found
+    ]
 
 
 def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | None = None) -> int:
@@ -131,7 +153,9 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
         raise NotFound(f"'{workload}' has no release yet, so there is nothing to roll back.")
     target = _wanted(connection, to) if to else before(connection, current)
     if target is None:
-        raise NotFound(f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to.")
+        raise NotFound(
+            f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to."
+        )
     entry = Entry(target, "rollback", who, f"rolled back from release {current['release_id']}")
     release_id = _write(connection, entry, current, instant)
     set_hold(connection, workload, on_hold=True)
@@ -149,7 +173,9 @@ def _wanted(connection: sa.Connection, run_id: str) -> str:
 
 def set_hold(connection: sa.Connection, workload: str, *, on_hold: bool) -> None:
     """Say whether later runs of the workload publish without releasing."""
-    connection.execute(sa.update(tables.workloads).where(tables.workloads.c.workload == workload).values(on_hold=on_hold))
+    connection.execute(
+        sa.update(tables.workloads).where(tables.workloads.c.workload == workload).values(on_hold=on_hold)
+    )
 
 
 def is_on_hold(connection: sa.Connection, workload: str) -> bool:
@@ -183,7 +209,9 @@ def version_before(connection: sa.Connection, workload: str) -> int | None:
 def _write(connection: sa.Connection, entry: Entry, current: Release | None, instant: datetime) -> int:
     run = connection.execute(CANDIDATE, {"run_id": entry.run_id}).mappings().one()
     if current and current["workload"] != run["workload"]:
-        raise UsageError(f"Run {run['run_id']} belongs to '{run['workload']}', not to '{current['workload']}'.")
+        raise UsageError(
+            f"Run {run['run_id']} belongs to '{run['workload']}', not to '{current['workload']}'."
+        )
     _refuse_incomplete(run)
     _refuse_lower(current, demo=run["demo"], simulated=run["simulated"])
     _refuse_gaps(run, current)
@@ -212,14 +240,22 @@ def _continues(connection: sa.Connection, run_id: str, current: Release | None) 
 def _refuse_incomplete(run: sa.RowMapping) -> None:
     """Raise UsageError unless a run is succeeded, has rows and was not pruned."""
     if run["status"] != "succeeded" or run["rows"] is None:
-        raise UsageError(f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released.")
+        raise UsageError(
+            f"Run {run['run_id']} ({run['status']}, {run['rows'] or 0} rows) has no complete set of predictions and cannot be released."
+        )
     if run["pruned_at"]:
-        raise UsageError(f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again.")
+        raise UsageError(
+            f"The predictions of run {run['run_id']} were pruned at {run['pruned_at']:%Y-%m-%d %H:%M} UTC and cannot be released again."
+        )
 
 
 def _refuse_gaps(run: sa.RowMapping, current: Release | None) -> None:
     """Raise IncompleteVersion where an incremental run's version covers less of the entries than what answers now."""
-    if not run["incremental"] or current is None or (run["covered_until"] or 0) >= (current["covered_until"] or 0):
+    if (
+        not run["incremental"]
+        or current is None
+        or (run["covered_until"] or 0) >= (current["covered_until"] or 0)
+    ):
         return
     covered, wanted = run["covered_until"], current["covered_until"]
     told = {"version": run["model_version"], "workload": run["workload"], "release": current["release_id"]}

@@ -85,7 +85,9 @@ Record = sa.RowMapping
 def exclusive(database: Database, workload: str) -> Iterator[None]:
     """Hold the workload's advisory lock; runs that lost theirs become failed. Raises RunBusy naming the run under way."""
     with database.connect(autocommit=True) as connection:
-        row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, workload]).fetchone()
+        row = connection.execute(
+            "SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, workload]
+        ).fetchone()
         if not (row and row[0]):
             raise RunBusy(_under_way(connection, workload))
         connection.execute(ABANDON, {"workload": workload, "reason": ABANDONED})
@@ -118,7 +120,11 @@ def get(connection: sa.Connection, run_id: str) -> Record:
     exact = connection.execute(query.where(tables.runs.c.run_id == run_id)).mappings().first()
     if exact:
         return exact
-    found = connection.execute(query.where(tables.runs.c.run_id.startswith(run_id, autoescape=True)).limit(2)).mappings().all()
+    found = (
+        connection.execute(query.where(tables.runs.c.run_id.startswith(run_id, autoescape=True)).limit(2))
+        .mappings()
+        .all()
+    )
     if len(found) != 1 or not run_id:
         what = "is the beginning of several runs" if found and run_id else "is not a run"
         raise NotFound(f"'{run_id}' {what}. `almanac runs` lists them.")
@@ -134,7 +140,10 @@ def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> Record 
     """Return the running or succeeded run of a slot, if there is one."""
     columns = tables.runs.c
     query = sa.select(tables.runs).where(
-        columns.workload == workload, columns.slot == slot, columns.kind == "run", columns.status.in_(["running", "succeeded"])
+        columns.workload == workload,
+        columns.slot == slot,
+        columns.kind == "run",
+        columns.status.in_(["running", "succeeded"]),
     )
     return connection.execute(query).mappings().first()
 
@@ -147,12 +156,20 @@ def mlflow_run(database: Database, run_id: str) -> str:
         if recorded:
             return str(recorded)
         time.sleep(0.1)
-    raise NotFound(f"Run '{run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells.")
+    raise NotFound(
+        f"Run '{run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells."
+    )
 
 
-def newest(connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any) -> list[Record]:
+def newest(
+    connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any
+) -> list[Record]:
     """Return the newest runs first, of one workload or of all; `equal` compares columns."""
-    query = sa.select(tables.runs).order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc()).limit(limit)
+    query = (
+        sa.select(tables.runs)
+        .order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc())
+        .limit(limit)
+    )
     if workload:
         query = query.where(tables.runs.c.workload == workload)
     for name, value in equal.items():
@@ -166,22 +183,38 @@ def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> Rec
     if found:
         return found[0]
     others = newest(connection, workload, limit=1, kind="run", status="failed")
-    way = f"Run all its steps, or continue run {others[0]['run_id']} with --slot {others[0]['slot'].isoformat()}." if others else "Run all its steps."
+    way = (
+        f"Run all its steps, or continue run {others[0]['run_id']} with --slot {others[0]['slot'].isoformat()}."
+        if others
+        else "Run all its steps."
+    )
     raise NotFound(f"Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way}")
 
 
 def with_version(connection: sa.Connection, workload: str, version: int) -> Record | None:
     """Return the newest run (also a shadow) whose rows were made by a model version and are still kept."""
     columns = tables.runs.c
-    made = (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded")
-    query = sa.select(tables.runs).where(made, columns.rows.is_not(None), columns.pruned_at.is_(None)).order_by(columns.finished_at.desc()).limit(1)
+    made = (
+        (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded")
+    )
+    query = (
+        sa.select(tables.runs)
+        .where(made, columns.rows.is_not(None), columns.pruned_at.is_(None))
+        .order_by(columns.finished_at.desc())
+        .limit(1)
+    )
     return connection.execute(query).mappings().first()
 
 
 def of_version(connection: sa.Connection, workload: str, version: int) -> list[Record]:
     """Return the runs that make up an incremental workload's version, oldest first: kept, and not taken over by a later one."""
     columns = tables.runs.c
-    made = (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded") & columns.rows.is_not(None)
+    made = (
+        (columns.workload == workload)
+        & (columns.model_version == version)
+        & (columns.status == "succeeded")
+        & columns.rows.is_not(None)
+    )
     query = sa.select(tables.runs).where(made, columns.pruned_at.is_(None), columns.absorbed_by.is_(None))
     return list(connection.execute(query.order_by(columns.finished_at)).mappings().all())
 
@@ -190,18 +223,28 @@ def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> b
     """Note that a run has taken over the rows of others; return False where one of them is no longer there to be taken over."""
     columns = tables.runs.c
     present = columns.run_id.in_(absorbed) & columns.absorbed_by.is_(None) & columns.pruned_at.is_(None)
-    return connection.execute(sa.update(tables.runs).where(present).values(absorbed_by=run_id)).rowcount == len(absorbed)
+    return connection.execute(
+        sa.update(tables.runs).where(present).values(absorbed_by=run_id)
+    ).rowcount == len(absorbed)
 
 
 def note(connection: sa.Connection, run_id: str, facts: Facts) -> None:
     """Write what has become known about a running run."""
     if facts.known():
-        connection.execute(sa.update(tables.runs).where(tables.runs.c.run_id == run_id, tables.runs.c.status == "running").values(facts.known()))
+        connection.execute(
+            sa.update(tables.runs)
+            .where(tables.runs.c.run_id == run_id, tables.runs.c.status == "running")
+            .values(facts.known())
+        )
 
 
-def finish(connection: sa.Connection, run_id: str, status: str, reason: str | None = None, facts: Facts | None = None) -> bool:
+def finish(
+    connection: sa.Connection, run_id: str, status: str, reason: str | None = None, facts: Facts | None = None
+) -> bool:
     """End a running run; return False where it was no longer running."""
-    values = {"status": status, "reason": reason, "finished_at": sa.func.clock_timestamp()} | (facts.known() if facts else {})
+    values = {"status": status, "reason": reason, "finished_at": sa.func.clock_timestamp()} | (
+        facts.known() if facts else {}
+    )
     running = (tables.runs.c.run_id == run_id) & (tables.runs.c.status == "running")
     return connection.execute(sa.update(tables.runs).where(running).values(values)).rowcount == 1
 
@@ -214,7 +257,9 @@ def start_step(connection: sa.Connection, run_id: str, step: str) -> None:
 def report_step(connection: sa.Connection, run_id: str, step: str, results: Mapping[str, Any]) -> None:
     """Add results to a running step and mark it as reported."""
     columns = tables.run_steps.c
-    query = sa.update(tables.run_steps).where(columns.run_id == run_id, columns.step == step, columns.status == "running")
+    query = sa.update(tables.run_steps).where(
+        columns.run_id == run_id, columns.step == step, columns.status == "running"
+    )
     done = connection.execute(query.values(results=columns.results.op("||")(dict(results)), reported=True))
     if done.rowcount != 1:
         raise NotFound(f"Step '{step}' of run '{run_id}' is not running, so it cannot report.")
@@ -222,13 +267,19 @@ def report_step(connection: sa.Connection, run_id: str, step: str, results: Mapp
 
 def finish_step(connection: sa.Connection, run_id: str, step: str, values: Mapping[str, Any]) -> None:
     """Record how a step ended."""
-    query = sa.update(tables.run_steps).where(tables.run_steps.c.run_id == run_id, tables.run_steps.c.step == step)
+    query = sa.update(tables.run_steps).where(
+        tables.run_steps.c.run_id == run_id, tables.run_steps.c.step == step
+    )
     connection.execute(query.values(dict(values)))
 
 
 def steps(connection: sa.Connection, run_id: str) -> list[Record]:
     """Return the steps of a run in the order in which they started."""
-    query = sa.select(tables.run_steps).where(tables.run_steps.c.run_id == run_id).order_by(tables.run_steps.c.started_at)
+    query = (
+        sa.select(tables.run_steps)
+        .where(tables.run_steps.c.run_id == run_id)
+        .order_by(tables.run_steps.c.started_at)
+    )
     return list(connection.execute(query).mappings().all())
 
 
@@ -240,7 +291,9 @@ def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]
             if record["step"] == step and record["status"] == "succeeded":
                 return dict(record["results"])
         wanted = get(connection, wanted)["parent_run_id"]
-    raise NotFound(f"Neither run '{run_id}' nor the attempts it continues have finished the step '{step}'. Use --from {step}, or run all steps.")
+    raise NotFound(
+        f"Neither run '{run_id}' nor the attempts it continues have finished the step '{step}'. Use --from {step}, or run all steps."
+    )
 
 
 def kept(connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str) -> dict[str, str] | None:
@@ -256,4 +309,9 @@ def kept(connection: sa.Connection, run_id: str, earlier: Sequence[str], name: s
 
 def record_hash(connection: sa.Connection, run_id: str) -> str:
     """Return the SHA-256 over the whole record of a run and its steps; pruning does not change it, nor does a column added later."""
-    return str(connection.execute(sa.text(f"SELECT {RECORD_HASH} FROM almanac.runs AS r WHERE r.run_id = :run_id"), {"run_id": run_id}).scalar_one())
+    return str(
+        connection.execute(
+            sa.text(f"SELECT {RECORD_HASH} FROM almanac.runs AS r WHERE r.run_id = :run_id"),
+            {"run_id": run_id},
+        ).scalar_one()
+    )

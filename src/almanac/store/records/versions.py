@@ -30,14 +30,24 @@ def get(connection: sa.Connection, workload: str, version: int) -> Record:
 
 def newest(connection: sa.Connection, workload: str) -> int | None:
     """Return the number of the newest version, or None."""
-    number: int | None = connection.execute(sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)).scalar()
+    number: int | None = connection.execute(
+        sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)
+    ).scalar()
     return number
 
 
 def same(connection: sa.Connection, workload: str, *, data_hash: str, recipe_hash: str) -> Record | None:
     """Return the newest version made from the same data by the same recipe, or None."""
-    alike = (COLUMNS.workload == workload) & (COLUMNS.data_hash == data_hash) & (COLUMNS.recipe_hash == recipe_hash)
-    return connection.execute(sa.select(model_versions).where(alike).order_by(COLUMNS.version.desc()).limit(1)).mappings().first()
+    alike = (
+        (COLUMNS.workload == workload)
+        & (COLUMNS.data_hash == data_hash)
+        & (COLUMNS.recipe_hash == recipe_hash)
+    )
+    return (
+        connection.execute(sa.select(model_versions).where(alike).order_by(COLUMNS.version.desc()).limit(1))
+        .mappings()
+        .first()
+    )
 
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
@@ -46,7 +56,9 @@ def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     connection.execute(sa.insert(model_versions).values({**row, **plain}))
 
 
-def measure(connection: sa.Connection, record: Record, metrics: Mapping[str, Any], *, step: tuple[str, str]) -> None:
+def measure(
+    connection: sa.Connection, record: Record, metrics: Mapping[str, Any], *, step: tuple[str, str]
+) -> None:
     """Write the held-out figures of a version; the step (run id and name) that has measured them reports their hash.
 
     Without a run id, as in an exploration, what a run has measured stays as it is.
@@ -56,7 +68,9 @@ def measure(connection: sa.Connection, record: Record, metrics: Mapping[str, Any
     if not run_id and measured(connection, workload, version):
         return
     mine = (COLUMNS.workload == workload) & (COLUMNS.version == version)
-    changed = sa.update(model_versions).where(mine).values(metrics=dict(metrics)).returning(sa.text(METRICS_HASH))
+    changed = (
+        sa.update(model_versions).where(mine).values(metrics=dict(metrics)).returning(sa.text(METRICS_HASH))
+    )
     digest = connection.execute(changed).scalar_one()
     if run_id:
         runs.report_step(connection, run_id, name, {MEASURED.format(version): digest})
@@ -65,12 +79,20 @@ def measure(connection: sa.Connection, record: Record, metrics: Mapping[str, Any
 def measured(connection: sa.Connection, workload: str, version: int) -> str | None:
     """Return the hash of the figures that the newest run to evaluate a version has reported, or None."""
     steps, key = run_steps.c, MEASURED.format(version)
-    query = sa.select(steps.results[key].astext).join_from(run_steps, all_runs).where(all_runs.c.workload == workload, steps.results.has_key(key))
+    query = (
+        sa.select(steps.results[key].astext)
+        .join_from(run_steps, all_runs)
+        .where(all_runs.c.workload == workload, steps.results.has_key(key))
+    )
     found: str | None = connection.execute(query.order_by(steps.started_at.desc()).limit(1)).scalar()
     return found
 
 
 def metrics_hash(connection: sa.Connection, workload: str, version: int) -> str:
     """Return the SHA-256 of a version's figures as they are now."""
-    query = sa.select(sa.text(METRICS_HASH)).select_from(model_versions).where(COLUMNS.workload == workload, COLUMNS.version == version)
+    query = (
+        sa.select(sa.text(METRICS_HASH))
+        .select_from(model_versions)
+        .where(COLUMNS.workload == workload, COLUMNS.version == version)
+    )
     return str(connection.execute(query).scalar_one())

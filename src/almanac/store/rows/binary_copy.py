@@ -79,4 +79,6 @@ def _values(column: pa.Array) -> np.ndarray[Any, Any]:
 def _packed(values: np.ndarray[Any, Any]) -> pa.Array:
     """Return the bytes of each value as an Arrow array."""
     width = pa.binary(values.dtype.itemsize)
-    return pa.FixedSizeBinaryArray.from_buffers(width, len(values), [None, pa.py_buffer(values.tobytes())]).cast(BINARY)
+    return pa.FixedSizeBinaryArray.from_buffers(
+        width, len(values), [None, pa.py_buffer(values.tobytes())]
+    ).cast(BINARY)

@@ -38,18 +38,32 @@ class Kind:
         """The aggregates that are sent for the column: a text as lengths (-1 for NULL) and letters, others as values and gaps."""
         name = sql.Identifier(self.name)
         if self.type == TEXT:
-            return [sql.SQL("array_agg(coalesce(octet_length({}), -1))").format(name), sql.SQL("string_agg({}, '')").format(name)]
+            return [
+                sql.SQL("array_agg(coalesce(octet_length({}), -1))").format(name),
+                sql.SQL("string_agg({}, '')").format(name),
+            ]
         if self.stand_in is None:
             return [sql.SQL("array_agg({})").format(name)]
         stand_in = sql.SQL(self.stand_in)
-        return [sql.SQL("array_agg(coalesce({}, {}))").format(name, stand_in), sql.SQL("array_agg({} IS NULL)").format(name)]
+        return [
+            sql.SQL("array_agg(coalesce({}, {}))").format(name, stand_in),
+            sql.SQL("array_agg({} IS NULL)").format(name),
+        ]
 
 
-def kinds(connection: psycopg.Connection[Any], place: sql.Composable, names: Sequence[str], types: Mapping[str, pa.DataType]) -> list[Kind]:
+def kinds(
+    connection: psycopg.Connection[Any],
+    place: sql.Composable,
+    names: Sequence[str],
+    types: Mapping[str, pa.DataType],
+) -> list[Kind]:
     """Return how these columns of a table travel; whatever `types` does not name by PostgreSQL's name is text."""
     query = """
         SELECT attname, format_type(atttypid, NULL), attnotnull FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"""
-    found = {name: (told, is_filled) for name, told, is_filled in connection.execute(query, [place.as_string()]).fetchall()}
+    found = {
+        name: (told, is_filled)
+        for name, told, is_filled in connection.execute(query, [place.as_string()]).fetchall()
+    }
     return [_kind(name, *found[name], types) for name in names]
 
 
@@ -63,7 +77,10 @@ def received(connection: psycopg.Connection[Any], query: sql.Composed) -> list[l
     result = connection.pgconn.exec_params(query.as_bytes(connection), None, result_format=pq.Format.BINARY)
     if result.status != pq.ExecStatus.TUPLES_OK:
         raise psycopg.errors.error_from_result(result)
-    rows = ([result.get_value(row, column) or b"" for column in range(result.nfields)] for row in range(result.ntuples))
+    rows = (
+        [result.get_value(row, column) or b"" for column in range(result.nfields)]
+        for row in range(result.ntuples)
+    )
     return [row for row in rows if row[0]]
 
 
@@ -94,7 +111,9 @@ def _texts(lengths: np.ndarray[Any, Any], letters: bytes) -> pa.Array:
     offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
     np.cumsum(np.maximum(lengths, 0), out=offsets[1:])
     is_there = pa.array(lengths >= 0).buffers()[1] if (lengths < 0).any() else None
-    return pa.LargeStringArray.from_buffers(len(lengths), pa.py_buffer(offsets.tobytes()), pa.py_buffer(letters), is_there)
+    return pa.LargeStringArray.from_buffers(
+        len(lengths), pa.py_buffer(offsets.tobytes()), pa.py_buffer(letters), is_there
+    )
 
 
 def groups(after: int, until: int, size: int) -> Iterator[tuple[int, int]]:

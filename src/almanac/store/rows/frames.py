@@ -33,14 +33,18 @@ ARROW_TYPES: dict[str, pa.DataType] = {
 }
 
 
-def copy_in(connection: psycopg.Connection[Any], target: sql.Composable, table: Table, frame: pd.DataFrame) -> str:
+def copy_in(
+    connection: psycopg.Connection[Any], target: sql.Composable, table: Table, frame: pd.DataFrame
+) -> str:
     """COPY `frame` into `target`, a table made in this transaction; return the hash that `table_hash` finds for these rows.
 
     Raises AuditFailed as `canonical` does.
     """
     rows = _counted(table, frame)
     # The rows are frozen at once, which only a table of this transaction allows: later reads need not look up who wrote them.
-    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(target, _listed(rows.column_names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary, FREEZE)").format(
+        target, _listed(rows.column_names)
+    )
     digest = hashlib.sha256()
 
     def counted() -> Iterator[bytes]:
@@ -75,12 +79,15 @@ def table_hash(connection: psycopg.Connection[Any], source: sql.Composable, tabl
     counted = [
         name
         for name in _in_order(table)
-        if not table.column(name).nullable or connection.execute(used.format(source, sql.Identifier(name))).fetchall() == [(True,)]
+        if not table.column(name).nullable
+        or connection.execute(used.format(source, sql.Identifier(name))).fetchall() == [(True,)]
     ]
     # Naming the run lets PostgreSQL walk the primary key, which begins with it, instead of sorting.
     query = sql.SQL("COPY (SELECT {} FROM {} WHERE run_id = {} ORDER BY {}) TO STDOUT (FORMAT binary)")
     digest = hashlib.sha256()
-    for block in binary_copy.received(connection, query.format(_listed(counted), source, run_id, _listed(table.key))):
+    for block in binary_copy.received(
+        connection, query.format(_listed(counted), source, run_id, _listed(table.key))
+    ):
         digest.update(block)
     return digest.hexdigest()
 
@@ -90,13 +97,20 @@ def combined_hash(hashes: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def read(connection: psycopg.Connection[Any], table: Table, query: sql.Composed, parameters: Iterable[object] = ()) -> pd.DataFrame:
+def read(
+    connection: psycopg.Connection[Any], table: Table, query: sql.Composed, parameters: Iterable[object] = ()
+) -> pd.DataFrame:
     """Return the rows of `query` as a frame with the table's columns and pandas types."""
     with connection.cursor(binary=True) as cursor:
         cursor.execute(query, list(parameters))
         fetched = cursor.fetchall()
     columns = zip(*fetched, strict=True) if fetched else ([] for _ in table.columns)
-    return pd.DataFrame({column.name: _series(column, list(values)) for column, values in zip(table.columns, columns, strict=True)})
+    return pd.DataFrame(
+        {
+            column.name: _series(column, list(values))
+            for column, values in zip(table.columns, columns, strict=True)
+        }
+    )
 
 
 def packed(table: Table, frame: pd.DataFrame) -> bytes:
@@ -110,7 +124,9 @@ def packed(table: Table, frame: pd.DataFrame) -> bytes:
 def unpacked(table: Table, content: bytes) -> pd.DataFrame:
     """Return the frame that was packed, with the types that `read` gives it."""
     rows = parquet.read_table(pa.BufferReader(content))
-    return pd.DataFrame({column.name: _series(column, _plain_values(column, rows[column.name])) for column in table.columns})
+    return pd.DataFrame(
+        {column.name: _series(column, _plain_values(column, rows[column.name])) for column in table.columns}
+    )
 
 
 def location(name: str, schema: str = SCHEMA) -> sql.Identifier:
@@ -126,7 +142,9 @@ def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
     """
     missing = [name for name in table.column_names if name not in frame.columns]
     if missing:
-        raise AuditFailed(f"Table '{table.name}' needs column {missing}; the frame has {sorted(map(str, frame.columns))}.")
+        raise AuditFailed(
+            f"Table '{table.name}' needs column {missing}; the frame has {sorted(map(str, frame.columns))}."
+        )
     columns = {column.name: _converted(table, column, frame[column.name]) for column in table.columns}
     rows = pa.table(columns).combine_chunks()
     faults = [fault for column in table.columns for fault in _faults(table, column, rows[column.name])]
@@ -134,7 +152,11 @@ def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
         raise AuditFailed(f"Table '{table.name}' was not stored: {'; '.join(faults)}.")
     if len(table.key) == 1 and _ascends(rows[table.key[0]]):
         return rows
-    ordered = rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.key])) if len(rows) else rows
+    ordered = (
+        rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in table.key]))
+        if len(rows)
+        else rows
+    )
     _refuse_repeated_keys(table, ordered.select(table.key))
     return ordered
 
@@ -146,7 +168,9 @@ def _converted(table: Table, column: Column, series: pd.Series) -> pa.ChunkedArr
     try:
         converted = _CONVERT.get(column.type, _as_is)(column, series)
     except (TypeError, ValueError, OverflowError, pa.ArrowException) as error:
-        raise AuditFailed(f"Table '{table.name}' was not stored: column '{column.name}' is not all {column.type}: {error}") from error
+        raise AuditFailed(
+            f"Table '{table.name}' was not stored: column '{column.name}' is not all {column.type}: {error}"
+        ) from error
     return converted if isinstance(converted, pa.ChunkedArray) else pa.chunked_array([converted])
 
 
@@ -166,7 +190,10 @@ def _instants(column: Column, series: pd.Series) -> pa.Array:
 
 def _jsons(column: Column, series: pd.Series) -> pa.Array:
     texts = [
-        None if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)) else canonical_json(value) for value in series
+        None
+        if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
+        else canonical_json(value)
+        for value in series
     ]
     return pa.array(texts, type=ARROW_TYPES[column.type])
 
@@ -194,18 +221,30 @@ def _ascends(key: pa.ChunkedArray) -> bool:
 
 
 def _refuse_repeated_keys(table: Table, keys: pa.Table) -> None:
-    neighbours = [pc.equal(values.slice(1), values.slice(0, len(values) - 1)) for values in keys.columns] if len(keys) else []
+    neighbours = (
+        [pc.equal(values.slice(1), values.slice(0, len(values) - 1)) for values in keys.columns]
+        if len(keys)
+        else []
+    )
     repeated = reduce(pc.and_, neighbours) if neighbours else pa.array([], pa.bool_())
     count = pc.sum(repeated).as_py() or 0
     if count:
         example = keys.slice(pc.index(repeated, True).as_py(), 1).to_pylist()[0]
-        raise AuditFailed(f"Table '{table.name}' was not stored: {count} rows repeat the key of another row, for example {example}.")
+        raise AuditFailed(
+            f"Table '{table.name}' was not stored: {count} rows repeat the key of another row, for example {example}."
+        )
 
 
 def _counted(table: Table, frame: pd.DataFrame) -> pa.Table:
     """Return the canonical rows in the columns that count, sorted by name: all but those that are NULL in every row."""
     rows = canonical(table, frame)
-    return rows.select([name for name in _in_order(table) if not table.column(name).nullable or rows[name].null_count < len(rows)])
+    return rows.select(
+        [
+            name
+            for name in _in_order(table)
+            if not table.column(name).nullable or rows[name].null_count < len(rows)
+        ]
+    )
 
 
 def _in_order(table: Table) -> list[str]:
@@ -230,7 +269,10 @@ def _series(column: Column, values: list[Any]) -> pd.Series:
         return pd.Series(values, dtype="Int64" if column.nullable else "int64")
     if column.type == "real":
         return pd.Series(values, dtype="float64")
-    return pd.Series(values, dtype={"text": "str", "boolean": "boolean" if column.nullable else "bool"}.get(column.type, "object"))
+    return pd.Series(
+        values,
+        dtype={"text": "str", "boolean": "boolean" if column.nullable else "bool"}.get(column.type, "object"),
+    )
 
 
 def canonical_json(value: object) -> str:
@@ -238,7 +280,9 @@ def canonical_json(value: object) -> str:
     try:
         return _SPELLING.encode(value)
     except ValueError as error:
-        raise AuditFailed(f"A JSON value holds NaN or infinity, which JSON cannot say: {value!r:.200}") from error
+        raise AuditFailed(
+            f"A JSON value holds NaN or infinity, which JSON cannot say: {value!r:.200}"
+        ) from error
 
 
 def plain(value: object) -> Any:
@@ -260,4 +304,6 @@ def _plain_scalar(value: Any) -> Any:
     return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
-_SPELLING = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_scalar)
+_SPELLING = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain_scalar
+)

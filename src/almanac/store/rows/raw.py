@@ -24,7 +24,9 @@ class Upserted:
     unchanged: int
 
 
-def upsert(database: Database, contract: Contract, name: str, frame: pd.DataFrame, *, run_id: str | None = None) -> Upserted:
+def upsert(
+    database: Database, contract: Contract, name: str, frame: pd.DataFrame, *, run_id: str | None = None
+) -> Upserted:
     """Bring the rows of `frame` into raw table `name`; a changed row is updated and its old and new values are logged.
 
     Raises UsageError for an unknown table, AuditFailed for values that cannot be stored or two rows with one key; then nothing is changed.
@@ -32,7 +34,9 @@ def upsert(database: Database, contract: Contract, name: str, frame: pd.DataFram
     table = table_of(contract, name)
     target = frames.location(table_name(contract, table))
     with database.connect() as connection:
-        connection.execute(sql.SQL("CREATE TEMP TABLE incoming (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP").format(target))
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE incoming (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP").format(target)
+        )
         frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
         _log_changes(connection, contract, table, run_id)
         inserted, updated = _merge(connection, target, table)
@@ -44,7 +48,9 @@ def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:
     table = table_of(contract, name)
     columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
     keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-    query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(columns, frames.location(table_name(contract, table)), keys)
+    query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
+        columns, frames.location(table_name(contract, table)), keys
+    )
     with database.connect() as connection:
         return frames.read(connection, table, query)
 
@@ -54,7 +60,13 @@ def corrections(database: Database, workload: str, *, limit: int) -> pd.DataFram
     columns = raw_changes.c
     query = sa.select(columns.table_name, columns.key, columns.before, columns.after, columns.changed_at)
     with database.engine.begin() as connection:
-        found = connection.execute(query.where(columns.workload == workload).order_by(columns.change_id.desc()).limit(limit)).mappings().all()
+        found = (
+            connection.execute(
+                query.where(columns.workload == workload).order_by(columns.change_id.desc()).limit(limit)
+            )
+            .mappings()
+            .all()
+        )
     return pd.DataFrame(found, columns=["table_name", "key", "before", "after", "changed_at"])
 
 
@@ -62,7 +74,9 @@ def table_of(contract: Contract, name: str) -> Table:
     """Return the raw table called `name`; raises UsageError."""
     known = {table.name: table for table in contract.raw_tables}
     if name not in known:
-        raise UsageError(f"'{contract.name}' has no raw table '{name}'. Known: {', '.join(sorted(known)) or 'none'}.")
+        raise UsageError(
+            f"'{contract.name}' has no raw table '{name}'. Known: {', '.join(sorted(known)) or 'none'}."
+        )
     return known[name]
 
 
@@ -77,7 +91,9 @@ def _differs(table: Table) -> sql.Composable:
     return sql.SQL(" OR ").join(parts) if parts else sql.SQL("false")
 
 
-def _log_changes(connection: psycopg.Connection[tuple[object, ...]], contract: Contract, table: Table, run_id: str | None) -> None:
+def _log_changes(
+    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, table: Table, run_id: str | None
+) -> None:
     join = sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key)
     key = sql.SQL(", ").join(sql.SQL("{}, t.{}").format(name, sql.Identifier(name)) for name in table.key)
     statement = sql.SQL(
@@ -85,10 +101,14 @@ def _log_changes(connection: psycopg.Connection[tuple[object, ...]], contract: C
         "SELECT {}, {}, jsonb_build_object({}), to_jsonb(t), to_jsonb(i), {} FROM {} AS t JOIN incoming AS i ON {} WHERE {}"
     )
     target = frames.location(table_name(contract, table))
-    connection.execute(statement.format(contract.name, table.name, key, run_id, target, join, _differs(table)))
+    connection.execute(
+        statement.format(contract.name, table.name, key, run_id, target, join, _differs(table))
+    )
 
 
-def _merge(connection: psycopg.Connection[tuple[object, ...]], target: sql.Composable, table: Table) -> tuple[int, int]:
+def _merge(
+    connection: psycopg.Connection[tuple[object, ...]], target: sql.Composable, table: Table
+) -> tuple[int, int]:
     names = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
     keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
     others = [name for name in table.column_names if name not in table.key]
@@ -96,7 +116,11 @@ def _merge(connection: psycopg.Connection[tuple[object, ...]], target: sql.Compo
     join = sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key)
     updated = 0
     if others:
-        update = sql.SQL("UPDATE {} AS t SET {} FROM incoming AS i WHERE {} AND ({})").format(target, changes, join, _differs(table))
+        update = sql.SQL("UPDATE {} AS t SET {} FROM incoming AS i WHERE {} AND ({})").format(
+            target, changes, join, _differs(table)
+        )
         updated = connection.execute(update).rowcount
-    insert = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM incoming ON CONFLICT ({}) DO NOTHING").format(target, names, names, keys)
+    insert = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM incoming ON CONFLICT ({}) DO NOTHING").format(
+        target, names, names, keys
+    )
     return connection.execute(insert).rowcount, updated

@@ -37,21 +37,29 @@ WAY_OUT = "Declare the column under a new name, or rename the table in the contr
 
 def ensure(connection: sa.Connection, contract: Contract) -> None:
     """Make the own tables, then the tables and views of `contract`; add nullable columns; raises ContractError for every other change."""
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac shape ' || :name))"), {"name": contract.name})
+    connection.execute(
+        sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac shape ' || :name))"), {"name": contract.name}
+    )
     workload_sql.migrate(connection, contract.name)
     if _is_recorded(connection, contract):
         return
     _enter_before_readers(connection, contract)
-    wanted = [released_table(contract, table) for table in contract.released_tables] + [raw_table(contract, table) for table in contract.raw_tables]
+    wanted = [released_table(contract, table) for table in contract.released_tables] + [
+        raw_table(contract, table) for table in contract.raw_tables
+    ]
     for made in wanted:
         _ensure_table(connection, contract, made)
         connection.execute(sa.text(f'GRANT SELECT ON {SCHEMA}."{made.name}" TO almanac_worker'))
     _make_views(connection, contract)
     for table in contract.raw_tables:
-        connection.execute(sa.text(f"GRANT INSERT, UPDATE ON {SCHEMA}.{table_name(contract, table)} TO almanac_worker"))
+        connection.execute(
+            sa.text(f"GRANT INSERT, UPDATE ON {SCHEMA}.{table_name(contract, table)} TO almanac_worker")
+        )
     declared = contract.model_dump(mode="json")
     statement = insert(tables.workloads).values(workload=contract.name, contract=declared)
-    connection.execute(statement.on_conflict_do_update(index_elements=["workload"], set_={"contract": declared}))
+    connection.execute(
+        statement.on_conflict_do_update(index_elements=["workload"], set_={"contract": declared})
+    )
 
 
 def table_name(contract: Contract, table: Table) -> str:
@@ -71,7 +79,15 @@ def released_table(contract: Contract, table: Table) -> sa.Table:
     run = sa.Column("run_id", TYPES["text"], nullable=False)
     columns = [_column(table, column) for column in table.columns]
     key = sa.PrimaryKeyConstraint("run_id", *table.key)
-    made = sa.Table(name, sa.MetaData(schema=SCHEMA), run, *columns, key, *_checks(table), postgresql_partition_by="LIST (run_id)")
+    made = sa.Table(
+        name,
+        sa.MetaData(schema=SCHEMA),
+        run,
+        *columns,
+        key,
+        *_checks(table),
+        postgresql_partition_by="LIST (run_id)",
+    )
     for index_columns in indexes(contract, table):
         sa.Index(f"{name}_by_{'_'.join(index_columns)}"[:63], *(made.c[part] for part in index_columns))
     return made
@@ -96,19 +112,27 @@ def _is_recorded(connection: sa.Connection, contract: Contract) -> bool:
 
 def _enter_before_readers(connection: sa.Connection, contract: Contract) -> None:
     """Lock the views first, as their readers do: with tables locked first, a reader and we would wait for each other."""
-    for name in (f"{contract.name}_live", *(table_name(contract, table) for table in contract.released_tables)):
+    for name in (
+        f"{contract.name}_live",
+        *(table_name(contract, table) for table in contract.released_tables),
+    ):
         connection.execute(sa.text(f'ALTER VIEW IF EXISTS {API}."{name}" OWNER TO almanac_owner'))
 
 
 def _column(table: Table, column: Column, *, primary_key: bool = False) -> sa.Column[object]:
     nullable = column.nullable and column.name not in table.key
-    return sa.Column(column.name, TYPES[column.type], nullable=nullable, primary_key=primary_key, autoincrement=False)
+    return sa.Column(
+        column.name, TYPES[column.type], nullable=nullable, primary_key=primary_key, autoincrement=False
+    )
 
 
 def _checks(table: Table) -> list[sa.CheckConstraint]:
     """Keep out the instants that a client cannot read back: infinity, BC, years beyond 9999."""
     times = [column.name for column in table.columns if column.type in ("date", "timestamp")]
-    return [sa.CheckConstraint(f"{name} >= '0001-01-01' AND {name} < '9999-12-31'", name=f"{name}_is_readable") for name in times]
+    return [
+        sa.CheckConstraint(f"{name} >= '0001-01-01' AND {name} < '9999-12-31'", name=f"{name}_is_readable")
+        for name in times
+    ]
 
 
 def _ensure_table(connection: sa.Connection, contract: Contract, table: sa.Table) -> None:
@@ -121,7 +145,9 @@ def _ensure_table(connection: sa.Connection, contract: Contract, table: sa.Table
     existing = {column["name"]: column for column in inspector.get_columns(table.name, schema=SCHEMA)}
     gone = sorted(set(existing) - set(table.c.keys()))
     if gone:
-        raise ContractError(f"{_where(table)} has column {gone} that the contract of '{contract.name}' no longer declares. {WAY_OUT}")
+        raise ContractError(
+            f"{_where(table)} has column {gone} that the contract of '{contract.name}' no longer declares. {WAY_OUT}"
+        )
     _refuse_other_key(table, inspector.get_pk_constraint(table.name, schema=SCHEMA)["constrained_columns"])
     for column in table.c:
         if column.name in existing:
@@ -134,15 +160,22 @@ def _ensure_table(connection: sa.Connection, contract: Contract, table: sa.Table
 def _refuse_other_key(table: sa.Table, found: list[str]) -> None:
     declared = [column.name for column in table.primary_key]
     if declared != found:
-        raise ContractError(f"{_where(table)} has the key {found}, the contract declares {declared}. {WAY_OUT}")
+        raise ContractError(
+            f"{_where(table)} has the key {found}, the contract declares {declared}. {WAY_OUT}"
+        )
 
 
-def _refuse_change(connection: sa.Connection, table: sa.Table, column: sa.Column[object], found: ReflectedColumn) -> None:
+def _refuse_change(
+    connection: sa.Connection, table: sa.Table, column: sa.Column[object], found: ReflectedColumn
+) -> None:
     declared, actual = (
-        _described(connection, kind, nullable) for kind, nullable in ((column.type, column.nullable), (found["type"], found["nullable"]))
+        _described(connection, kind, nullable)
+        for kind, nullable in ((column.type, column.nullable), (found["type"], found["nullable"]))
     )
     if declared != actual:
-        raise ContractError(f"{_where(table)} has column '{column.name}' of type {actual}, the contract declares {declared}. {WAY_OUT}")
+        raise ContractError(
+            f"{_where(table)} has column '{column.name}' of type {actual}, the contract declares {declared}. {WAY_OUT}"
+        )
 
 
 def _described(connection: sa.Connection, kind: sa.types.TypeEngine[Any], nullable: bool | None) -> str:
@@ -151,7 +184,9 @@ def _described(connection: sa.Connection, kind: sa.types.TypeEngine[Any], nullab
 
 def _add(connection: sa.Connection, table: sa.Table, column: sa.Column[object]) -> None:
     if not column.nullable:
-        raise ContractError(f"{_where(table)} lacks column '{column.name}', which is not nullable; only nullable columns are added. {WAY_OUT}")
+        raise ContractError(
+            f"{_where(table)} lacks column '{column.name}', which is not nullable; only nullable columns are added. {WAY_OUT}"
+        )
     kind = column.type.compile(connection.dialect)
     connection.execute(sa.text(f'ALTER TABLE {SCHEMA}."{table.name}" ADD COLUMN "{column.name}" {kind}'))
 
@@ -177,7 +212,11 @@ def _make_views(connection: sa.Connection, contract: Contract) -> None:
         columns = ", ".join(f'"{column["name"]}"' for column in inspector.get_columns(name, schema=SCHEMA))
         _replace_view(connection, name, f'SELECT {columns} FROM {SCHEMA}."{name}"')
     name = table_name(contract, contract.predictions)
-    _replace_view(connection, f"{contract.name}_live", LIVE_ROWS.format(rows=f'{API}."{name}"', schema=SCHEMA, workload=contract.name))
+    _replace_view(
+        connection,
+        f"{contract.name}_live",
+        LIVE_ROWS.format(rows=f'{API}."{name}"', schema=SCHEMA, workload=contract.name),
+    )
 
 
 def _replace_view(connection: sa.Connection, name: str, query: str) -> None:

@@ -44,7 +44,11 @@ def revision(database: Database) -> str | None:
     with database.connect() as connection:
         try:
             row = connection.execute("SELECT revision FROM api.schema_version").fetchone()
-        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, psycopg.errors.InsufficientPrivilege):
+        except (
+            psycopg.errors.UndefinedTable,
+            psycopg.errors.InvalidSchemaName,
+            psycopg.errors.InsufficientPrivilege,
+        ):
             return None
     return row[0] if row else None
 

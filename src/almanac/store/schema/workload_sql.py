@@ -39,7 +39,9 @@ def migrate(connection: sa.Connection, workload: str) -> list[str]:
 def newest(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
     """Return the newest rows, oldest of them first and ordered `by` a column, of the view `api.<workload>_<view>` that its migrations made."""
     names = {"view": sql.Identifier(API, f"{workload}_{view}"), "by": sql.Identifier(by)}
-    query = sql.SQL("SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}").format(**names, limit=limit)
+    query = sql.SQL(
+        "SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}"
+    ).format(**names, limit=limit)
     with database.connect() as connection:
         found = connection.execute(query)
         return pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description or ()])
@@ -52,13 +54,17 @@ def _applied(connection: sa.Connection, workload: str) -> dict[str, str]:
 
 def _refuse_missing(workload: str, names: list[str]) -> None:
     if names:
-        raise ContractError(f"The database has migration {names[-1]} of '{workload}', which this program lacks. {GONE}")
+        raise ContractError(
+            f"The database has migration {names[-1]} of '{workload}', which this program lacks. {GONE}"
+        )
 
 
 def _apply(connection: sa.Connection, workload: str, path: Path) -> None:
     # Without parameters a percent sign is a percent sign, and one call may hold many statements.
     driver(connection).execute(path.read_bytes())
-    connection.execute(sa.insert(workload_migrations).values(workload=workload, name=path.name, sha256=_hash(path)))
+    connection.execute(
+        sa.insert(workload_migrations).values(workload=workload, name=path.name, sha256=_hash(path))
+    )
 
 
 def _hash(path: Path) -> str:

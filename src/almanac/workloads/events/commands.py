@@ -53,16 +53,23 @@ def _group() -> None:
 
 def work_events(
     policy: Annotated[str, typer.Option(help="published, fixed:N, or polling:N:SECONDS.")] = "published",
-    objective_seconds: Annotated[float | None, typer.Option(help="Most age of an event when it is done; default ALMANAC_EVENTS_OBJECTIVE.")] = None,
+    objective_seconds: Annotated[
+        float | None,
+        typer.Option(help="Most age of an event when it is done; default ALMANAC_EVENTS_OBJECTIVE."),
+    ] = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when nothing waits.")] = False,
-    processing: Annotated[str, typer.Option(help="none, or light or heavy: let each batch take as long as in the replays.")] = "none",
+    processing: Annotated[
+        str, typer.Option(help="none, or light or heavy: let each batch take as long as in the replays.")
+    ] = "none",
     json: Json = False,
 ) -> None:
     """Work on the queue of events until interrupted; several workers may run at once."""
     settings = Settings.read()
     objective = settings.events_objective_seconds if objective_seconds is None else objective_seconds
     if not 0 < objective <= 86_400:
-        raise UsageError(f"An objective of {objective:g} seconds does not fit. Use more than 0 and at most 86400.")
+        raise UsageError(
+            f"An objective of {objective:g} seconds does not fit. Use more than 0 and at most 86400."
+        )
     default = Fixed(settings.events_default_size, objective, "default")
     goal = Goal(objective, settings.events_missed_share, far_share=settings.events_far_share)
     rule = sizing.parse(policy, default, goal, explore_share=settings.events_explore_share)
@@ -73,16 +80,32 @@ def work_events(
     worker = Worker(_connect(open_database(settings, "worker")), terms, manner)
     _until_signal(worker.stop)
     tally = worker.run()
-    told = {"worker": terms.worker, "events": tally.events, "batches": dict(tally.batches), "seconds": tally.seconds, "cost": tally.cost}
+    told = {
+        "worker": terms.worker,
+        "events": tally.events,
+        "batches": dict(tally.batches),
+        "seconds": tally.seconds,
+        "cost": tally.cost,
+    }
     told |= {"sizes_from": rule.source}
-    show.as_json(told) if json else show.say(f"{tally.events} events in {tally.batches.total()} batches; sizes from {rule.source}.")
+    show.as_json(told) if json else show.say(
+        f"{tally.events} events in {tally.batches.total()} batches; sizes from {rule.source}."
+    )
 
 
 def simulate_events(
-    trace: Annotated[str, typer.Option(help="azure-conv, nasa, kafka, poisson, or a CSV file with the columns seconds, kb and kind.")] = "poisson",
+    trace: Annotated[
+        str,
+        typer.Option(
+            help="azure-conv, nasa, kafka, poisson, or a CSV file with the columns seconds, kb and kind."
+        ),
+    ] = "poisson",
     speed: Annotated[float, typer.Option(help="How many seconds of the trace pass in one.")] = 1.0,
     seconds: Annotated[float, typer.Option(help="For how long, at most an hour.")] = 60.0,
-    listen: Annotated[bool, typer.Option("--listen", help="Send what POST /v1/events/simulator asks for, until interrupted.")] = False,
+    listen: Annotated[
+        bool,
+        typer.Option("--listen", help="Send what POST /v1/events/simulator asks for, until interrupted."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Send the arrivals of a trace to the queue, at most 2,000 a second."""
@@ -90,14 +113,18 @@ def simulate_events(
     pace = Pace(speed, seconds).checked()
     _open(settings)
     read = partial(traces.read, settings=settings)
-    simulator = Simulator(_connect(open_database(settings, "ingest")), _connect(open_database(settings, "worker")), read)
+    simulator = Simulator(
+        _connect(open_database(settings, "ingest")), _connect(open_database(settings, "worker")), read
+    )
     _until_signal(simulator.stop)
     if listen:
         simulator.listen()
         return
     arrivals = read(trace)
     sent = simulator.replay(arrivals, pace)
-    show.as_json({"trace": trace, "sent": sent}) if json else show.say(f"{sent} of {len(arrivals)} events of {arrivals.name} sent.")
+    show.as_json({"trace": trace, "sent": sent}) if json else show.say(
+        f"{sent} of {len(arrivals)} events of {arrivals.name} sent."
+    )
 
 
 def dead_events(
@@ -112,12 +139,18 @@ def dead_events(
         if again:
             count = statements.revive(connection, None if again == "all" else again)
             if not count and again != "all":
-                raise NotFound(f"No buried event is called '{again}'. `almanac events dead` lists those that are.")
-            show.as_json({"put_back": count}) if json else show.say(f"{count} {'event' if count == 1 else 'events'} put back into the queue.")
+                raise NotFound(
+                    f"No buried event is called '{again}'. `almanac events dead` lists those that are."
+                )
+            show.as_json({"put_back": count}) if json else show.say(
+                f"{count} {'event' if count == 1 else 'events'} put back into the queue."
+            )
             return
         found = connection.execute(DEAD, [limit]).fetchall()
     names = ("event_id", "event_type", "attempts", "died_at", "error")
-    show.as_json([dict(zip(names, row, strict=True)) for row in found]) if json else show.table("Buried events", names, found)
+    show.as_json([dict(zip(names, row, strict=True)) for row in found]) if json else show.table(
+        "Buried events", names, found
+    )
 
 
 def _work(processing: str) -> Work:

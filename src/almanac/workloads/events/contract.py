@@ -32,24 +32,45 @@ POLICY = Table(
     key=("state_id",),
     doc="One state of the queue. Bands hold their lower end and not their upper one; a backlog band holds both.",
     columns=(
-        Column(name="state_id", type="text", doc="Bands of backlog, waiting age, average kB and hour, for example b03-a02-k01-h00."),
+        Column(
+            name="state_id",
+            type="text",
+            doc="Bands of backlog, waiting age, average kB and hour, for example b03-a02-k01-h00.",
+        ),
         count("backlog_min", "Fewest events that wait.", minimum=1),
         count("backlog_max", "Most events that wait.", minimum=1),
         amount("age_min_seconds", "Age of the oldest event that waits: lower end."),
         amount("age_max_seconds", "Age of the oldest event that waits: upper end."),
         amount("kb_min", "Average size of the events that wait, kB: lower end."),
         amount("kb_max", "Average size of the events that wait, kB: upper end."),
-        Column(name="hour_min", type="integer", doc="Hour of the day, UTC: lower end.", minimum=0, maximum=23),
-        Column(name="hour_max", type="integer", doc="Hour of the day, UTC: upper end.", minimum=1, maximum=24),
-        Column(name="batch_size", type="integer", doc="How many events to take at most.", minimum=SMALLEST_BATCH, maximum=LARGEST_BATCH),
-        amount("wait_seconds", "How long the oldest event may still wait, counted from the lower end of the age band; 0 means start now."),
+        Column(
+            name="hour_min", type="integer", doc="Hour of the day, UTC: lower end.", minimum=0, maximum=23
+        ),
+        Column(
+            name="hour_max", type="integer", doc="Hour of the day, UTC: upper end.", minimum=1, maximum=24
+        ),
+        Column(
+            name="batch_size",
+            type="integer",
+            doc="How many events to take at most.",
+            minimum=SMALLEST_BATCH,
+            maximum=LARGEST_BATCH,
+        ),
+        amount(
+            "wait_seconds",
+            "How long the oldest event may still wait, counted from the lower end of the age band; 0 means start now.",
+        ),
         amount("start_age_seconds", "The age of the oldest event at which the batch is to start."),
         amount(
             "latest_age_seconds",
             "The age that the oldest is not to pass even where it is let go; a share of events may be far all the same.",
         ),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
-        amount("slack_seconds", "How long before the objective a batch is planned to end, since late arrivals make it longer.", nullable=True),
+        amount(
+            "slack_seconds",
+            "How long before the objective a batch is planned to end, since late arrivals make it longer.",
+            nullable=True,
+        ),
         amount("expected_seconds", "Seconds that processing is expected to take."),
         amount("p90_seconds", "Seconds that nine batches of ten do not exceed."),
         amount("expected_cost", "Expected cost of the batch."),
@@ -64,14 +85,22 @@ CONTENDERS = Table(
     key=("contender",),
     doc="How each way of sizing batches did in a replay of traffic later than its training.",
     columns=(
-        Column(name="contender", type="text", doc="One of polling, fixed, timer, rate, T count, T, policy, hindsight."),
+        Column(
+            name="contender",
+            type="text",
+            doc="One of polling, fixed, timer, rate, T count, T, policy, hindsight.",
+        ),
         Column(name="doc", type="text", doc="What it does."),
         count("events", "Events replayed."),
         count("batches", "Batches made of them."),
         amount("cost_per_event", "Mean cost of an event."),
         share("missed_share", "Share of events finished later than the objective."),
         amount("p99_seconds", "99th percentile of finished minus arrived."),
-        amount("against_hindsight", "Cost divided by that of the hindsight optimum with the same share of misses.", nullable=True),
+        amount(
+            "against_hindsight",
+            "Cost divided by that of the hindsight optimum with the same share of misses.",
+            nullable=True,
+        ),
         saving("saving_low", "Lower end of the 95 % interval of the saving against polling, share of cost."),
         saving("saving", "Saving against polling, share of cost."),
         saving("saving_high", "Upper end of that interval."),
@@ -84,13 +113,24 @@ RHYTHM = Table(
     key=("band_id",),
     doc="What a later start gains, by the second of a cycle and by how long nothing has come in. Without rows a second gained is a second.",
     columns=(
-        Column(name="band_id", type="text", doc="Bands of the cycle and of quiet seconds, for example p0012-q03."),
-        amount("phase_min", "Seconds since 1970, modulo the cycle: lower end. Where there is no cycle, one band holds all."),
+        Column(
+            name="band_id", type="text", doc="Bands of the cycle and of quiet seconds, for example p0012-q03."
+        ),
+        amount(
+            "phase_min",
+            "Seconds since 1970, modulo the cycle: lower end. Where there is no cycle, one band holds all.",
+        ),
         amount("phase_max", "Upper end; that of the last band is the length of the cycle."),
         amount("quiet_min_seconds", "Seconds since the newest event came in: lower end."),
         amount("quiet_max_seconds", "Seconds since the newest event came in: upper end."),
-        amount("step_seconds", "By how much each start looked at is later than the one before; the first is now."),
-        Column(name="gained_seconds", type="json", doc="For each start what it gains; a batch saved counts as the objective."),
+        amount(
+            "step_seconds", "By how much each start looked at is later than the one before; the first is now."
+        ),
+        Column(
+            name="gained_seconds",
+            type="json",
+            doc="For each start what it gains; a batch saved counts as the objective.",
+        ),
     ),
 )
 
@@ -108,7 +148,11 @@ SCOREBOARD = Table(
         amount("predicted_cost", "Mean of the predicted cost per batch."),
         amount("actual_cost", "Mean of the actual cost per batch."),
         share("above_p90", "Share of batches that took longer than their predicted 90th percentile."),
-        Column(name="inside_band", type="boolean", doc="Whether the actual seconds stayed within the predicted band."),
+        Column(
+            name="inside_band",
+            type="boolean",
+            doc="Whether the actual seconds stayed within the predicted band.",
+        ),
     ),
 )
 
@@ -118,7 +162,11 @@ HISTORY = Table(
     doc="Every batch known: what the workers measured, and replays of traces against a simulated clock.",
     columns=(
         Column(name="batch_id", type="text", doc="Unique among all sources."),
-        Column(name="source", type="text", doc="'worker', 'worker, simulated processing', or the name of a replayed or generated trace."),
+        Column(
+            name="source",
+            type="text",
+            doc="'worker', 'worker, simulated processing', or the name of a replayed or generated trace.",
+        ),
         Column(name="started_at", type="timestamp", doc="When its processing began."),
         count("events", "Events in the batch.", minimum=1),
         amount("kb", "Their total size, kB."),
@@ -133,7 +181,9 @@ HISTORY = Table(
         Column(name="state_id", type="text", nullable=True, doc="State of the policy that was followed."),
         amount("predicted_seconds", "What the policy expected.", nullable=True),
         amount("predicted_p90_seconds", "The 90th percentile that the policy expected.", nullable=True),
-        amount("predicted_cost", "The cost that the policy expected for a batch of this state.", nullable=True),
+        amount(
+            "predicted_cost", "The cost that the policy expected for a batch of this state.", nullable=True
+        ),
     ),
 )
 
@@ -157,12 +207,33 @@ CONTRACT = Contract(
     predictions=POLICY,
     order=("backlog_min",),
     filters=(
-        Filter(name="from_backlog", column="backlog_max", op="min", doc="Bands that reach at least this backlog."),
-        Filter(name="to_backlog", column="backlog_min", op="max", doc="Bands that begin at this backlog or below."),
-        Filter(name="to_age", column="age_min_seconds", op="max", doc="Bands that begin at this age or below, seconds."),
-        Filter(name="from_age", column="age_max_seconds", op="min", doc="Bands that reach at least this age, seconds."),
-        Filter(name="to_kb", column="kb_min", op="max", doc="Bands that begin at this average size or below, kB."),
-        Filter(name="from_kb", column="kb_max", op="min", doc="Bands that reach at least this average size, kB."),
+        Filter(
+            name="from_backlog", column="backlog_max", op="min", doc="Bands that reach at least this backlog."
+        ),
+        Filter(
+            name="to_backlog",
+            column="backlog_min",
+            op="max",
+            doc="Bands that begin at this backlog or below.",
+        ),
+        Filter(
+            name="to_age",
+            column="age_min_seconds",
+            op="max",
+            doc="Bands that begin at this age or below, seconds.",
+        ),
+        Filter(
+            name="from_age",
+            column="age_max_seconds",
+            op="min",
+            doc="Bands that reach at least this age, seconds.",
+        ),
+        Filter(
+            name="to_kb", column="kb_min", op="max", doc="Bands that begin at this average size or below, kB."
+        ),
+        Filter(
+            name="from_kb", column="kb_max", op="min", doc="Bands that reach at least this average size, kB."
+        ),
     ),
     side_tables=(CONTENDERS, RHYTHM, SCOREBOARD),
     raw_tables=(HISTORY, TRAFFIC),

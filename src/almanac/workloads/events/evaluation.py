@@ -72,7 +72,9 @@ class Outcome:
     replay: Replay
 
 
-def split(frame: pd.DataFrame, *, share: float = TRAIN_SHARE, by: str = "started_at") -> tuple[pd.DataFrame, pd.DataFrame]:
+def split(
+    frame: pd.DataFrame, *, share: float = TRAIN_SHARE, by: str = "started_at"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of the first `share` of the time that the frame spans, and those of the rest."""
     edge = edge_of(frame[by], share)
     early = frame[by] <= edge
@@ -91,7 +93,10 @@ def rolling(pipeline: Pipeline, frame: pd.DataFrame, *, since: str = "") -> Told
     The first FIRST_SHARE of the batches, and those up to the instant `since`, are only learned from; then FOLDS parts follow, each
     predicted by a fit on everything before it.
     """
-    begins = max(round(len(frame) * FIRST_SHARE), int((frame["started_at"] <= pd.Timestamp(since)).sum()) if since else 0)
+    begins = max(
+        round(len(frame) * FIRST_SHARE),
+        int((frame["started_at"] <= pd.Timestamp(since)).sum()) if since else 0,
+    )
     parts = [part for part in np.array_split(np.arange(begins, len(frame)), FOLDS) if len(part)]
     told = [model.fit(pipeline, frame.iloc[: part[0]]).predict(frame.iloc[part][FEATURES]) for part in parts]
     return Told(frame.iloc[begins:], np.concatenate(told) if told else np.empty((0, 2)))
@@ -113,7 +118,9 @@ def score(batches: pd.DataFrame, told: Floats) -> dict[str, float]:
     """Return seconds_loss, mae_seconds, r2, above_p90, calibration_error and n of predicted seconds and 90th percentiles."""
     actual = batches["seconds"].to_numpy(dtype=np.float64)
     above = float((actual > told[:, 1]).mean())
-    explained = 1 - float(((actual - told[:, 0]) ** 2).sum() / max(((actual - actual.mean()) ** 2).sum(), 1e-12))
+    explained = 1 - float(
+        ((actual - told[:, 0]) ** 2).sum() / max(((actual - actual.mean()) ** 2).sum(), 1e-12)
+    )
     return {
         "seconds_loss": float(losses(batches, told).mean()),
         "mae_seconds": float(np.abs(actual - told[:, 0]).mean()),
@@ -134,7 +141,9 @@ def simplest_good(batches: pd.DataFrame, told: Mapping[str, Floats], *, seed: in
     """Return the first model of `told`, simplest first, whose loss is not worse beyond noise than that of the best."""
     scores = {name: losses(batches, each) for name, each in told.items()}
     best = min(scores, key=lambda name: scores[name].mean())
-    return next(name for name in told if name == best or interval(scores[name] - scores[best], seed=seed).low <= 0)
+    return next(
+        name for name in told if name == best or interval(scores[name] - scores[best], seed=seed).low <= 0
+    )
 
 
 def interval(values: Floats, *, seed: int, block: int = 20, repeats: int = 1000) -> Interval:
@@ -143,11 +152,15 @@ def interval(values: Floats, *, seed: int, block: int = 20, repeats: int = 1000)
     return ratio_interval(values, weights, np.arange(len(values)) // block, seed=seed, repeats=repeats)
 
 
-def ratio_interval(above: Floats, below: Floats, groups: Integers, *, seed: int, repeats: int = 1000) -> Interval:
+def ratio_interval(
+    above: Floats, below: Floats, groups: Integers, *, seed: int, repeats: int = 1000
+) -> Interval:
     """Return sum over sum with its percentile bootstrap interval; values of one group are drawn together."""
     places = np.unique(groups, return_inverse=True)[1]
     tops, bottoms = np.bincount(places, above), np.bincount(places, below)
-    drawn = np.random.default_rng(seed).multinomial(len(tops), np.full(len(tops), 1 / len(tops)), size=repeats)
+    drawn = np.random.default_rng(seed).multinomial(
+        len(tops), np.full(len(tops), 1 / len(tops)), size=repeats
+    )
     low, high = np.quantile((drawn @ tops) / np.maximum(drawn @ bottoms, 1e-12), [0.025, 0.975])
     return Interval(float(tops.sum() / bottoms.sum()), float(low), float(high))
 
@@ -156,7 +169,9 @@ def saving(ours: Replay, theirs: Replay, prices: Prices, *, seed: int) -> Interv
     """Return which share of their cost ours saves on the same traffic, with its bootstrap interval over minutes."""
     last = max(ours.starts[-1], theirs.starts[-1])
     edges = np.arange(0, last + WINDOW_SECONDS, WINDOW_SECONDS)
-    mine, others = (np.histogram(each.starts, bins=edges, weights=each.costs(prices))[0] for each in (ours, theirs))
+    mine, others = (
+        np.histogram(each.starts, bins=edges, weights=each.costs(prices))[0] for each in (ours, theirs)
+    )
     kept = ratio_interval(mine, others, np.arange(len(mine)), seed=seed)
     return Interval(1 - kept.estimate, 1 - kept.high, 1 - kept.low)
 
@@ -184,10 +199,15 @@ def by_size(case: Case, sizes: Sequence[int] = (1, 2, 5, 10, 20, 50, 100, 200)) 
 
 def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, Outcome]:
     """Return how each contender does on the later traffic; what each may set is set on the earlier traffic, for the same goal."""
-    objective, practice = case.goal.objective_seconds, tuning.Practice(case.earlier, case.goal, case.prices, case.largest, case.rhythm)
+    objective, practice = (
+        case.goal.objective_seconds,
+        tuning.Practice(case.earlier, case.goal, case.prices, case.largest, case.rhythm),
+    )
     lead = tuning.best_slack(practice, lambda slack: FixedWithTimer(FIXED_SIZE, objective, slack))
     rate = tuning.best_slack(practice, lambda slack: ByRate(objective, slack))
-    counted = tuning.best_slack(practice, lambda slack: LastMoment(count_only, objective, slack, case.largest))
+    counted = tuning.best_slack(
+        practice, lambda slack: LastMoment(count_only, objective, slack, case.largest)
+    )
     slack = tuning.best_slack(practice, lambda slack: LastMoment(predict, objective, slack, case.largest))
     patience = tuning.patience(practice, predict)
     begun = f"a miss worth {patience.worth_seconds:.2f} s at first, slack {patience.goal.slack_seconds:.2f} s; divides what would be late"
@@ -195,10 +215,22 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
     rules: dict[str, tuple[str, Rule]] = {
         "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
         "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
-        "timer": (f"{FIXED_SIZE} events, or {lead:.2f} s before the objective", FixedWithTimer(FIXED_SIZE, objective, lead)),
-        "rate": (f"as many as the rate makes likely, or {rate:.2f} s before the objective", ByRate(objective, rate)),
-        "T count": (f"last moment, seconds from the count, slack {counted:.2f} s", LastMoment(count_only, objective, counted, case.largest)),
-        "T": (f"last moment, seconds from count and kB, slack {slack:.2f} s", LastMoment(predict, objective, slack, case.largest)),
+        "timer": (
+            f"{FIXED_SIZE} events, or {lead:.2f} s before the objective",
+            FixedWithTimer(FIXED_SIZE, objective, lead),
+        ),
+        "rate": (
+            f"as many as the rate makes likely, or {rate:.2f} s before the objective",
+            ByRate(objective, rate),
+        ),
+        "T count": (
+            f"last moment, seconds from the count, slack {counted:.2f} s",
+            LastMoment(count_only, objective, counted, case.largest),
+        ),
+        "T": (
+            f"last moment, seconds from count and kB, slack {slack:.2f} s",
+            LastMoment(predict, objective, slack, case.largest),
+        ),
         "policy": (f"T with a budget of misses, {begun}", practice.patient(predict, patience)),
     }
     return {name: Outcome(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
@@ -206,13 +238,25 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
 
 def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:
     """Return the hindsight optimum of the later traffic for several prices of a miss."""
-    return hindsight.frontier(case.later, case.prices, objective_seconds=case.goal.objective_seconds, miss_prices=miss_prices)
+    return hindsight.frontier(
+        case.later, case.prices, objective_seconds=case.goal.objective_seconds, miss_prices=miss_prices
+    )
 
 
-def standings(case: Case, outcomes: Mapping[str, Outcome], points: Sequence[Point], *, seed: int) -> pd.DataFrame:
+def standings(
+    case: Case, outcomes: Mapping[str, Outcome], points: Sequence[Point], *, seed: int
+) -> pd.DataFrame:
     """Return the contract's `contenders`: cost, misses and latency of each, beside hindsight at its own share of misses."""
-    strict = hindsight.plan(case.later, case.prices, objective_seconds=case.goal.objective_seconds, miss_price=float(MISS_PRICES[-1]))
-    known = {**outcomes, "hindsight": Outcome("knows all arrivals and all seconds; with its fewest misses", strict)}
+    strict = hindsight.plan(
+        case.later,
+        case.prices,
+        objective_seconds=case.goal.objective_seconds,
+        miss_price=float(MISS_PRICES[-1]),
+    )
+    known = {
+        **outcomes,
+        "hindsight": Outcome("knows all arrivals and all seconds; with its fewest misses", strict),
+    }
     rows = [_standing(case, name, each, points) for name, each in known.items()]
     for row, each in zip(rows, known.values(), strict=True):
         saved = saving(each.replay, outcomes["polling"].replay, case.prices, seed=seed)

@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 
 REMEMBERED = 20
-KEPT = ["batch_id", "source", "started_at", "seconds", "sized_by", "predicted_seconds", "predicted_p90_seconds", "predicted_cost"]
+KEPT = [
+    "batch_id",
+    "source",
+    "started_at",
+    "seconds",
+    "sized_by",
+    "predicted_seconds",
+    "predicted_p90_seconds",
+    "predicted_cost",
+]
 
 
 def build(history: pd.DataFrame) -> pd.DataFrame:

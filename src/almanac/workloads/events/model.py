@@ -50,7 +50,9 @@ def make(name: str = "linear", *, seed: int) -> Pipeline:
             return _pipeline(LINEAR, SecondsAndBound(RelativeLine()))
         case "gradient_boosting":
             return _pipeline(FEATURES, SecondsAndBound(_boosting(0.5, seed), _boosting(HIGH, seed)))
-    return _pipeline(FEATURES, SecondsAndBound(RandomForestRegressor(100, min_samples_leaf=5, random_state=seed)))
+    return _pipeline(
+        FEATURES, SecondsAndBound(RandomForestRegressor(100, min_samples_leaf=5, random_state=seed))
+    )
 
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
@@ -59,13 +61,21 @@ def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
 
 
 def _pipeline(names: list[str], regressor: SecondsAndBound) -> Pipeline:
-    chosen = ColumnTransformer([("chosen", "passthrough", names)], verbose_feature_names_out=False).set_output(transform="pandas")
+    chosen = ColumnTransformer(
+        [("chosen", "passthrough", names)], verbose_feature_names_out=False
+    ).set_output(transform="pandas")
     return Pipeline([("columns", chosen), ("seconds", regressor)])
 
 
 def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(
-        loss="quantile", quantile=quantile, learning_rate=0.08, max_iter=150, max_leaf_nodes=12, min_samples_leaf=20, random_state=seed
+        loss="quantile",
+        quantile=quantile,
+        learning_rate=0.08,
+        max_iter=150,
+        max_leaf_nodes=12,
+        min_samples_leaf=20,
+        random_state=seed,
     )
 
 

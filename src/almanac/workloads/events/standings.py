@@ -9,7 +9,11 @@ from almanac.workloads.events.contract import CONTENDERS
 from almanac.workloads.events.evaluation import Case, Outcome, saving
 
 # Each does what the one before it does, and one thing more.
-STAGES = {"timer": "a timer with a fixed lead", "T": "the lead learned from count and kB", "policy": "misses spent where they save most"}
+STAGES = {
+    "timer": "a timer with a fixed lead",
+    "T": "the lead learned from count and kB",
+    "policy": "misses spent where they save most",
+}
 AS_GOOD = 0.005
 
 
@@ -19,7 +23,16 @@ def decomposed(case: Case, outcomes: Mapping[str, Outcome], *, seed: int) -> pd.
     for name, doc in STAGES.items():
         found = saving(outcomes[name].replay, outcomes["polling"].replay, case.prices, seed=seed)
         missed = outcomes[name].replay.missed_share(case.goal.objective_seconds)
-        rows.append({"stage": name, "adds": doc, "saved": found.estimate - before, "in_all": found.estimate, "low": found.low, "high": found.high})
+        rows.append(
+            {
+                "stage": name,
+                "adds": doc,
+                "saved": found.estimate - before,
+                "in_all": found.estimate,
+                "low": found.low,
+                "high": found.high,
+            }
+        )
         rows[-1] |= {"missed_share": missed}
         before = found.estimate
     return pd.DataFrame(rows).set_index("stage")

@@ -16,7 +16,9 @@ def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[l
     middle = np.sort(predictions["kb_min"].unique())
     wanted = [float(middle[len(middle) // 3]), float(middle[2 * len(middle) // 3])]
     young = predictions[(predictions["age_min_seconds"] == 0) & predictions["kb_min"].isin(wanted)]
-    chosen = [young[(young["backlog_min"] <= backlog) & (young["backlog_max"] >= backlog)] for backlog in BACKLOGS]
+    chosen = [
+        young[(young["backlog_min"] <= backlog) & (young["backlog_max"] >= backlog)] for backlog in BACKLOGS
+    ]
     columns = ["backlog", "kB each", "take", "oldest starts at", "expected", "p90", "cost per event"]
     return columns, [_row(state) for state in pd.concat(chosen).head(rows).itertuples()]
 
@@ -34,14 +36,28 @@ def facts(metrics: Mapping[str, Any]) -> str:
 
 
 def _row(state: Any) -> list[object]:
-    start, seconds, p90 = (f"{value:.2f} s" for value in (state.start_age_seconds, state.expected_seconds, state.p90_seconds))
-    return [_band(state), f"{state.kb_min:.1f}–{state.kb_max:.1f}", state.batch_size, start, seconds, p90, f"{state.expected_cost_per_event:.4f}"]
+    start, seconds, p90 = (
+        f"{value:.2f} s" for value in (state.start_age_seconds, state.expected_seconds, state.p90_seconds)
+    )
+    return [
+        _band(state),
+        f"{state.kb_min:.1f}–{state.kb_max:.1f}",
+        state.batch_size,
+        start,
+        seconds,
+        p90,
+        f"{state.expected_cost_per_event:.4f}",
+    ]
 
 
 def _band(state: Any) -> str:
     if state.backlog_min == state.backlog_max:
         return f"{state.backlog_min}"
-    return f"{state.backlog_min} and more" if state.backlog_max >= WIDE else f"{state.backlog_min}–{state.backlog_max}"
+    return (
+        f"{state.backlog_min} and more"
+        if state.backlog_max >= WIDE
+        else f"{state.backlog_min}–{state.backlog_max}"
+    )
 
 
 def _standing(name: str, row: Mapping[str, Any]) -> str:

@@ -21,7 +21,10 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
 
 
 def import_odds(
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV as of football-data.co.uk.")],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV as of football-data.co.uk."),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Bring in decimal odds from a CSV with the columns Div, Date, HomeTeam, AwayTeam and prices such as B365H, B365D, B365A."""
@@ -31,10 +34,22 @@ def import_odds(
     loaded = raw.upsert(project.worker, CONTRACT, "odds", told.odds)
     if json:
         unmatched, bad = told.unmatched.to_dict("records"), told.bad_rows.to_dict("records")
-        show.as_json({"inserted": loaded.inserted, "updated": loaded.updated, "unchanged": loaded.unchanged, "unmatched": unmatched, "bad_rows": bad})
+        show.as_json(
+            {
+                "inserted": loaded.inserted,
+                "updated": loaded.updated,
+                "unchanged": loaded.unchanged,
+                "unmatched": unmatched,
+                "bad_rows": bad,
+            }
+        )
         return
     show.say(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
     if len(told.unmatched):
-        show.table("Clubs that match nobody; nothing is matched unasked", tuple(told.unmatched.columns), told.unmatched.to_numpy())
+        show.table(
+            "Clubs that match nobody; nothing is matched unasked",
+            tuple(told.unmatched.columns),
+            told.unmatched.to_numpy(),
+        )
     if len(told.bad_rows):
         show.table("Rows that were skipped", tuple(told.bad_rows.columns), told.bad_rows.to_numpy())

@@ -15,12 +15,18 @@ PREDICTIONS = Table(
     key=("match_id",),
     doc="One coming match.",
     columns=(
-        Column(name="match_id", type="text", doc="League, season, home and away club, for example E0-2024-25-arsenal-fc-chelsea-fc."),
+        Column(
+            name="match_id",
+            type="text",
+            doc="League, season, home and away club, for example E0-2024-25-arsenal-fc-chelsea-fc.",
+        ),
         Column(name="league", type="text", doc="League code, for example E0."),
         Column(name="league_name", type="text", doc="League name."),
         Column(name="season", type="text", doc="Season, for example 2024-25."),
         Column(name="date", type="date", doc="Day of the match."),
-        Column(name="kickoff", type="text", nullable=True, doc="Local time of the kick-off, HH:MM, where known."),
+        Column(
+            name="kickoff", type="text", nullable=True, doc="Local time of the kick-off, HH:MM, where known."
+        ),
         Column(name="home", type="text", doc="Home club."),
         Column(name="away", type="text", doc="Away club."),
         chance("home_win", "Chance that the home club wins."),
@@ -33,13 +39,34 @@ PREDICTIONS = Table(
         chance("over_2_5", "Chance of three or more goals."),
         chance("over_3_5", "Chance of four or more goals."),
         chance("both_score", "Chance that both clubs score."),
-        Column(name="expected_home_goals", type="real", doc="Mean of the home club's goals.", minimum=0.0, maximum=10.0),
-        Column(name="expected_away_goals", type="real", doc="Mean of the away club's goals.", minimum=0.0, maximum=10.0),
+        Column(
+            name="expected_home_goals",
+            type="real",
+            doc="Mean of the home club's goals.",
+            minimum=0.0,
+            maximum=10.0,
+        ),
+        Column(
+            name="expected_away_goals",
+            type="real",
+            doc="Mean of the away club's goals.",
+            minimum=0.0,
+            maximum=10.0,
+        ),
         Column(name="likely_scores", type="json", doc="The five most likely scores with their chances."),
-        Column(name="pick", type="text", doc="Suggested pick: home, draw, away, or a double chance. No betting advice."),
+        Column(
+            name="pick",
+            type="text",
+            doc="Suggested pick: home, draw, away, or a double chance. No betting advice.",
+        ),
         chance("confidence", "Chance the model gives to its pick."),
         Column(name="reason", type="text", doc="Why this pick, in words."),
-        Column(name="odds", type="json", nullable=True, doc="With odds of the user: odds, expected value, Kelly stake. Otherwise null."),
+        Column(
+            name="odds",
+            type="json",
+            nullable=True,
+            doc="With odds of the user: odds, expected value, Kelly stake. Otherwise null.",
+        ),
     ),
 )
 
@@ -64,7 +91,12 @@ STATISTICS = Table(
     doc="Averages of played matches: scope 'all' or a league code.",
     columns=(
         Column(name="scope", type="text", doc="'all' or a league code."),
-        Column(name="matches", type="integer", doc="Matches behind these averages (the last two seasons).", minimum=0),
+        Column(
+            name="matches",
+            type="integer",
+            doc="Matches behind these averages (the last two seasons).",
+            minimum=0,
+        ),
         chance("home_win_rate", "Share of home wins."),
         chance("draw_rate", "Share of draws."),
         chance("away_win_rate", "Share of away wins."),
@@ -72,8 +104,18 @@ STATISTICS = Table(
         Column(name="away_goals", type="real", doc="Mean away goals.", minimum=0),
         chance("over_2_5_rate", "Share of matches with three or more goals."),
         chance("both_score_rate", "Share of matches in which both scored."),
-        Column(name="held_out_matches", type="integer", doc="Held-out matches behind the model's figures.", minimum=0),
-        Column(name="rps", type="real", nullable=True, doc="Ranked probability score of the model on held-out matches."),
+        Column(
+            name="held_out_matches",
+            type="integer",
+            doc="Held-out matches behind the model's figures.",
+            minimum=0,
+        ),
+        Column(
+            name="rps",
+            type="real",
+            nullable=True,
+            doc="Ranked probability score of the model on held-out matches.",
+        ),
         Column(name="log_loss", type="real", nullable=True, doc="Log-loss of the model on held-out matches."),
         Column(name="accuracy", type="real", nullable=True, doc="Accuracy of the model on held-out matches."),
     ),
@@ -92,7 +134,9 @@ BANDS = Table(
         Column(name="promised", type="real", nullable=True, doc="Mean confidence of these picks."),
         Column(name="hit_rate", type="real", nullable=True, doc="hits / picks."),
         Column(name="hit_rate_low", type="real", nullable=True, doc="Lower end of the 95 % Wilson interval."),
-        Column(name="hit_rate_high", type="real", nullable=True, doc="Upper end of the 95 % Wilson interval."),
+        Column(
+            name="hit_rate_high", type="real", nullable=True, doc="Upper end of the 95 % Wilson interval."
+        ),
     ),
 )
 
@@ -127,7 +171,9 @@ MATCHES = Table(
         Column(name="away", type="text"),
         Column(name="home_goals", type="integer", nullable=True, minimum=0),
         Column(name="away_goals", type="integer", nullable=True, minimum=0),
-        Column(name="status", type="text", doc="played, scheduled, cancelled, awarded, postponed or abandoned."),
+        Column(
+            name="status", type="text", doc="played, scheduled, cancelled, awarded, postponed or abandoned."
+        ),
         Column(name="source", type="text"),
     ),
 )

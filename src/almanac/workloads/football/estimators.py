@@ -27,7 +27,9 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         happened = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
         self.overall_ = happened.mean().to_numpy()
         counts = happened.groupby(X["league"].to_numpy()).agg(["sum", "size"]).swaplevel(axis=1)
-        shares = (counts["sum"] + self.strength * self.overall_).div(counts["size"][0] + self.strength, axis=0)
+        shares = (counts["sum"] + self.strength * self.overall_).div(
+            counts["size"][0] + self.strength, axis=0
+        )
         self.rates_ = dict(zip(shares.index.tolist(), shares.to_numpy(), strict=True))
         return self
 

@@ -50,7 +50,11 @@ def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validatio
 
 def before(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
     """Return the played matches before a day, the first season left out."""
-    earlier: pd.DataFrame = frame[frame["outcome"].notna() & (frame["season"] > frame["season"].min()) & (frame["date"] < pd.Timestamp(day))]
+    earlier: pd.DataFrame = frame[
+        frame["outcome"].notna()
+        & (frame["season"] > frame["season"].min())
+        & (frame["date"] < pd.Timestamp(day))
+    ]
     return earlier
 
 
@@ -79,13 +83,19 @@ def score(outcomes: pd.Series, chances: Floats) -> dict[str, float]:
 def intervals(test: pd.DataFrame, chances: Floats, *, seed: int) -> dict[str, Interval]:
     """Return each mean score with its 95 % bootstrap interval; matches of one day are drawn together."""
     days = days_of(test["date"])
-    return {name: metrics.bootstrap_interval(loss(labels(test["outcome"]), chances), clusters=days, seed=seed) for name, loss in LOSSES.items()}
+    return {
+        name: metrics.bootstrap_interval(loss(labels(test["outcome"]), chances), clusters=days, seed=seed)
+        for name, loss in LOSSES.items()
+    }
 
 
 def compare(test: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> dict[str, Interval]:
     """Return each score of ours minus theirs on the same matches with its 95 % paired bootstrap interval by match day."""
     numbers, days = labels(test["outcome"]), days_of(test["date"])
-    return {name: metrics.paired_bootstrap(loss(numbers, ours), loss(numbers, theirs), clusters=days, seed=seed) for name, loss in LOSSES.items()}
+    return {
+        name: metrics.paired_bootstrap(loss(numbers, ours), loss(numbers, theirs), clusters=days, seed=seed)
+        for name, loss in LOSSES.items()
+    }
 
 
 def table(test: pd.DataFrame, chances: dict[str, Floats]) -> pd.DataFrame:
@@ -115,7 +125,14 @@ def reliability(outcomes: pd.Series, chances: Floats, *, bins: int = 10) -> pd.D
 
 def _bin(outcome: str, promised: Floats, happened: Labels) -> dict[str, object]:
     share = metrics.wilson(int(happened.sum()), len(happened))
-    return {"outcome": outcome, "promised": promised.mean(), "happened": share.estimate, "low": share.low, "high": share.high, "n": len(happened)}
+    return {
+        "outcome": outcome,
+        "promised": promised.mean(),
+        "happened": share.estimate,
+        "low": share.low,
+        "high": share.high,
+        "n": len(happened),
+    }
 
 
 def bands(outcomes: pd.Series, chances: pd.DataFrame) -> pd.DataFrame:
@@ -126,7 +143,10 @@ def bands(outcomes: pd.Series, chances: pd.DataFrame) -> pd.DataFrame:
     chosen = picks.choose(chances)
     came_true = picks.hit(chosen["pick"], outcomes)
     place = np.clip(np.digitize(chosen["confidence"], BAND_EDGES) - 1, 0, len(BAND_EDGES) - 2)
-    rows = [_band(low, high, chosen["confidence"][place == at], came_true[place == at]) for at, (low, high) in enumerate(pairwise(BAND_EDGES))]
+    rows = [
+        _band(low, high, chosen["confidence"][place == at], came_true[place == at])
+        for at, (low, high) in enumerate(pairwise(BAND_EDGES))
+    ]
     return pd.DataFrame(rows)
 
 

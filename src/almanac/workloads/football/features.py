@@ -267,8 +267,18 @@ def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: d
     matches = sources.select(read("matches"), sample="full")
     day = sources.cut_off(matches, wanted=as_of, slot=datetime.now(UTC).date()).data_as_of
     home, away = (sources.club(matches, inputs[side]) for side in ("home", "away"))
-    last = matches[(matches["home"] == home) & (matches["date"] < pd.Timestamp(day))].sort_values("date").tail(1)
-    wanted = last.assign(match_id="wanted", date=pd.Timestamp(day), kickoff=None, home=home, away=away, home_goals=None, away_goals=None)
+    last = (
+        matches[(matches["home"] == home) & (matches["date"] < pd.Timestamp(day))].sort_values("date").tail(1)
+    )
+    wanted = last.assign(
+        match_id="wanted",
+        date=pd.Timestamp(day),
+        kickoff=None,
+        home=home,
+        away=away,
+        home_goals=None,
+        away_goals=None,
+    )
     asked = pd.concat([matches, wanted.assign(status="scheduled")], ignore_index=True)
     frame = build(asked, as_of=day)
     return frame[frame["match_id"] == "wanted"].reset_index(drop=True)

@@ -16,8 +16,13 @@ def details(test: pd.DataFrame, chances: Floats) -> dict[str, list[dict[Hashable
     """Return `scopes` (scores of all leagues together and of each) and `bands` (promise and hit rate of picks) as lists of rows."""
     whole = pd.DataFrame([evaluation.score(test["outcome"], chances)], index=pd.Index(["all"], name="league"))
     scopes = pd.concat([whole, evaluation.by_league(test, chances)]).rename_axis("scope").reset_index()
-    named = pd.DataFrame(chances, columns=OUTCOMES, index=test.index).rename(columns={"home": "home_win", "away": "away_win"})
-    return {"scopes": scopes.to_dict("records"), "bands": evaluation.bands(test["outcome"], named).to_dict("records")}
+    named = pd.DataFrame(chances, columns=OUTCOMES, index=test.index).rename(
+        columns={"home": "home_win", "away": "away_win"}
+    )
+    return {
+        "scopes": scopes.to_dict("records"),
+        "bands": evaluation.bands(test["outcome"], named).to_dict("records"),
+    }
 
 
 def scopes(metrics: Mapping[str, Any]) -> pd.DataFrame:

@@ -34,7 +34,14 @@ BLEND = {"logit": 0.5, "gradient_boosting": 0.15, "random_forest": 0.4}
 
 COLUMNS = [feature.__name__ for feature in FEATURES]
 FITTED = ["fitted_home_goals", "fitted_away_goals", "fitted_dependence"]
-STRENGTHS = ["rated_home_goals", "rated_away_goals", "recent_home_goals", "recent_away_goals", "fitted_home_goals", "fitted_away_goals"]
+STRENGTHS = [
+    "rated_home_goals",
+    "rated_away_goals",
+    "recent_home_goals",
+    "recent_away_goals",
+    "fitted_home_goals",
+    "fitted_away_goals",
+]
 OTHERS = [name for name in COLUMNS if name not in STRENGTHS]
 
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
@@ -65,7 +72,11 @@ def make(name: str = "blend", *, seed: int, weights: Mapping[str, float] = BLEND
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
     """Return the pipeline that kept parameters describe: `candidate`, `seed` and, for a blend, `weight_<member>`; numbers may be text."""
-    weights = {key.removeprefix("weight_"): float(share) for key, share in recipe.items() if key.startswith("weight_")}
+    weights = {
+        key.removeprefix("weight_"): float(share)
+        for key, share in recipe.items()
+        if key.startswith("weight_")
+    }
     return make(str(recipe["candidate"]), seed=int(recipe.get("seed", 0)), weights=weights or BLEND)
 
 
@@ -80,7 +91,9 @@ def _single(name: str, seed: int) -> Pipeline:
         case "dixon_coles":
             return make_pipeline(_chosen(FITTED, FunctionTransformer(log_odds)), LogisticRegression())
         case "logit":
-            return make_pipeline(_strengths_and_others(), StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
+            return make_pipeline(
+                _strengths_and_others(), StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)
+            )
         case "random_forest":
             return make_pipeline(_chosen(COLUMNS, "passthrough"), _forest(seed))
     return make_pipeline(_chosen(COLUMNS, "passthrough"), _boosting(seed))
@@ -91,16 +104,26 @@ def _chosen(names: list[str], transformer: object) -> ColumnTransformer:
 
 
 def _strengths_and_others() -> ColumnTransformer:
-    return ColumnTransformer([("strengths", FunctionTransformer(contrasts), STRENGTHS), ("others", "passthrough", OTHERS)])
+    return ColumnTransformer(
+        [("strengths", FunctionTransformer(contrasts), STRENGTHS), ("others", "passthrough", OTHERS)]
+    )
 
 
 def _forest(seed: int) -> RandomForestClassifier:
-    return RandomForestClassifier(200, min_samples_leaf=100, max_features=6, max_samples=0.2, random_state=seed)
+    return RandomForestClassifier(
+        200, min_samples_leaf=100, max_features=6, max_samples=0.2, random_state=seed
+    )
 
 
 def _boosting(seed: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        learning_rate=0.03, max_iter=150, max_leaf_nodes=4, min_samples_leaf=300, l2_regularization=20.0, max_features=0.3, random_state=seed
+        learning_rate=0.03,
+        max_iter=150,
+        max_leaf_nodes=4,
+        min_samples_leaf=300,
+        l2_regularization=20.0,
+        max_features=0.3,
+        random_state=seed,
     )
 
 
@@ -115,7 +138,11 @@ def weigh(told: Mapping[str, Floats], outcomes: pd.Series) -> dict[str, float]:
     """Return the weights of a log-linear pool with the least log-loss on these matches; meant for a validation season."""
     numbers, given = outcomes.map(OUTCOMES.index).to_numpy(), list(told.values())
     start = np.full(len(given), 1 / len(given))
-    found = minimize(lambda weights: scores.log_losses(numbers, pooled(given, weights)).mean(), start, bounds=[(0, 1.5)] * len(given))
+    found = minimize(
+        lambda weights: scores.log_losses(numbers, pooled(given, weights)).mean(),
+        start,
+        bounds=[(0, 1.5)] * len(given),
+    )
     return dict(zip(told, found.x.round(2).tolist(), strict=True))
 
 
@@ -130,6 +157,8 @@ def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.reset_index(drop=True)
     outcomes = chances(pipeline, rows)
     names = rows["league"].map({code: league.name for code, league in LEAGUES.items()})
-    filled = pd.concat([rows.assign(league_name=names), outcomes, markets.of(rows, outcomes), picks.choose(outcomes)], axis=1)
+    filled = pd.concat(
+        [rows.assign(league_name=names), outcomes, markets.of(rows, outcomes), picks.choose(outcomes)], axis=1
+    )
     reasons = [picks.reason(match) for match in filled.to_dict("records")]
     return filled.assign(reason=reasons, odds=value.told(filled))[PREDICTIONS.column_names]

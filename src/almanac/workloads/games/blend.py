@@ -24,7 +24,9 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     as known.
     """
 
-    def __init__(self, members: list[tuple[str, Any]], *, weights: Mapping[str, float], trusted: float = 20.0) -> None:
+    def __init__(
+        self, members: list[tuple[str, Any]], *, weights: Mapping[str, float], trusted: float = 20.0
+    ) -> None:
         self.members = members
         self.weights = weights
         self.trusted = trusted

@@ -29,7 +29,15 @@ WEIGHTS = {
     "title_words": 0.07,
 }
 # What players take to is broader than what is most alike: single words serve a blend better than pairs, on generated players.
-BROAD = {"themes": 0.46, "genres": 0.18, "categories": 0.10, "year": 0.06, "maker": 0.08, "seller": 0.03, "series": 0.09}
+BROAD = {
+    "themes": 0.46,
+    "genres": 0.18,
+    "categories": 0.10,
+    "year": 0.06,
+    "maker": 0.08,
+    "seller": 0.03,
+    "series": 0.09,
+}
 # Even a game that nobody has reviewed yet keeps this share of its similarity.
 FLOOR = 0.1
 
@@ -54,7 +62,9 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
 class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Nearest neighbours by themes and genres, pairs of them, makers, title words and year, times how well known and liked a game is."""
 
-    def __init__(self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5) -> None:
+    def __init__(
+        self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5
+    ) -> None:
         self.weights = weights
         self.fame = fame
         self.praise = praise
@@ -77,5 +87,7 @@ class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 
 def _raised(shares: pd.Series, power: float) -> Array:
-    raised: Array = (((FLOOR + shares.to_numpy(dtype=np.float64)) / (FLOOR + 1.0)) ** power).astype(np.float32)
+    raised: Array = (((FLOOR + shares.to_numpy(dtype=np.float64)) / (FLOOR + 1.0)) ** power).astype(
+        np.float32
+    )
     return raised

@@ -10,7 +10,20 @@ LISTED = 10
 # Neighbours kept beyond the ten that are shown: from these several liked games are combined, with platforms and years still to filter.
 POOL = 40
 ARTICLES = frozenset({"a", "an", "the"})
-ROMAN = {"ii": "2", "iii": "3", "iv": "4", "v": "5", "vi": "6", "vii": "7", "viii": "8", "ix": "9", "x": "10", "xi": "11", "xii": "12", "xiii": "13"}
+ROMAN = {
+    "ii": "2",
+    "iii": "3",
+    "iv": "4",
+    "v": "5",
+    "vi": "6",
+    "vii": "7",
+    "viii": "8",
+    "ix": "9",
+    "x": "10",
+    "xi": "11",
+    "xii": "12",
+    "xiii": "13",
+}
 # Shorter words have too many neighbours one letter away; of longer ones the first letters tell enough.
 MISSPELT_FROM, SPELT_LETTERS = 4, 12
 # Closes a word that stands for all words beginning so: one or two letters begin thousands of titles, and only the most popular are kept.
@@ -52,7 +65,9 @@ def spellings(word: str) -> set[str]:
     (['dom', 'doo', 'doom', 'oom'], True)
     """
     known = word[:SPELT_LETTERS]
-    without = {known[:at] + known[at + 1 :] for at in range(len(known))} if len(word) >= MISSPELT_FROM else set()
+    without = (
+        {known[:at] + known[at + 1 :] for at in range(len(known))} if len(word) >= MISSPELT_FROM else set()
+    )
     return {known} | without
 
 
@@ -65,22 +80,60 @@ PREDICTIONS = Table(
         Column(name="title", type="text", doc="Title as the source spells it."),
         Column(name="title_key", type="text", doc="Words of the title as they are searched for."),
         Column(name="rank", type="integer", doc="Place by popularity, 1 is the most popular.", minimum=1),
-        Column(name="year", type="integer", nullable=True, doc="Year of the first release.", minimum=1950, maximum=2100),
+        Column(
+            name="year",
+            type="integer",
+            nullable=True,
+            doc="Year of the first release.",
+            minimum=1950,
+            maximum=2100,
+        ),
         Column(name="released", type="date", nullable=True, doc="Day of the first release."),
         Column(name="main_genre", type="text", doc="First genre, lower case."),
         Column(name="genres", type="json", doc="All genres."),
         Column(name="themes", type="json", doc="Themes and tags, the most telling first."),
-        Column(name="platforms", type="json", doc="Platforms: windows, mac, linux, playstation, xbox, nintendo."),
+        Column(
+            name="platforms", type="json", doc="Platforms: windows, mac, linux, playstation, xbox, nintendo."
+        ),
         Column(name="developer", type="text", nullable=True, doc="Who made it."),
         Column(name="publisher", type="text", nullable=True, doc="Who published it."),
-        share("rating", "Lower end of the 95 % interval of the share of good reviews; few reviews give a low one."),
+        share(
+            "rating",
+            "Lower end of the 95 % interval of the share of good reviews; few reviews give a low one.",
+        ),
         share("popularity", "Logarithm of the number of reviews beside that of the most reviewed game."),
-        Column(name="adult", type="boolean", doc="Whether its tags are Sexual Content or Nudity; such games stand only in lists of their like."),
-        Column(name="players", type="integer", doc="Players of this game in the plays that were imported; 0 where nobody's are known.", minimum=0),
-        Column(name="similar", type="json", doc="The most similar games by content, best first: game_id, title, score, why."),
-        Column(name="recommended", type="json", nullable=True, doc="What players of this game took to as well; null where it equals `similar`."),
-        Column(name="recommended_titles", type="text", doc="Titles of the recommended games, best first, in one text."),
-        Column(name="pool", type="json", doc="Longer list of neighbours, pairs of game_id and score, from which several liked games are combined."),
+        Column(
+            name="adult",
+            type="boolean",
+            doc="Whether its tags are Sexual Content or Nudity; such games stand only in lists of their like.",
+        ),
+        Column(
+            name="players",
+            type="integer",
+            doc="Players of this game in the plays that were imported; 0 where nobody's are known.",
+            minimum=0,
+        ),
+        Column(
+            name="similar",
+            type="json",
+            doc="The most similar games by content, best first: game_id, title, score, why.",
+        ),
+        Column(
+            name="recommended",
+            type="json",
+            nullable=True,
+            doc="What players of this game took to as well; null where it equals `similar`.",
+        ),
+        Column(
+            name="recommended_titles",
+            type="text",
+            doc="Titles of the recommended games, best first, in one text.",
+        ),
+        Column(
+            name="pool",
+            type="json",
+            doc="Longer list of neighbours, pairs of game_id and score, from which several liked games are combined.",
+        ),
     ),
 )
 
@@ -92,7 +145,9 @@ WORDS = Table(
         Column(name="word", type="text", doc="Word of a title."),
         Column(name="game_id", type="text", doc="As in predictions."),
         Column(name="rank", type="integer", doc="As in predictions.", minimum=1),
-        Column(name="place", type="integer", doc="Place of the word in the title, 0 is the first.", minimum=0),
+        Column(
+            name="place", type="integer", doc="Place of the word in the title, 0 is the first.", minimum=0
+        ),
         Column(name="of", type="integer", doc="Number of words in the title.", minimum=1),
     ),
 )
@@ -159,7 +214,12 @@ CONTRACT = Contract(
     predictions=PREDICTIONS,
     order=("rank",),
     filters=(
-        Filter(name="key", column="title_key", op="in", doc="Titles as they are searched for (`title_key`), comma separated."),
+        Filter(
+            name="key",
+            column="title_key",
+            op="in",
+            doc="Titles as they are searched for (`title_key`), comma separated.",
+        ),
         Filter(name="genre", column="main_genre", op="in", doc="Main genres in lower case, comma separated."),
         Filter(name="from_year", column="year", op="min", doc="First year."),
         Filter(name="to_year", column="year", op="max", doc="Last year."),

@@ -41,7 +41,9 @@ def decide(evidence: Evidence) -> Decision:
     on = f"on {evidence.cases} {'players' if evidence.kind == 'plays' else 'series games (a proxy: nobody’s plays are known)'}"
     if evidence.cases < least:
         return Decision(False, f"not enough evidence {on}: {least} are needed; champion stays")
-    against = f"{evidence.metric} of popularity less the challenger's {_words(evidence.against_baseline)} {on}"
+    against = (
+        f"{evidence.metric} of popularity less the challenger's {_words(evidence.against_baseline)} {on}"
+    )
     if evidence.against_baseline.high >= 0:
         return Decision(False, f"does not beat popularity: {against}")
     if evidence.against_champion is None:

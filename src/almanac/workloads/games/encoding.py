@@ -22,11 +22,26 @@ SMOOTH = ("year", "popularity")
 FIELDS = (*WORDY, *SMOOTH, *NAMED)
 # Words that tell how a game is sold, praised or played rather than what it is count for less.
 LIGHT = {
-    **dict.fromkeys(("kickstarter", "early access", "steam achievements", "steam trading cards", "steam cloud", "stats", "masterpiece"), 0.3),
+    **dict.fromkeys(
+        (
+            "kickstarter",
+            "early access",
+            "steam achievements",
+            "steam trading cards",
+            "steam cloud",
+            "stats",
+            "masterpiece",
+        ),
+        0.3,
+    ),
     **dict.fromkeys(("captions available", "commentary available"), 0.3),
-    **dict.fromkeys(("great soundtrack", "singleplayer", "remake", "cult classic", "short", "based on a novel"), 0.4),
+    **dict.fromkeys(
+        ("great soundtrack", "singleplayer", "remake", "cult classic", "short", "based on a novel"), 0.4
+    ),
     **dict.fromkeys(("indie", "difficult", "classic", "steam leaderboards"), 0.5),
-    **dict.fromkeys(("free to play", "female protagonist", "atmospheric", "steam workshop", "includes level editor"), 0.6),
+    **dict.fromkeys(
+        ("free to play", "female protagonist", "atmospheric", "steam workshop", "includes level editor"), 0.6
+    ),
     **dict.fromkeys(("full controller support", "partial controller support"), 0.6),
     **dict.fromkeys(("casual", "pixel graphics", "multiplayer", "story rich", "first-person"), 0.7),
 }
@@ -71,10 +86,15 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def transform(self, X: pd.DataFrame) -> Encoded:
         """Return the games of a catalogue; a word never seen before counts as the rarest."""
-        words = sparse.hstack([self._weighed(X, field) for field in (*WORDY, *NAMED) if self._share(field)] or [_nothing(len(X))]).tocsc()
+        words = sparse.hstack(
+            [self._weighed(X, field) for field in (*WORDY, *NAMED) if self._share(field)]
+            or [_nothing(len(X))]
+        ).tocsc()
         common = np.diff(words.indptr) * COMMON > len(X)
         smooth = [np.sqrt(self._share(field)) * _bumps(X[field], *BUMPS[field]) for field in SMOOTH]
-        return Encoded(np.hstack([words[:, common].toarray(), *smooth]).astype(np.float32), words[:, ~common].tocsr())
+        return Encoded(
+            np.hstack([words[:, common].toarray(), *smooth]).astype(np.float32), words[:, ~common].tocsr()
+        )
 
     def _weighed(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
         found = self._words(X, field) if field in WORDY else _unit(indicators(X[field])[0])
@@ -87,7 +107,9 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         known = self.rarity_[field]
         rarest = max(known.values(), default=1.0)
         found, words = indicators(X[field])
-        return _unit(found @ sparse.diags(np.array([known.get(word, rarest) for word in words], dtype=np.float32)))
+        return _unit(
+            found @ sparse.diags(np.array([known.get(word, rarest) for word in words], dtype=np.float32))
+        )
 
 
 def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
@@ -104,13 +126,18 @@ def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
             rows.append(row)
             columns.append(places.setdefault(word, len(places)))
     shape = (len(lists), len(places))
-    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape), list(places)
+    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape), list(
+        places
+    )
 
 
 def _rarity(lists: pd.Series) -> dict[str, float]:
     found, words = indicators(lists)
     counts = np.asarray(found.sum(axis=0)).ravel()
-    return {word: float(np.log(1 + len(lists) / count) * _light(word)) for word, count in zip(words, counts, strict=True)}
+    return {
+        word: float(np.log(1 + len(lists) / count) * _light(word))
+        for word, count in zip(words, counts, strict=True)
+    }
 
 
 def _light(word: str) -> float:

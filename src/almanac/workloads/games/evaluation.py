@@ -72,14 +72,28 @@ def outcome(parts: Split, scorer: Scorer) -> Outcome:
     catalogue = parts.train.catalogue
     histories = histories_of(parts.train.plays, parts.users, catalogue)
     held = _truth(parts, catalogue)
-    best = [_ten_best(scorer(histories[start : start + CHUNK]), histories[start : start + CHUNK]) for start in range(0, len(parts.users), CHUNK)]
+    best = [
+        _ten_best(scorer(histories[start : start + CHUNK]), histories[start : start + CHUNK])
+        for start in range(0, len(parts.users), CHUNK)
+    ]
     listed = np.vstack(best)
-    hits = np.array([[game in wanted for game in row] for row, wanted in zip(listed.tolist(), held, strict=True)], dtype=np.float64)
-    return Outcome(recall_at_10(hits, [len(wanted) for wanted in held]), ndcg_at_10(hits, [len(wanted) for wanted in held]), listed)
+    hits = np.array(
+        [[game in wanted for game in row] for row, wanted in zip(listed.tolist(), held, strict=True)],
+        dtype=np.float64,
+    )
+    return Outcome(
+        recall_at_10(hits, [len(wanted) for wanted in held]),
+        ndcg_at_10(hits, [len(wanted) for wanted in held]),
+        listed,
+    )
 
 
 def _truth(parts: Split, catalogue: pd.DataFrame) -> list[set[int]]:
-    places = pd.Series(places_of(parts.held["game_id"], catalogue)).groupby(parts.held["user_id"].to_numpy()).agg(set)
+    places = (
+        pd.Series(places_of(parts.held["game_id"], catalogue))
+        .groupby(parts.held["user_id"].to_numpy())
+        .agg(set)
+    )
     return [set(places[user]) for user in parts.users]
 
 
@@ -132,14 +146,21 @@ def table(parts: Split, scorers: dict[str, Scorer]) -> tuple[pd.DataFrame, dict[
     """Return the scores of several models on the same players, best NDCG first, and what became of each."""
     found = {name: outcome(parts, scorer) for name, scorer in scorers.items()}
     rows = {name: score(each, parts.train.catalogue) for name, each in found.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").sort_values("ndcg_at_10", ascending=False), found
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").sort_values(
+        "ndcg_at_10", ascending=False
+    ), found
 
 
 def intervals(found: Outcome, *, seed: int) -> dict[str, Interval]:
     """Return recall and NDCG with 95 % bootstrap intervals over players."""
-    return {name: metrics.bootstrap_interval(getattr(found, part), seed=seed) for name, part in LOSSES.items()}
+    return {
+        name: metrics.bootstrap_interval(getattr(found, part), seed=seed) for name, part in LOSSES.items()
+    }
 
 
 def compare(ours: Outcome, theirs: Outcome, *, seed: int) -> dict[str, Interval]:
     """Return their score minus ours on the same players, with paired bootstrap intervals; below zero ours are better, as with losses."""
-    return {name: metrics.paired_bootstrap(-getattr(ours, part), -getattr(theirs, part), seed=seed) for name, part in LOSSES.items()}
+    return {
+        name: metrics.paired_bootstrap(-getattr(ours, part), -getattr(theirs, part), seed=seed)
+        for name, part in LOSSES.items()
+    }

@@ -36,8 +36,14 @@ def build(games: pd.DataFrame, plays: pd.DataFrame, *, as_of: date) -> Known:
     earlier = plays["played_at"].isna() | (plays["played_at"] < day.tz_localize("UTC"))
     played = plays[earlier & plays["game_id"].isin(out["game_id"])]
     counted = out.assign(players=players(out, played))
-    frame = pd.concat([counted[KEPT], pd.DataFrame({f.__name__: f(counted) for f in FEATURES}), counted["players"]], axis=1)
-    ordered = frame.sort_values(["players", "popularity", "rating", "game_id"], ascending=[False, False, False, True], ignore_index=True)
+    frame = pd.concat(
+        [counted[KEPT], pd.DataFrame({f.__name__: f(counted) for f in FEATURES}), counted["players"]], axis=1
+    )
+    ordered = frame.sort_values(
+        ["players", "popularity", "rating", "game_id"],
+        ascending=[False, False, False, True],
+        ignore_index=True,
+    )
     return Known(ordered.assign(rank=np.arange(1, len(ordered) + 1)), played.reset_index(drop=True))
 
 
@@ -128,7 +134,10 @@ def pairs(games: pd.DataFrame) -> pd.Series:
     ['cute + pirates;cute + rpg;pirates + rpg']
     """
     texts = (games["genres"] + ";" + games["themes"]).str.lower().tolist()
-    told = [";".join(map(TOGETHER.join, combinations(sorted({word for word in text.split(";") if word}), 2))) for text in texts]
+    told = [
+        ";".join(map(TOGETHER.join, combinations(sorted({word for word in text.split(";") if word}), 2)))
+        for text in texts
+    ]
     return pd.Series(told, index=games.index, dtype="str")
 
 

@@ -51,9 +51,17 @@ def candidates(known: Known) -> list[str]:
 
 def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
     """Return one recommender, not yet fitted; raises UsageError for an unknown name."""
-    made = {"popularity": Popularity, "content": Content, "item_item": ItemItem, "ease": Ease, "trending": Trending}
+    made = {
+        "popularity": Popularity,
+        "content": Content,
+        "item_item": ItemItem,
+        "ease": Ease,
+        "trending": Trending,
+    }
     if name == "blend":
-        members = [(member, Content(weights=BROAD) if member == "content" else made[member]()) for member in MEMBERS]
+        members = [
+            (member, Content(weights=BROAD) if member == "content" else made[member]()) for member in MEMBERS
+        ]
         return Blend(members, weights=dict(weights))
     if name not in made:
         raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(CANDIDATES)}.")
@@ -67,7 +75,11 @@ def make(name: str = "blend", *, weights: Mapping[str, float] = BLEND) -> Pipeli
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
     """Return the pipeline that kept parameters describe: `candidate` and, for a blend, `weight_<member>`; numbers may be text."""
-    weights = {key.removeprefix("weight_"): float(share) for key, share in recipe.items() if key.startswith("weight_")}
+    weights = {
+        key.removeprefix("weight_"): float(share)
+        for key, share in recipe.items()
+        if key.startswith("weight_")
+    }
     return make(str(recipe["candidate"]), weights=weights or BLEND)
 
 
@@ -79,7 +91,9 @@ def fit(model: Any, known: Known) -> Any:
 
 def training(known: Known) -> pd.DataFrame:
     """Return catalogue and plays as one frame, which is what a model was trained on."""
-    return pd.concat([known.catalogue.assign(kind="game"), known.plays.assign(kind="play")], ignore_index=True)
+    return pd.concat(
+        [known.catalogue.assign(kind="game"), known.plays.assign(kind="play")], ignore_index=True
+    )
 
 
 def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
@@ -97,7 +111,9 @@ def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
     facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     return {
         "similar": _shown(catalogue, similar, facts, played=False),
-        "recommended": None if same else _shown(catalogue, recommended, facts, played=bool(catalogue["players"].any())),
+        "recommended": None
+        if same
+        else _shown(catalogue, recommended, facts, played=bool(catalogue["players"].any())),
         "recommended_titles": _titles(catalogue, recommended),
         "pool": _pools(catalogue, recommended),
     }
@@ -106,20 +122,35 @@ def _lists(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
 def _described(catalogue: pd.DataFrame) -> pd.DataFrame:
     named = catalogue.rename(columns={"key": "title_key"})
     # The same few words stand in thousands of lists; each is kept once.
-    texts: dict[str, Any] = {name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]] for name in SHOWN}
-    return named.assign(**texts, main_genre=[genres[0].lower() if genres else "" for genres in texts["genres"]])
+    texts: dict[str, Any] = {
+        name: [[sys.intern(part) for part in text.split(";") if part] for text in catalogue[name]]
+        for name in SHOWN
+    }
+    return named.assign(
+        **texts, main_genre=[genres[0].lower() if genres else "" for genres in texts["genres"]]
+    )
 
 
-def _shown(catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Facts, *, played: bool) -> list[list[dict[str, object]]]:
+def _shown(
+    catalogue: pd.DataFrame, found: list[Neighbours], facts: reasons.Facts, *, played: bool
+) -> list[list[dict[str, object]]]:
     ids, titles, players = (catalogue[name].tolist() for name in ("game_id", "title", "players"))
     known = [played and count >= LEAST_PLAYERS for count in players]
 
     def entry(game: int, other: int, score: float) -> dict[str, object]:
         why = facts.why(game, other)
         why = reasons.with_plays(why) if known[game] and known[other] else why
-        return {"game_id": ids[other], "title": titles[other], "score": score, "why": sys.intern(why or "well known and well liked")}
+        return {
+            "game_id": ids[other],
+            "title": titles[other],
+            "score": score,
+            "why": sys.intern(why or "well known and well liked"),
+        }
 
-    return [[entry(game, other, score) for other, score in pairs] for game, pairs in enumerate(_pairs(found, LISTED))]
+    return [
+        [entry(game, other, score) for other, score in pairs]
+        for game, pairs in enumerate(_pairs(found, LISTED))
+    ]
 
 
 def _pairs(found: list[Neighbours], count: int) -> Iterator[list[tuple[int, float]]]:
@@ -127,7 +158,10 @@ def _pairs(found: list[Neighbours], count: int) -> Iterator[list[tuple[int, floa
     kept = dict[float, float]()
     for each in found:
         scores = each.scores[:count].astype(np.float64).round(DECIMALS).tolist()
-        yield [(place, kept.setdefault(score, score)) for place, score in zip(each.places[:count].tolist(), scores, strict=True)]
+        yield [
+            (place, kept.setdefault(score, score))
+            for place, score in zip(each.places[:count].tolist(), scores, strict=True)
+        ]
 
 
 def _titles(catalogue: pd.DataFrame, found: list[Neighbours]) -> list[str]:

@@ -32,7 +32,9 @@ class Alike:
     def __init__(self, encoded: Encoded, prior: Array, kinds: Places) -> None:
         self.encoded, self.prior = encoded, prior
         order = np.lexsort((kinds, _bands(prior)))
-        self.blocks = [_Block(encoded, prior, order[start : start + BLOCK]) for start in range(0, len(order), BLOCK)]
+        self.blocks = [
+            _Block(encoded, prior, order[start : start + BLOCK]) for start in range(0, len(order), BLOCK)
+        ]
 
     def __call__(self, histories: sparse.csr_matrix) -> Array:
         """Return a score for every game (a column) and history (a row of weights that add up to 1)."""
@@ -47,7 +49,9 @@ class Alike:
         most = np.stack([block.dense.max(axis=1) for block in self.blocks], axis=1) * SAFE
         most_rare = sparse.hstack([block.sparse.max(axis=1) for block in self.blocks]).tocsr() * SAFE
         with threadpool_limits(limits=1), ThreadPoolExecutor(WORKERS) as workers:
-            yield from workers.map(lambda block: self._best(block, (most, most_rare), count, hide), self.blocks)
+            yield from workers.map(
+                lambda block: self._best(block, (most, most_rare), count, hide), self.blocks
+            )
 
     def _best(self, asked: "_Block", most: tuple[Array, sparse.csr_matrix], count: int, hide: Hide) -> Found:
         dense, rare = self.encoded.dense[asked.places], self.encoded.sparse[asked.places]
@@ -111,5 +115,8 @@ class _Best:
     def _keep(self, rows: Places, scores: Array, places: Short) -> None:
         count = self.scores.shape[1]
         chosen = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
-        self.scores[rows], self.places[rows] = np.take_along_axis(scores, chosen, axis=1), np.take_along_axis(places, chosen, axis=1)
+        self.scores[rows], self.places[rows] = (
+            np.take_along_axis(scores, chosen, axis=1),
+            np.take_along_axis(places, chosen, axis=1),
+        )
         self.least[rows] = self.scores[rows].min(axis=1)

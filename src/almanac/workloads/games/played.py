@@ -33,9 +33,15 @@ class _Neighbours(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         place = pd.Series(np.arange(len(self.games_)), index=self.games_).reindex(catalogue["game_id"])
         inside = np.flatnonzero(place.notna())
         ones = np.ones(len(inside), dtype=np.float32)
-        chosen = sparse.csr_matrix((ones, (inside, place.iloc[inside].astype(int))), shape=(len(catalogue), len(self.games_)))
-        weights = sparse.csr_matrix((self.values_, self.columns_, self.starts_), shape=(len(self.games_), len(self.games_)))
-        return lambda histories: np.asarray((histories @ chosen @ weights @ chosen.T).toarray(), dtype=np.float32)
+        chosen = sparse.csr_matrix(
+            (ones, (inside, place.iloc[inside].astype(int))), shape=(len(catalogue), len(self.games_))
+        )
+        weights = sparse.csr_matrix(
+            (self.values_, self.columns_, self.starts_), shape=(len(self.games_), len(self.games_))
+        )
+        return lambda histories: np.asarray(
+            (histories @ chosen @ weights @ chosen.T).toarray(), dtype=np.float32
+        )
 
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         raise NotImplementedError
@@ -90,7 +96,9 @@ class Trending(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     def on(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
-        known = pd.Series(self.counts_, index=self.games_).reindex(catalogue["game_id"]).fillna(0.0).to_numpy()
+        known = (
+            pd.Series(self.counts_, index=self.games_).reindex(catalogue["game_id"]).fillna(0.0).to_numpy()
+        )
         logs = np.log1p(known).astype(np.float32)
         return lambda histories: np.tile(logs, (histories.shape[0], 1))
 
@@ -103,7 +111,9 @@ def matrix_of(plays: pd.DataFrame, *, most_games: int) -> tuple[sparse.csr_matri
     known = plays[plays["game_id"].isin(column.index)]
     rows, users = pd.factorize(known["user_id"])
     values = np.ones(len(known), dtype=np.float32)
-    return sparse.csr_matrix((values, (rows, column[known["game_id"]].to_numpy())), shape=(len(users), len(games))), games
+    return sparse.csr_matrix(
+        (values, (rows, column[known["game_id"]].to_numpy())), shape=(len(users), len(games))
+    ), games
 
 
 def strongest(weights: Array, kept: int) -> sparse.csr_matrix:
@@ -130,7 +140,9 @@ def histories_of(plays: pd.DataFrame, users: list[str], catalogue: pd.DataFrame)
     known = plays[plays["user_id"].isin(users)]
     row = pd.Series(range(len(users)), index=users)[known["user_id"]].to_numpy()
     weights = (1.0 / known.groupby("user_id")["game_id"].transform("size")).to_numpy(dtype=np.float32)
-    return sparse.csr_matrix((weights, (row, places_of(known["game_id"], catalogue))), shape=(len(users), len(catalogue)))
+    return sparse.csr_matrix(
+        (weights, (row, places_of(known["game_id"], catalogue))), shape=(len(users), len(catalogue))
+    )
 
 
 def own_histories(rows: Any, size: int) -> sparse.csr_matrix:

@@ -41,10 +41,14 @@ def candidates(found: Mapping[str, Outcome], *, seed: int) -> Figure:
     spans = {name: evaluation.intervals(each, seed=seed)["ndcg_at_10"] for name, each in found.items()}
     order = sorted(spans, key=lambda name: spans[name].estimate)
     players = len(next(iter(found.values())).ndcg)
-    figure, axes = _canvas(f"Candidates on the held-back plays of {players:,} players", width=8, height=1.3 + 0.45 * len(order))
+    figure, axes = _canvas(
+        f"Candidates on the held-back plays of {players:,} players", width=8, height=1.3 + 0.45 * len(order)
+    )
     for row, name in enumerate(order):
         colour = COLOURS[0] if name == order[-1] else QUIET
-        axes.plot([spans[name].low, spans[name].high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
+        axes.plot(
+            [spans[name].low, spans[name].high], [row, row], color=colour, linewidth=2, solid_capstyle="round"
+        )
         axes.plot(spans[name].estimate, row, "o", color=colour, markersize=7)
     axes.set_yticks(range(len(order)), [name.replace("_", " ") for name in order])
     axes.set_ylim(-0.6, len(order) - 0.4)
@@ -59,7 +63,14 @@ def intervals(spans: Mapping[str, Interval], metric: str, cases: int) -> Figure:
     for row, (name, span) in enumerate(sorted(spans.items(), key=lambda item: item[1].estimate)):
         axes.plot([span.low, span.high], [row, row], color=COLOURS[0], linewidth=2, solid_capstyle="round")
         axes.plot(span.estimate, row, "o", color=COLOURS[0], markersize=7)
-        axes.text(span.high, row, f"  {name if not name.isdigit() else f'version {name}'}", va="center", fontsize=9, color=INK)
+        axes.text(
+            span.high,
+            row,
+            f"  {name if not name.isdigit() else f'version {name}'}",
+            va="center",
+            fontsize=9,
+            color=INK,
+        )
     axes.set_yticks([])
     axes.set_xlim(left=0)
     axes.set_ylim(-0.6, len(spans) - 0.4)
@@ -69,7 +80,11 @@ def intervals(spans: Mapping[str, Interval], metric: str, cases: int) -> Figure:
 def drivers(shares: pd.DataFrame) -> Figure:
     """Show what each field gives to the similarity of neighbours and of random pairs; a frame as of `showing.drivers`."""
     rows = shares.iloc[::-1]
-    figure, axes = _canvas("What drives similarity: neighbours (full) and random pairs (hollow)", width=8, height=1.3 + 0.4 * len(rows))
+    figure, axes = _canvas(
+        "What drives similarity: neighbours (full) and random pairs (hollow)",
+        width=8,
+        height=1.3 + 0.4 * len(rows),
+    )
     places = np.arange(len(rows))
     axes.hlines(places, rows["random pairs"], rows["neighbours"], color=FAINT, linewidth=3, zorder=0)
     axes.plot(rows["random pairs"], places, "o", markerfacecolor="white", markeredgecolor=QUIET, markersize=6)
@@ -87,7 +102,10 @@ def coverage(listed: pd.DataFrame) -> Figure:
     share = ordered["times"].gt(0).groupby(bucket).mean()
     total = ordered["times"].groupby(bucket).sum() / max(int(ordered["times"].sum()), 1)
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-    titles = (f"{ordered['times'].gt(0).mean():.0%} of all games stand in a list", "where the places in the lists go")
+    titles = (
+        f"{ordered['times'].gt(0).mean():.0%} of all games stand in a list",
+        "where the places in the lists go",
+    )
     for axes, heights, title in zip(panels, (share, total), titles, strict=True):
         axes.bar(heights.index, heights, color=COLOURS[0], width=0.8)
         _dress(axes, title)
@@ -99,7 +117,9 @@ def coverage(listed: pd.DataFrame) -> Figure:
 
 def series_found(ours: float, popular: float, cases: int) -> Figure:
     """Show the proxy: the share of a series among the ten nearest, beside the ten most popular."""
-    figure, axes = _canvas(f"Proxy on {cases:,} games: their series found with title and makers hidden", width=8, height=1.8)
+    figure, axes = _canvas(
+        f"Proxy on {cases:,} games: their series found with title and makers hidden", width=8, height=1.8
+    )
     axes.barh([1, 0], [ours, popular], color=[COLOURS[0], QUIET], height=0.6)
     axes.set_yticks([1, 0], ["content", "popularity"])
     axes.set_xlabel("share of the series among ten (right is better)")

@@ -11,7 +11,9 @@ SHOWN = 3
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
     """Return columns and rows of a table of the best known games with the first of their lists."""
     known = predictions.sort_values("rank").head(rows)
-    return ["game", "year", "its players will like", "because"], [_row(game) for game in known.to_dict("records")]
+    return ["game", "year", "its players will like", "because"], [
+        _row(game) for game in known.to_dict("records")
+    ]
 
 
 def facts(metrics: Mapping[str, Any]) -> str:

@@ -65,7 +65,10 @@ def firms_of(names: str) -> str:
     >>> firms_of("FromSoftware, Inc;KOEI TECMO GAMES CO., LTD."), firms_of("Team17 Digital Ltd"), firms_of("Team")
     ('fromsoftware;koei tecmo', 'team17 digital', 'team')
     """
-    plain = [(" ".join(re.findall(r"\w+", COMPANY.sub(" ", name).lower())) or name.strip().lower()) for name in names.split(";")]
+    plain = [
+        (" ".join(re.findall(r"\w+", COMPANY.sub(" ", name).lower())) or name.strip().lower())
+        for name in names.split(";")
+    ]
     return ";".join(dict.fromkeys(name for name in plain if name))
 
 
@@ -76,5 +79,9 @@ def telling_words(title: str) -> str:
     >>> telling_words("Farming Simulator 19 - Platinum Edition")
     'farming;simulator'
     """
-    words = (word for word in words_of(title) if len(word) >= SHORTEST_TELLING and not word.isdigit() and word not in EDITION_WORDS)
+    words = (
+        word
+        for word in words_of(title)
+        if len(word) >= SHORTEST_TELLING and not word.isdigit() and word not in EDITION_WORDS
+    )
     return ";".join(dict.fromkeys(word for word in words if word not in FILLERS))

@@ -79,7 +79,11 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.lacking_ = np.sort(self._lacking(present))
         self.weights_ = np.zeros(0)
         self.offset_ = 0.0
-        known = np.array([label is not None and label == label for label in abnormal], dtype=bool) if abnormal is not None else np.zeros(0, bool)
+        known = (
+            np.array([label is not None and label == label for label in abnormal], dtype=bool)
+            if abnormal is not None
+            else np.zeros(0, bool)
+        )
         if self.use_labels and known.any():
             labels = np.asarray(abnormal)[known].astype(bool)
             if min(labels.sum(), (~labels).sum()) >= LEAST_LABELLED:
@@ -112,7 +116,10 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def _unsupervised(self, counts: sparse.csr_matrix) -> Floats:
         present = counts > 0
-        share = np.minimum(_share_below(self.rare_, self._rarest(present)), _share_below(self.lacking_, self._lacking(present)))
+        share = np.minimum(
+            _share_below(self.rare_, self._rarest(present)),
+            _share_below(self.lacking_, self._lacking(present)),
+        )
         return strangeness(share, PRIOR)
 
     def _rarest(self, present: sparse.csr_matrix) -> Floats:
@@ -128,10 +135,18 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """Return the counts of the texts known from training, in their order."""
         order = np.argsort(self.texts_)
         place = np.searchsorted(self.texts_[order], sessions.texts)
-        place = order[np.minimum(place, len(order) - 1)] if len(order) else np.zeros(len(sessions.texts), dtype=np.int64)
-        is_known = self.texts_[place] == sessions.texts if len(order) else np.zeros(len(sessions.texts), dtype=bool)
+        place = (
+            order[np.minimum(place, len(order) - 1)]
+            if len(order)
+            else np.zeros(len(sessions.texts), dtype=np.int64)
+        )
+        is_known = (
+            self.texts_[place] == sessions.texts if len(order) else np.zeros(len(sessions.texts), dtype=bool)
+        )
         rows = np.flatnonzero(is_known)
-        mapping = sparse.csr_matrix((np.ones(len(rows)), (rows, place[is_known])), shape=(len(sessions.texts), len(self.texts_)))
+        mapping = sparse.csr_matrix(
+            (np.ones(len(rows)), (rows, place[is_known])), shape=(len(sessions.texts), len(self.texts_))
+        )
         return sparse.csr_matrix(sessions.counts @ mapping)
 
 

@@ -33,7 +33,11 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
     own.callback()(_group)
     own.command("delete")(delete_command)
     alerting = typer.Typer(help="Rules of alerts.", no_args_is_help=True)
-    for name, command in (("list", rules_command), ("add", add_rule_command), ("remove", remove_rule_command)):
+    for name, command in (
+        ("list", rules_command),
+        ("add", add_rule_command),
+        ("remove", remove_rule_command),
+    ):
         alerting.command(name)(command)
     own.add_typer(alerting, name="rules")
     app.add_typer(own, name="logs")
@@ -44,10 +48,19 @@ def _group() -> None:
 
 
 def ingest_command(
-    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Log files, plain or gzipped.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="Log files, plain or gzipped."),
+    ],
     form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; detected by default.")] = "",
-    source: Annotated[str, typer.Option(help="Where the entries come from, where they do not say; by default the file's name.")] = "",
-    year: Annotated[int | None, typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one.")] = None,
+    source: Annotated[
+        str,
+        typer.Option(help="Where the entries come from, where they do not say; by default the file's name."),
+    ] = "",
+    year: Annotated[
+        int | None,
+        typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Store log files; entries that are there already are counted and left alone."""
@@ -60,11 +73,18 @@ def ingest_command(
         show.as_json({path: asdict(one) for path, one in told.items()})
         return
     columns = ("file", "lines", "entries", "there already", "not understood")
-    show.table("Stored", columns, ((path, one.lines, one.stored.accepted, one.stored.duplicate, one.raw) for path, one in told.items()))
+    show.table(
+        "Stored",
+        columns,
+        ((path, one.lines, one.stored.accepted, one.stored.duplicate, one.raw) for path, one in told.items()),
+    )
 
 
 def delete_command(
-    where: Annotated[list[str], typer.Option(help=f"name=value, all must hold; names: {', '.join(sorted(retention.KINDS))}.")],
+    where: Annotated[
+        list[str],
+        typer.Option(help=f"name=value, all must hold; names: {', '.join(sorted(retention.KINDS))}."),
+    ],
     why: Annotated[str, typer.Option(help="The reason; the ledger of erasures keeps it for ever.")],
     json: Json = False,
 ) -> None:
@@ -73,9 +93,18 @@ def delete_command(
         raise UsageError('Say why: --why "…". The note keeps the reason for ever.')
     project = Project(Settings.read())
     names = json_format.dumps([condition.partition("=")[0] for condition in where])
-    order = erasures.Order(CONTRACT, retention.removing(where), retention.mend, project.settings.who, f"{why} (by {names})", thoroughly=True)
+    order = erasures.Order(
+        CONTRACT,
+        retention.removing(where),
+        retention.mend,
+        project.settings.who,
+        f"{why} (by {names})",
+        thoroughly=True,
+    )
     gone = erasures.erase(project.database, order)
-    show.as_json({"deleted": gone}) if json else show.say(f"{gone} entries deleted, with their predictions and what was counted of them.")
+    show.as_json({"deleted": gone}) if json else show.say(
+        f"{gone} entries deleted, with their predictions and what was counted of them."
+    )
 
 
 def rules_command(json: Json = False) -> None:
@@ -86,7 +115,11 @@ def rules_command(json: Json = False) -> None:
         show.as_json([rule._asdict() for rule in found])
         return
     columns = ("name", "kind", "from", "within minutes", "source", "active", "newest alert")
-    show.table("Rules", columns, ((*rule[:4], rule.source or "all", "yes" if rule.active else "no", rule.alert) for rule in found))
+    show.table(
+        "Rules",
+        columns,
+        ((*rule[:4], rule.source or "all", "yes" if rule.active else "no", rule.alert) for rule in found),
+    )
 
 
 def add_rule_command(
@@ -99,7 +132,9 @@ def add_rule_command(
     """Open an alert from now on when a window holds so many of something."""
     with Project(Settings.read()).database.connect() as connection:
         rules.add(connection, rules.Rule(name, kind, threshold, minutes, source))
-    show.say(f"'{show.escaped(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on.")
+    show.say(
+        f"'{show.escaped(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on."
+    )
 
 
 def remove_rule_command(name: Annotated[str, typer.Argument(help="The rule's name.")]) -> None:

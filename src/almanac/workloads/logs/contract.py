@@ -35,15 +35,30 @@ PREDICTIONS = Table(
     doc="One log entry.",
     columns=(
         Column(name="entry_id", type="bigint", doc="Number of the entry in the store."),
-        Column(name="event_time", type="timestamp", doc="When the entry was written; the time it was received where it does not say."),
+        Column(
+            name="event_time",
+            type="timestamp",
+            doc="When the entry was written; the time it was received where it does not say.",
+        ),
         Column(name="source", type="text", doc="Where the entry came from."),
         Column(name="level", type="text", doc="Level the text deserves: debug, info, warning or error."),
         chance("level_confidence", "Chance the model gives to that level."),
         chance("warning_chance", "Chance that the entry deserves warning or worse."),
-        Column(name="anomaly", type="boolean", doc="Whether the entry stands out in its source or belongs to an abnormal session."),
+        Column(
+            name="anomaly",
+            type="boolean",
+            doc="Whether the entry stands out in its source or belongs to an abnormal session.",
+        ),
         chance("anomaly_score", "How far it stands out: from 0.5 on it counts as anomaly."),
-        Column(name="anomaly_kind", type="text", nullable=True, doc="What made it an anomaly: session, burst or rare."),
-        Column(name="severity", type="text", doc="low, medium, high or critical; a rule over level and anomaly."),
+        Column(
+            name="anomaly_kind",
+            type="text",
+            nullable=True,
+            doc="What made it an anomaly: session, burst or rare.",
+        ),
+        Column(
+            name="severity", type="text", doc="low, medium, high or critical; a rule over level and anomaly."
+        ),
         Column(name="template_id", type="text", doc="Template of the text."),
         Column(name="model_version", type="integer", doc="Model version that made this row."),
         Column(name="predicted_at", type="timestamp", doc="Slot of the run that made this row."),
@@ -57,13 +72,22 @@ TEMPLATES = Table(
     columns=(
         Column(name="template_id", type="text", doc="Hash of the first text that had this template."),
         Column(name="template", type="text", doc="Masked text; <*> stands for what varies.", merge="last"),
-        Column(name="level", type="text", doc="Level of its entries: debug, info, warning or error.", merge="last"),
+        Column(
+            name="level",
+            type="text",
+            doc="Level of its entries: debug, info, warning or error.",
+            merge="last",
+        ),
         chance("level_confidence", "Chance the model gives to that level.", merge="last"),
         chance("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
         count("entries", "Entries with this template."),
         count("anomalies", "Anomalies among them."),
-        Column(name="first_seen", type="timestamp", doc="Event time of the first of these entries.", merge="min"),
-        Column(name="last_seen", type="timestamp", doc="Event time of the last of these entries.", merge="max"),
+        Column(
+            name="first_seen", type="timestamp", doc="Event time of the first of these entries.", merge="min"
+        ),
+        Column(
+            name="last_seen", type="timestamp", doc="Event time of the last of these entries.", merge="max"
+        ),
     ),
 )
 
@@ -87,7 +111,11 @@ TEXTS = Table(
     key=("text_id",),
     doc="One distinct masked text, with the prediction that every entry of this text shares.",
     columns=(
-        Column(name="text_id", type="text", doc="Hash of the masked text, as `almanac.workloads.logs.shared.masking.text_id` makes it."),
+        Column(
+            name="text_id",
+            type="text",
+            doc="Hash of the masked text, as `almanac.workloads.logs.shared.masking.text_id` makes it.",
+        ),
         Column(name="template_id", type="text", doc="Template of the text.", merge="last"),
         Column(name="level", type="text", doc="Level the text deserves.", merge="last"),
         chance("level_confidence", "Chance the model gives to that level.", merge="last"),
@@ -134,9 +162,22 @@ BLOCKS = Table(
     key=("block", "first_entry"),
     doc="Level, severity and anomaly of neighbouring entries, a letter each: a search reads these few bytes where it would look up every prediction.",
     columns=(
-        Column(name="block", type="bigint", doc=f"Number of each of these entries divided by {BLOCK}, without the remainder."),
-        Column(name="first_entry", type="bigint", doc="Number of the first of them; of one block several runs may know a part."),
-        Column(name="letters", type="text", doc=f"The letter of each at the place of its number modulo {BLOCK}, else a space.", merge="last"),
+        Column(
+            name="block",
+            type="bigint",
+            doc=f"Number of each of these entries divided by {BLOCK}, without the remainder.",
+        ),
+        Column(
+            name="first_entry",
+            type="bigint",
+            doc="Number of the first of them; of one block several runs may know a part.",
+        ),
+        Column(
+            name="letters",
+            type="text",
+            doc=f"The letter of each at the place of its number modulo {BLOCK}, else a space.",
+            merge="last",
+        ),
     ),
 )
 
@@ -154,7 +195,12 @@ SESSIONS = Table(
         chance("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly.", merge="last"),
         Column(name="severity", type="text", doc="Severity of the session.", merge="last"),
         Column(name="reasons", type="json", doc="Why, in words, the strongest reason first.", merge="last"),
-        Column(name="texts", type="json", doc="How often each masked text came in it so far, by its id.", merge="last"),
+        Column(
+            name="texts",
+            type="json",
+            doc="How often each masked text came in it so far, by its id.",
+            merge="last",
+        ),
     ),
 )
 
@@ -170,7 +216,12 @@ STATEMENTS = Table(
         Column(name="level", type="text", doc="debug, info, warning or error."),
         Column(name="weight", type="real", doc="How much it counts in training.", minimum=0.0, maximum=1.0),
         Column(name="occurrences", type="bigint", doc="Entries that had this text and level.", minimum=0),
-        Column(name="seen_at", type="timestamp", nullable=True, doc="When it was first seen, where the origin says."),
+        Column(
+            name="seen_at",
+            type="timestamp",
+            nullable=True,
+            doc="When it was first seen, where the origin says.",
+        ),
     ),
 )
 

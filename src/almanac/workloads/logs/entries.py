@@ -20,7 +20,20 @@ TAKE = "SELECT min(number), max(number) FROM (SELECT nextval('almanac.log_number
 ENTER = """
     INSERT INTO almanac.log_ids (id, entry_id, day) SELECT id, %s + place, %s FROM log_incoming ORDER BY id, place ON CONFLICT DO NOTHING"""
 FOUND = "SELECT place FROM log_incoming JOIN almanac.log_ids USING (id) WHERE entry_id = %s + place"
-COLUMNS = ("entry_id", "day", "received_at", "event_time", "source", "session", "level", "logger", "client_id", "text", "raw", "demo")
+COLUMNS = (
+    "entry_id",
+    "day",
+    "received_at",
+    "event_time",
+    "source",
+    "session",
+    "level",
+    "logger",
+    "client_id",
+    "text",
+    "raw",
+    "demo",
+)
 LIMITS = {"source": 200, "session": 200, "level": 40, "logger": 400, "client_id": 200, "text": 65_536}
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 UUID_BYTES = 16
@@ -69,7 +82,9 @@ def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes |
 
 def is_empty(connection: Connection, *, demo: bool = True) -> bool:
     """Tell whether no entry is kept; without `demo` such entries do not count."""
-    (found,) = connection.execute("SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT demo)", [demo]).fetchall()
+    (found,) = connection.execute(
+        "SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT demo)", [demo]
+    ).fetchall()
     return bool(found[0])
 
 
@@ -83,7 +98,12 @@ def levelled(connection: Connection, *, limit: int) -> pd.DataFrame:
 
 def questions(connection: Connection) -> pd.DataFrame:
     """Return the masked texts that wait for a prediction: text_id, text."""
-    return _frame(connection, "SELECT text_id, masked FROM almanac.log_questions ORDER BY text_id", [], ["text_id", "text"])
+    return _frame(
+        connection,
+        "SELECT text_id, masked FROM almanac.log_questions ORDER BY text_id",
+        [],
+        ["text_id", "text"],
+    )
 
 
 def _frame(connection: Connection, query: str, values: Sequence[object], names: list[str]) -> pd.DataFrame:
@@ -93,8 +113,12 @@ def _frame(connection: Connection, query: str, values: Sequence[object], names: 
 def identified(entries: pa.Table) -> bytes:
     """Return a hash for each entry, one behind the other: of the client's id, or of source, place, time and text."""
     place, time = (entries[name].cast(pa.int64()).cast(pa.large_string()) for name in ("place", "event_time"))
-    file, client, gap, nothing = (pa.scalar(text, pa.large_string()) for text in ("file ", "client ", "\0", ""))
-    told = pc.binary_join_element_wise(file, entries["source"], gap, place, gap, pc.fill_null(time, nothing), gap, entries["text"], nothing)
+    file, client, gap, nothing = (
+        pa.scalar(text, pa.large_string()) for text in ("file ", "client ", "\0", "")
+    )
+    told = pc.binary_join_element_wise(
+        file, entries["source"], gap, place, gap, pc.fill_null(time, nothing), gap, entries["text"], nothing
+    )
     if entries["client_id"].null_count < len(entries):
         told = pc.coalesce(pc.binary_join_element_wise(client, entries["client_id"], nothing), told)
     digest = hashlib.sha256
@@ -110,7 +134,9 @@ def _numbered(connection: Connection, ids: bytes, moment: datetime) -> np.ndarra
     numbers = np.arange(first, first + size)
     if _all_entered(connection, ids, first, moment):
         return numbers
-    connection.execute("CREATE TEMP TABLE IF NOT EXISTS log_incoming (place integer, id uuid) ON COMMIT DROP; TRUNCATE log_incoming")
+    connection.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS log_incoming (place integer, id uuid) ON COMMIT DROP; TRUNCATE log_incoming"
+    )
     with connection.cursor().copy("COPY log_incoming FROM STDIN (FORMAT binary)") as copy:
         copy.write(_incoming(ids))
     connection.execute(ENTER, [first, moment.date()])
@@ -125,7 +151,11 @@ def _all_entered(connection: Connection, ids: bytes, first: int, moment: datetim
     order = np.lexsort((keys["low"], keys["high"]))
     rows = np.empty(len(keys), dtype=ID_ROW)
     rows["fields"], rows["sixteen"], rows["eight"], rows["four"] = 3, UUID_BYTES, 8, 4
-    rows["id"], rows["number"], rows["day"] = np.frombuffer(ids, dtype=f"V{UUID_BYTES}")[order], first + order, (moment.date() - POSTGRES_BEGINS).days
+    rows["id"], rows["number"], rows["day"] = (
+        np.frombuffer(ids, dtype=f"V{UUID_BYTES}")[order],
+        first + order,
+        (moment.date() - POSTGRES_BEGINS).days,
+    )
     try:
         with connection.transaction(), connection.cursor().copy(COPY_IDS) as copy:
             copy.write(COPY_HEAD + rows.tobytes() + COPY_END)
@@ -144,7 +174,16 @@ def _taken(connection: Connection, size: int) -> int:
 
 def _incoming(ids: bytes) -> bytes:
     keys = np.frombuffer(ids, dtype=f"V{UUID_BYTES}")
-    rows = np.empty(len(keys), dtype=[("fields", ">i2"), ("four", ">i4"), ("place", ">i4"), ("sixteen", ">i4"), ("id", f"V{UUID_BYTES}")])
+    rows = np.empty(
+        len(keys),
+        dtype=[
+            ("fields", ">i2"),
+            ("four", ">i4"),
+            ("place", ">i4"),
+            ("sixteen", ">i4"),
+            ("id", f"V{UUID_BYTES}"),
+        ],
+    )
     rows["fields"], rows["four"], rows["sixteen"] = 2, 4, UUID_BYTES
     rows["place"], rows["id"] = np.arange(len(keys)), keys
     return COPY_HEAD + rows.tobytes() + COPY_END
@@ -155,7 +194,13 @@ def _written(entries: pa.Table, numbers: np.ndarray[Any, Any], moment: datetime,
     size, instant = len(entries), pa.timestamp("us", "UTC")
     received = pa.repeat(pa.scalar(moment, instant), size)
     times = entries["event_time"]
-    is_readable = pc.fill_null(pc.and_(pc.greater_equal(times, pa.scalar(EARLIEST, instant)), pc.less(times, pa.scalar(_latest(), instant))), False)
+    is_readable = pc.fill_null(
+        pc.and_(
+            pc.greater_equal(times, pa.scalar(EARLIEST, instant)),
+            pc.less(times, pa.scalar(_latest(), instant)),
+        ),
+        False,
+    )
     columns = {
         "entry_id": pa.array(numbers),
         "day": pa.repeat(pa.scalar(moment.date()), size),
@@ -173,7 +218,9 @@ def _latest() -> datetime:
 
 
 def _copy(connection: Connection, rows: pa.Table, load: Load) -> None:
-    statement = sql.SQL("COPY almanac.log_entries ({}) FROM STDIN (FORMAT binary)").format(sql.SQL(", ").join(map(sql.Identifier, COLUMNS)))
+    statement = sql.SQL("COPY almanac.log_entries ({}) FROM STDIN (FORMAT binary)").format(
+        sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+    )
     with connection.cursor().copy(statement) as copy:
         for block in load.encode(rows):
             copy.write(block)

@@ -28,13 +28,19 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
 
     def fit(self, texts: npt.ArrayLike, labels: Labels, *, weights: Floats, groups: Labels) -> Self:
         """Fit on texts with the places of their levels; texts of one group never stand on both sides of a fold."""
-        return self.fit_counts(features.vectorizer().transform(np.asarray(texts)), labels, weights=weights, groups=groups)
+        return self.fit_counts(
+            features.vectorizer().transform(np.asarray(texts)), labels, weights=weights, groups=groups
+        )
 
-    def fit_counts(self, counts: sparse.csr_matrix, labels: Labels, *, weights: Floats, groups: Labels) -> Self:
+    def fit_counts(
+        self, counts: sparse.csr_matrix, labels: Labels, *, weights: Floats, groups: Labels
+    ) -> Self:
         """Fit on counts of n-grams that `features.vectorizer` has made."""
         scores = np.zeros((len(labels), len(LEVELS)))
         for learn, judge in GroupKFold(FOLDS).split(counts, labels, groups):
-            scores[judge] = Ridge(self.alpha, counts[learn], labels[learn], weights[learn]).scores(counts[judge])
+            scores[judge] = Ridge(self.alpha, counts[learn], labels[learn], weights[learn]).scores(
+                counts[judge]
+            )
         self.calibration_weights_, self.calibration_offsets_ = calibration(scores, labels, weights)
         final = Ridge(self.alpha, counts, labels, weights)
         self.idf_words_, self.idf_characters_ = final.idf
@@ -63,14 +69,21 @@ class Ridge:
     def __init__(self, alpha: float, counts: sparse.csr_matrix, labels: Labels, weights: Floats) -> None:
         """Fit on counts of n-grams and the places of levels."""
         halves = _halves(counts)
-        self.idf = tuple(TfidfTransformer(sublinear_tf=True).fit(half).idf_.astype(np.float32) for half in halves)
-        fitted = RidgeClassifier(alpha=alpha, solver="sparse_cg", tol=TOLERANCE).fit(_weighed(counts, self.idf), labels, sample_weight=weights)
+        self.idf = tuple(
+            TfidfTransformer(sublinear_tf=True).fit(half).idf_.astype(np.float32) for half in halves
+        )
+        fitted = RidgeClassifier(alpha=alpha, solver="sparse_cg", tol=TOLERANCE).fit(
+            _weighed(counts, self.idf), labels, sample_weight=weights
+        )
         # A level that is not there gets the score of a text without any sign of it.
         self.weights = np.zeros((len(LEVELS), counts.shape[1]), dtype=np.float32)
         self.offsets = np.full(len(LEVELS), -1.0)
         coefficients, intercepts = np.atleast_2d(fitted.coef_), np.atleast_1d(fitted.intercept_)
         if len(fitted.classes_) == 2:
-            coefficients, intercepts = np.vstack([-coefficients, coefficients]), np.hstack([-intercepts, intercepts])
+            coefficients, intercepts = (
+                np.vstack([-coefficients, coefficients]),
+                np.hstack([-intercepts, intercepts]),
+            )
         self.weights[fitted.classes_], self.offsets[fitted.classes_] = coefficients, intercepts
 
     def scores(self, counts: sparse.csr_matrix) -> Floats:
@@ -85,7 +98,9 @@ def _halves(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_ma
 
 def _weighed(counts: sparse.csr_matrix, idf: tuple[Any, ...]) -> sparse.csr_matrix:
     """Return sublinear TF-IDF, words and characters each of length one."""
-    return sparse.hstack([_tf_idf(half, weights) for half, weights in zip(_halves(counts), idf, strict=True)], format="csr")
+    return sparse.hstack(
+        [_tf_idf(half, weights) for half, weights in zip(_halves(counts), idf, strict=True)], format="csr"
+    )
 
 
 def _tf_idf(counts: sparse.csr_matrix, idf: npt.NDArray[np.float32]) -> sparse.csr_matrix:
@@ -105,7 +120,10 @@ def calibration(scores: Floats, labels: Labels, weights: Floats) -> tuple[Floats
     weights, offsets = np.zeros((len(LEVELS), len(LEVELS))), np.full(len(LEVELS), -20.0)
     coefficients, intercepts = fitted.coef_, fitted.intercept_
     if len(fitted.classes_) == 2:
-        coefficients, intercepts = np.vstack([np.zeros_like(coefficients), coefficients]), np.hstack([[0.0], intercepts])
+        coefficients, intercepts = (
+            np.vstack([np.zeros_like(coefficients), coefficients]),
+            np.hstack([[0.0], intercepts]),
+        )
     weights[fitted.classes_], offsets[fitted.classes_] = coefficients, intercepts
     return weights, offsets
 

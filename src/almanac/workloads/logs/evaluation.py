@@ -23,7 +23,17 @@ LEAST_JUDGED = 500
 LEARNED_ONLY = ("python",)
 # Of the times at which texts were first seen: the later ones are tested.
 TIME_SHARE = 0.6
-SHOWN = ["accuracy", "macro_f1", "majority", "warning_accuracy", "warning_macro_f1", "warning_majority", "log_loss", "calibration_error", "n"]
+SHOWN = [
+    "accuracy",
+    "macro_f1",
+    "majority",
+    "warning_accuracy",
+    "warning_macro_f1",
+    "warning_majority",
+    "log_loss",
+    "calibration_error",
+    "n",
+]
 
 
 class Judged(NamedTuple):
@@ -51,10 +61,16 @@ def held_out(statements: pd.DataFrame, *, by: str, seed: int, alpha: float = ALP
     counts, labels = features.vectorizer().transform(statements["text"]), _labels(statements)
     weights = statements["weight"].to_numpy(dtype=np.float64)
     is_judged = statements.index.isin(judged_rows(statements).index)
-    scores, base, fold = np.zeros((len(labels), len(LEVELS))), np.zeros((len(labels), len(LEVELS))), np.zeros(len(labels), dtype=np.int64)
+    scores, base, fold = (
+        np.zeros((len(labels), len(LEVELS))),
+        np.zeros((len(labels), len(LEVELS))),
+        np.zeros(len(labels), dtype=np.int64),
+    )
     with threadpool_limits(limits=1):
         for number, (learn, judge) in enumerate(_folds(groups, labels, is_judged, seed)):
-            scores[judge] = estimators.Ridge(alpha, counts[learn], labels[learn], weights[learn]).scores(counts[judge])
+            scores[judge] = estimators.Ridge(alpha, counts[learn], labels[learn], weights[learn]).scores(
+                counts[judge]
+            )
             base[judge], fold[judge] = base_rates(labels[learn], weights[learn]), number
         chances = _calibrated(scores[is_judged], labels[is_judged], fold[is_judged])
     return Judged(statements[is_judged], chances, base[is_judged])
@@ -73,7 +89,9 @@ def later(statements: pd.DataFrame, *, alpha: float = ALPHA) -> Judged:
         return Judged(test, np.zeros((0, len(LEVELS))), np.zeros((0, len(LEVELS))))
     groups = pd.factorize(train["template"])[0]
     with threadpool_limits(limits=1):
-        fitted = estimators.TextLevels(alpha=alpha).fit(train["text"].to_numpy(dtype=object), labels, weights=weights, groups=groups)
+        fitted = estimators.TextLevels(alpha=alpha).fit(
+            train["text"].to_numpy(dtype=object), labels, weights=weights, groups=groups
+        )
         chances = fitted.predict_proba(test["text"].to_numpy(dtype=object))
     return Judged(test, chances, np.tile(base_rates(labels, weights), (len(test), 1)))
 
@@ -95,10 +113,14 @@ def score(found: pd.Series, chances: Floats) -> dict[str, float]:
     }
 
 
-def over_seeds(statements: pd.DataFrame, *, by: str, seeds: range, alpha: float = ALPHA) -> tuple[Judged, pd.DataFrame]:
+def over_seeds(
+    statements: pd.DataFrame, *, by: str, seeds: range, alpha: float = ALPHA
+) -> tuple[Judged, pd.DataFrame]:
     """Return the first seed's held-out rows, and the scores of every seed, a row each."""
     every = [held_out(statements, by=by, seed=seed, alpha=alpha) for seed in seeds]
-    return every[0], pd.DataFrame([score(each.frame["level"], each.chances) for each in every], index=list(seeds))[SHOWN]
+    return every[0], pd.DataFrame(
+        [score(each.frame["level"], each.chances) for each in every], index=list(seeds)
+    )[SHOWN]
 
 
 def drawn_systems(judged: Judged, *, seed: int, draws: int = 100) -> pd.DataFrame:
@@ -108,14 +130,22 @@ def drawn_systems(judged: Judged, *, seed: int, draws: int = 100) -> pd.DataFram
     """
     random = np.random.default_rng(seed)
     places = list(judged.frame.reset_index(drop=True).groupby("system", sort=True).indices.values())
-    drawn = (np.concatenate([places[at] for at in random.integers(len(places), size=len(places))]) for _ in range(draws))
-    return pd.DataFrame([score(judged.frame["level"].iloc[rows], judged.chances[rows]) for rows in drawn])[SHOWN]
+    drawn = (
+        np.concatenate([places[at] for at in random.integers(len(places), size=len(places))])
+        for _ in range(draws)
+    )
+    return pd.DataFrame([score(judged.frame["level"].iloc[rows], judged.chances[rows]) for rows in drawn])[
+        SHOWN
+    ]
 
 
 def spread(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> str:
     """Return the four main scores in words: mean, standard deviation over seeds (or over the rows `among`), majority and n."""
     dealt = scores if among is None else among
-    told = [f"{scores[name].mean():.3f} ± {dealt[name].std(ddof=0):.3f}" for name in ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")]
+    told = [
+        f"{scores[name].mean():.3f} ± {dealt[name].std(ddof=0):.3f}"
+        for name in ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")
+    ]
     rest = scores.iloc[0]
     return (
         f"four levels {told[0]} (macro-F1 {told[1]}, majority {rest['majority']:.3f}), "
@@ -131,7 +161,9 @@ def against_baseline(judged: Judged, *, seed: int) -> Interval:
 def against(frame: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> Interval:
     """Return our log-loss minus theirs on the same rows with its 95 % interval; rows of one template are drawn together."""
     labels, clusters = _labels(frame), np.asarray(pd.factorize(frame["template"])[0], dtype=np.int64)
-    return metrics.paired_bootstrap(metrics.log_losses(labels, ours), metrics.log_losses(labels, theirs), clusters=clusters, seed=seed)
+    return metrics.paired_bootstrap(
+        metrics.log_losses(labels, ours), metrics.log_losses(labels, theirs), clusters=clusters, seed=seed
+    )
 
 
 def fresh(judged: Judged, champion: LogModel) -> Judged:
@@ -145,8 +177,16 @@ def fresh(judged: Judged, champion: LogModel) -> Judged:
 def by_system(judged: Judged, *, least: int = 30) -> pd.DataFrame:
     """Return the scores of each system with at least `least` rows, a row each."""
     places = judged.frame.reset_index(drop=True).groupby("system", sort=True).indices
-    rows = {name: score(judged.frame["level"].iloc[at], judged.chances[at]) for name, at in places.items() if len(at) >= least}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=SHOWN).rename_axis("system").sort_values("accuracy")
+    rows = {
+        name: score(judged.frame["level"].iloc[at], judged.chances[at])
+        for name, at in places.items()
+        if len(at) >= least
+    }
+    return (
+        pd.DataFrame.from_dict(rows, orient="index", columns=SHOWN)
+        .rename_axis("system")
+        .sort_values("accuracy")
+    )
 
 
 def reliability(judged: Judged, *, bins: int = 10) -> pd.DataFrame:
@@ -157,7 +197,15 @@ def reliability(judged: Judged, *, bins: int = 10) -> pd.DataFrame:
     for part in np.array_split(np.argsort(promised, kind="stable"), bins):
         if len(part):
             share = metrics.wilson(int(happened[part].sum()), len(part))
-            rows.append({"promised": promised[part].mean(), "happened": share.estimate, "low": share.low, "high": share.high, "n": len(part)})
+            rows.append(
+                {
+                    "promised": promised[part].mean(),
+                    "happened": share.estimate,
+                    "low": share.low,
+                    "high": share.high,
+                    "n": len(part),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -165,7 +213,9 @@ def confusion(judged: Judged) -> pd.DataFrame:
     """Return how often each level (row) was taken for each (column), as shares of the row."""
     counts = np.zeros((len(LEVELS), len(LEVELS)))
     np.add.at(counts, (_labels(judged.frame), judged.chances.argmax(axis=1)), 1)
-    return pd.DataFrame(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), index=list(LEVELS), columns=list(LEVELS))
+    return pd.DataFrame(
+        counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), index=list(LEVELS), columns=list(LEVELS)
+    )
 
 
 def random_lines(statements: pd.DataFrame, *, seed: int, share: float = 0.2) -> float:
@@ -194,7 +244,9 @@ def _folds(
     groups: Labels, labels: Labels, is_judged: "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]", seed: int
 ) -> Iterator[tuple[Labels, Labels]]:
     """Yield what to learn from and what to judge: every group is judged once, and never learned from where it is judged."""
-    for _, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(groups[is_judged], labels[is_judged], groups[is_judged]):
+    for _, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(
+        groups[is_judged], labels[is_judged], groups[is_judged]
+    ):
         judge = np.flatnonzero(is_judged)[test]
         yield np.flatnonzero(~np.isin(groups, groups[judge])), judge
 

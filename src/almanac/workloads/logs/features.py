@@ -31,13 +31,19 @@ def build(statements: pd.DataFrame) -> pd.DataFrame:
     found, is_log = Templates(), ~ordered["origin"].isin(STATED)
     texts = ordered["text"].to_numpy(dtype=object).copy()
     texts[is_log] = [found.template(name) for name in found.add_all(texts[is_log])]
-    return ordered.assign(template=text_ids([" ".join(NO_LETTERS.sub(" ", text.lower()).split()) for text in texts]))
+    return ordered.assign(
+        template=text_ids([" ".join(NO_LETTERS.sub(" ", text.lower()).split()) for text in texts])
+    )
 
 
 def vectorizer() -> FeatureUnion:
     """Return counts of hashed n-grams of words and of characters: no word of a text can be read from them again."""
-    words = HashingVectorizer(ngram_range=(1, 3), n_features=WORD_FEATURES, alternate_sign=False, norm=None, token_pattern=WORDS)
-    characters = HashingVectorizer(analyzer="char", ngram_range=(2, 5), n_features=CHARACTER_FEATURES, alternate_sign=False, norm=None)
+    words = HashingVectorizer(
+        ngram_range=(1, 3), n_features=WORD_FEATURES, alternate_sign=False, norm=None, token_pattern=WORDS
+    )
+    characters = HashingVectorizer(
+        analyzer="char", ngram_range=(2, 5), n_features=CHARACTER_FEATURES, alternate_sign=False, norm=None
+    )
     return FeatureUnion([("words", words), ("characters", characters)])
 
 
@@ -47,7 +53,11 @@ def masked(texts: pa.Array | pa.ChunkedArray) -> tuple[Codes, list[str]]:
     The rule that runs over every text is one plain pattern; the others see each distinct outcome once.
     """
     codes, distinct = _encoded(_combined(texts))
-    lines = _applied(FIRST_LINE, distinct) if pc.any(pc.match_substring_regex(distinct, r"[\r\n]")).as_py() else distinct
+    lines = (
+        _applied(FIRST_LINE, distinct)
+        if pc.any(pc.match_substring_regex(distinct, r"[\r\n]")).as_py()
+        else distinct
+    )
     long = pc.greater(pc.binary_length(lines), LONGEST)
     if pc.any(long).as_py():
         cut = pa.array([text[:LONGEST] for text in lines.filter(long).to_pylist()], pa.large_string())

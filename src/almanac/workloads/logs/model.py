@@ -38,7 +38,9 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         groups = pd.factorize(statements["template"])[0]
         numbers = np.array(levels.numbers(statements["level"]), dtype=np.int64)
         weights = statements["weight"].to_numpy(dtype=np.float64)
-        self.levels_ = TextLevels(alpha=self.alpha).fit(statements["text"].to_numpy(dtype=object), numbers, weights=weights, groups=groups)
+        self.levels_ = TextLevels(alpha=self.alpha).fit(
+            statements["text"].to_numpy(dtype=object), numbers, weights=weights, groups=groups
+        )
         self.classes_ = np.array(LEVELS)
         self.known_ = text_numbers(statements["text"].tolist())
         self.sessions_ = [self._session_model(part) for _, part in sessions.groupby("origin", sort=True)]
@@ -67,7 +69,9 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return scores, judged
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
-        return SessionModel(use_labels=self.use_labels).fit(traces.counted(sessions["texts"].tolist()), traces.labels(sessions))
+        return SessionModel(use_labels=self.use_labels).fit(
+            traces.counted(sessions["texts"].tolist()), traces.labels(sessions)
+        )
 
 
 def make(recipe: Mapping[str, Any] | None = None) -> LogModel:
@@ -83,7 +87,13 @@ def fit(model: LogModel, statements: pd.DataFrame, sessions: pd.DataFrame) -> Lo
 
 def training(statements: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
     """Return everything a model was fitted on as one frame, to be kept with it: statements first, then sessions."""
-    return pd.concat([statements, sessions.drop(columns=["abnormal"]).assign(abnormal=sessions["abnormal"].astype("boolean"))], ignore_index=True)
+    return pd.concat(
+        [
+            statements,
+            sessions.drop(columns=["abnormal"]).assign(abnormal=sessions["abnormal"].astype("boolean")),
+        ],
+        ignore_index=True,
+    )
 
 
 def text_numbers(texts: list[str]) -> npt.NDArray[np.int64]:

@@ -20,10 +20,12 @@ BINS = 80
 
 def statements(frame: pd.DataFrame) -> Figure:
     """Show how many statements of each level every origin has."""
-    counts = frame.pivot_table(index="origin", columns="level", values="text", aggfunc="count", fill_value=0).reindex(
-        columns=list(LEVELS), fill_value=0
+    counts = frame.pivot_table(
+        index="origin", columns="level", values="text", aggfunc="count", fill_value=0
+    ).reindex(columns=list(LEVELS), fill_value=0)
+    figure, axes = _canvas(
+        f"{len(frame):,} statements by origin and level", width=9, height=1.2 + 0.5 * len(counts)
     )
-    figure, axes = _canvas(f"{len(frame):,} statements by origin and level", width=9, height=1.2 + 0.5 * len(counts))
     left = np.zeros(len(counts))
     for level in LEVELS:
         axes.barh(counts.index, counts[level], left=left, color=COLOURS[level], label=level)
@@ -34,12 +36,22 @@ def statements(frame: pd.DataFrame) -> Figure:
 
 def confusion(by_name: Mapping[str, pd.DataFrame]) -> Figure:
     """Show for each name how often a level (row) was taken for another (column)."""
-    figure, places = plt.subplots(1, len(by_name), figsize=(1 + 3.2 * len(by_name), 3.4), layout="constrained", squeeze=False)
+    figure, places = plt.subplots(
+        1, len(by_name), figsize=(1 + 3.2 * len(by_name), 3.4), layout="constrained", squeeze=False
+    )
     for axes, (name, shares) in zip(places[0], by_name.items(), strict=True):
         _dress(axes, name)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), share in np.ndenumerate(shares.to_numpy()):
-            axes.text(column, row, f"{share:.0%}", ha="center", va="center", fontsize=8, color="white" if share > 0.6 else INK)
+            axes.text(
+                column,
+                row,
+                f"{share:.0%}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if share > 0.6 else INK,
+            )
         axes.set_xticks(range(len(LEVELS)), LEVELS, rotation=30)
         axes.set_yticks(range(len(LEVELS)), LEVELS)
     return figure
@@ -50,7 +62,15 @@ def reliability(table: pd.DataFrame) -> Figure:
     figure, axes = _canvas("When it says so, is it so? (warning or worse)", width=5.2, height=4.6)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=2)
     ends = np.vstack([table["happened"] - table["low"], table["high"] - table["happened"]])
-    axes.errorbar(table["promised"], table["happened"], yerr=np.clip(ends, 0, 1), fmt="o", color=COLOURS["info"], capsize=2, markersize=5)
+    axes.errorbar(
+        table["promised"],
+        table["happened"],
+        yerr=np.clip(ends, 0, 1),
+        fmt="o",
+        color=COLOURS["info"],
+        capsize=2,
+        markersize=5,
+    )
     axes.set_xlabel("promised")
     axes.set_ylabel("happened")
     return figure
@@ -58,9 +78,16 @@ def reliability(table: pd.DataFrame) -> Figure:
 
 def lesson(figures: Mapping[str, float]) -> Figure:
     """Show scores by how the data was split: what a random split pretends, and what is left of it."""
-    figure, axes = _canvas("The same data, split in different ways", width=8, height=1.2 + 0.45 * len(figures))
+    figure, axes = _canvas(
+        "The same data, split in different ways", width=8, height=1.2 + 0.45 * len(figures)
+    )
     names = list(figures)[::-1]
-    axes.barh(names, [figures[name] for name in names], color=[QUIET if "random" in name else COLOURS["info"] for name in names], height=0.6)
+    axes.barh(
+        names,
+        [figures[name] for name in names],
+        color=[QUIET if "random" in name else COLOURS["info"] for name in names],
+        height=0.6,
+    )
     for place, name in enumerate(names):
         axes.text(figures[name] + 0.01, place, f"{figures[name]:.3f}", va="center", fontsize=9, color=INK)
     axes.set_xlim(0, 1.12)
@@ -70,9 +97,27 @@ def lesson(figures: Mapping[str, float]) -> Figure:
 def anatomy(events: pd.DataFrame) -> Figure:
     """Show the events of one session in time; the rarer an event among sessions, the darker."""
     rows = events.head(MOST_EVENTS).iloc[::-1].reset_index(drop=True)
-    figure, axes = _canvas("An abnormal session; dark: few sessions have this", width=10, height=1.2 + 0.28 * len(rows))
-    axes.scatter(rows["seconds"], rows.index, c=1 - rows["share"], cmap="Purples", vmin=-0.3, vmax=1, s=60, edgecolor=INK, linewidth=0.5)
-    axes.set_yticks(rows.index, [f"{text[:LONGEST_LABEL]}  ({share:.1%})" for text, share in zip(rows["text"], rows["share"], strict=True)])
+    figure, axes = _canvas(
+        "An abnormal session; dark: few sessions have this", width=10, height=1.2 + 0.28 * len(rows)
+    )
+    axes.scatter(
+        rows["seconds"],
+        rows.index,
+        c=1 - rows["share"],
+        cmap="Purples",
+        vmin=-0.3,
+        vmax=1,
+        s=60,
+        edgecolor=INK,
+        linewidth=0.5,
+    )
+    axes.set_yticks(
+        rows.index,
+        [
+            f"{text[:LONGEST_LABEL]}  ({share:.1%})"
+            for text, share in zip(rows["text"], rows["share"], strict=True)
+        ],
+    )
     axes.set_xlabel("seconds after the first event")
     return figure
 
@@ -80,9 +125,14 @@ def anatomy(events: pd.DataFrame) -> Figure:
 def volume(predictions: pd.DataFrame) -> Figure:
     """Show entries by level, and anomalies, over event time; sources that lie years apart get a picture each."""
     spans = dict(iter(predictions.groupby(predictions["event_time"].dt.year)))
-    figure, places = plt.subplots(len(spans), 1, figsize=(10, 2.6 * len(spans)), layout="constrained", squeeze=False)
+    figure, places = plt.subplots(
+        len(spans), 1, figsize=(10, 2.6 * len(spans)), layout="constrained", squeeze=False
+    )
     for axes, (year, part) in zip(places[:, 0], spans.items(), strict=True):
-        _dress(axes, f"{len(part):,} entries of {year}: level by colour, {int(part['anomaly'].sum()):,} anomalies as marks")
+        _dress(
+            axes,
+            f"{len(part):,} entries of {year}: level by colour, {int(part['anomaly'].sum()):,} anomalies as marks",
+        )
         moments = [part.loc[part["level"] == level, "event_time"].dt.tz_localize(None) for level in LEVELS]
         if len(part):
             axes.hist(moments, bins=BINS, stacked=True, color=[COLOURS[level] for level in LEVELS])

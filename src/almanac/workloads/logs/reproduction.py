@@ -30,7 +30,14 @@ def known(model: LogModel, past: Past, content: Mapping[str, pd.DataFrame]) -> d
     }
 
 
-def again(model: LogModel, entries: Iterable[pa.Table], past: Mapping[str, pd.DataFrame], *, version: int, predicted_at: datetime) -> pd.DataFrame:
+def again(
+    model: LogModel,
+    entries: Iterable[pa.Table],
+    past: Mapping[str, pd.DataFrame],
+    *,
+    version: int,
+    predicted_at: datetime,
+) -> pd.DataFrame:
     """Return the predictions of a run for the same entries and what `known` kept of the past."""
     whole = Past(past["templates"], past["usage"], _spread(past["sessions"]))
     return score.score(model, entries, whole, mark=Mark(version, predicted_at))["predictions"]
@@ -45,9 +52,15 @@ def _templates(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 def _usage(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """Return the use of the templates of now in the sources of now; of a source's others their sum, which tells how large it is."""
     mine = past[past["source"].isin(now["source"])]
-    is_used = pd.MultiIndex.from_frame(mine[["source", "template_id"]]).isin(pd.MultiIndex.from_frame(now[["source", "template_id"]]))
+    is_used = pd.MultiIndex.from_frame(mine[["source", "template_id"]]).isin(
+        pd.MultiIndex.from_frame(now[["source", "template_id"]])
+    )
     others = mine[~is_used].groupby("source", as_index=False).agg(ADDED).assign(template_id=OTHERS)
-    return pd.concat([part[past.columns] for part in (mine[is_used], others) if len(part)]) if len(mine) else mine
+    return (
+        pd.concat([part[past.columns] for part in (mine[is_used], others) if len(part)])
+        if len(mine)
+        else mine
+    )
 
 
 def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
@@ -55,14 +68,18 @@ def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.Data
     if past.empty or now.empty:
         return past.iloc[:0]
     _, is_known = model.session_scores(traces.tallied(now["texts"].tolist()))
-    is_mine = pd.MultiIndex.from_frame(past[["source", "session"]]).isin(pd.MultiIndex.from_frame(now[["source", "session"]]))
+    is_mine = pd.MultiIndex.from_frame(past[["source", "session"]]).isin(
+        pd.MultiIndex.from_frame(now[["source", "session"]])
+    )
     others = past[past["source"].isin(now.loc[~is_known, "source"]) & ~is_mine]
     return pd.concat([past[is_mine], _nameless(others)]) if len(others) else past[is_mine]
 
 
 def _nameless(sessions: pd.DataFrame) -> pd.DataFrame:
     """Return which texts sessions have, a row for those that are alike; `entries` says how many these are."""
-    alike = Counter(zip(sessions["source"], (tuple(sorted(texts)) for texts in sessions["texts"]), strict=True))
+    alike = Counter(
+        zip(sessions["source"], (tuple(sorted(texts)) for texts in sessions["texts"]), strict=True)
+    )
     moment = sessions["started_at"].min()
     return pd.DataFrame(
         {
@@ -72,12 +89,18 @@ def _nameless(sessions: pd.DataFrame) -> pd.DataFrame:
             "texts": [dict.fromkeys(texts, 1) for _, texts in alike],
             "reasons": [[] for _ in alike],
         }
-    ).assign(started_at=moment, ended_at=moment, anomaly=False, anomaly_score=0.0, severity=contract.SEVERITIES[0])[sessions.columns]
+    ).assign(
+        started_at=moment, ended_at=moment, anomaly=False, anomaly_score=0.0, severity=contract.SEVERITIES[0]
+    )[sessions.columns]
 
 
 def _spread(sessions: pd.DataFrame) -> pd.DataFrame:
     """Return as many rows as there were sessions, each with a name of its own."""
     is_nameless = sessions["session"].str.startswith(NAMELESS).to_numpy(dtype=bool)
-    every = sessions.loc[sessions.index.repeat(np.where(is_nameless, sessions["entries"], 1))].reset_index(drop=True)
-    own = every["session"].where(~every["session"].str.startswith(NAMELESS), NAMELESS + every.index.astype(str))
+    every = sessions.loc[sessions.index.repeat(np.where(is_nameless, sessions["entries"], 1))].reset_index(
+        drop=True
+    )
+    own = every["session"].where(
+        ~every["session"].str.startswith(NAMELESS), NAMELESS + every.index.astype(str)
+    )
     return every.assign(session=own)

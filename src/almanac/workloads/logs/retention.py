@@ -82,11 +82,18 @@ def dropping(day: date) -> Callable[[Connection], list[int]]:
 
     def drop(connection: Connection) -> list[int]:
         name = sql.Identifier("almanac", f"log_entries_{day:%Y%m%d}")
-        numbers = [number for (number,) in connection.execute(sql.SQL("SELECT entry_id FROM {}").format(name)).fetchall()]
+        numbers = [
+            number
+            for (number,) in connection.execute(sql.SQL("SELECT entry_id FROM {}").format(name)).fetchall()
+        ]
         connection.execute(sql.SQL("DROP TABLE {}").format(name))
-        connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("almanac", f"log_search_{day:%Y%m%d}")))
+        connection.execute(
+            sql.SQL("DROP TABLE IF EXISTS {}").format(sql.Identifier("almanac", f"log_search_{day:%Y%m%d}"))
+        )
         for table in ("log_ids", "log_layouts"):
-            connection.execute(sql.SQL("DELETE FROM {} WHERE day = {}").format(sql.Identifier("almanac", table), day))
+            connection.execute(
+                sql.SQL("DELETE FROM {} WHERE day = {}").format(sql.Identifier("almanac", table), day)
+            )
         return numbers
 
     return drop
@@ -105,7 +112,9 @@ def removing(conditions: Sequence[str]) -> Callable[[Connection], list[int]]:
         try:
             gone = connection.execute(statement.encode(), [value for _, value in pairs]).fetchall()
         except psycopg.DataError as error:
-            raise UsageError(f"--where does not fit: {error.diag.message_primary}. Instants look like 2025-04-15T06:00Z.") from error
+            raise UsageError(
+                f"--where does not fit: {error.diag.message_primary}. Instants look like 2025-04-15T06:00Z."
+            ) from error
         numbers = [number for number, _, _ in gone]
         connection.execute("DELETE FROM almanac.log_search WHERE entry_id = ANY (%s)", [numbers])
         connection.execute("DELETE FROM almanac.log_ids WHERE entry_id = ANY (%s)", [numbers])
@@ -136,5 +145,7 @@ def mend(run_ids: list[str]) -> Callable[[Connection], None]:
 def _pair(condition: str) -> tuple[str, str]:
     name, equals, value = condition.partition("=")
     if not equals or not value or name not in KINDS:
-        raise UsageError(f"'{condition}' is not a condition. Write name=value with one of {', '.join(sorted(KINDS))}.")
+        raise UsageError(
+            f"'{condition}' is not a condition. Write name=value with one of {', '.join(sorted(KINDS))}."
+        )
     return name, value

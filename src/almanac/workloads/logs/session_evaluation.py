@@ -31,7 +31,9 @@ def at_random(sessions: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.Da
 
 def scores(train: pd.DataFrame, test: pd.DataFrame, *, use_labels: bool) -> Floats:
     """Return how abnormal the sessions of `test` look to a model of `train`."""
-    fitted = SessionModel(use_labels=use_labels).fit(traces.counted(train["texts"].tolist()), traces.labels(train))
+    fitted = SessionModel(use_labels=use_labels).fit(
+        traces.counted(train["texts"].tolist()), traces.labels(train)
+    )
     return fitted.score(traces.counted(test["texts"].tolist()))
 
 
@@ -42,10 +44,16 @@ def figures(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """
     labelled = sessions[sessions["abnormal"].notna()]
     if len(labelled) < 2 or labelled["abnormal"].sum() < anomaly.LEAST_LABELLED:
-        return pd.DataFrame(columns=["split", "labels", "precision", "recall", "f1", "low", "high", "abnormal", "n"])
+        return pd.DataFrame(
+            columns=["split", "labels", "precision", "recall", "f1", "low", "high", "abnormal", "n"]
+        )
     splits = {"halves in time": chronological(labelled), "random halves": at_random(labelled, seed=seed)}
     rows = [
-        {"split": name, "labels": use_labels, **judged(_abnormal(test), scores(train, test, use_labels=use_labels) >= 0.5, seed=seed)}
+        {
+            "split": name,
+            "labels": use_labels,
+            **judged(_abnormal(test), scores(train, test, use_labels=use_labels) >= 0.5, seed=seed),
+        }
         for name, (train, test) in splits.items()
         for use_labels in (True, False)
     ]
@@ -57,19 +65,33 @@ def priors(sessions: pd.DataFrame, shares: tuple[float, ...]) -> pd.DataFrame:
     train, test = chronological(sessions[sessions["abnormal"].notna()])
     found = scores(train, test, use_labels=False)
     limits = anomaly.strangeness(np.array(shares), anomaly.PRIOR)
-    return pd.DataFrame([{"prior": share, **_rates(_abnormal(test), found >= limit)} for share, limit in zip(shares, limits, strict=True)])
+    return pd.DataFrame(
+        [
+            {"prior": share, **_rates(_abnormal(test), found >= limit)}
+            for share, limit in zip(shares, limits, strict=True)
+        ]
+    )
 
 
 def judged(abnormal: Flags, flagged: Flags, *, seed: int) -> dict[str, float]:
     """Return precision, recall and F1 with its 95 % bootstrap interval over sessions, the number of abnormal ones, and n."""
     interval = _f1_interval(abnormal, flagged, seed)
-    return {**_rates(abnormal, flagged), "low": interval.low, "high": interval.high, "abnormal": int(abnormal.sum()), "n": len(abnormal)}
+    return {
+        **_rates(abnormal, flagged),
+        "low": interval.low,
+        "high": interval.high,
+        "abnormal": int(abnormal.sum()),
+        "n": len(abnormal),
+    }
 
 
 def anatomy(trace: pd.Series, shares: Mapping[str, float], names: Mapping[str, str]) -> pd.DataFrame:
     """Return the events of one session: seconds, text, and the share of sessions that have such an event."""
     texts = list(trace["texts"])
-    told = {"text": [names.get(text, text) for text in texts], "share": [shares.get(text, 0.0) for text in texts]}
+    told = {
+        "text": [names.get(text, text) for text in texts],
+        "share": [shares.get(text, 0.0) for text in texts],
+    }
     return pd.DataFrame({"seconds": list(trace["seconds"]), **told})
 
 
@@ -91,7 +113,11 @@ def shares_of(sessions: pd.DataFrame) -> dict[str, float]:
 def _rates(abnormal: Flags, flagged: Flags) -> dict[str, float]:
     hits = int((abnormal & flagged).sum())
     precision, recall = hits / max(int(flagged.sum()), 1), hits / max(int(abnormal.sum()), 1)
-    return {"precision": precision, "recall": recall, "f1": _f1(hits, int(flagged.sum()), int(abnormal.sum()))}
+    return {
+        "precision": precision,
+        "recall": recall,
+        "f1": _f1(hits, int(flagged.sum()), int(abnormal.sum())),
+    }
 
 
 def _f1(hits: int, flagged: int, abnormal: int) -> float:
@@ -100,11 +126,20 @@ def _f1(hits: int, flagged: int, abnormal: int) -> float:
 
 def _f1_interval(abnormal: Flags, flagged: Flags, seed: int) -> Interval:
     """Draw the four kinds of outcome again; sessions are taken for independent."""
-    kinds = np.array([(abnormal & flagged).sum(), (~abnormal & flagged).sum(), (abnormal & ~flagged).sum(), (~abnormal & ~flagged).sum()])
+    kinds = np.array(
+        [
+            (abnormal & flagged).sum(),
+            (~abnormal & flagged).sum(),
+            (abnormal & ~flagged).sum(),
+            (~abnormal & ~flagged).sum(),
+        ]
+    )
     drawn = np.random.default_rng(seed).multinomial(len(abnormal), kinds / len(abnormal), size=REPEATS)
     values = 2 * drawn[:, 0] / np.maximum(2 * drawn[:, 0] + drawn[:, 1] + drawn[:, 2], 1)
     low, high = np.quantile(values, [0.025, 0.975])
-    return metrics.Interval(_f1(int(kinds[0]), int(kinds[0] + kinds[1]), int(kinds[0] + kinds[2])), float(low), float(high))
+    return metrics.Interval(
+        _f1(int(kinds[0]), int(kinds[0] + kinds[1]), int(kinds[0] + kinds[2])), float(low), float(high)
+    )
 
 
 def _abnormal(sessions: pd.DataFrame) -> Flags:

@@ -11,7 +11,9 @@ from almanac.workloads.logs.contract import SEVERITIES
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
     """Return columns and rows of a table of entries, the worst first and one of each template in each source."""
     places = predictions["severity"].map({name: place for place, name in enumerate(SEVERITIES)})
-    ordered = predictions.assign(place=places).sort_values(["place", "anomaly_score", "entry_id"], ascending=[False, False, True])
+    ordered = predictions.assign(place=places).sort_values(
+        ["place", "anomaly_score", "entry_id"], ascending=[False, False, True]
+    )
     ordered = ordered.drop_duplicates(["source", "template_id"])
     columns = ["entry", "time", "source", "level", "confidence", "anomaly", "severity", "template"]
     return columns, [_row(entry) for entry in ordered.head(rows).itertuples()]
@@ -29,4 +31,13 @@ def facts(metrics: Mapping[str, Any]) -> str:
 def _row(entry: Any) -> list[object]:
     kind = entry.anomaly_kind if isinstance(entry.anomaly_kind, str) else ""
     time = f"{entry.event_time:%Y-%m-%d %H:%M:%S}"
-    return [entry.entry_id, time, entry.source, entry.level, f"{entry.level_confidence:.0%}", kind, entry.severity, entry.template_id]
+    return [
+        entry.entry_id,
+        time,
+        entry.source,
+        entry.level,
+        f"{entry.level_confidence:.0%}",
+        kind,
+        entry.severity,
+        entry.template_id,
+    ]

@@ -78,23 +78,34 @@ def settled_until(database: Database, contract: Contract) -> int:
 
     Raises DatabaseError where an insert goes on for too long; the table has the trigger almanac.number_entries.
     """
-    entity, place = (part.as_string() for part in (sql.Identifier(contract.entity), frames.location(contract.entries)))
+    entity, place = (
+        part.as_string() for part in (sql.Identifier(contract.entity), frames.location(contract.entries))
+    )
 
     def ask(connection: sa.Connection) -> int:
-        connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac numbers ' || :name))"), {"name": contract.entries})
-        return int(connection.execute(sa.text(f"SELECT coalesce(max({entity}), 0) FROM {place}")).scalar_one())
+        connection.execute(
+            sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac numbers ' || :name))"),
+            {"name": contract.entries},
+        )
+        return int(
+            connection.execute(sa.text(f"SELECT coalesce(max({entity}), 0) FROM {place}")).scalar_one()
+        )
 
     return patiently(database, ask)
 
 
 def first_kept(connection: psycopg.Connection[Any], contract: Contract) -> int:
     """Return the lowest number among the entries that are kept, 1 where there are none."""
-    query = sql.SQL("SELECT coalesce(min({}), 1) FROM {}").format(sql.Identifier(contract.entity), frames.location(contract.entries))
+    query = sql.SQL("SELECT coalesce(min({}), 1) FROM {}").format(
+        sql.Identifier(contract.entity), frames.location(contract.entries)
+    )
     (found,) = connection.execute(query).fetchall()
     return int(found[0])
 
 
-def _batches(connection: psycopg.Connection[Any], contract: Contract, span: Span) -> Iterator[tuple[list[list[bytes]], pa.Table]]:
+def _batches(
+    connection: psycopg.Connection[Any], contract: Contract, span: Span
+) -> Iterator[tuple[list[list[bytes]], pa.Table]]:
     """Yield what PostgreSQL sends and what it says; the next batch is fetched while the present one is worked on."""
     kinds = columnar.kinds(connection, frames.location(contract.entries), contract.entry_columns, ARROW_TYPES)
     begin = max(span.after, first_kept(connection, contract) - 1)

@@ -66,12 +66,19 @@ def _release_again(connection: Connection, order: Order, touched: dict[str, int]
     """Give what is left a release of its own, so that no copy of an old answer passes for the present one."""
     current = ledger.live(connection, order.contract.name)
     if current and touched.keys() & set(current["run_ids"]):
-        ledger.append(connection, ledger.Entry(current["run_id"], "publish", order.who, f"erased: {order.why}"))
+        ledger.append(
+            connection, ledger.Entry(current["run_id"], "publish", order.who, f"erased: {order.why}")
+        )
 
 
 def newest(connection: Connection, run_id: str) -> sa.RowMapping | None:
     """Return the newest note about a run, or None."""
-    query = sa.select(tables.erasures).where(COLUMNS.run_id == run_id).order_by(COLUMNS.erasure_id.desc()).limit(1)
+    query = (
+        sa.select(tables.erasures)
+        .where(COLUMNS.run_id == run_id)
+        .order_by(COLUMNS.erasure_id.desc())
+        .limit(1)
+    )
     return connection.execute(query).mappings().first()
 
 
@@ -94,11 +101,22 @@ def _remove(connection: Connection, contract: Contract, numbers: list[int]) -> d
     statement = sql.SQL(
         "WITH gone AS (DELETE FROM {} WHERE {} = ANY (%s::bigint[]) RETURNING run_id) SELECT run_id, count(*) FROM gone GROUP BY run_id"
     )
-    found = driver(connection).execute(statement.format(place, sql.Identifier(contract.entity)), [numbers]).fetchall()
+    found = (
+        driver(connection)
+        .execute(statement.format(place, sql.Identifier(contract.entity)), [numbers])
+        .fetchall()
+    )
     return {str(run_id): int(rows) for run_id, rows in found}
 
 
 def _note(connection: Connection, order: Order, run_id: str | None, rows: int) -> None:
     digest = staged_hash(driver(connection), order.contract, run_id, SCHEMA) if run_id else None
-    values = {"workload": order.contract.name, "run_id": run_id, "rows": rows, "prediction_hash": digest, "who": order.who, "why": order.why}
+    values = {
+        "workload": order.contract.name,
+        "run_id": run_id,
+        "rows": rows,
+        "prediction_hash": digest,
+        "who": order.who,
+        "why": order.why,
+    }
     connection.execute(sa.insert(tables.erasures).values(values))

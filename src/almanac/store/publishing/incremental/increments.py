@@ -53,8 +53,16 @@ class Increment(staging.Staged):
 
     def facts(self) -> dict[str, Any]:
         """Return what the run's record is to say; `hashes` has the hash of its own predictions, which `almanac reproduce` compares."""
-        covered = {"covered_after": self.span.after, "covered_until": self.span.until, "input_hash": self.input_hash}
-        return super().facts() | covered | {"absorbed": list(self.absorbed), "hashes": {"predictions": self.own_hash}}
+        covered = {
+            "covered_after": self.span.after,
+            "covered_until": self.span.until,
+            "input_hash": self.input_hash,
+        }
+        return (
+            super().facts()
+            | covered
+            | {"absorbed": list(self.absorbed), "hashes": {"predictions": self.own_hash}}
+        )
 
 
 def unscored(database: Database, contract: Contract, version: int) -> Unscored:
@@ -71,7 +79,9 @@ def covered_until(database: Database, contract: Contract, version: int) -> int:
     return max((record["covered_until"] or 0 for record in made), default=0)
 
 
-def stage(database: Database, contract: Contract, run_id: str, content: Mapping[str, pd.DataFrame], *, part: Part) -> Increment:
+def stage(
+    database: Database, contract: Contract, run_id: str, content: Mapping[str, pd.DataFrame], *, part: Part
+) -> Increment:
     """Load the frames of what is new, take over the rows of small runs of the same version, index and audit; in one transaction.
 
     Raises AuditFailed and leaves nothing behind if anything is wrong.
@@ -89,12 +99,16 @@ def stage(database: Database, contract: Contract, run_id: str, content: Mapping[
             _take_over(connection, contract, run_id, absorbed)
             sent = {predictions.name: own_hash}
             for table in contract.side_tables:
-                sent[table.name] = _merge(connection, contract, table, run_id, Rows(content[table.name], absorbed))
+                sent[table.name] = _merge(
+                    connection, contract, table, run_id, Rows(content[table.name], absorbed)
+                )
             for table in contract.released_tables:
                 staging.index(connection, contract, table, run_id)
             hashes = _hashes(connection, contract, run_id) if absorbed else sent
         except (psycopg.IntegrityError, psycopg.DataError) as error:
-            raise AuditFailed(f"The predictions of run {run_id} were not accepted: {staging.detail(error)}.") from error
+            raise AuditFailed(
+                f"The predictions of run {run_id} were not accepted: {staging.detail(error)}."
+            ) from error
         rows = staging.audit(connection, contract, run_id)
     every = frames.combined_hash(hashes.values())
     return Increment(rows, every, hashes, part.scored.span, tuple(absorbed), own_hash, part.scored.input_hash)
@@ -105,7 +119,9 @@ def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: Unscored
     rows, numbers = len(predictions), predictions[contract.entity]
     is_within = rows == 0 or (scored.span.after < numbers.min() and numbers.max() <= scored.span.until)
     if rows != scored.rows or not is_within or numbers.duplicated().any():
-        raise AuditFailed(f"{scored.rows} entries of '{contract.name}' were read, {rows} predictions were made; each entry needs exactly one.")
+        raise AuditFailed(
+            f"{scored.rows} entries of '{contract.name}' were read, {rows} predictions were made; each entry needs exactly one."
+        )
     return rows
 
 
@@ -123,14 +139,25 @@ def taken_over(before: Sequence[runs.Record], own_rows: int) -> list[runs.Record
     return absorbed
 
 
-def _take_over(connection: psycopg.Connection[Any], contract: Contract, run_id: str, absorbed: list[str]) -> None:
+def _take_over(
+    connection: psycopg.Connection[Any], contract: Contract, run_id: str, absorbed: list[str]
+) -> None:
     """Copy the predictions of the runs taken over, as far as their entries are kept."""
     if not absorbed:
         return
     table, first = contract.predictions, entries.first_kept(connection, contract)
     copy = sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {} WHERE run_id = ANY ({}) AND {} >= {}")
     target, parent = staging.place(contract, table, run_id), frames.location(table_name(contract, table))
-    connection.execute(copy.format(target, parent, absorbed, sql.Identifier(contract.entity), first, columns=_listed(table.column_names)))
+    connection.execute(
+        copy.format(
+            target,
+            parent,
+            absorbed,
+            sql.Identifier(contract.entity),
+            first,
+            columns=_listed(table.column_names),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -141,9 +168,14 @@ class Rows:
     absorbed: list[str]
 
 
-def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: Rows) -> str:
+def _merge(
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: Rows
+) -> str:
     """Stage a side table: one row per key of what is new and what is taken over; return the hash of what is new."""
-    target, parent = staging.make(connection, contract, table, run_id), frames.location(table_name(contract, table))
+    target, parent = (
+        staging.make(connection, contract, table, run_id),
+        frames.location(table_name(contract, table)),
+    )
     if not rows.absorbed:
         return frames.copy_in(connection, target, table, rows.frame)
     incoming = sql.Identifier(f"incoming_{table.name}")
@@ -152,7 +184,9 @@ def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table
     digest = frames.copy_in(connection, incoming, table, rows.frame)
     columns = _listed(table.column_names)
     newer = sql.SQL("SELECT {}, 0 AS turn FROM {}").format(columns, incoming)
-    older = sql.SQL("SELECT {}, -array_position({runs}::text[], run_id::text) FROM {} WHERE run_id = ANY ({runs}::text[])")
+    older = sql.SQL(
+        "SELECT {}, -array_position({runs}::text[], run_id::text) FROM {} WHERE run_id = ANY ({runs}::text[])"
+    )
     source = sql.SQL("{} UNION ALL {}").format(newer, older.format(columns, parent, runs=rows.absorbed))
     connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(target, columns, merged(table, source)))
     return digest
@@ -161,7 +195,9 @@ def _merge(connection: psycopg.Connection[Any], contract: Contract, table: Table
 def merged(table: Table, source: sql.Composable) -> sql.Composed:
     """Return the query that makes one row per key of the rows of `source`, whose column `turn` grows from older to newer."""
     columns = [
-        sql.SQL(f"{MERGED[column.merge]} AS {{0}}").format(sql.Identifier(column.name), sql.SQL(SUMS.get(column.type, "text")))
+        sql.SQL(f"{MERGED[column.merge]} AS {{0}}").format(
+            sql.Identifier(column.name), sql.SQL(SUMS.get(column.type, "text"))
+        )
         if column.merge
         else sql.Identifier(column.name)
         for column in table.columns
@@ -172,7 +208,10 @@ def merged(table: Table, source: sql.Composable) -> sql.Composed:
 
 def _hashes(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> dict[str, str]:
     """Return the hash of each staged table, read back from the database."""
-    return {table.name: frames.table_hash(connection, staging.place(contract, table, run_id), table, run_id) for table in contract.released_tables}
+    return {
+        table.name: frames.table_hash(connection, staging.place(contract, table, run_id), table, run_id)
+        for table in contract.released_tables
+    }
 
 
 def _listed(names: Sequence[str]) -> sql.Composable:

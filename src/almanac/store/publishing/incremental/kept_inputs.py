@@ -20,19 +20,31 @@ COLUMNS = tables.run_inputs.c
 def keep(database: Database, run_id: str, scored: Unscored) -> dict[str, str]:
     """Keep the side tables that a run knew and return the hash of each."""
     contract, hashes = scored.contract, {}
-    known = [(table, scored.known[table.name]) for table in contract.side_tables if table.name in scored.known]
+    known = [
+        (table, scored.known[table.name]) for table in contract.side_tables if table.name in scored.known
+    ]
     with database.engine.begin() as connection:
         for table, frame in known:
             content = frames.packed(table, frame)
             hashes[table.name] = hashlib.sha256(content).hexdigest()
-            row = {"run_id": run_id, "name": table.name, "workload": contract.name, "covered_until": scored.span.until, "content": content}
+            row = {
+                "run_id": run_id,
+                "name": table.name,
+                "workload": contract.name,
+                "covered_until": scored.span.until,
+                "content": content,
+            }
             statement = insert(tables.run_inputs).values(row)
             # A notebook may stage again what it has staged before.
-            connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "name"], set_={"content": content}))
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=["run_id", "name"], set_={"content": content})
+            )
     return hashes
 
 
-def load(connection: Connection, contract: Contract, run_id: str, hashes: dict[str, str]) -> dict[str, pd.DataFrame]:
+def load(
+    connection: Connection, contract: Contract, run_id: str, hashes: dict[str, str]
+) -> dict[str, pd.DataFrame]:
     """Return the side tables that a run knew; raises NotFound where they are not kept any more, BrokenChain where they were changed."""
     query = sa.select(COLUMNS.name, COLUMNS.content).where(COLUMNS.run_id == run_id)
     kept = {name: bytes(content) for name, content in connection.execute(query)}
@@ -41,10 +53,18 @@ def load(connection: Connection, contract: Contract, run_id: str, hashes: dict[s
             f"What run {run_id} knew when it predicted is not kept any more: it goes after {contract.retention.days} days, "
             "and at once when entries from before are deleted. Its predictions cannot be made again."
         )
-    changed = [name for name, expected in hashes.items() if hashlib.sha256(kept[name]).hexdigest() != expected]
+    changed = [
+        name for name, expected in hashes.items() if hashlib.sha256(kept[name]).hexdigest() != expected
+    ]
     if changed:
-        raise BrokenChain(f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again.")
-    return {table.name: frames.unpacked(table, kept[table.name]) for table in contract.side_tables if table.name in hashes}
+        raise BrokenChain(
+            f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again."
+        )
+    return {
+        table.name: frames.unpacked(table, kept[table.name])
+        for table in contract.side_tables
+        if table.name in hashes
+    }
 
 
 def hashes(connection: Connection, run_id: str) -> dict[str, str]:
@@ -55,9 +75,13 @@ def hashes(connection: Connection, run_id: str) -> dict[str, str]:
 
 def forget(connection: Connection, workload: str, *, since: int) -> None:
     """Drop what every run knew that covers the entry `since` or later ones: it may speak of that entry."""
-    connection.execute(sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.covered_until >= since))
+    connection.execute(
+        sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.covered_until >= since)
+    )
 
 
 def expire(connection: Connection, workload: str, *, before: datetime) -> None:
     """Drop what runs knew whose inputs were kept before an instant."""
-    connection.execute(sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.kept_at < before))
+    connection.execute(
+        sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.kept_at < before)
+    )

@@ -51,4 +51,8 @@ class Prices:
         >>> Prices(per_second=0.0).totals([10, 50, 100], 0.0).round(3).tolist()
         [0.15, 0.35, 0.6]
         """
-        return self.fixed + self.per_event * np.asarray(events, dtype=np.float64) + self.per_second * np.asarray(seconds, dtype=np.float64)
+        return (
+            self.fixed
+            + self.per_event * np.asarray(events, dtype=np.float64)
+            + self.per_second * np.asarray(seconds, dtype=np.float64)
+        )

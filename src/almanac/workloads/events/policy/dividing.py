@@ -32,7 +32,9 @@ class Waiting:
         return lambda starts: gain(self.begins + starts)
 
 
-def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Patience, gained: Gain = linearly) -> int | None:
+def first_part(
+    waiting: Waiting, start: float, predict: Predictor, patience: Patience, gained: Gain = linearly
+) -> int | None:
     """Return how many events to take at once, where two batches are better than one of all at `start`; else None.
 
     A batch more is worth as much as a start that is later by the whole objective, since about so long one batch is enough.
@@ -51,7 +53,9 @@ def first_part(waiting: Waiting, start: float, predict: Predictor, patience: Pat
     return int(parts[best]) if values[best] > float(gained(np.array([start]))[0]) - worth * missed else None
 
 
-def _values(waiting: Waiting, parts: Integers, predict: Predictor, patience: Patience, gained: Gain) -> Floats:
+def _values(
+    waiting: Waiting, parts: Integers, predict: Predictor, patience: Patience, gained: Gain
+) -> Floats:
     """Return what the start of the rest gains, less what all misses are worth, for each first part that starts now."""
     count, deadlines = len(waiting.arrivals), waiting.arrivals + patience.goal.planned_seconds
     kb = np.concatenate([[0.0], np.cumsum(waiting.kb)])
@@ -63,5 +67,7 @@ def _values(waiting: Waiting, parts: Integers, predict: Predictor, patience: Pat
     is_first = np.arange(count) < parts[:, np.newaxis]
     room = deadlines - np.where(is_first, waiting.now, begins[:, np.newaxis])
     seconds = np.where(is_first, first[:, np.newaxis], rest[:, np.newaxis])
-    values: Floats = gained(begins) - patience.worth_seconds * missed_chance(room, seconds, float(spreads[0])).sum(axis=1)
+    values: Floats = gained(begins) - patience.worth_seconds * missed_chance(
+        room, seconds, float(spreads[0])
+    ).sum(axis=1)
     return values

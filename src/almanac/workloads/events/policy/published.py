@@ -35,12 +35,16 @@ class Policy:
         """Return what the policy says about what waits, or None where it says nothing."""
         if self.lookup is None:
             return None
-        return self.lookup.find(backlog=sight.backlog, age_seconds=sight.oldest_seconds, avg_kb=sight.average_kb, hour=sight.hour)
+        return self.lookup.find(
+            backlog=sight.backlog, age_seconds=sight.oldest_seconds, avg_kb=sight.average_kb, hour=sight.hour
+        )
 
     def find_part(self, sight: Sight, count: int) -> Choice | None:
         """Return what the policy says about the next `count` events alone."""
         kb = sight.next_kb[:count]
-        return self.find(replace(sight, backlog=count, average_kb=sum(kb) / len(kb) if kb else sight.average_kb))
+        return self.find(
+            replace(sight, backlog=count, average_kb=sum(kb) / len(kb) if kb else sight.average_kb)
+        )
 
     def renewed(self, connection: Connection) -> "Policy":
         """Return the live policy; the database is asked at most once a second, and for states only where the release is another."""
@@ -60,7 +64,11 @@ class Policy:
         if release_id == self.release_id:
             return replace(self, asked_at=now)
         states = _read(connection, STATES, run_ids)
-        known = checked(_read(connection, RHYTHM, run_ids)) if connection.execute(IS_THERE).fetchone() == (True,) else Rhythm()
+        known = (
+            checked(_read(connection, RHYTHM, run_ids))
+            if connection.execute(IS_THERE).fetchone() == (True,)
+            else Rhythm()
+        )
         log.info("policy of release %s, model version %s, with %s states", release_id, version, len(states))
         named = f"release {release_id}, model version {version}"
         return Policy(Lookup.of(states) if len(states) else None, release_id, named, now, known)

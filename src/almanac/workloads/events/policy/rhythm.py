@@ -98,13 +98,17 @@ class Rhythm:
     def _grid(self) -> tuple[Floats, Floats, Floats]:
         """The edges of the phases, the lower ends of the quiet bands, and the gains of each; raises ValueError where it is no whole table."""
         rows = pd.DataFrame(self.rows).sort_values(["phase_min", "quiet_min_seconds"])
-        phases = np.append(np.unique(rows["phase_min"].to_numpy(dtype=np.float64)), float(rows["phase_max"].max()))
+        phases = np.append(
+            np.unique(rows["phase_min"].to_numpy(dtype=np.float64)), float(rows["phase_max"].max())
+        )
         quiet = np.unique(rows["quiet_min_seconds"].to_numpy(dtype=np.float64))
         gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
         step = float(rows["step_seconds"].iloc[0])
         is_whole = gains.ndim == 2 and gains.shape[1] > 1 and len(rows) == (len(phases) - 1) * len(quiet)
         if not is_whole or not np.isfinite(gains).all() or not step > 0 or not (np.diff(phases) > 0).all():
-            raise ValueError(f"{len(rows)} rows are no whole table of {len(phases) - 1} by {len(quiet)} bands")
+            raise ValueError(
+                f"{len(rows)} rows are no whole table of {len(phases) - 1} by {len(quiet)} bands"
+            )
         return phases, quiet, gains.reshape(len(phases) - 1, len(quiet), -1)
 
 
@@ -131,7 +135,11 @@ def learn(instants: Floats, objective_seconds: float) -> pd.DataFrame:
     if (known.quiet == QUIET[0] * objective_seconds).sum() < LEAST_GAPS:
         return pd.DataFrame(columns=RHYTHM.column_names)
     shape = _chosen(known, objective_seconds)
-    return pd.DataFrame(columns=RHYTHM.column_names) if shape is None else _table(shape, known, objective_seconds)
+    return (
+        pd.DataFrame(columns=RHYTHM.column_names)
+        if shape is None
+        else _table(shape, known, objective_seconds)
+    )
 
 
 def moments(instants: Floats, objective_seconds: float) -> Moments:
@@ -182,14 +190,20 @@ def _shapes() -> Iterator[Shape]:
     yield from (Shape(period, width) for period, width in product(PERIODS, reversed(WIDTHS)))
 
 
-def _errors(known: Moments, objective_seconds: float, told: Callable[[float, Moments, Moments], Floats]) -> Floats:
+def _errors(
+    known: Moments, objective_seconds: float, told: Callable[[float, Moments, Moments], Floats]
+) -> Floats:
     """Return the sums of squared errors of blocks of time, each told from moments that knew nothing of it."""
     blocks, errors = np.array_split(np.arange(len(known.instants)), BLOCKS), []
     for block in blocks[FIRST_BLOCK:]:
         test = known.part(block)
         train = known.part(np.flatnonzero(known.instants + REACH * objective_seconds < test.instants[0]))
         # Where all came at once there is nothing earlier to learn from.
-        errors.append(float(((test.saved - told(objective_seconds, train, test)) ** 2).sum()) if len(train.instants) else np.inf)
+        errors.append(
+            float(((test.saved - told(objective_seconds, train, test)) ** 2).sum())
+            if len(train.instants)
+            else np.inf
+        )
     return np.array(errors)
 
 
@@ -215,7 +229,10 @@ def _mean(shape: Shape, train: Moments, ours: tuple[Floats, Floats], objective_s
 
 def _table(shape: Shape, known: Moments, objective_seconds: float) -> pd.DataFrame:
     phases, quiet = shape.phases, np.array(QUIET) * objective_seconds
-    saved = np.stack([_mean(shape, known, (phases, np.full_like(phases, least)), objective_seconds) for least in quiet], axis=1)
+    saved = np.stack(
+        [_mean(shape, known, (phases, np.full_like(phases, least)), objective_seconds) for least in quiet],
+        axis=1,
+    )
     gained = objective_seconds * saved
     half = (shape.period or WIDE) / len(phases) / 2
     lower, upper = np.append(0.0, quiet[1:]), np.append(quiet[1:], WIDE)

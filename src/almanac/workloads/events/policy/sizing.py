@@ -183,7 +183,11 @@ class Published:
     @property
     def source(self) -> str:
         """Where the policy comes from."""
-        return self.policy.source if self.policy.lookup else f"default of {self.default.size}, since {self.policy.source}"
+        return (
+            self.policy.source
+            if self.policy.lookup
+            else f"default of {self.default.size}, since {self.policy.source}"
+        )
 
     @property
     def release_id(self) -> int | None:
@@ -199,9 +203,17 @@ class Published:
             self._patience = Patience(choice.goal(self.goal), choice.patience_seconds)
         if wait is None:
             # What was learned for another objective tells nothing of this one.
-            gained = self._plan.gained(sight, self.policy.rhythm) if choice.objective_seconds == self.goal.objective_seconds else linearly
+            gained = (
+                self._plan.gained(sight, self.policy.rhythm)
+                if choice.objective_seconds == self.goal.objective_seconds
+                else linearly
+            )
             # More than one batch can take: waiting would make nothing cheaper.
-            wait = 0.0 if sight.backlog > choice.batch_size else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
+            wait = (
+                0.0
+                if sight.backlog > choice.batch_size
+                else max(0.0, choice.wait(sight.ages, self._patience.present, gained))
+            )
             part = self._part(sight, choice, wait, gained)
             if part is not None:
                 return Decision(part, 0.0, "published", self.policy.find_part(sight, part))

@@ -114,7 +114,9 @@ class Patience:
 
 def spread_of(seconds: Floats, p90_seconds: Floats) -> Floats:
     """Return the deviation of the logarithm that a log-normal with this median and 90th percentile has."""
-    spread: Floats = np.maximum(np.log(np.maximum(p90_seconds, 1e-9) / np.maximum(seconds, 1e-9)) / Z_90, LEAST_SPREAD)
+    spread: Floats = np.maximum(
+        np.log(np.maximum(p90_seconds, 1e-9) / np.maximum(seconds, 1e-9)) / Z_90, LEAST_SPREAD
+    )
     return spread
 
 
@@ -123,7 +125,9 @@ def linearly(starts: Floats) -> Floats:
     return starts
 
 
-def best_start(oldest: Floats, earliest: float, timing: Timing, stakes: Stakes, gained: Gain = linearly) -> float:
+def best_start(
+    oldest: Floats, earliest: float, timing: Timing, stakes: Stakes, gained: Gain = linearly
+) -> float:
     """Return the instant at which seconds gained less the worth of the expected misses is greatest; of equal ones the latest.
 
     `oldest` are the arrivals of the oldest events, at most OLDEST, in order; all instants are on one clock, and `earliest` is now.
@@ -139,7 +143,9 @@ def best_start(oldest: Floats, earliest: float, timing: Timing, stakes: Stakes, 
     missed = missed_chance(deadlines - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
     values = gained(starts) - stakes.worth_seconds * missed
     if goal.far_now:
-        far = missed_chance(oldest + goal.far_seconds - starts[:, np.newaxis], timing.seconds, timing.spread).sum(axis=1)
+        far = missed_chance(
+            oldest + goal.far_seconds - starts[:, np.newaxis], timing.seconds, timing.spread
+        ).sum(axis=1)
         values -= FAR_WORTH * goal.objective_seconds * far
     return float(starts[len(starts) - 1 - int(np.argmax(values[::-1]))])
 

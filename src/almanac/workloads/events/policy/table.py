@@ -15,7 +15,15 @@ from almanac.workloads.events.contract import POLICY
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.policy.costs import Floats, Prices
 from almanac.workloads.events.policy.rhythm import Gain
-from almanac.workloads.events.policy.start import OLDEST, Goal, Stakes, Timing, best_start, linearly, spread_of
+from almanac.workloads.events.policy.start import (
+    OLDEST,
+    Goal,
+    Stakes,
+    Timing,
+    best_start,
+    linearly,
+    spread_of,
+)
 from almanac.workloads.events.replays.load import Integers
 
 # Beyond the last band nothing is known that the band does not know, so it is wide enough for everything.
@@ -61,9 +69,17 @@ class Terms:
         """Return the terms of a deployment, a miss being worth a fifth of the objective at first; raises UsageError."""
         if settings.events_batch_minimum > settings.events_batch_maximum:
             limits = f"{settings.events_batch_minimum} is more than {settings.events_batch_maximum}"
-            raise UsageError(f"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: {limits}. Correct one of them.")
-        goal = Goal(settings.events_objective_seconds, settings.events_missed_share, far_share=settings.events_far_share)
-        sizes = Sizes(settings.events_batch_minimum, settings.events_batch_maximum, settings.events_batch_step)
+            raise UsageError(
+                f"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: {limits}. Correct one of them."
+            )
+        goal = Goal(
+            settings.events_objective_seconds,
+            settings.events_missed_share,
+            far_share=settings.events_far_share,
+        )
+        sizes = Sizes(
+            settings.events_batch_minimum, settings.events_batch_maximum, settings.events_batch_step
+        )
         return cls(goal, Prices.of(settings), sizes, WORTH_AT_FIRST * goal.objective_seconds)
 
 
@@ -111,7 +127,10 @@ def states(recent: pd.DataFrame, event_kb: Floats, terms: Terms) -> pd.DataFrame
     frame = counts.merge(ages.add_prefix("age_"), how="cross").merge(sizes.add_prefix("kb_"), how="cross")
     most = np.minimum(frame["backlog_max"].to_numpy(), terms.sizes.largest)
     typical = np.round(np.sqrt(frame["backlog_min"].to_numpy() * most))
-    kb = np.sqrt(np.maximum(frame["kb_min"], frame["kb_typical_low"]) * np.minimum(frame["kb_max"], frame["kb_typical_high"]))
+    kb = np.sqrt(
+        np.maximum(frame["kb_min"], frame["kb_typical_low"])
+        * np.minimum(frame["kb_max"], frame["kb_typical_high"])
+    )
     frame = frame.assign(count=typical, kb=typical * kb, **_lasting(recent), hour_min=0, hour_max=24)
     return _with_terms(frame, terms)
 
@@ -129,7 +148,12 @@ def table(states: pd.DataFrame, seconds: Floats) -> pd.DataFrame:
         p90_seconds=p90,
         expected_cost=cost,
         expected_cost_per_event=cost / states["count"],
-        reason=[_reason(*row) for row in zip(wait, states["age_min_seconds"], states["objective_seconds"], expected, strict=True)],
+        reason=[
+            _reason(*row)
+            for row in zip(
+                wait, states["age_min_seconds"], states["objective_seconds"], expected, strict=True
+            )
+        ],
     )
     return filled[POLICY.column_names]
 
@@ -143,7 +167,11 @@ class Lookup:
     @classmethod
     def of(cls, policy: pd.DataFrame) -> "Lookup":
         """Sort the rows of a published policy."""
-        return cls(policy.sort_values(["backlog_min", "age_min_seconds", "kb_min", "hour_min"]).reset_index(drop=True))
+        return cls(
+            policy.sort_values(["backlog_min", "age_min_seconds", "kb_min", "hour_min"]).reset_index(
+                drop=True
+            )
+        )
 
     def find(self, *, backlog: int, age_seconds: float, avg_kb: float, hour: int = 0) -> Choice | None:
         """Return what the policy says about a state, or None where it says nothing."""
@@ -151,7 +179,10 @@ class Lookup:
         if backlog < 1 or place is None:
             return None
         row = self._records[place]
-        return Choice(age_seconds=age_seconds, **{name: row[name] for name in Choice.__dataclass_fields__ if name in row})
+        return Choice(
+            age_seconds=age_seconds,
+            **{name: row[name] for name in Choice.__dataclass_fields__ if name in row},
+        )
 
     def seconds(self, counts: Integers, kb: Floats) -> tuple[Floats, Floats]:
         """Return expected seconds, and the deviation of their logarithm, of batches: a predictor for replays."""
@@ -164,12 +195,18 @@ class Lookup:
 
     @cached_property
     def _edges(self) -> dict[str, Floats]:
-        return {name: np.unique(self.rows[name].to_numpy(dtype=np.float64)) for name in ("backlog_min", "age_min_seconds", "kb_min", "hour_min")}
+        return {
+            name: np.unique(self.rows[name].to_numpy(dtype=np.float64))
+            for name in ("backlog_min", "age_min_seconds", "kb_min", "hour_min")
+        }
 
     @cached_property
     def _grid(self) -> tuple[Floats, Floats]:
         shape = [len(edge) for edge in self._edges.values()]
-        expected, p90 = (self.rows[name].to_numpy(dtype=np.float64).reshape(shape)[:, 0, :, 0] for name in ("expected_seconds", "p90_seconds"))
+        expected, p90 = (
+            self.rows[name].to_numpy(dtype=np.float64).reshape(shape)[:, 0, :, 0]
+            for name in ("expected_seconds", "p90_seconds")
+        )
         return expected, spread_of(expected, p90)
 
     @cached_property
@@ -213,11 +250,16 @@ def _lasting(recent: pd.DataFrame) -> dict[str, float]:
 
 def _with_terms(frame: pd.DataFrame, terms: Terms) -> pd.DataFrame:
     named = frame.rename(columns={"age_min": "age_min_seconds", "age_max": "age_max_seconds"})
-    places = [named[name].rank(method="dense").astype(int) - 1 for name in ("backlog_min", "age_min_seconds", "kb_min", "hour_min")]
+    places = [
+        named[name].rank(method="dense").astype(int) - 1
+        for name in ("backlog_min", "age_min_seconds", "kb_min", "hour_min")
+    ]
     ids = [f"b{b:02d}-a{a:02d}-k{k:02d}-h{h:02d}" for b, a, k, h in zip(*places, strict=True)]
     return named.assign(
         state_id=ids,
-        batch_size=terms.sizes.at_least(np.minimum(named["backlog_max"].to_numpy(dtype=np.int64), terms.sizes.largest)),
+        batch_size=terms.sizes.at_least(
+            np.minimum(named["backlog_max"].to_numpy(dtype=np.int64), terms.sizes.largest)
+        ),
         objective_seconds=terms.goal.objective_seconds,
         latest_age_seconds=terms.goal.latest_seconds,
         patience_seconds=terms.worth_seconds,
@@ -233,7 +275,9 @@ def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
     goal = Goal(float(states["objective_seconds"].iloc[0]), 0.0, float(states["slack_seconds"].iloc[0]))
     stakes = Stakes(goal, float(states["patience_seconds"].iloc[0]))
     alone, spreads = np.zeros(1), spread_of(expected, p90)
-    return np.array([_start_age(alone, Timing(*pair), stakes) for pair in zip(expected, spreads, strict=True)])
+    return np.array(
+        [_start_age(alone, Timing(*pair), stakes) for pair in zip(expected, spreads, strict=True)]
+    )
 
 
 def _start_age(alone: Floats, timing: Timing, stakes: Stakes) -> float:

@@ -90,7 +90,9 @@ class Task:
     patience: Patience
 
 
-def make(connection: Connection, notes: Connection, order: Order, task: Task, terms: Terms) -> Batch | Failed | None:
+def make(
+    connection: Connection, notes: Connection, order: Order, task: Task, terms: Terms
+) -> Batch | Failed | None:
     """Make one batch; return None where others have claimed everything. Raises psycopg.OperationalError.
 
     What was claimed is noted by `notes`, another connection, before the work begins. It stays claimed until it is marked as done or as to be
@@ -98,7 +100,9 @@ def make(connection: Connection, notes: Connection, order: Order, task: Task, te
     """
     with connection.transaction():
         again = order.decision.sized_by == "again"
-        events = statements.claim_again(connection) if again else statements.claim(connection, order.decision.size)
+        events = (
+            statements.claim_again(connection) if again else statements.claim(connection, order.decision.size)
+        )
         if not events:
             return None
         claims.note(notes, terms.worker, events)
@@ -139,7 +143,9 @@ def _do(connection: Connection, events: Sequence[Event], work: Work) -> None:
 
 def _given_back(connection: Connection, failed: WorkFailed, patience: Patience, terms: Terms) -> Failed:
     claims.clear(connection, terms.worker)
-    buried = statements.try_again(connection, [event.event_id for event in failed.events], str(failed), patience)
+    buried = statements.try_again(
+        connection, [event.event_id for event in failed.events], str(failed), patience
+    )
     return Failed(len(failed.events) - len(buried), buried, str(failed))
 
 
@@ -175,6 +181,12 @@ def _promised(order: Order) -> dict[str, Any]:
     """Return what the policy said of this batch; without a policy it said nothing."""
     choice = order.decision.choice
     if choice is None:
-        return dict.fromkeys(("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost"))
-    predicted = {"predicted_seconds": choice.expected_seconds, "predicted_p90_seconds": choice.p90_seconds, "predicted_cost": choice.expected_cost}
+        return dict.fromkeys(
+            ("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost")
+        )
+    predicted = {
+        "predicted_seconds": choice.expected_seconds,
+        "predicted_p90_seconds": choice.p90_seconds,
+        "predicted_cost": choice.expected_cost,
+    }
     return predicted | {"state_id": choice.state_id, "release_id": order.release_id}

@@ -42,7 +42,9 @@ def live(notes: Connection, worker: str) -> None:
     try:
         notes.execute(LIVE, [worker])
     except psycopg.errors.LockNotAvailable as error:
-        raise DatabaseError(f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own.") from error
+        raise DatabaseError(
+            f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own."
+        ) from error
 
 
 def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:
@@ -63,7 +65,11 @@ def recover(connection: Connection, patience: Patience) -> list[Orphans]:
     """
     with connection.transaction():
         found = connection.execute(ORPHANS).fetchall()
-        return [_counted(connection, worker, event_ids, patience) for worker, event_ids in found if _are_free(connection, event_ids)]
+        return [
+            _counted(connection, worker, event_ids, patience)
+            for worker, event_ids in found
+            if _are_free(connection, event_ids)
+        ]
 
 
 def _are_free(connection: Connection, event_ids: Sequence[str]) -> bool:

@@ -30,8 +30,18 @@ class Seen:
 
 def beat(connection: Connection, seen: Seen) -> None:
     """Renew a worker's row."""
-    told = {"worker": seen.terms.worker, "objective": seen.terms.objective_seconds, "simulated": seen.terms.simulated, "events": seen.events}
-    told |= {"policy": seen.rule.name, "source": seen.rule.source, "release_id": seen.rule.release_id, "batches": Jsonb(dict(seen.batches))}
+    told = {
+        "worker": seen.terms.worker,
+        "objective": seen.terms.objective_seconds,
+        "simulated": seen.terms.simulated,
+        "events": seen.events,
+    }
+    told |= {
+        "policy": seen.rule.name,
+        "source": seen.rule.source,
+        "release_id": seen.rule.release_id,
+        "batches": Jsonb(dict(seen.batches)),
+    }
     connection.execute(BEAT, told)
 
 

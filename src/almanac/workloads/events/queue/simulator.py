@@ -58,9 +58,13 @@ class Pace:
     def checked(self) -> "Pace":
         """Return the pace; raises UsageError where it is beyond the bounds."""
         if not 0 < self.speed <= MOST_SPEED:
-            raise UsageError(f"Speed {self.speed:g} does not fit. Use more than 0 and at most {MOST_SPEED:g}.")
+            raise UsageError(
+                f"Speed {self.speed:g} does not fit. Use more than 0 and at most {MOST_SPEED:g}."
+            )
         if not 0 < self.seconds <= MOST_SECONDS:
-            raise UsageError(f"{self.seconds:g} seconds do not fit. Use more than 0 and at most {MOST_SECONDS:g}.")
+            raise UsageError(
+                f"{self.seconds:g} seconds do not fit. Use more than 0 and at most {MOST_SECONDS:g}."
+            )
         return self
 
 
@@ -128,7 +132,11 @@ class Simulator:
                 with self._control() as control:
                     self._listen(control)
             except (psycopg.OperationalError, DatabaseError) as error:
-                log.warning("the database is away, trying again in %g s: %s", AWAY_SECONDS, str(error).strip().partition("\n")[0])
+                log.warning(
+                    "the database is away, trying again in %g s: %s",
+                    AWAY_SECONDS,
+                    str(error).strip().partition("\n")[0],
+                )
                 self._stopping.wait(AWAY_SECONDS)
 
     def _listen(self, control: Connection) -> None:
@@ -152,21 +160,27 @@ class Simulator:
             return bool(self._wanted(control)["request_id"] == request)
 
         try:
-            sent = self.replay(self._read(wanted["trace"]), Pace(wanted["speed"], wanted["seconds"]), is_wanted)
+            sent = self.replay(
+                self._read(wanted["trace"]), Pace(wanted["speed"], wanted["seconds"]), is_wanted
+            )
         except AlmanacError as error:
             log.warning("the trace %s cannot be sent: %s", wanted["trace"], error)
             self._tell(control, request, "failed", sent, str(error))
         else:
             self._tell(control, request, "finished", sent)
 
-    def _tell(self, control: Connection, request: int, state: str, sent: int, detail: str | None = None) -> None:
+    def _tell(
+        self, control: Connection, request: int, state: str, sent: int, detail: str | None = None
+    ) -> None:
         control.execute(TELL, [state, detail, sent, self._name, request])
 
     def _wanted(self, control: Connection) -> Mapping[str, Any]:
         with control.cursor(row_factory=dict_row) as cursor:
             found = cursor.execute(CONTROL).fetchone()
         if found is None:
-            raise UsageError("The control row of the simulator is gone. Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES")
+            raise UsageError(
+                "The control row of the simulator is gone. Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES"
+            )
         return found
 
 
@@ -174,5 +188,7 @@ def _sent(connection: Connection, events: str) -> int:
     try:
         found = connection.execute(INGEST, [events]).fetchone()
     except psycopg.OperationalError as error:
-        raise DatabaseError(f"The database went away while events were sent: {str(error).strip().splitlines()[0]}. Send the rest again.") from error
+        raise DatabaseError(
+            f"The database went away while events were sent: {str(error).strip().splitlines()[0]}. Send the rest again."
+        ) from error
     return int(found[0]) if found else 0

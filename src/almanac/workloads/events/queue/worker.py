@@ -85,7 +85,9 @@ class Worker:
     def run(self) -> Tally:
         """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
         rule, terms = self._manner.rule, self.terms
-        log.info("worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds)
+        log.info(
+            "worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds
+        )
         away = FIRST_AWAY_SECONDS
         while not self._stopping.is_asked():
             began = time.monotonic()
@@ -94,8 +96,16 @@ class Worker:
                     self._serve(connection, notes)
             except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
                 # What breaks at once again and again, as a full disk does, is tried more and more rarely.
-                away = min(away * 2, LONGEST_AWAY_SECONDS) if time.monotonic() - began < WELL_SECONDS else FIRST_AWAY_SECONDS
-                log.warning("the database is away, trying again in %.2f s: %s", away, str(error).strip().partition("\n")[0])
+                away = (
+                    min(away * 2, LONGEST_AWAY_SECONDS)
+                    if time.monotonic() - began < WELL_SECONDS
+                    else FIRST_AWAY_SECONDS
+                )
+                log.warning(
+                    "the database is away, trying again in %.2f s: %s",
+                    away,
+                    str(error).strip().partition("\n")[0],
+                )
                 self._stopping.wait(away)
         log.info("worker %s ends: %s", terms.worker, self._told())
         return self.tally
@@ -113,7 +123,12 @@ class Worker:
         while not self._stopping.is_asked():
             self._keep_house(connection)
             sight = self._seen(connection)
-            if self._manner.drain and not sight.backlog and not sight.is_any_again and statements.is_empty(connection):
+            if (
+                self._manner.drain
+                and not sight.backlog
+                and not sight.is_any_again
+                and statements.is_empty(connection)
+            ):
                 self._stopping.ask()
                 break
             decision = self._decide(sight)
@@ -135,7 +150,9 @@ class Worker:
         if sight.oldest_id != self._oldest[0]:
             self._oldest = (sight.oldest_id, now)
         short = max(0.0, now - self._oldest[1] - sight.oldest_seconds) + self._lag_seconds
-        ages, following = ([max(0.0, age + short) for age in known] for known in (sight.ages, sight.next_ages))
+        ages, following = (
+            [max(0.0, age + short) for age in known] for known in (sight.ages, sight.next_ages)
+        )
         return replace(sight, ages=ages, next_ages=following)
 
     def _decide(self, sight: Sight) -> Decision:
@@ -152,37 +169,61 @@ class Worker:
 
     def _make(self, connection: Connection, notes: Connection, order: Order) -> bool:
         self._was_again = order.decision.sized_by == "again"
-        batch = batches.make(connection, notes, order, Task(self._manner.work, self._manner.patience), self.terms)
+        batch = batches.make(
+            connection, notes, order, Task(self._manner.work, self._manner.patience), self.terms
+        )
         if isinstance(batch, Failed):
-            log.warning("work failed, %s events are tried again, each by itself: %s", batch.tried_again, batch.reason)
+            log.warning(
+                "work failed, %s events are tried again, each by itself: %s", batch.tried_again, batch.reason
+            )
             self._tell_buried(batch.buried, batch.reason)
         if not isinstance(batch, Batch):
             return batch is not None
         self.tally.add(batch)
-        lag = min(time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds)
+        lag = min(
+            time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds
+        )
         self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
         # What the rule did not decide, as an event that is tried again by itself and is late anyway, says nothing about its misses.
         if order.decision.choice is not None:
             self._manner.rule.learn(batch.missed, batch.events, batch.far)
-        log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds)
+        log.debug(
+            "batch of %s events in %.3f s, %s, oldest %.2f s",
+            batch.events,
+            batch.seconds,
+            batch.sized_by,
+            batch.oldest_seconds,
+        )
         return True
 
     def _recover(self, connection: Connection) -> None:
         """Deal with what workers left that were killed, this one's forerunner among them."""
         for orphans in claims.recover(connection, self._manner.patience):
-            log.warning("worker %s died over its events; %s are tried again, each by itself", orphans.worker, orphans.tried_again)
+            log.warning(
+                "worker %s died over its events; %s are tried again, each by itself",
+                orphans.worker,
+                orphans.tried_again,
+            )
             self._tell_buried(orphans.buried, "workers died over it")
 
     def _tell_buried(self, event_ids: Sequence[str], reason: str) -> None:
         for event_id in event_ids:
-            log.error("event %r is buried after %s attempts: %s", event_id, self._manner.patience.most_attempts, reason)
+            log.error(
+                "event %r is buried after %s attempts: %s",
+                event_id,
+                self._manner.patience.most_attempts,
+                reason,
+            )
 
     def _keep_house(self, connection: Connection) -> None:
         if self._is_due("beat", BEAT_SECONDS):
             self._manner.rule.refresh(connection)
             self._recover(connection)
             heartbeat.beat(connection, self._shown())
-        if self._is_due("clean", CLEAN_SECONDS) and statements.forget(connection, self._manner.keep_seconds) >= statements.DELETED_AT_ONCE:
+        if (
+            self._is_due("clean", CLEAN_SECONDS)
+            and statements.forget(connection, self._manner.keep_seconds) >= statements.DELETED_AT_ONCE
+        ):
             self._due["clean"] = time.monotonic() + CLEAN_ON_SECONDS
         if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
             self._told_events = self.tally.events
@@ -200,7 +241,9 @@ class Worker:
 
     def _told(self) -> str:
         tally = self.tally
-        sizes = ", ".join(f"{count} {sized_by}" for sized_by, count in sorted(tally.batches.items())) or "none"
+        sizes = (
+            ", ".join(f"{count} {sized_by}" for sized_by, count in sorted(tally.batches.items())) or "none"
+        )
         per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
         made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
         return f"{made}; sizes from {self._manner.rule.source}"

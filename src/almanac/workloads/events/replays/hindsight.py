@@ -35,7 +35,9 @@ class Table:
     label: Integers
 
 
-def plan(load: Load, prices: Prices, *, objective_seconds: float, miss_price: float, far_price: float = 0.0) -> Replay:
+def plan(
+    load: Load, prices: Prices, *, objective_seconds: float, miss_price: float, far_price: float = 0.0
+) -> Replay:
     """Return the plan with the least cost plus `miss_price` for each event later than the objective, and `far_price` if later than FAR of it.
 
     A batch starts as soon as its last event is there and the worker is free: later is never better, since others only wait.
@@ -50,7 +52,13 @@ def frontier(load: Load, prices: Prices, *, objective_seconds: float, miss_price
     found = []
     for price in miss_prices:
         best = plan(load, prices, objective_seconds=objective_seconds, miss_price=float(price))
-        found.append(Point(float(price), best.missed_share(objective_seconds), float(best.costs(prices).sum() / len(load))))
+        found.append(
+            Point(
+                float(price),
+                best.missed_share(objective_seconds),
+                float(best.costs(prices).sum() / len(load)),
+            )
+        )
     return sorted(found, key=lambda point: (point.missed_share, point.cost_per_event))
 
 
@@ -59,13 +67,20 @@ def cost_at(points: list[Point], missed_share: float) -> float:
 
     Beyond the ends it is the cost at the end. The lines lie on or below the true optimum, so comparisons with it are strict.
     """
-    return float(np.interp(missed_share, [point.missed_share for point in points], [point.cost_per_event for point in points]))
+    return float(
+        np.interp(
+            missed_share, [point.missed_share for point in points], [point.cost_per_event for point in points]
+        )
+    )
 
 
 def _filled(load: Load, prices: Prices, dues: Sequence[tuple[float, float]]) -> Table:
     """Fill the table; `dues` are latencies in seconds, the first of them the objective, with the price of an event that takes longer."""
     count, (objective_seconds, _) = len(load), dues[0]
-    table = Table(*(np.full((count + 1, LABELS), fill) for fill in (np.inf, np.inf)), *(np.zeros((count + 1, LABELS), np.int64) for _ in range(2)))
+    table = Table(
+        *(np.full((count + 1, LABELS), fill) for fill in (np.inf, np.inf)),
+        *(np.zeros((count + 1, LABELS), np.int64) for _ in range(2)),
+    )
     table.free[0, 0], table.value[0, 0] = -np.inf, 0.0
     earliest = np.searchsorted(load.arrivals, load.arrivals - WIDEST * objective_seconds)
     for done in range(1, count + 1):

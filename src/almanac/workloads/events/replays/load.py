@@ -33,7 +33,11 @@ class Processing:
         >>> Processing("plain", 0.1, 0.01, 0.5).seconds([10], [2.0]).tolist()
         [1.2]
         """
-        return self.constant + self.per_event * np.asarray(events, dtype=np.float64) + self.per_kb * np.asarray(kb, dtype=np.float64)
+        return (
+            self.constant
+            + self.per_event * np.asarray(events, dtype=np.float64)
+            + self.per_kb * np.asarray(kb, dtype=np.float64)
+        )
 
 
 LIGHT = Processing("light", constant=0.02, per_event=0.010, per_kb=0.0)
@@ -64,14 +68,19 @@ class Load:
 
     def seconds(self, first: int | Integers, last: int | Integers) -> Floats:
         """Return how long batches of these events take."""
-        return np.asarray(self.processing.seconds(np.subtract(last, first), self.kb(first, last)) * self.luck[first], dtype=np.float64)
+        return np.asarray(
+            self.processing.seconds(np.subtract(last, first), self.kb(first, last)) * self.luck[first],
+            dtype=np.float64,
+        )
 
 
 def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     """Return the processing that fits batches with `count`, `kb` and `seconds` best, and its spread."""
     line = RelativeLine().fit(batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64))
     seconds = np.maximum(batches["seconds"].to_numpy(dtype=np.float64), LEAST_SECONDS)
-    spread = float(np.std(np.log(seconds / np.maximum(line.predict(batches[["count", "kb"]]), LEAST_SECONDS))))
+    spread = float(
+        np.std(np.log(seconds / np.maximum(line.predict(batches[["count", "kb"]]), LEAST_SECONDS)))
+    )
     return Processing(name, line.intercept_, float(line.coef_[0]), float(line.coef_[1]), spread)
 
 
@@ -79,4 +88,10 @@ def make(trace: "Trace", processing: Processing, *, seed: int) -> Load:
     """Return the load of a trace under one setting of processing times; the same seed brings the same luck."""
     random = np.random.default_rng(seed)
     luck = random.lognormal(-(processing.spread**2) / 2, processing.spread, len(trace))
-    return Load(trace.seconds, np.concatenate([[0.0], np.cumsum(trace.kb)]), luck, processing, trace.begins.timestamp())
+    return Load(
+        trace.seconds,
+        np.concatenate([[0.0], np.cumsum(trace.kb)]),
+        luck,
+        processing,
+        trace.begins.timestamp(),
+    )

@@ -117,7 +117,9 @@ class Patient:
         for at in np.flatnonzero(soonest < following):
             last = first + int(counts[at])
             seen = max(now, float(load.arrivals[last - 1]))
-            waiting = Waiting(load.arrivals[first:last], np.diff(load.kb_before[first : last + 1]), seen, load.begins)
+            waiting = Waiting(
+                load.arrivals[first:last], np.diff(load.kb_before[first : last + 1]), seen, load.begins
+            )
             start, size = self._planned(waiting, Timing(float(seconds[at]), float(spreads[at])))
             if start < following[at] or size == self.largest:
                 break
@@ -137,7 +139,9 @@ class Patient:
         if self._last is not None:
             first, size = self._last
             goal = self.patience.goal
-            late, far = np.searchsorted(load.arrivals, [free - goal.objective_seconds, free - goal.far_seconds])
+            late, far = np.searchsorted(
+                load.arrivals, [free - goal.objective_seconds, free - goal.far_seconds]
+            )
             self.patience.learn(int(np.clip(late - first, 0, size)), size, int(np.clip(far - first, 0, size)))
         self.worths.append(self.patience.worth_seconds)
 

@@ -19,7 +19,9 @@ def windows(batches: pd.DataFrame) -> pd.DataFrame:
 
     Windows hold WINDOW_BATCHES each, the newest are whole; an oldest one with fewer than FEWEST_BATCHES is left out.
     """
-    known = batches[batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()].sort_values("started_at")
+    known = batches[
+        batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()
+    ].sort_values("started_at")
     place = (len(known) - 1 - np.arange(len(known))) // WINDOW_BATCHES
     rows = [_window(part) for _, part in known.groupby(-place) if len(part) >= FEWEST_BATCHES]
     return pd.DataFrame(rows, columns=SCOREBOARD.column_names)

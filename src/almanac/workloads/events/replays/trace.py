@@ -48,7 +48,9 @@ class Trace:
         """Return the arrivals as rows of the contract's `traffic`."""
         ids = [f"{number:07d}" for number in range(len(self))]
         arrived = (pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")).as_unit("us")
-        return pd.DataFrame({"source": self.name, "event_id": ids, "arrived_at": arrived, "kb": self.kb, "kind": self.kinds})
+        return pd.DataFrame(
+            {"source": self.name, "event_id": ids, "arrived_at": arrived, "kb": self.kb, "kind": self.kinds}
+        )
 
 
 def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.ArrayLike) -> Trace:
@@ -57,7 +59,13 @@ def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.Array
     order = np.argsort(seconds, kind="stable")
     first = float(seconds[order[0]])
     ordered = seconds[order] - first
-    return Trace(name, ordered, np.asarray(kb, dtype=np.float64)[order], np.asarray(kinds, dtype=np.str_)[order], datetime.fromtimestamp(first, UTC))
+    return Trace(
+        name,
+        ordered,
+        np.asarray(kb, dtype=np.float64)[order],
+        np.asarray(kinds, dtype=np.str_)[order],
+        datetime.fromtimestamp(first, UTC),
+    )
 
 
 def of_frame(frame: pd.DataFrame, *, simulated: bool = False) -> Trace:

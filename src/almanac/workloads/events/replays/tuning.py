@@ -44,7 +44,9 @@ class Practice:
         So a goal that is out of reach does not lead to extremes, and a burst that nobody could save does not set the rule for other hours.
         """
         late = replay.latencies > self.goal.objective_seconds
-        missed = np.minimum(np.add.reduceat(late.astype(np.int64), np.cumsum(replay.sizes) - replay.sizes), MOST_COUNTED).sum()
+        missed = np.minimum(
+            np.add.reduceat(late.astype(np.int64), np.cumsum(replay.sizes) - replay.sizes), MOST_COUNTED
+        ).sum()
         beyond = max(float(missed) - self.goal.missed_share * len(self.load), 0.0)
         return float(replay.costs(self.prices).sum()) + self.prices.fixed * beyond
 
@@ -59,14 +61,20 @@ def patience(practice: Practice, predict: Predictor) -> Patience:
     """Return what the policy begins with: the slack that does best, and then the median of what a miss was worth in a replay."""
     goal = practice.goal
     first = WORTH_AT_FIRST * goal.objective_seconds
-    slack = best_slack(practice, lambda slack: practice.patient(predict, Patience(replace(goal, slack_seconds=slack), first)), POLICY_SLACKS)
+    slack = best_slack(
+        practice,
+        lambda slack: practice.patient(predict, Patience(replace(goal, slack_seconds=slack), first)),
+        POLICY_SLACKS,
+    )
     settled = replace(goal, slack_seconds=slack)
     rule = practice.patient(predict, Patience(settled, first, CALM_LEARNT))
     run(practice.load, rule)
     return Patience(settled, float(np.median(rule.worths)))
 
 
-def best_steady(practice: Practice, predict: Predictor, worths: Sequence[float] = STEADY_WORTHS) -> Replay | None:
+def best_steady(
+    practice: Practice, predict: Predictor, worths: Sequence[float] = STEADY_WORTHS
+) -> Replay | None:
     """Return the cheapest replay that keeps the goal and FAR with one worth of a miss throughout, or None if none keeps them.
 
     On the traffic that is to judge the policy this is no contender: it shows how much there was to gain by setting the worth better.
@@ -74,5 +82,10 @@ def best_steady(practice: Practice, predict: Predictor, worths: Sequence[float] 
     goal, objective = practice.goal, practice.goal.objective_seconds
     rules = [practice.patient(predict, Patience(goal, worth * objective, rate=0.0)) for worth in worths]
     replays = [run(practice.load, rule) for rule in rules]
-    kept = [each for each in replays if each.missed_share(objective) <= goal.missed_share and np.quantile(each.latencies, 0.99) <= FAR * objective]
+    kept = [
+        each
+        for each in replays
+        if each.missed_share(objective) <= goal.missed_share
+        and np.quantile(each.latencies, 0.99) <= FAR * objective
+    ]
     return min(kept, key=lambda each: float(each.costs(practice.prices).sum()), default=None)

@@ -44,7 +44,11 @@ def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock
     `observe` is the step's. Without mirror, cache and network a generated trace takes its place, said loudly. Raises SourceCorrupt.
     """
     if sample == "mock":
-        return _replayed(generator.generate(MOCK_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=MOCK_SECONDS)), settings, [])
+        return _replayed(
+            generator.generate(MOCK_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=MOCK_SECONDS)),
+            settings,
+            [],
+        )
     batches = measured.batches(observe)
     for source in (measured.SOURCE, measured.TRIAL):
         own = batches[batches["source"] == source].reset_index(drop=True)
@@ -55,11 +59,18 @@ def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock
     try:
         return _replayed(traces.read(DEMONSTRATION, settings), settings, [reason])
     except NoConnection as error:
-        log.warning("NO REAL ARRIVALS: %s A GENERATED TRACE is used; every answer will say 'source: simulated'.", error)
-        return _replayed(traces.read(generator.SOURCE, settings), settings, [reason, f"{DEMONSTRATION} ({error})"])
+        log.warning(
+            "NO REAL ARRIVALS: %s A GENERATED TRACE is used; every answer will say 'source: simulated'.",
+            error,
+        )
+        return _replayed(
+            traces.read(generator.SOURCE, settings), settings, [reason, f"{DEMONSTRATION} ({error})"]
+        )
 
 
-def select(history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: date | None = None) -> pd.DataFrame:
+def select(
+    history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: date | None = None
+) -> pd.DataFrame:
     """Return the batches of the source nearest to life that has enough of them, those from the wanted day on left out.
 
     A mock sample is always generated. Raises SourceUnavailable where there is none.
@@ -71,13 +82,22 @@ def select(history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: da
         chosen = known[known["source"] == source]
         if len(chosen) >= (ENOUGH_BATCHES if source in by_workers else 1):
             return chosen.reset_index(drop=True)
-    raise SourceUnavailable(f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`.")
+    raise SourceUnavailable(
+        f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`."
+    )
 
 
 def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
     """Return the newest arrivals of the source that selected batches have, none later than the last batch, in their order."""
-    own: pd.DataFrame = traffic[(traffic["source"] == history["source"].iloc[0]) & (traffic["arrived_at"] <= history["started_at"].max())]
-    newest: pd.DataFrame = own.sort_values(["arrived_at", "event_id"], kind="stable").tail(measured.NEWEST_EVENTS).reset_index(drop=True)
+    own: pd.DataFrame = traffic[
+        (traffic["source"] == history["source"].iloc[0])
+        & (traffic["arrived_at"] <= history["started_at"].max())
+    ]
+    newest: pd.DataFrame = (
+        own.sort_values(["arrived_at", "event_id"], kind="stable")
+        .tail(measured.NEWEST_EVENTS)
+        .reset_index(drop=True)
+    )
     return newest
 
 
@@ -88,10 +108,18 @@ def cut_off(history: pd.DataFrame) -> CutOff:
     """
     source = str(history["source"].iloc[0])
     day = history["started_at"].max().to_pydatetime().astimezone(UTC).date() + timedelta(days=1)
-    name = source if source in (measured.SOURCE, measured.TRIAL) else f"{source}, replayed with simulated processing"
-    return CutOff(data_as_of=day, demo=source != measured.SOURCE, simulated=source == generator.SOURCE, source=name)
+    name = (
+        source
+        if source in (measured.SOURCE, measured.TRIAL)
+        else f"{source}, replayed with simulated processing"
+    )
+    return CutOff(
+        data_as_of=day, demo=source != measured.SOURCE, simulated=source == generator.SOURCE, source=name
+    )
 
 
 def _replayed(trace: Trace, settings: Settings, skipped: list[str]) -> Fetched:
-    made = replayed.history(trace, Prices.of(settings), objective_seconds=settings.events_objective_seconds, seed=SEED)
+    made = replayed.history(
+        trace, Prices.of(settings), objective_seconds=settings.events_objective_seconds, seed=SEED
+    )
     return Fetched(made, trace.frame(), trace.name, skipped)

@@ -37,7 +37,14 @@ def generate(seconds: float, *, seed: int, shape: Shape | None = None) -> Trace:
     names, chances = list(KINDS), [share for share, _ in KINDS.values()]
     kinds = random.choice(names, size=len(kept), p=chances)
     typical = np.array([KINDS[str(kind)][1] for kind in kinds], dtype=np.float64)
-    return Trace(SOURCE, kept, typical * random.lognormal(0.0, SPREAD, len(kept)), kinds.astype(np.str_), EPOCH, simulated=True)
+    return Trace(
+        SOURCE,
+        kept,
+        typical * random.lognormal(0.0, SPREAD, len(kept)),
+        kinds.astype(np.str_),
+        EPOCH,
+        simulated=True,
+    )
 
 
 def rates(instants: Floats, bursts: Floats, shape: Shape) -> Floats:
@@ -47,6 +54,8 @@ def rates(instants: Floats, bursts: Floats, shape: Shape) -> Floats:
     [5.0, 45.0]
     """
     day = 1 - shape.swing * np.cos(2 * np.pi * instants / shape.day_seconds)
-    begun = np.searchsorted(bursts, instants, side="right") - np.searchsorted(bursts, instants - shape.burst_seconds, side="right")
+    begun = np.searchsorted(bursts, instants, side="right") - np.searchsorted(
+        bursts, instants - shape.burst_seconds, side="right"
+    )
     found: Floats = shape.rate * day * np.where(begun > 0, shape.burst_factor, 1.0)
     return found

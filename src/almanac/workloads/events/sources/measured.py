@@ -31,4 +31,6 @@ def batches(observe: Observe) -> pd.DataFrame:
 
 def arrivals(observe: Observe, source: str = SOURCE) -> pd.DataFrame:
     """Return the newest events that came in, as rows of the contract's `traffic`."""
-    return observe("arrivals", by="arrived_at", limit=NEWEST_EVENTS).assign(source=source)[TRAFFIC.column_names]
+    return observe("arrivals", by="arrived_at", limit=NEWEST_EVENTS).assign(source=source)[
+        TRAFFIC.column_names
+    ]

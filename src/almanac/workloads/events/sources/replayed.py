@@ -27,19 +27,28 @@ class Exploring:
 
     def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
         """Start after the drawn wait."""
-        start = max(free, float(load.arrivals[first]) + self.objective_seconds * float(self._random.uniform(*WAITS)))
+        start = max(
+            free, float(load.arrivals[first]) + self.objective_seconds * float(self._random.uniform(*WAITS))
+        )
         return start, min(int(np.searchsorted(load.arrivals, start, side="right")) - first, 500)
 
 
-def history(trace: Trace, prices: Prices, *, objective_seconds: float, seed: int, processing: Processing = HEAVY) -> pd.DataFrame:
+def history(
+    trace: Trace, prices: Prices, *, objective_seconds: float, seed: int, processing: Processing = HEAVY
+) -> pd.DataFrame:
     """Return the batches of a replayed trace as rows of the contract's `history`; the same seed brings the same."""
     replay = run(make(trace, processing, seed=seed), Exploring(objective_seconds, seed))
-    parts = [prices.parts(int(size), float(seconds)) for size, seconds in zip(replay.sizes, replay.seconds, strict=True)]
+    parts = [
+        prices.parts(int(size), float(seconds))
+        for size, seconds in zip(replay.sizes, replay.seconds, strict=True)
+    ]
     return pd.DataFrame(
         {
             "batch_id": [f"{trace.name}-{number:06d}" for number in range(len(replay))],
             "source": trace.name,
-            "started_at": (pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s")).as_unit("us"),
+            "started_at": (pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s")).as_unit(
+                "us"
+            ),
             "events": replay.sizes,
             "kb": replay.kb,
             "kinds": _kinds(trace, replay),

@@ -27,7 +27,11 @@ AZURE = PublicFile(
 )
 BYTES_PER_TOKEN = 4
 NASA = Path("derived/nasa_http_19950801.csv.gz")
-KAFKA = ("elastic/examples", "6d86454ebb7a850bcd7e80abe86fe683370018a6", "Miscellaneous/kafka_monitoring/filebeat_monitoring/logs")
+KAFKA = (
+    "elastic/examples",
+    "6d86454ebb7a850bcd7e80abe86fe683370018a6",
+    "Miscellaneous/kafka_monitoring/filebeat_monitoring/logs",
+)
 RECORD = re.compile(r"\[(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d),(\d{3})\] ([A-Z]+) ")
 GENERATED_SECONDS = 3600.0
 SEED = 20_231_116
@@ -44,7 +48,9 @@ def read(name: str, settings: Settings) -> Trace:
         return READERS[name](settings)
     path = Path(name)
     if not path.is_file():
-        raise UsageError(f"Unknown trace '{name}'. Use {', '.join(READERS)}, or name a CSV file with the columns seconds, kb and kind.")
+        raise UsageError(
+            f"Unknown trace '{name}'. Use {', '.join(READERS)}, or name a CSV file with the columns seconds, kb and kind."
+        )
     return of_file(path)
 
 
@@ -60,7 +66,9 @@ def nasa(settings: Settings) -> Trace:
     """Return requests to a web server on 1995-08-01; the file has no public address with a pinned hash, so only a mirror has it."""
     path = Path(settings.mirror) / NASA
     if not settings.mirror or not path.is_file():
-        raise SourceUnavailable(f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, and it is not there.")
+        raise SourceUnavailable(
+            f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, and it is not there."
+        )
     rows = np.loadtxt(io.StringIO(gzip.decompress(path.read_bytes()).decode()), delimiter=",", skiprows=1)
     return make("nasa", rows[:, 0], rows[:, 1] / 1024, np.full(len(rows), "request"))
 
@@ -70,8 +78,14 @@ def kafka(settings: Settings) -> Trace:
     repository, commit, folder = KAFKA
     with (files(__package__) / "kafka_pins.tsv").open(encoding="utf-8") as table:
         pins = list(csv.DictReader(table, delimiter="\t"))
-    copies = mirror.read_all([PublicFile(repository, commit, f"{folder}/{pin['path']}", pin["sha256"]) for pin in pins], settings)
-    records = [record for copy in copies for record in log_records(copy.content.decode("utf-8", "replace").splitlines())]
+    copies = mirror.read_all(
+        [PublicFile(repository, commit, f"{folder}/{pin['path']}", pin["sha256"]) for pin in pins], settings
+    )
+    records = [
+        record
+        for copy in copies
+        for record in log_records(copy.content.decode("utf-8", "replace").splitlines())
+    ]
     instants, sizes, kinds = zip(*records, strict=True)
     return make("kafka", instants, np.asarray(sizes) / 1024, kinds)
 
@@ -94,7 +108,9 @@ def log_records(lines: Iterable[str]) -> Iterator[tuple[float, int, str]]:
 
 def poisson(_settings: Settings) -> Trace:
     """Return a generated hour with the shape of a day and bursts."""
-    return generator.generate(GENERATED_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=GENERATED_SECONDS))
+    return generator.generate(
+        GENERATED_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=GENERATED_SECONDS)
+    )
 
 
 def of_file(path: Path) -> Trace:
@@ -106,12 +122,24 @@ def of_file(path: Path) -> Trace:
         raise SourceCorrupt(
             f"{path} is no trace ({type(error).__name__}: {error!s:.100}). It needs the columns seconds and kb, both numbers."
         ) from error
-    if not len(rows) or not (np.abs(seconds) <= MOST_SECONDS).all() or not np.isfinite(kb).all() or (kb < 0).any():
-        raise SourceCorrupt(f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, and kB of 0 or more.")
+    if (
+        not len(rows)
+        or not (np.abs(seconds) <= MOST_SECONDS).all()
+        or not np.isfinite(kb).all()
+        or (kb < 0).any()
+    ):
+        raise SourceCorrupt(
+            f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, and kB of 0 or more."
+        )
     kinds = rows["kind"].fillna("event").astype(str) if "kind" in rows else np.full(len(rows), "event")
     if any("\0" in kind for kind in kinds):
         raise SourceCorrupt(f"{path} is no trace: a kind holds the character NUL.")
     return make(path.stem, seconds, kb, kinds)
 
 
-READERS: dict[str, Callable[[Settings], Trace]] = {"azure-conv": azure, "nasa": nasa, "kafka": kafka, "poisson": poisson}
+READERS: dict[str, Callable[[Settings], Trace]] = {
+    "azure-conv": azure,
+    "nasa": nasa,
+    "kafka": kafka,
+    "poisson": poisson,
+}

@@ -70,7 +70,9 @@ def of(known: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
 
 def expected_scores(known: pd.DataFrame) -> Floats:
     """Return the score chances halfway between the ratings and the fit of Dixon and Coles (the geometric mean of their goals)."""
-    goals = known[["rated_home_goals", "fitted_home_goals", "rated_away_goals", "fitted_away_goals"]].to_numpy(dtype=np.float64)
+    goals = known[
+        ["rated_home_goals", "fitted_home_goals", "rated_away_goals", "fitted_away_goals"]
+    ].to_numpy(dtype=np.float64)
     home, away = np.sqrt(goals[:, 0] * goals[:, 1]), np.sqrt(goals[:, 2] * goals[:, 3])
     return score_chances(home, away, known["fitted_dependence"].to_numpy(dtype=np.float64))
 
@@ -93,7 +95,10 @@ def likely(scores: Floats) -> list[list[dict[str, object]]]:
     """Return the five most likely scores of each match, most likely first."""
     flat = scores.reshape(len(scores), -1)
     best = np.argsort(-flat, axis=1, kind="stable")[:, :LIKELY_SCORES]
-    return [[_score(int(place), float(chances[place])) for place in places] for chances, places in zip(flat, best, strict=True)]
+    return [
+        [_score(int(place), float(chances[place])) for place in places]
+        for chances, places in zip(flat, best, strict=True)
+    ]
 
 
 def _score(place: int, chance: float) -> dict[str, object]:

@@ -7,7 +7,11 @@ import pandas as pd
 
 SINGLE_FROM = 0.5
 SINGLES = {"home": "home_win", "draw": "draw", "away": "away_win"}
-DOUBLES = {"home_or_draw": ("home", "draw"), "home_or_away": ("home", "away"), "draw_or_away": ("draw", "away")}
+DOUBLES = {
+    "home_or_draw": ("home", "draw"),
+    "home_or_away": ("home", "away"),
+    "draw_or_away": ("draw", "away"),
+}
 COVERS = {**{single: (single,) for single in SINGLES}, **DOUBLES}
 EVEN_ELO = 25
 GOOD_RUN = 3

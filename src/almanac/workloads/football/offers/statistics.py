@@ -15,7 +15,11 @@ SEASONS = 2
 
 def played(matches: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return the matches with a known score before `as_of`, with their outcome."""
-    known = matches[(matches["status"] == "played") & (pd.to_datetime(matches["date"]) < pd.Timestamp(as_of)) & matches["home_goals"].notna()]
+    known = matches[
+        (matches["status"] == "played")
+        & (pd.to_datetime(matches["date"]) < pd.Timestamp(as_of))
+        & matches["home_goals"].notna()
+    ]
     goals = [known[name].to_numpy(dtype=np.float64) for name in ("home_goals", "away_goals")]
     return known.assign(outcome=timeline.outcomes(*goals)).reset_index(drop=True)
 
@@ -23,7 +27,9 @@ def played(matches: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
 def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return one row per league with what is known of it (the contract's `leagues`)."""
     known = played(matches, as_of=as_of)
-    rows = known.groupby("league").agg(matches_played=("match_id", "size"), first_season=("season", "min"), last_season=("season", "max"))
+    rows = known.groupby("league").agg(
+        matches_played=("match_id", "size"), first_season=("season", "min"), last_season=("season", "max")
+    )
     coming = predictions["league"].value_counts().reindex(rows.index, fill_value=0)
     rows = rows.assign(
         matches_coming=coming,
@@ -43,7 +49,9 @@ def statistics(matches: pd.DataFrame, held_out: pd.DataFrame, *, as_of: date) ->
     scopes = {"all": recent, **{str(league): rows for league, rows in recent.groupby("league")}}
     averages = pd.DataFrame([{"scope": scope, **_averages(rows)} for scope, rows in scopes.items()])
     beside = averages.merge(held_out, on="scope", how="left")
-    return beside.assign(held_out_matches=beside["held_out_matches"].fillna(0).astype("int64"))[contract.STATISTICS.column_names]
+    return beside.assign(held_out_matches=beside["held_out_matches"].fillna(0).astype("int64"))[
+        contract.STATISTICS.column_names
+    ]
 
 
 def _averages(rows: pd.DataFrame) -> dict[str, float]:

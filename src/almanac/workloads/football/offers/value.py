@@ -46,7 +46,9 @@ def attach(coming: pd.DataFrame, odds: pd.DataFrame) -> pd.DataFrame:
 def told(predictions: pd.DataFrame) -> pd.Series:
     """Return per match the odds, the outcome with the greatest expected value, and a stake; None where no odds were attached."""
     offered = predictions.reindex(columns=PRICES).to_numpy(dtype=np.float64)
-    rows = [_told(chances, given) for chances, given in zip(predictions[CHANCES].to_numpy(), offered, strict=True)]
+    rows = [
+        _told(chances, given) for chances, given in zip(predictions[CHANCES].to_numpy(), offered, strict=True)
+    ]
     return pd.Series(rows, index=predictions.index, dtype=object)
 
 
@@ -56,7 +58,12 @@ def _told(chances: Floats, offered: Floats) -> dict[str, object] | None:
     values, stakes = expected_values(chances, offered), kelly_stakes(chances, offered)
     best = int(values.argmax())
     given = {str(name): round(float(price), 3) for name, price in zip(NAMES, offered, strict=True)}
-    return {**given, "best": str(NAMES[best]), "expected_value": round(float(values[best]), 4), "kelly_stake": round(float(stakes[best]), 4)}
+    return {
+        **given,
+        "best": str(NAMES[best]),
+        "expected_value": round(float(values[best]), 4),
+        "kelly_stake": round(float(stakes[best]), 4),
+    }
 
 
 def bets(predictions: pd.DataFrame, odds: pd.DataFrame, outcomes: pd.Series) -> pd.DataFrame:
@@ -87,7 +94,9 @@ def return_on_investment(made: pd.DataFrame, *, seed: int) -> Interval | None:
     """Return the mean profit per unit staked with its bootstrap interval by day; None without bets, for then there is none."""
     if made.empty:
         return None
-    return bootstrap_interval(made["profit"].to_numpy(dtype=np.float64), clusters=days_of(made["date"]), seed=seed)
+    return bootstrap_interval(
+        made["profit"].to_numpy(dtype=np.float64), clusters=days_of(made["date"]), seed=seed
+    )
 
 
 def closing_line_value(made: pd.DataFrame, *, seed: int) -> Interval | None:

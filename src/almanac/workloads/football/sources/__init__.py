@@ -10,7 +10,14 @@ import pandas as pd
 from almanac.download.mirror import NothingRead, Progress
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
-from almanac.workloads.football.sources import football_data_org, odds, openfootball, results, simulated, the_odds_api
+from almanac.workloads.football.sources import (
+    football_data_org,
+    odds,
+    openfootball,
+    results,
+    simulated,
+    the_odds_api,
+)
 from almanac.workloads.football.sources.linking import Problems, unmatched_frame
 from almanac.workloads.football.sources.selection import club, cut_off, select
 
@@ -41,7 +48,13 @@ class Fetched:
     skipped_sources: list[str]
 
 
-def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full", today: date | None = None, progress: Progress | None = None) -> Fetched:
+def fetch(
+    settings: Settings,
+    *,
+    sample: Literal["full", "mock"] = "full",
+    today: date | None = None,
+    progress: Progress | None = None,
+) -> Fetched:
     """Fetch all matches, and with the user's keys fresher ones and odds.
 
     Without mirror, cache and network a generated sample takes their place, said loudly and in `simulated`; never so where the
@@ -55,7 +68,9 @@ def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full", today
     except NothingRead as error:
         if settings.source_head:
             raise
-        log.warning("NO REAL DATA: %s A GENERATED SAMPLE is used; every answer will say 'source: simulated'.", error)
+        log.warning(
+            "NO REAL DATA: %s A GENERATED SAMPLE is used; every answer will say 'source: simulated'.", error
+        )
         return replace(_generated(), skipped_sources=[f"{results.SOURCE} ({error})"])
     return _with_odds(settings, today, _with_fresher(settings, today, _fetched(told, results.SOURCE)))
 
@@ -76,7 +91,16 @@ def combined(leading: pd.DataFrame, fresher: pd.DataFrame) -> pd.DataFrame:
 
 def _fetched(told: results.Results, source: str) -> Fetched:
     nothing = odds.frame([]), unmatched_frame(set())
-    return Fetched(told.matches, told.unparsed, told.skipped, told.files, *nothing, source, source == simulated.SOURCE, [])
+    return Fetched(
+        told.matches,
+        told.unparsed,
+        told.skipped,
+        told.files,
+        *nothing,
+        source,
+        source == simulated.SOURCE,
+        [],
+    )
 
 
 def _generated() -> Fetched:
@@ -89,7 +113,9 @@ def _with_fresher(settings: Settings, today: date, told: Fetched) -> Fetched:
         return _without(told, football_data_org.SOURCE, reason)
     now, newest = openfootball.season_of(today), told.matches["season"].max()
     try:
-        matches, problems = football_data_org.fetch(settings, openfootball.seasons_after(newest, now) or [now], told.matches)
+        matches, problems = football_data_org.fetch(
+            settings, openfootball.seasons_after(newest, now) or [now], told.matches
+        )
     except SourceUnavailable as error:
         return _without(told, football_data_org.SOURCE, str(error))
     source = f"{told.source} + {football_data_org.SOURCE}" if len(matches) else told.source
@@ -100,9 +126,13 @@ def _with_odds(settings: Settings, today: date, told: Fetched) -> Fetched:
     reason = _why_not(settings, settings.odds_api_key is not None, "ODDS_API_KEY")
     if reason:
         return _without(told, the_odds_api.SOURCE, reason)
-    is_coming = (told.matches["status"] == "scheduled") & told.matches["date"].between(pd.Timestamp(today), pd.Timestamp(today + COMING))
+    is_coming = (told.matches["status"] == "scheduled") & told.matches["date"].between(
+        pd.Timestamp(today), pd.Timestamp(today + COMING)
+    )
     try:
-        found, problems = the_odds_api.fetch(settings, sorted(set(told.matches.loc[is_coming, "league"])), told.matches)
+        found, problems = the_odds_api.fetch(
+            settings, sorted(set(told.matches.loc[is_coming, "league"])), told.matches
+        )
     except SourceUnavailable as error:
         return _without(told, the_odds_api.SOURCE, str(error))
     return _with_problems(replace(told, odds=found), problems)
@@ -121,6 +151,10 @@ def _without(told: Fetched, source: str, reason: str) -> Fetched:
 
 def _with_problems(told: Fetched, problems: Problems) -> Fetched:
     rows = pd.DataFrame(problems.rows, columns=results.SKIPPED)
-    names = pd.concat([told.unmatched, unmatched_frame(problems.names)], ignore_index=True).drop_duplicates(ignore_index=True)
+    names = pd.concat([told.unmatched, unmatched_frame(problems.names)], ignore_index=True).drop_duplicates(
+        ignore_index=True
+    )
     skipped = pd.concat([told.skipped, rows], ignore_index=True) if problems.rows else told.skipped
-    return replace(told, skipped=skipped, unmatched=names, skipped_sources=[*told.skipped_sources, *problems.refused])
+    return replace(
+        told, skipped=skipped, unmatched=names, skipped_sources=[*told.skipped_sources, *problems.refused]
+    )

@@ -41,7 +41,9 @@ def slug(name: str) -> str:
     ('brighton-hove-albion-fc', 'fc-bayern-munchen')
     """
     plain = unicodedata.normalize("NFKD", name.casefold().translate(UNDIVIDED))
-    return "-".join(re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter))))
+    return "-".join(
+        re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
+    )
 
 
 @cache
@@ -66,7 +68,10 @@ def settle(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     A new club keeps its first spelling, also where a later season spells it with or without FC.
     """
     new: dict[tuple[str, str], str] = {}
-    return {(country, name): canonical(country, name) or new.setdefault((country, key(name)), name) for country, name in names}
+    return {
+        (country, name): canonical(country, name) or new.setdefault((country, key(name)), name)
+        for country, name in names
+    }
 
 
 def unmatched(country: str, name: str, clubs: Iterable[str]) -> Unmatched:

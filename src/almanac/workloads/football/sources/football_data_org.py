@@ -17,7 +17,16 @@ from almanac.workloads.football.sources.linking import Directory, Problems
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 SOURCE = "football-data.org"
-COMPETITIONS = {"E0": "PL", "E1": "ELC", "D1": "BL1", "I1": "SA", "SP1": "PD", "F1": "FL1", "N1": "DED", "P1": "PPL"}
+COMPETITIONS = {
+    "E0": "PL",
+    "E1": "ELC",
+    "D1": "BL1",
+    "I1": "SA",
+    "SP1": "PD",
+    "F1": "FL1",
+    "N1": "DED",
+    "P1": "PPL",
+}
 STATUSES = {
     "FINISHED": "played",
     "AWARDED": "awarded",
@@ -42,7 +51,9 @@ ZONES = {
 log = logging.getLogger(__name__)
 
 
-def fetch(settings: Settings, seasons: Iterable[str], known: pd.DataFrame, manners: Manners | None = None) -> tuple[pd.DataFrame, Problems]:
+def fetch(
+    settings: Settings, seasons: Iterable[str], known: pd.DataFrame, manners: Manners | None = None
+) -> tuple[pd.DataFrame, Problems]:
     """Fetch the matches of every competition of the plan in these seasons ('2025-26').
 
     A competition outside the plan is named among the refused. Waits as the headers of the source say.
@@ -50,7 +61,11 @@ def fetch(settings: Settings, seasons: Iterable[str], known: pd.DataFrame, manne
     """
     token = settings.football_data_org_token.get_secret_value() if settings.football_data_org_token else ""
     directory, problems, rows = Directory.of(known), Problems(), list[dict[str, Any]]()
-    with Client(settings.football_data_org_url, headers={"X-Auth-Token": token}, manners=manners or Manners(pause_after=pause)) as client:
+    with Client(
+        settings.football_data_org_url,
+        headers={"X-Auth-Token": token},
+        manners=manners or Manners(pause_after=pause),
+    ) as client:
         for league, season in [(league, season) for season in seasons for league in COMPETITIONS]:
             rows += _rows(_told(client, league, season, problems), (league, season), directory, problems)
     return frames.frame(rows), problems
@@ -58,7 +73,10 @@ def fetch(settings: Settings, seasons: Iterable[str], known: pd.DataFrame, manne
 
 def pause(response: httpx.Response) -> float:
     """Return how long to stay silent: until the counter's reset when no request of this minute is left."""
-    left, reset = response.headers.get("x-requests-available-minute", ""), response.headers.get("x-requestcounter-reset", "")
+    left, reset = (
+        response.headers.get("x-requests-available-minute", ""),
+        response.headers.get("x-requestcounter-reset", ""),
+    )
     spent = response.status_code == 429 or (left.isdigit() and int(left) == 0)
     return float(reset) if spent and reset.isdigit() else 0.0
 
@@ -81,19 +99,30 @@ def _pages(client: Client, path: str, season: str) -> Iterator[dict[str, Any]]:
         page = client.json(path, {"season": season[:4]} | ({"offset": str(seen)} if seen else {}))
         found = page.get("matches") if isinstance(page, dict) else None
         if not isinstance(found, list):
-            raise SourceUnavailable(f"{client.base_url}/{path} answered without 'matches'; the source may have changed its format.")
+            raise SourceUnavailable(
+                f"{client.base_url}/{path} answered without 'matches'; the source may have changed its format."
+            )
         yield from found
         seen += len(found)
         total = int(page.get("resultSet", {}).get("count", seen)) if found else seen
 
 
-def _rows(told: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems) -> Iterator[dict[str, Any]]:
+def _rows(
+    told: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems
+) -> Iterator[dict[str, Any]]:
     league, season = where
     for number, item in enumerate(sorted(told, key=_place), start=1):
         try:
             row = _row(item, league, season)
         except (KeyError, TypeError, ValueError) as error:
-            problems.rows.append((f"{SOURCE} {COMPETITIONS[league]} {season}", number, f"{type(error).__name__}: {error}", str(item)[:200]))
+            problems.rows.append(
+                (
+                    f"{SOURCE} {COMPETITIONS[league]} {season}",
+                    number,
+                    f"{type(error).__name__}: {error}",
+                    str(item)[:200],
+                )
+            )
             continue
         pair = directory.pairing(league, row["home"], row["away"])
         if isinstance(pair, tuple):

@@ -7,7 +7,13 @@ from datetime import date
 from itertools import chain
 
 # Not from `calendar`, whose names follow the locale.
-MONTHS = dict(zip(("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), range(1, 13), strict=True))
+MONTHS = dict(
+    zip(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+        range(1, 13),
+        strict=True,
+    )
+)
 WEEKDAYS = dict(zip(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), range(7), strict=True))
 NOTES = {
     "awarded": "awarded",
@@ -29,7 +35,9 @@ _SCORE = rf"{_PENALTIES}(?P<score>{_PAIR})(?P<extra>\s+a\.?e\.?t\.?)?{_EARLIER}(
 _NOTE = r"(?:\s*\[(?P<note>[^\]]*)\])?"
 
 DATE = re.compile(rf"\[?{_DAY}\]?")
-SPAN = re.compile(rf"#\s*Date\s+{_DAY}(?:\s+-\s+(?:{'|'.join(WEEKDAYS)})\s+\w{{3}}[/ ]\d{{1,2}}(?:\s+(?P<last>\d{{4}}))?)?")
+SPAN = re.compile(
+    rf"#\s*Date\s+{_DAY}(?:\s+-\s+(?:{'|'.join(WEEKDAYS)})\s+\w{{3}}[/ ]\d{{1,2}}(?:\s+(?P<last>\d{{4}}))?)?"
+)
 TOTAL = re.compile(r"#\s*Matches\s+(\d+)")
 ROUND = re.compile(r"(?P<mark>={2,}|[▪»]+)?\s*(?P<name>.+)")
 BARE_ROUND = re.compile(r"(?:Matchday|Round|Week|Quarterfinals?|Semifinals?|Finals?|Play-?offs?)\b[\w ,/-]*")
@@ -123,7 +131,9 @@ class _Reader:
         self.kickoff = found["time"].replace(".", ":").zfill(5) if found["time"] else self.kickoff
         home_goals, away_goals = map(int, score.split("-")) if score else (None, None)
         home, away = found["home"], found["away"]
-        return Match(self._round_name(), self.day, self.kickoff, home, away, home_goals, away_goals, status, number)
+        return Match(
+            self._round_name(), self.day, self.kickoff, home, away, home_goals, away_goals, status, number
+        )
 
     def _round_name(self) -> str | None:
         return REGULAR.sub("", ", ".join(name for _, name in self.rounds)) or None
@@ -153,7 +163,9 @@ def parse(text: str, season: str) -> Parsed:
     [(4, 'what is this?')]
     """
     reader = _Reader(first_year=int(season[:4]), last_year=int(season[:4]) + 1)
-    lines = [(number, line.strip()) for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1)]
+    lines = [
+        (number, line.strip()) for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1)
+    ]
     taken = [((number, line), list(reader.take(line, number))) for number, line in lines if line]
     unparsed = [where for where, found in taken if found == [None]]
     matches = [match for match in chain.from_iterable(found for _, found in taken) if match is not None]

@@ -36,7 +36,9 @@ class Directory:
         """Make the directory of the known matches and the known spellings of clubs."""
         meetings: dict[tuple[str, str, str], list[tuple[date, str]]] = {}
         columns = [known[name].to_list() for name in ("league", "home", "away", "match_id")]
-        for league, home, away, match_id, day in zip(*columns, pd.to_datetime(known["date"]).dt.date.to_list(), strict=True):
+        for league, home, away, match_id, day in zip(
+            *columns, pd.to_datetime(known["date"]).dt.date.to_list(), strict=True
+        ):
             meetings.setdefault((league, home, away), []).append((day, match_id))
         seen = {(LEAGUES[league].country, club) for league, *pair in meetings for club in pair}
         return cls({(country, clubs.key(club)): club for country, club in seen} | clubs.known(), meetings)
@@ -45,7 +47,9 @@ class Directory:
         """Return the club that is spelt `name` in the country of this league, or the nearest candidates."""
         country = LEAGUES[league].country
         club = self.clubs.get((country, clubs.key(name)))
-        return club or clubs.unmatched(country, name, {club for (where, _), club in self.clubs.items() if where == country})
+        return club or clubs.unmatched(
+            country, name, {club for (where, _), club in self.clubs.items() if where == country}
+        )
 
     def pairing(self, league: str, home: str, away: str) -> tuple[str, str] | set[Unmatched]:
         """Return the two clubs, or those names of the two that are not known."""
@@ -56,7 +60,10 @@ class Directory:
 
     def match_id(self, league: str, home: str, away: str, day: date) -> str | None:
         """Return the id of the pairing's match nearest to `day`, at most 30 days from it."""
-        meetings = [(abs((when - day).days), match_id) for when, match_id in self.meetings.get((league, home, away), [])]
+        meetings = [
+            (abs((when - day).days), match_id)
+            for when, match_id in self.meetings.get((league, home, away), [])
+        ]
         nearest = min(meetings, default=(NEAR_DAYS + 1, ""))
         return nearest[1] if nearest[0] <= NEAR_DAYS else None
 

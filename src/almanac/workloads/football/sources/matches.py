@@ -36,6 +36,14 @@ def match_ids(matches: pd.DataFrame) -> pd.Series:
     ['E0-2024-25-arsenal-fc-chelsea-fc', 'E0-2024-25-arsenal-fc-chelsea-fc-2']
     """
     slugs = {club: slug(club) for club in pd.unique(pd.concat([matches["home"], matches["away"]]))}
-    ids = matches["league"] + "-" + matches["season"] + "-" + matches["home"].map(slugs) + "-" + matches["away"].map(slugs)
+    ids = (
+        matches["league"]
+        + "-"
+        + matches["season"]
+        + "-"
+        + matches["home"].map(slugs)
+        + "-"
+        + matches["away"].map(slugs)
+    )
     meeting = matches.groupby(PAIR, sort=False).cumcount() + 1
     return ids.where(meeting == 1, ids + "-" + meeting.astype("str")).astype("str")

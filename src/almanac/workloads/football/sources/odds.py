@@ -11,8 +11,12 @@ Row = tuple[str, str, str, float, float, float, str]
 
 def frame(rows: Iterable[Row]) -> pd.DataFrame:
     """Return odds, one row per match, bookmaker and time taken; of doubled rows the last stays."""
-    odds = pd.DataFrame(list(rows), columns=ODDS.column_names).drop_duplicates(list(ODDS.key), keep="last", ignore_index=True)
-    return odds.astype({column.name: "float64" if column.type == "real" else "str" for column in ODDS.columns})
+    odds = pd.DataFrame(list(rows), columns=ODDS.column_names).drop_duplicates(
+        list(ODDS.key), keep="last", ignore_index=True
+    )
+    return odds.astype(
+        {column.name: "float64" if column.type == "real" else "str" for column in ODDS.columns}
+    )
 
 
 def price(text: object) -> float:

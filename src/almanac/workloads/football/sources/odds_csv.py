@@ -19,7 +19,28 @@ SOURCE = "csv"
 MANDATORY = ("Div", "Date", "HomeTeam", "AwayTeam")
 DATE_FORMATS = ("%d/%m/%Y", "%d/%m/%y")
 # Closing odds carry a C before H, D and A, and VC is a bookmaker: only these names may be read as closing without their opening columns.
-BOOKMAKERS = frozenset({"B365", "BF", "BFD", "BFE", "BMGM", "BS", "BV", "BW", "CL", "GB", "IW", "LB", "PS", "WH", "VC", "1XB", "Max", "Avg"})
+BOOKMAKERS = frozenset(
+    {
+        "B365",
+        "BF",
+        "BFD",
+        "BFE",
+        "BMGM",
+        "BS",
+        "BV",
+        "BW",
+        "CL",
+        "GB",
+        "IW",
+        "LB",
+        "PS",
+        "WH",
+        "VC",
+        "1XB",
+        "Max",
+        "Avg",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,10 +74,14 @@ def read_odds(source: Path | str, known: pd.DataFrame) -> OddsImport:
         if any(row.values()):
             for found in _odds(row, markets, directory, names):
                 _sort_in(found, reader.line_num, rows, bad)
-    return OddsImport(odds.frame(rows.values()), unmatched_frame(names), pd.DataFrame(bad, columns=["line", "reason"]))
+    return OddsImport(
+        odds.frame(rows.values()), unmatched_frame(names), pd.DataFrame(bad, columns=["line", "reason"])
+    )
 
 
-def _sort_in(found: odds.Row | str, line: int, rows: dict[tuple[str, str, str], odds.Row], bad: list[tuple[int, str]]) -> None:
+def _sort_in(
+    found: odds.Row | str, line: int, rows: dict[tuple[str, str, str], odds.Row], bad: list[tuple[int, str]]
+) -> None:
     if isinstance(found, str):
         bad.append((line, found))
     elif found[:3] in rows:
@@ -78,9 +103,15 @@ def _text(path: Path) -> str:
 
 def _markets(header: list[str]) -> list[_Market]:
     missing = [name for name in MANDATORY if name not in header]
-    columns = [name[:-1] for name in header if len(name) > 1 and name.endswith("H") and {f"{name[:-1]}D", f"{name[:-1]}A"} <= set(header)]
+    columns = [
+        name[:-1]
+        for name in header
+        if len(name) > 1 and name.endswith("H") and {f"{name[:-1]}D", f"{name[:-1]}A"} <= set(header)
+    ]
     if missing or not columns:
-        lacking = ", ".join([*missing, *([] if columns else ["three columns of odds, for example B365H, B365D, B365A"])])
+        lacking = ", ".join(
+            [*missing, *([] if columns else ["three columns of odds, for example B365H, B365D, B365A"])]
+        )
         raise UsageError(
             f"The file lacks {lacking}. Needed: {', '.join(MANDATORY)} and odds ending in H, D, A. It has: {', '.join(header) or 'nothing'}."
         )
@@ -94,7 +125,9 @@ def _market(column: str, columns: list[str]) -> _Market:
     return _Market(column, column, "open")
 
 
-def _odds(row: Mapping[str, str], markets: list[_Market], directory: Directory, names: set[Unmatched]) -> Iterator[odds.Row | str]:
+def _odds(
+    row: Mapping[str, str], markets: list[_Market], directory: Directory, names: set[Unmatched]
+) -> Iterator[odds.Row | str]:
     """Yield the odds of one line, and the reason for each thing in it that cannot be used."""
     try:
         match_id = _match_id(row, directory, names)

@@ -80,7 +80,10 @@ def pinned() -> list[Season]:
     """Return the seasons whose files are pinned, league by league, oldest first."""
     with (files(__package__) / "pins.tsv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
-    return [season(row["league"], row["season"], COMMITS[LEAGUES[row["league"]].repository], row["sha256"]) for row in rows]
+    return [
+        season(row["league"], row["season"], COMMITS[LEAGUES[row["league"]].repository], row["sha256"])
+        for row in rows
+    ]
 
 
 def at_head(commits: Mapping[str, str], today: date) -> list[Season]:
@@ -92,13 +95,17 @@ def at_head(commits: Mapping[str, str], today: date) -> list[Season]:
     newest = max(pin.season for pin in pins)
     known = [(pin.league.code, pin.season) for pin in pins]
     later = [(code, each) for code in LEAGUES for each in seasons_after(newest, season_of(today))]
-    return [season(code, each, commits[LEAGUES[code].repository]) for code, each in _by_league([*known, *later])]
+    return [
+        season(code, each, commits[LEAGUES[code].repository]) for code, each in _by_league([*known, *later])
+    ]
 
 
 def season(code: str, years: str, commit: str, sha256: str | None = None) -> Season:
     """Return one season of one league with the file that tells it."""
     league = LEAGUES[code]
-    return Season(league, years, PublicFile(league.repository, commit, league.path.format(season=years), sha256))
+    return Season(
+        league, years, PublicFile(league.repository, commit, league.path.format(season=years), sha256)
+    )
 
 
 def _by_league(seasons: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -63,7 +63,10 @@ def nothing() -> Results:
 
 
 def _head_seasons(settings: Settings, today: date) -> list[Season]:
-    commits = {repository: mirror.head(repository, openfootball.BRANCH, settings) for repository in openfootball.COMMITS}
+    commits = {
+        repository: mirror.head(repository, openfootball.BRANCH, settings)
+        for repository in openfootball.COMMITS
+    }
     return openfootball.at_head(commits, today)
 
 
@@ -84,14 +87,27 @@ def _text(copy: Copy) -> str:
 
 
 def _results(told: Sequence[_Told]) -> Results:
-    names = ((each.season.league.country, name) for each in told for match in each.parsed.matches for name in (match.home, match.away))
+    names = (
+        (each.season.league.country, name)
+        for each in told
+        for match in each.parsed.matches
+        for name in (match.home, match.away)
+    )
     settled = clubs.settle(names)
     rows = [(each, match, _fault(each.season, match)) for each in told for match in each.parsed.matches]
     return Results(
         matches=matches.frame(_row(each.season, match, settled) for each, match, fault in rows if not fault),
-        unparsed=pd.DataFrame([(each.file, line, text) for each in told for line, text in each.parsed.unparsed], columns=UNPARSED),
+        unparsed=pd.DataFrame(
+            [(each.file, line, text) for each in told for line, text in each.parsed.unparsed],
+            columns=UNPARSED,
+        ),
         skipped=pd.DataFrame(
-            [(each.file, match.line, fault, f"{match.home} - {match.away}") for each, match, fault in rows if fault], columns=SKIPPED
+            [
+                (each.file, match.line, fault, f"{match.home} - {match.away}")
+                for each, match, fault in rows
+                if fault
+            ],
+            columns=SKIPPED,
         ),
         files=pd.DataFrame(_files(told), columns=FILES),
     )
@@ -128,7 +144,13 @@ def _fault(season: Season, match: Match) -> str:
 def _files(told: Iterable[_Told]) -> list[tuple[object, ...]]:
     return [
         (
-            *(each.copy.file.repository, each.copy.file.commit, each.copy.file.path, each.copy.sha256, each.copy.where),
+            *(
+                each.copy.file.repository,
+                each.copy.file.commit,
+                each.copy.file.path,
+                each.copy.sha256,
+                each.copy.where,
+            ),
             *(each.season.league.code, each.season.season, each.parsed.promised, len(each.parsed.matches)),
         )
         for each in told

@@ -23,7 +23,9 @@ def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.Data
     generated = matches["source"] == simulated.SOURCE
     chosen = matches[generated] if sample == "mock" or generated.all() else matches[~generated]
     if chosen.empty:
-        raise SourceUnavailable(f"There is no match for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run football`.")
+        raise SourceUnavailable(
+            f"There is no match for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run football`."
+        )
     return chosen.reset_index(drop=True)
 
 
@@ -41,7 +43,9 @@ def club(matches: pd.DataFrame, name: str) -> str:
     found = {clubs.key(each): each for each in names}.get(clubs.key(name)) or _by_alias(name, names)
     if found is None:
         nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        raise UsageError(f"Unknown club '{name}'. {'Did you mean ' + ', '.join(nearest) + '?' if nearest else 'No name is near it.'}")
+        raise UsageError(
+            f"Unknown club '{name}'. {'Did you mean ' + ', '.join(nearest) + '?' if nearest else 'No name is near it.'}"
+        )
     return found
 
 

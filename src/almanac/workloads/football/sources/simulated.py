@@ -20,7 +20,21 @@ SWAPPED = 2
 HOME_ADVANTAGE = 0.27
 MEAN_LOG_GOALS = 0.22
 ROUND_EVERY = timedelta(days=10)
-_PLACES = ("North", "South", "East", "West", "Upper", "Lower", "Old", "New", "Far", "Near", "High", "Deep", "Great")
+_PLACES = (
+    "North",
+    "South",
+    "East",
+    "West",
+    "Upper",
+    "Lower",
+    "Old",
+    "New",
+    "Far",
+    "Near",
+    "High",
+    "Deep",
+    "Great",
+)
 _KINDS = ("Rovers", "Harbour")
 
 
@@ -43,7 +57,10 @@ def strengths(country: str, seed: int = SEED) -> dict[str, Strength]:
     names = clubs(country)
     level = np.linspace(0.25, -0.25, len(names))
     noise = random.normal(0.0, 0.12, size=(len(names), 2))
-    return {name: Strength(float(level[at] + noise[at, 0]), float(level[at] + noise[at, 1])) for at, name in enumerate(names)}
+    return {
+        name: Strength(float(level[at] + noise[at, 0]), float(level[at] + noise[at, 1]))
+        for at, name in enumerate(names)
+    }
 
 
 def matches(seed: int = SEED) -> pd.DataFrame:
@@ -65,7 +82,9 @@ def _country(country: str, seed: int) -> Iterator[dict[str, object]]:
         power = {name: _next_year(each, random) for name, each in power.items()}
 
 
-def _season(league: str, members: list[str], year: int, power: dict[str, Strength], random: np.random.Generator) -> Iterator[dict[str, object]]:
+def _season(
+    league: str, members: list[str], year: int, power: dict[str, Strength], random: np.random.Generator
+) -> Iterator[dict[str, object]]:
     rounds = _rounds(members)
     last = date(year + 1, 5, 24)
     for number, pairs in enumerate(rounds, start=1):
@@ -88,7 +107,10 @@ def _season(league: str, members: list[str], year: int, power: dict[str, Strengt
 
 
 def _log_goals(home: Strength, away: Strength) -> tuple[float, float]:
-    return MEAN_LOG_GOALS + HOME_ADVANTAGE / 2 + home.attack - away.defence, MEAN_LOG_GOALS - HOME_ADVANTAGE / 2 + away.attack - home.defence
+    return (
+        MEAN_LOG_GOALS + HOME_ADVANTAGE / 2 + home.attack - away.defence,
+        MEAN_LOG_GOALS - HOME_ADVANTAGE / 2 + away.attack - home.defence,
+    )
 
 
 def _rounds(members: list[str]) -> list[list[tuple[str, str]]]:

@@ -42,7 +42,9 @@ QUESTION = {"regions": "eu", "markets": "h2h", "oddsFormat": "decimal"}
 log = logging.getLogger(__name__)
 
 
-def fetch(settings: Settings, leagues: Iterable[str], known: pd.DataFrame, manners: Manners | None = None) -> tuple[pd.DataFrame, Problems]:
+def fetch(
+    settings: Settings, leagues: Iterable[str], known: pd.DataFrame, manners: Manners | None = None
+) -> tuple[pd.DataFrame, Problems]:
     """Fetch the odds of the coming matches of these leagues; each league costs one request of the user's quota.
 
     Stops, and names what is left out, when the quota is spent. Raises SourceUnavailable, which never repeats the key.
@@ -79,7 +81,9 @@ def _events(response: httpx.Response, client: Client, league: str) -> list[Any]:
     except ValueError:
         events = None
     if not isinstance(events, list):
-        raise SourceUnavailable(f"{client.base_url} told no list of events for {SPORTS[league]}; the source may have changed its format.")
+        raise SourceUnavailable(
+            f"{client.base_url} told no list of events for {SPORTS[league]}; the source may have changed its format."
+        )
     return events
 
 
@@ -93,7 +97,9 @@ def _rows(events: list[Any], league: str, directory: Directory, problems: Proble
         try:
             yield from _event(event, league, directory, problems)
         except (KeyError, TypeError, ValueError) as error:
-            problems.rows.append((f"{SOURCE} {SPORTS[league]}", number, f"{type(error).__name__}: {error}", str(event)[:200]))
+            problems.rows.append(
+                (f"{SOURCE} {SPORTS[league]}", number, f"{type(error).__name__}: {error}", str(event)[:200])
+            )
 
 
 def _event(event: dict[str, Any], league: str, directory: Directory, problems: Problems) -> list[odds.Row]:

@@ -84,7 +84,13 @@ class Pool:
         """Return the prior of every parameter."""
         sizes = [2 * len(self.clubs), len(self.leagues), len(self.leagues), self.tiers, 1]
         means = [0.0, USUAL_LEVEL, rules.home_edge, 0.0, USUAL_DEPENDENCE]
-        precisions = [rules.club_precision, 1.0, rules.home_precision, rules.tier_precision, rules.dependence_precision]
+        precisions = [
+            rules.club_precision,
+            1.0,
+            rules.home_precision,
+            rules.tier_precision,
+            rules.dependence_precision,
+        ]
         mean = np.repeat(means, sizes)
         mean[-1 - self.tiers : -1] = rules.tier_gap * np.arange(self.tiers)
         return Prior(mean, np.repeat(precisions, sizes))
@@ -102,7 +108,9 @@ class Pool:
         signs = np.tile([1.0, -1.0, 1.0, 1.0, -1.0, 1.0], (len(columns), 1))
         signs[len(at) :, 3] = -1.0
         shape = (len(columns), 2 * count + 2 * len(self.leagues) + self.tiers)
-        return sparse.csr_array((signs.ravel(), columns.ravel(), np.arange(0, columns.size + 1, 6)), shape=shape)
+        return sparse.csr_array(
+            (signs.ravel(), columns.ravel(), np.arange(0, columns.size + 1, 6)), shape=shape
+        )
 
 
 def expected(line: Timeline, *, rules: Rules = Rules()) -> Expected:
@@ -123,7 +131,9 @@ def _expect_pool(pool: Pool, members: list[Integers], rules: Rules, found: Expec
         _take_seats(seat, pool, members, coming)
         known = _known(pool, fitted_on, rules)
         if len(known) >= FEWEST_MATCHES:
-            parameters = fit(pool.design(known, seat), _scores(pool.line, known, fitted_on, rules), prior, parameters)
+            parameters = fit(
+                pool.design(known, seat), _scores(pool.line, known, fitted_on, rules), prior, parameters
+            )
         home, away = np.split(np.exp(pool.design(coming, seat) @ parameters[:-1]), 2)
         found.home[coming], found.away[coming], found.dependence[coming] = home, away, parameters[-1]
 
@@ -143,7 +153,9 @@ def _take_seats(seat: Integers, pool: Pool, members: list[Integers], coming: Int
 
 def _known(pool: Pool, fitted_on: int, rules: Rules) -> Integers:
     day = pool.line.day[pool.matches]
-    return pool.matches[(day < fitted_on) & (day >= fitted_on - rules.window_days) & pool.line.played[pool.matches]]
+    return pool.matches[
+        (day < fitted_on) & (day >= fitted_on - rules.window_days) & pool.line.played[pool.matches]
+    ]
 
 
 def _scores(line: Timeline, known: Integers, fitted_on: int, rules: Rules) -> Scores:
@@ -182,8 +194,15 @@ def loss(parameters: Floats, design: sparse.csr_array, scores: Scores, prior: Pr
     slope[low] += dependence * factor * home_share / correction
     slope[low + len(scores.home)] += dependence * factor * away_share / correction
     off = parameters - prior.mean
-    density = weight @ (goals * log_goals - rate) + scores.weight[low] @ np.log(correction) - 0.5 * prior.precision @ off**2
-    gradient = np.append(design.T @ (weight * slope), scores.weight[low] @ (factor / correction)) - prior.precision * off
+    density = (
+        weight @ (goals * log_goals - rate)
+        + scores.weight[low] @ np.log(correction)
+        - 0.5 * prior.precision @ off**2
+    )
+    gradient = (
+        np.append(design.T @ (weight * slope), scores.weight[low] @ (factor / correction))
+        - prior.precision * off
+    )
     return -float(density), -gradient
 
 

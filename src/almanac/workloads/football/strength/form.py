@@ -19,12 +19,16 @@ def points(line: Timeline) -> Pair:
 
 def scored(line: Timeline) -> Pair:
     """Return each club's goals per match, half-life 90 days."""
-    return _per_match(line, np.concatenate([line.home_goals, line.away_goals]), towards=USUAL_GOALS, half_life=90)
+    return _per_match(
+        line, np.concatenate([line.home_goals, line.away_goals]), towards=USUAL_GOALS, half_life=90
+    )
 
 
 def conceded(line: Timeline) -> Pair:
     """Return the goals per match against each club, half-life 90 days."""
-    return _per_match(line, np.concatenate([line.away_goals, line.home_goals]), towards=USUAL_GOALS, half_life=90)
+    return _per_match(
+        line, np.concatenate([line.away_goals, line.home_goals]), towards=USUAL_GOALS, half_life=90
+    )
 
 
 def surprise(line: Timeline, expected: Pair) -> Pair:
@@ -37,7 +41,10 @@ def ground(line: Timeline, expected: Pair) -> Floats:
     """Return by how many goals per match the home club did better than expected at home rather than away, half-life two years."""
     more = line.home_goals - line.away_goals - (expected.home - expected.away)
     at = past.Events(line.home, line.known_on)
-    better = [past.total(past.Events(club, line.day), gain, at, half_life=730) for club, gain in ((line.home, more), (line.away, more))]
+    better = [
+        past.total(past.Events(club, line.day), gain, at, half_life=730)
+        for club, gain in ((line.home, more), (line.away, more))
+    ]
     matches = past.total(past.of_clubs(line), np.tile(_once(line), 2), at, half_life=730)
     return past.shrunk(better[0] + better[1], matches, towards=0.0, strength=20.0)
 
@@ -46,8 +53,18 @@ def wins_on_ground(line: Timeline) -> Pair:
     """Return how many of its last five home matches the home club won, and of its last five away matches the away club."""
     won = np.where(line.played, np.sign(line.home_goals - line.away_goals), np.nan)
     return Pair(
-        past.of_last(past.Events(line.home, line.day), np.where(np.isnan(won), np.nan, won > 0), past.Events(line.home, line.known_on), count=5),
-        past.of_last(past.Events(line.away, line.day), np.where(np.isnan(won), np.nan, won < 0), past.Events(line.away, line.known_on), count=5),
+        past.of_last(
+            past.Events(line.home, line.day),
+            np.where(np.isnan(won), np.nan, won > 0),
+            past.Events(line.home, line.known_on),
+            count=5,
+        ),
+        past.of_last(
+            past.Events(line.away, line.day),
+            np.where(np.isnan(won), np.nan, won < 0),
+            past.Events(line.away, line.known_on),
+            count=5,
+        ),
     )
 
 
@@ -80,7 +97,9 @@ def season_points(line: Timeline) -> Pair:
 
 def season_matches(line: Timeline) -> Pair:
     """Return how many matches of this season each club has behind it."""
-    return _pair(past.total(_in_season(line, line.day), np.tile(_once(line), 2), _in_season(line, line.known_on)))
+    return _pair(
+        past.total(_in_season(line, line.day), np.tile(_once(line), 2), _in_season(line, line.known_on))
+    )
 
 
 def rounds(line: Timeline) -> Floats:
@@ -92,7 +111,9 @@ def positions(line: Timeline) -> Pair:
     """Return each club's place in its table by points, then goal difference: 0 is the top, 1 the bottom, 0.5 before the first match."""
     members = line.members()
     rivals = np.array([len(clubs) for clubs in members])[line.entry]
-    seats = _club_in_season(line, np.repeat(line.entry, rivals), np.concatenate([members[entry] for entry in line.entry]))
+    seats = _club_in_season(
+        line, np.repeat(line.entry, rivals), np.concatenate([members[entry] for entry in line.entry])
+    )
     happened = _in_season(line, line.day)
     standing = past.total(happened, _standing(line), past.Events(seats, np.repeat(line.known_on, rivals)))
     own = _pair(past.total(happened, _standing(line), _in_season(line, line.known_on)))
@@ -101,7 +122,10 @@ def positions(line: Timeline) -> Pair:
 
 def _place(standing: Floats, own: Floats, rivals: Integers) -> Floats:
     starts, mine = np.cumsum(rivals) - rivals, np.repeat(own, rivals)
-    better, worse = np.add.reduceat(standing > mine, starts, dtype=float), np.add.reduceat(standing < mine, starts, dtype=float)
+    better, worse = (
+        np.add.reduceat(standing > mine, starts, dtype=float),
+        np.add.reduceat(standing < mine, starts, dtype=float),
+    )
     place: Floats = (better + rivals - 1 - worse) / 2 / np.maximum(rivals - 1, 1)
     return np.clip(place, 0.0, 1.0)
 
@@ -123,7 +147,10 @@ def goal_rate(line: Timeline) -> Floats:
 
 def _per_league(line: Timeline, values: Floats, *, towards: float) -> Floats:
     events, at = past.Events(line.league, line.day), past.Events(line.league, line.known_on)
-    sums, weights = past.total(events, values, at, half_life=365), past.total(events, _once(line), at, half_life=365)
+    sums, weights = (
+        past.total(events, values, at, half_life=365),
+        past.total(events, _once(line), at, half_life=365),
+    )
     return past.shrunk(sums, weights, towards=towards, strength=100.0)
 
 

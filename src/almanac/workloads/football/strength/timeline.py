@@ -97,7 +97,12 @@ def make(matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> Timeli
 def _visible(matches: pd.DataFrame, as_of: date) -> pd.DataFrame:
     dates = pd.to_datetime(matches["date"]).astype("datetime64[s]")
     coming = (dates >= pd.Timestamp(as_of)) & matches["status"].isin(["played", "scheduled"])
-    played = (dates < pd.Timestamp(as_of)) & (matches["status"] == "played") & matches["home_goals"].notna() & matches["away_goals"].notna()
+    played = (
+        (dates < pd.Timestamp(as_of))
+        & (matches["status"] == "played")
+        & matches["home_goals"].notna()
+        & matches["away_goals"].notna()
+    )
     frame = matches.assign(date=dates)
     for goals in ("home_goals", "away_goals"):
         frame[goals] = matches[goals].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
@@ -113,7 +118,9 @@ def _known_on(day: Integers, as_of: int, horizon_days: int) -> Integers:
 
 def _numbered(frame: pd.DataFrame, known_on: Integers) -> Timeline:
     pools = frame["league"].map({code: league.country for code, league in LEAGUES.items()})
-    clubs = pd.factorize(pd.concat([pools + " " + frame["home"], pools + " " + frame["away"]]))[0].astype(np.int64)
+    clubs = pd.factorize(pd.concat([pools + " " + frame["home"], pools + " " + frame["away"]]))[0].astype(
+        np.int64
+    )
     goals = {name: frame[name].to_numpy(dtype=np.float64) for name in ("home_goals", "away_goals")}
     return Timeline(
         frame=frame.assign(outcome=outcomes(goals["home_goals"], goals["away_goals"])),

@@ -35,7 +35,11 @@ def neighbours(catalogue: pd.DataFrame, scorer: Scorer) -> list[Neighbours]:
     works, series = pd.factorize(catalogue["work"])[0].tolist(), _series(catalogue["series"])
     hide = _hiding(catalogue["adult"].to_numpy(dtype=bool))
     found: list[Any] = [None] * len(catalogue)
-    for rows, places, scores in scorer.best(LOOKED_AT, hide) if isinstance(scorer, Alike) else _best_of_all(scorer, len(catalogue), hide):
+    for rows, places, scores in (
+        scorer.best(LOOKED_AT, hide)
+        if isinstance(scorer, Alike)
+        else _best_of_all(scorer, len(catalogue), hide)
+    ):
         # Among equals the more popular, which stands first, wins.
         order = np.lexsort((places, -scores), axis=1)
         ordered = np.take_along_axis(places, order, axis=1), np.take_along_axis(scores, order, axis=1)

@@ -24,7 +24,19 @@ SPOKEN = {
     "lgbtq+": "LGBTQ+",
     "rpgmaker": "made with RPG Maker",
 }
-SHOP = frozenset({"indie", "casual", "early access", "free to play", "singleplayer", "great soundtrack", "action", "adventure", "utilities"})
+SHOP = frozenset(
+    {
+        "indie",
+        "casual",
+        "early access",
+        "free to play",
+        "singleplayer",
+        "great soundtrack",
+        "action",
+        "adventure",
+        "utilities",
+    }
+)
 PLAYED = "played by the same people"
 
 
@@ -53,7 +65,13 @@ def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) ->
     """Return what reasons are made of; `rarity` says how rare each word of genres and themes is."""
     known = {**rarity["genres"], **rarity["themes"]}
     texts = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
-    words = [sorted({sys.intern(word) for word in text.split(";") if word}, key=lambda word: (-known.get(word, 0.0), word)) for text in texts]
+    words = [
+        sorted(
+            {sys.intern(word) for word in text.split(";") if word},
+            key=lambda word: (-known.get(word, 0.0), word),
+        )
+        for text in texts
+    ]
     return Facts(words, catalogue["maker"].tolist(), catalogue["series"].tolist())
 
 

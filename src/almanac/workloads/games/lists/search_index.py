@@ -18,7 +18,11 @@ def words(predictions: pd.DataFrame) -> pd.DataFrame:
         found = words_of(title)
         first = {word: place for place, word in reversed(list(enumerate(found)))}
         rows += [(word, game, rank, place, len(found)) for word, place in first.items()]
-        begun = {word[:length]: place for word, place in reversed(first.items()) for length in range(1, SHORT_LETTERS + 1)}
+        begun = {
+            word[:length]: place
+            for word, place in reversed(first.items())
+            for length in range(1, SHORT_LETTERS + 1)
+        }
         for letters, place in begun.items():
             kept = short.setdefault(letters, [])
             if len(kept) < KEPT_FOR_SHORT:
@@ -29,4 +33,7 @@ def words(predictions: pd.DataFrame) -> pd.DataFrame:
 def mistypings(found: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `spellings` for the words of all titles."""
     known = sorted(word for word in found["word"].unique() if not word.endswith(OPEN_END))
-    return pd.DataFrame([(spelling, word) for word in known for spelling in sorted(spellings(word))], columns=SPELLINGS.column_names)
+    return pd.DataFrame(
+        [(spelling, word) for word in known for spelling in sorted(spellings(word))],
+        columns=SPELLINGS.column_names,
+    )

@@ -8,7 +8,10 @@ from almanac.workloads.games.contract import HEALTH, LISTED
 
 def health(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `health` of a run's predictions."""
-    rows = [(name, float(measure(predictions)), (measure.__doc__ or "").strip()) for name, measure in MEASURES.items()]
+    rows = [
+        (name, float(measure(predictions)), (measure.__doc__ or "").strip())
+        for name, measure in MEASURES.items()
+    ]
     return pd.DataFrame(rows, columns=HEALTH.column_names)
 
 

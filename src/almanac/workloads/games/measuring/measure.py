@@ -40,7 +40,10 @@ class Measured:
 
     def intervals(self) -> dict[str, Interval]:
         """Return the mean score of each model with its 95 % interval."""
-        return {str(name): metrics.bootstrap_interval(values, seed=self.seed) for name, values in self.each.items()}
+        return {
+            str(name): metrics.bootstrap_interval(values, seed=self.seed)
+            for name, values in self.each.items()
+        }
 
     def scores(self, name: Name) -> dict[str, float]:
         """Return the figures of one model."""
@@ -58,15 +61,30 @@ def measure(fitted: Mapping[Name, TwoLists], parts: Split, catalogue: pd.DataFra
     """Measure fitted models on the held-back plays of `parts`; by the proxy on the whole catalogue where there are none."""
     if not parts.users:
         return _by_proxy(fitted, catalogue, seed)
-    scorers: dict[Any, Any] = {name: each.recommended_.on(parts.train.catalogue) for name, each in fitted.items()}
+    scorers: dict[Any, Any] = {
+        name: each.recommended_.on(parts.train.catalogue) for name, each in fitted.items()
+    }
     table, found = evaluation.table(parts, scorers)
-    return Measured("plays", "ndcg_at_10", len(parts.users), table, {name: each.ndcg for name, each in found.items()}, seed)
+    return Measured(
+        "plays",
+        "ndcg_at_10",
+        len(parts.users),
+        table,
+        {name: each.ndcg for name, each in found.items()},
+        seed,
+    )
 
 
 def _by_proxy(fitted: Mapping[Name, TwoLists], catalogue: pd.DataFrame, seed: int) -> Measured:
     rows = proxies.cases(catalogue, seed=seed)
-    each = {name: proxies.found(catalogue, _blind(model.recommended_, catalogue).on(catalogue), rows) for name, model in fitted.items()}
-    table = pd.DataFrame.from_dict({name: {"series_found": shares.mean(), "n": len(rows)} for name, shares in each.items()}, orient="index")
+    each = {
+        name: proxies.found(catalogue, _blind(model.recommended_, catalogue).on(catalogue), rows)
+        for name, model in fitted.items()
+    }
+    table = pd.DataFrame.from_dict(
+        {name: {"series_found": shares.mean(), "n": len(rows)} for name, shares in each.items()},
+        orient="index",
+    )
     return Measured("proxy", "series_found", len(rows), table, each, seed)
 
 
@@ -88,7 +106,9 @@ def measure_again(model: TwoLists, later: pd.DataFrame, known: Known) -> dict[st
     if held.empty:
         return None
     parts = Split(Known(known.catalogue, earlier), held, sorted(held["user_id"].unique()))
-    return evaluation.score(evaluation.outcome(parts, model.recommended_.on(known.catalogue)), known.catalogue)
+    return evaluation.score(
+        evaluation.outcome(parts, model.recommended_.on(known.catalogue)), known.catalogue
+    )
 
 
 def sentence(version: int, again: Mapping[str, float], released: Mapping[str, Any], *, on_later: bool) -> str:

@@ -41,7 +41,9 @@ def mates_of(catalogue: pd.DataFrame) -> list[list[int]]:
 def _belong(columns: list[list[str]], one: int, other: int) -> bool:
     works, developers, publishers = columns
     same_maker = bool(developers[one]) and developers[one] == developers[other]
-    return works[one] != works[other] and (same_maker or (bool(publishers[one]) and publishers[one] == publishers[other]))
+    return works[one] != works[other] and (
+        same_maker or (bool(publishers[one]) and publishers[one] == publishers[other])
+    )
 
 
 def found(catalogue: pd.DataFrame, scorer: Scorer, rows: npt.NDArray[np.int64]) -> Floats:
@@ -53,7 +55,10 @@ def found(catalogue: pd.DataFrame, scorer: Scorer, rows: npt.NDArray[np.int64]) 
         scores = scorer(own_histories(part, len(catalogue)))
         scores[np.arange(len(part)), part] = -np.inf
         best = np.argpartition(-scores, LISTED - 1, axis=1)[:, :LISTED]
-        shares += [len(set(mates[row]) & set(top.tolist())) / min(len(mates[row]), LISTED) for row, top in zip(part, best, strict=True)]
+        shares += [
+            len(set(mates[row]) & set(top.tolist())) / min(len(mates[row]), LISTED)
+            for row, top in zip(part, best, strict=True)
+        ]
     return np.array(shares)
 
 

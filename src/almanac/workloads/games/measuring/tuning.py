@@ -23,7 +23,10 @@ def weigh(known: Known, *, seed: int) -> dict[str, float]:
     for _ in range(ROUNDS):
         for name in weights:
             if name != "ease":
-                weights = max(({**weights, name: step} for step in (PLAIN_STEPS if name in PLAIN else STEPS)), key=measure.ndcg)
+                weights = max(
+                    ({**weights, name: step} for step in (PLAIN_STEPS if name in PLAIN else STEPS)),
+                    key=measure.ndcg,
+                )
     return weights
 
 
@@ -39,4 +42,8 @@ class _Measure:
         """Return the mean NDCG of the blend with these weights."""
         scores = combined(self.told, weights)
         chunks = iter(range(0, len(scores), evaluation.CHUNK))
-        return float(evaluation.outcome(self.parts, lambda _: scores[(at := next(chunks)) : at + evaluation.CHUNK]).ndcg.mean())
+        return float(
+            evaluation.outcome(
+                self.parts, lambda _: scores[(at := next(chunks)) : at + evaluation.CHUNK]
+            ).ndcg.mean()
+        )

@@ -43,14 +43,21 @@ def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fe
     try:
         told = steam.read(settings)
     except (NothingRead, NoConnection) as error:
-        log.warning("NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used; every answer will say 'source: simulated'.", error)
+        log.warning(
+            "NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used; every answer will say 'source: simulated'.",
+            error,
+        )
         return replace(_made_up(), skipped_sources=[f"{steam.SOURCE} ({error})"])
-    return _with_igdb(settings, Fetched(told.games, plays_csv.frame([]), told.skipped, steam.SOURCE, False, told.where, []))
+    return _with_igdb(
+        settings, Fetched(told.games, plays_csv.frame([]), told.skipped, steam.SOURCE, False, told.where, [])
+    )
 
 
 def _made_up() -> Fetched:
     known = builtin.catalogue()
-    return Fetched(known, simulated.world(known).plays, games.skipped([]), simulated.SOURCE, True, "package", [])
+    return Fetched(
+        known, simulated.world(known).plays, games.skipped([]), simulated.SOURCE, True, "package", []
+    )
 
 
 def _with_igdb(settings: Settings, told: Fetched) -> Fetched:
@@ -64,7 +71,9 @@ def _with_igdb(settings: Settings, told: Fetched) -> Fetched:
         log.warning("%s is skipped: %s", igdb.SOURCE, reason)
         return replace(told, skipped_sources=[*told.skipped_sources, f"{igdb.SOURCE} ({reason})"])
     skipped = pd.concat([told.skipped, refused], ignore_index=True)
-    return replace(told, games=igdb.joined(told.games, found), skipped=skipped, source=f"{told.source} + {igdb.SOURCE}")
+    return replace(
+        told, games=igdb.joined(told.games, found), skipped=skipped, source=f"{told.source} + {igdb.SOURCE}"
+    )
 
 
 def _why_not(settings: Settings) -> str:

@@ -10,7 +10,14 @@ from almanac.workloads.games.contract import title_key
 from almanac.workloads.games.sources import games
 
 SOURCE = "simulated"
-PLATFORM_LETTERS = {"w": "windows", "m": "mac", "l": "linux", "p": "playstation", "x": "xbox", "n": "nintendo"}
+PLATFORM_LETTERS = {
+    "w": "windows",
+    "m": "mac",
+    "l": "linux",
+    "p": "playstation",
+    "x": "xbox",
+    "n": "nintendo",
+}
 
 
 def catalogue() -> pd.DataFrame:

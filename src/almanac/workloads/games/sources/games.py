@@ -12,7 +12,15 @@ SKIPPED = ["file", "line", "reason", "text"]
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as the contract's `games`; what a source does not tell is empty, unknown or 0, and every game is listed."""
-    empty = {"released": None, "genres": "", "themes": "", "categories": "", "platforms": "", "developer": None, "publisher": None}
+    empty = {
+        "released": None,
+        "genres": "",
+        "themes": "",
+        "categories": "",
+        "platforms": "",
+        "developer": None,
+        "publisher": None,
+    }
     known = [empty | {"reviews": 0, "good_reviews": 0, "listed": True} | dict(row) for row in rows]
     made = pd.DataFrame(known, columns=GAMES.column_names)
     made["released"] = pd.to_datetime(made["released"]).astype("datetime64[s]")

@@ -25,11 +25,27 @@ FIELDS = (
 # Its popularity is the number of ratings; games that hardly anybody rated are left out.
 CONDITION = "version_parent = null & total_rating_count >= 5"
 STEAM = 1
-PLATFORMS = {"windows": "windows", "mac": "mac", "linux": "linux", "playstation": "playstation", "xbox": "xbox"}
+PLATFORMS = {
+    "windows": "windows",
+    "mac": "mac",
+    "linux": "linux",
+    "playstation": "playstation",
+    "xbox": "xbox",
+}
 NINTENDO = ("nintendo", "wii", "game boy", "gamecube", "snes", "nes", "super famicom")
 # How IGDB names what the other sources call otherwise.
-NAMES = {"Role-playing (RPG)": "RPG", "Simulator": "Simulation", "Sport": "Sports", "Real Time Strategy (RTS)": "RTS", "Erotic": "Sexual Content"}
-NAMES |= {"Turn-based strategy (TBS)": "Turn-Based Strategy", "Science fiction": "Sci-fi", "Hack and slash/Beat 'em up": "Hack and Slash"}
+NAMES = {
+    "Role-playing (RPG)": "RPG",
+    "Simulator": "Simulation",
+    "Sport": "Sports",
+    "Real Time Strategy (RTS)": "RTS",
+    "Erotic": "Sexual Content",
+}
+NAMES |= {
+    "Turn-based strategy (TBS)": "Turn-Based Strategy",
+    "Science fiction": "Sci-fi",
+    "Hack and slash/Beat 'em up": "Hack and Slash",
+}
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +58,11 @@ def fetch(settings: Settings, manners: Manners | None = None) -> tuple[pd.DataFr
     behaviour = manners or Manners(per_minute=PER_MINUTE)
     client_id, token = _client_id(settings), _token(settings, behaviour)
     rows, refused = list[dict[str, Any]](), list[tuple[str, int, str, str]]()
-    with Client(settings.igdb_url, headers={"Client-ID": client_id, "Authorization": f"Bearer {token}"}, manners=behaviour) as client:
+    with Client(
+        settings.igdb_url,
+        headers={"Client-ID": client_id, "Authorization": f"Bearer {token}"},
+        manners=behaviour,
+    ) as client:
         for number, item in enumerate(_items(client), start=1):
             try:
                 rows.append(_game(item))
@@ -62,9 +82,13 @@ def joined(catalogue: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
     theirs = linked.reindex(catalogue.loc[both, "game_id"])
     enriched = catalogue.copy()
     for name in ("genres", "themes", "platforms"):
-        enriched.loc[both, name] = [_union(ours, more) for ours, more in zip(catalogue.loc[both, name], theirs[name], strict=True)]
+        enriched.loc[both, name] = [
+            _union(ours, more) for ours, more in zip(catalogue.loc[both, name], theirs[name], strict=True)
+        ]
     for name in ("developer", "publisher"):
-        enriched.loc[both, name] = catalogue.loc[both, name].where(catalogue.loc[both, name].notna(), theirs[name].to_numpy())
+        enriched.loc[both, name] = catalogue.loc[both, name].where(
+            catalogue.loc[both, name].notna(), theirs[name].to_numpy()
+        )
     others = told[~told["steam_id"].isin(catalogue["game_id"])].drop(columns="steam_id")
     return pd.concat([enriched, others], ignore_index=True)
 
@@ -72,7 +96,9 @@ def joined(catalogue: pd.DataFrame, told: pd.DataFrame) -> pd.DataFrame:
 def _union(ours: str, theirs: str) -> str:
     parts = {part.lower(): part for text in (theirs, ours) for part in text.split(";") if part}
     first = [part for part in ours.split(";") if part]
-    return ";".join([*first, *(part for low, part in parts.items() if low not in {word.lower() for word in first})])
+    return ";".join(
+        [*first, *(part for low, part in parts.items() if low not in {word.lower() for word in first})]
+    )
 
 
 def _client_id(settings: Settings) -> str:
@@ -86,7 +112,9 @@ def _token(settings: Settings, manners: Manners) -> str:
         answer = client.post("", b"")
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:
-        raise SourceUnavailable(f"{settings.igdb_token_url} gave no access token; are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET right?")
+        raise SourceUnavailable(
+            f"{settings.igdb_token_url} gave no access token; are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET right?"
+        )
     return token
 
 
@@ -96,8 +124,12 @@ def _items(client: Client) -> Iterator[dict[str, Any]]:
     for _ in range(MOST_PAGES):
         question = f"fields {FIELDS}; where {CONDITION} & id > {last}; sort id asc; limit {PAGE};"
         page = client.post("games", question.encode())
-        if not isinstance(page, list) or not all(isinstance(item, dict) and isinstance(item.get("id"), int) for item in page):
-            raise SourceUnavailable(f"{client.base_url}/games told no list of games; the source may have changed its format.")
+        if not isinstance(page, list) or not all(
+            isinstance(item, dict) and isinstance(item.get("id"), int) for item in page
+        ):
+            raise SourceUnavailable(
+                f"{client.base_url}/games told no list of games; the source may have changed its format."
+            )
         yield from page
         if len(page) < PAGE:
             return
@@ -128,7 +160,9 @@ def _game(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _names(told: list[dict[str, Any]]) -> str:
-    return ";".join(dict.fromkeys(NAMES.get(str(each["name"]), str(each["name"])).replace(";", ",") for each in told))
+    return ";".join(
+        dict.fromkeys(NAMES.get(str(each["name"]), str(each["name"])).replace(";", ",") for each in told)
+    )
 
 
 def _platforms(told: list[dict[str, Any]]) -> str:
@@ -140,7 +174,11 @@ def _platforms(told: list[dict[str, Any]]) -> str:
 
 
 def _company(item: dict[str, Any], role: str) -> str | None:
-    names = [str(each["company"]["name"]).replace(";", ",") for each in item.get("involved_companies", []) if each.get(role)]
+    names = [
+        str(each["company"]["name"]).replace(";", ",")
+        for each in item.get("involved_companies", [])
+        if each.get(role)
+    ]
     return ";".join(dict.fromkeys(names)) or None
 
 

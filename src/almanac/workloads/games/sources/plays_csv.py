@@ -35,10 +35,17 @@ def read_plays(source: Path | str, catalogue: pd.DataFrame) -> PlaysImport:
     A title that several games share means the most reviewed. Bad rows are reported by line and left out. Raises UsageError where the file
     cannot be read, or naming the columns it lacks.
     """
-    reader = csv.DictReader(io.StringIO(source if isinstance(source, str) else _text(source)), restkey="surplus")
+    reader = csv.DictReader(
+        io.StringIO(source if isinstance(source, str) else _text(source)), restkey="surplus"
+    )
     _refuse_other_columns([name.strip() for name in reader.fieldnames or []])
     index = _index(catalogue)
-    plays, unmatched, bad, doubled = dict[tuple[str, str], _Play](), dict[str, int](), list[tuple[int, str]](), 0
+    plays, unmatched, bad, doubled = (
+        dict[tuple[str, str], _Play](),
+        dict[str, int](),
+        list[tuple[int, str]](),
+        0,
+    )
     for record in reader:
         row = {str(name).strip(): value.strip() for name, value in record.items() if isinstance(value, str)}
         try:
@@ -54,7 +61,9 @@ def read_plays(source: Path | str, catalogue: pd.DataFrame) -> PlaysImport:
         doubled += known is not None
         plays[play.user, game] = play if known is None else _together(known, play)
     rows = [(user, game, play.hours, play.at, SOURCE) for (user, game), play in plays.items()]
-    return PlaysImport(frame(rows), _unmatched(unmatched), pd.DataFrame(bad, columns=["line", "reason"]), doubled)
+    return PlaysImport(
+        frame(rows), _unmatched(unmatched), pd.DataFrame(bad, columns=["line", "reason"]), doubled
+    )
 
 
 def frame(rows: list[tuple[str, str, float, datetime | None, str]]) -> pd.DataFrame:
@@ -90,13 +99,19 @@ def _refuse_other_columns(header: list[str]) -> None:
     if "game_id" not in header and "title" not in header:
         missing.append("game_id or title")
     if missing:
-        raise UsageError(f"The file lacks the columns {missing}; it has {header}. It begins: user_id,game_id,hours,time (or title for game_id).")
+        raise UsageError(
+            f"The file lacks the columns {missing}; it has {header}. It begins: user_id,game_id,hours,time (or title for game_id)."
+        )
 
 
 def _index(catalogue: pd.DataFrame) -> Mapping[str, str]:
     """Return game ids by themselves and by the words of their titles; the most reviewed game with a title has it."""
     ordered = catalogue.sort_values(["reviews", "game_id"], ascending=[True, False])
-    by_title = {title_key(title): game for title, game in zip(ordered["title"], ordered["game_id"], strict=True) if title_key(title)}
+    by_title = {
+        title_key(title): game
+        for title, game in zip(ordered["title"], ordered["game_id"], strict=True)
+        if title_key(title)
+    }
     return by_title | {game: game for game in ordered["game_id"]}
 
 
@@ -125,7 +140,9 @@ def _moment(text: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError("time must be a date or an instant, for example 2025-04-18 or 2025-04-18T06:00:00Z") from None
+        raise ValueError(
+            "time must be a date or an instant, for example 2025-04-18 or 2025-04-18T06:00:00Z"
+        ) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"time must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -23,7 +23,9 @@ def select(games: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFr
     made_up = listed["source"] == simulated.SOURCE
     chosen = listed[made_up] if sample == "mock" or made_up.all() else listed[~made_up]
     if chosen.empty:
-        raise SourceUnavailable(f"There is no game for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run games`.")
+        raise SourceUnavailable(
+            f"There is no game for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run games`."
+        )
     return chosen.reset_index(drop=True)
 
 
@@ -40,7 +42,9 @@ def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, wanted: date | None, sl
     is_simulated = bool((games["source"] == simulated.SOURCE).all())
     names = sorted(set(games["source"]) | set(plays["source"]))
     is_live = igdb.SOURCE in names or _has_fresh_play(plays, slot)
-    day = wanted or (slot if is_live and not is_simulated else SIMULATED_DATE if is_simulated else CATALOGUE_DATE)
+    day = wanted or (
+        slot if is_live and not is_simulated else SIMULATED_DATE if is_simulated else CATALOGUE_DATE
+    )
     return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(names))
 
 

@@ -74,15 +74,25 @@ def world(known: pd.DataFrame, *, users: int = 1000, seed: int = SEED) -> World:
     out_at = np.where(random.random(len(known)) < NEW_GAMES, random.random(len(known)), 0.0)
     names = [f"player-{number:05d}" for number in range(users)]
     counts = np.clip(random.lognormal(2.6, 0.5, users), 5, len(known) / 3).astype(int)
-    rows = [row for user, count in enumerate(counts) for row in _plays(liking[user], out_at, int(count), random, names[user])]
+    rows = [
+        row
+        for user, count in enumerate(counts)
+        for row in _plays(liking[user], out_at, int(count), random, names[user])
+    ]
     ids = known["game_id"].to_numpy()
-    plays = pd.DataFrame([(user, ids[game], hours, at, SOURCE) for user, game, hours, at in rows], columns=PLAYS.column_names)
-    return World(plays.assign(played_at=pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us")), liking, names)
+    plays = pd.DataFrame(
+        [(user, ids[game], hours, at, SOURCE) for user, game, hours, at in rows], columns=PLAYS.column_names
+    )
+    return World(
+        plays.assign(played_at=pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us")), liking, names
+    )
 
 
 def _fame(known: pd.DataFrame, random: np.random.Generator) -> npt.NDArray[np.float64]:
     """Return the logarithm of how well known each game is: few are very well known, mostly those with many reviews."""
-    order = np.argsort(-np.log1p(known["reviews"].to_numpy(dtype=np.float64)) + random.normal(size=len(known)))
+    order = np.argsort(
+        -np.log1p(known["reviews"].to_numpy(dtype=np.float64)) + random.normal(size=len(known))
+    )
     fame = np.empty(len(known))
     fame[order] = -np.log(np.arange(1, len(known) + 1))
     return fame
@@ -105,7 +115,11 @@ def _kinds(known: pd.DataFrame, random: np.random.Generator) -> npt.NDArray[np.f
 
 
 def _plays(
-    liking: npt.NDArray[np.float64], out_at: npt.NDArray[np.float64], count: int, random: np.random.Generator, name: str
+    liking: npt.NDArray[np.float64],
+    out_at: npt.NDArray[np.float64],
+    count: int,
+    random: np.random.Generator,
+    name: str,
 ) -> list[tuple[str, int, float, datetime]]:
     # The greatest of values with Gumbel noise is a draw by their exponentials, again and again without putting back.
     values = liking + random.gumbel(size=len(liking))

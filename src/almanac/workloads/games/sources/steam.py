@@ -50,7 +50,9 @@ def parse(content: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
     reader = csv.DictReader(io.StringIO(_unzipped(content)))
     missing = [name for name in MANDATORY if name not in (reader.fieldnames or [])]
     if missing:
-        raise SourceCorrupt(f"{MEMBER} lacks the columns {missing}; it has {list(reader.fieldnames or [])}. The source has changed its format.")
+        raise SourceCorrupt(
+            f"{MEMBER} lacks the columns {missing}; it has {list(reader.fieldnames or [])}. The source has changed its format."
+        )
     rows, refused, seen = list[dict[str, Any]](), list[tuple[str, int, str, str]](), set[str]()
     for found in _rows(reader, seen):
         if isinstance(found, dict):
@@ -64,13 +66,19 @@ def _unzipped(content: bytes) -> str:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if archive.getinfo(MEMBER).file_size > MOST_BYTES:
-                raise SourceCorrupt(f"{MEMBER} unpacks to more than {MOST_BYTES:,} bytes; that is no catalogue.")
+                raise SourceCorrupt(
+                    f"{MEMBER} unpacks to more than {MOST_BYTES:,} bytes; that is no catalogue."
+                )
             return archive.read(MEMBER).decode("utf-8")
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, EOFError) as error:
-        raise SourceCorrupt(f"No zip file with {MEMBER} in UTF-8 ({type(error).__name__}). Read it again or mend the mirror.") from None
+        raise SourceCorrupt(
+            f"No zip file with {MEMBER} in UTF-8 ({type(error).__name__}). Read it again or mend the mirror."
+        ) from None
 
 
-def _rows(reader: "csv.DictReader[str]", seen: set[str]) -> Iterator[dict[str, Any] | tuple[str, int, str, str]]:
+def _rows(
+    reader: "csv.DictReader[str]", seen: set[str]
+) -> Iterator[dict[str, Any] | tuple[str, int, str, str]]:
     for row in reader:
         try:
             game = _game(row)

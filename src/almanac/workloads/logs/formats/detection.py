@@ -9,7 +9,13 @@ HEAD_BYTES = 65_536
 LINES = 200
 # Of the lines that do not look like further lines of a stack trace.
 LEAST_SHARE = 0.3
-FORMATS = ("jsonl", "loghub_csv", "hdfs_parquet", *dict.fromkeys(layout.format for layout in layouts.LAYOUTS), "plain")
+FORMATS = (
+    "jsonl",
+    "loghub_csv",
+    "hdfs_parquet",
+    *dict.fromkeys(layout.format for layout in layouts.LAYOUTS),
+    "plain",
+)
 
 
 def detect(head: bytes) -> str:
@@ -22,7 +28,11 @@ def detect(head: bytes) -> str:
     if sum(_is_object(line) for line in lines[:20]) > len(lines[:20]) / 2:
         return "jsonl"
     layout, count = layouts.choose(lines)
-    return layout.format if layout and count >= LEAST_SHARE * sum(not line.startswith((" ", "\t")) for line in lines) else "plain"
+    return (
+        layout.format
+        if layout and count >= LEAST_SHARE * sum(not line.startswith((" ", "\t")) for line in lines)
+        else "plain"
+    )
 
 
 def lines_of(head: bytes) -> list[str]:

@@ -83,7 +83,9 @@ def _entries(text: str, place: int, layout: Layout, given: Given) -> Parsed:
     before = parts[0].count("\n")
     ends = pc.count_substring(bodies, "\n").to_numpy()
     places = place + before + np.arange(len(bodies)) + np.cumsum(ends) - ends
-    columns: dict[str, Any] = {name: parts[number::width] for number, name in enumerate(layout.columns, start=1)}
+    columns: dict[str, Any] = {
+        name: parts[number::width] for number, name in enumerate(layout.columns, start=1)
+    }
     columns |= {"event_time": layout.times(columns["event_time"], given.year), "place": places}
     if layout.levels:
         columns["level"] = layout.levels(columns["level"])
@@ -98,7 +100,10 @@ def _entries(text: str, place: int, layout: Layout, given: Given) -> Parsed:
 
 def _logger_behind(bodies: pa.Array) -> dict[str, pa.Array]:
     found = pc.extract_regex(bodies, pattern=LOGGER_BEHIND)
-    return {"text": pc.coalesce(pc.struct_field(found, "text"), bodies), "logger": pc.struct_field(found, "logger")}
+    return {
+        "text": pc.coalesce(pc.struct_field(found, "text"), bodies),
+        "logger": pc.struct_field(found, "logger"),
+    }
 
 
 def _folded(bodies: pa.Array, places: Places, ends: Places) -> tuple[pa.Array, list[tuple[int, str]]]:
@@ -121,9 +126,23 @@ def _unfolded(body: str, place: int) -> tuple[str, list[tuple[int, str]]]:
     belonging = [bool(BELONGS.match(line)) for line in more]
     if all(belonging):
         return body, []
-    strays = [(place + number, line[:LONGEST_TEXT]) for number, (line, fits) in enumerate(zip(more, belonging, strict=True), start=1) if not fits]
-    return "\n".join([first, *(line for line, fits in zip(more, belonging, strict=True) if fits)]).rstrip("\n"), strays
+    strays = [
+        (place + number, line[:LONGEST_TEXT])
+        for number, (line, fits) in enumerate(zip(more, belonging, strict=True), start=1)
+        if not fits
+    ]
+    return "\n".join([first, *(line for line, fits in zip(more, belonging, strict=True) if fits)]).rstrip(
+        "\n"
+    ), strays
 
 
 def _stray_lines(text: str, place: int) -> list[tuple[int, str]]:
-    return [(place + number, line[:LONGEST_TEXT]) for number, line in enumerate(text.split("\n")) if line.strip()] if text else []
+    return (
+        [
+            (place + number, line[:LONGEST_TEXT])
+            for number, line in enumerate(text.split("\n"))
+            if line.strip()
+        ]
+        if text
+        else []
+    )

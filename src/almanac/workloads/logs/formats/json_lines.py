@@ -60,11 +60,16 @@ def _object(line: str) -> dict[str, Any] | None:
 
 
 def _row(found: Mapping[str, Any]) -> dict[str, Any] | None:
-    row = {column: next((found[name] for name in names if found.get(name) is not None), None) for column, names in NAMES.items()}
+    row = {
+        column: next((found[name] for name in names if found.get(name) is not None), None)
+        for column, names in NAMES.items()
+    }
     if row["text"] is None:
         return None
     trace = next((found[name] for name in TRACES if isinstance(found.get(name), str)), None)
-    told = {name: None if value is None else _text(value) for name, value in row.items() if name != "event_time"}
+    told = {
+        name: None if value is None else _text(value) for name, value in row.items() if name != "event_time"
+    }
     text = told["text"] if trace is None else f"{told['text']}\n{clean(trace)}"
     if _number(row["level"]):
         told["level"] = NUMBERED.get(int(row["level"] or 0), str(told["level"]))
@@ -82,4 +87,9 @@ def _time(value: Any) -> datetime | None:
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) < 1e20
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and value == value
+        and abs(value) < 1e20
+    )

@@ -68,10 +68,27 @@ def priorities(written: Sequence[str]) -> pa.Array:
 
 LAYOUTS = (
     Layout("log4j", rf"\[({ISO})\] ({LEVEL}) ", ("event_time", "level"), _iso, logger_behind=True),
-    Layout("log4j", rf"({ISO})[ \t]+({LEVEL})[ \t]+\[[^\]\n]*\][ \t]+([\w.$/-]+):[ \t]", ("event_time", "level", "logger"), _iso),
-    Layout("log4j", rf"({ISO})[ \t]+({LEVEL})[ \t]+([\w.$/-]+):[ \t]", ("event_time", "level", "logger"), _iso),
-    Layout("log4j", rf"({ISO})[ \t]+\[[^\]\n]*\][ \t]+({LEVEL})[ \t]+([\w.$/-]+)[ \t]+-[ \t]", ("event_time", "level", "logger"), _iso),
-    Layout("log4j", rf"({ISO})[ \t]+({LEVEL})[ \t]+\d+ --- \[[^\]\n]*\] ([\w.$/-]+)[ \t]*: ", ("event_time", "level", "logger"), _iso),
+    Layout(
+        "log4j",
+        rf"({ISO})[ \t]+({LEVEL})[ \t]+\[[^\]\n]*\][ \t]+([\w.$/-]+):[ \t]",
+        ("event_time", "level", "logger"),
+        _iso,
+    ),
+    Layout(
+        "log4j", rf"({ISO})[ \t]+({LEVEL})[ \t]+([\w.$/-]+):[ \t]", ("event_time", "level", "logger"), _iso
+    ),
+    Layout(
+        "log4j",
+        rf"({ISO})[ \t]+\[[^\]\n]*\][ \t]+({LEVEL})[ \t]+([\w.$/-]+)[ \t]+-[ \t]",
+        ("event_time", "level", "logger"),
+        _iso,
+    ),
+    Layout(
+        "log4j",
+        rf"({ISO})[ \t]+({LEVEL})[ \t]+\d+ --- \[[^\]\n]*\] ([\w.$/-]+)[ \t]*: ",
+        ("event_time", "level", "logger"),
+        _iso,
+    ),
     Layout("log4j", rf"({ISO}) - ([^\n]{{1,80}}?) - ({LEVEL}) - ", ("event_time", "logger", "level"), _iso),
     Layout("log4j", rf"\[?({ISO})\]?[ \t:|-]+\[?({LEVEL})\]?[ \t:|-]+", ("event_time", "level"), _iso),
     Layout(
@@ -88,8 +105,18 @@ LAYOUTS = (
         _in_year(times.one_without_year),
         levels=priorities,
     ),
-    Layout("hdfs", r"(\d{6} \d{6}) \d+ ([A-Z]+) ([\w.$]+): ", ("event_time", "level", "logger"), _each(times.one_packed)),
-    Layout("apache", r"\[(\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4})\] \[(\w+)\] ", ("event_time", "level"), _each(times.one_of_c)),
+    Layout(
+        "hdfs",
+        r"(\d{6} \d{6}) \d+ ([A-Z]+) ([\w.$]+): ",
+        ("event_time", "level", "logger"),
+        _each(times.one_packed),
+    ),
+    Layout(
+        "apache",
+        r"\[(\w{3} \w{3} \d\d \d\d:\d\d:\d\d \d{4})\] \[(\w+)\] ",
+        ("event_time", "level"),
+        _each(times.one_of_c),
+    ),
     Layout(
         "android",
         r"(\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) +\d+ +\d+ ([VDIWEF]) ([^:\n]+): ",

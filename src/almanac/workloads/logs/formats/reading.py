@@ -28,7 +28,9 @@ def parse_file(path: Path, *, form: str = "", source: str = "", year: int | None
         yield from parse(blocks(file), form=form, source=source or name, year=year)
 
 
-def parse(content: Iterable[bytes], *, form: str = "", source: str = "", year: int | None = None) -> Iterator[Parsed]:
+def parse(
+    content: Iterable[bytes], *, form: str = "", source: str = "", year: int | None = None
+) -> Iterator[Parsed]:
     """Yield the entries of a log that comes in blocks of bytes; without `form` its beginning tells it.
 
     `year` is for formats whose times have none; it defaults to the present one. Raises UsageError.

@@ -11,7 +11,10 @@ from almanac.workloads.logs.formats.entries import INSTANT
 
 MICROSECONDS = 26
 ZONE = r"(?:[zZ]|[+-][0-9]{2}:?[0-9]{2})$"
-MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)}
+MONTHS = {
+    name: number
+    for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), start=1)
+}
 
 
 def iso(written: Sequence[str]) -> pa.Array:
@@ -70,7 +73,11 @@ def one_dotted(text: str) -> datetime | None:
 def one_of_c(text: str) -> datetime | None:
     """Return one time as C's `ctime` writes it, `Sun Dec 04 04:47:44 2005`, or None."""
     parts = text.split()
-    return one_without_year(" ".join(parts[1:4]), int(parts[4])) if len(parts) == 5 and parts[4].isdigit() and 0 < int(parts[4]) < 10_000 else None
+    return (
+        one_without_year(" ".join(parts[1:4]), int(parts[4]))
+        if len(parts) == 5 and parts[4].isdigit() and 0 < int(parts[4]) < 10_000
+        else None
+    )
 
 
 def one_number(number: float) -> datetime | None:

@@ -35,7 +35,12 @@ def judge(connection: Connection, now: datetime) -> None:
     ).fetchall()
     live = connection.execute(LIVE).fetchall()
     for rule_id, kind, threshold, minutes, source, is_active in rules:
-        wanted = {"since": now - timedelta(minutes=minutes), "now": now, "source": source, "runs": live[0][0] if live else []}
+        wanted = {
+            "since": now - timedelta(minutes=minutes),
+            "now": now,
+            "source": source,
+            "runs": live[0][0] if live else [],
+        }
         ((value,),) = connection.execute(VALUES[kind].encode(), wanted).fetchall()
         statement = OPEN if is_active and value >= threshold else CLOSE
         connection.execute(statement.encode(), {"rule": rule_id, "value": int(value), "now": now})

@@ -63,7 +63,9 @@ class _Block:
 
 def _blocks(parts: Iterator[Parsed]) -> Iterator[_Block]:
     for parsed in parts:
-        pieces = [(piece, entries.identified(piece)) for piece in entries.pieces([parsed.entries], ROWS_AT_A_TIME)]
+        pieces = [
+            (piece, entries.identified(piece)) for piece in entries.pieces([parsed.entries], ROWS_AT_A_TIME)
+        ]
         yield _Block(parsed.lines, parsed.raw, pieces)
 
 

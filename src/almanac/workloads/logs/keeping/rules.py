@@ -60,7 +60,12 @@ def listed(connection: Connection) -> list[Listed]:
 def add(connection: Connection, rule: Rule) -> None:
     """Add a rule, which counts from the end of the next run on; raises UsageError naming what does not fit."""
     _refuse(rule)
-    if connection.execute(ADD, [rule.name, rule.kind, rule.threshold, rule.window_minutes, rule.source]).rowcount == 0:
+    if (
+        connection.execute(
+            ADD, [rule.name, rule.kind, rule.threshold, rule.window_minutes, rule.source]
+        ).rowcount
+        == 0
+    ):
         raise UsageError(f"There is a rule '{rule.name}' already. Remove it first, or choose another name.")
 
 
@@ -85,6 +90,8 @@ def _refuse(rule: Rule) -> None:
     if rule.threshold < 1:
         raise UsageError(f"The threshold is {rule.threshold}. Use a number above 0.")
     if not SHORTEST_MINUTES <= rule.window_minutes <= LONGEST_MINUTES:
-        raise UsageError(f"The window is {rule.window_minutes} minutes. Use {SHORTEST_MINUTES} to {LONGEST_MINUTES:,}.")
+        raise UsageError(
+            f"The window is {rule.window_minutes} minutes. Use {SHORTEST_MINUTES} to {LONGEST_MINUTES:,}."
+        )
     if rule.source is not None and (not rule.source or "\0" in rule.source):
         raise UsageError("An empty source means nothing here. Leave --source out for all sources.")

@@ -30,7 +30,11 @@ MERGE = """
     SELECT gin_clean_pending_list(i.indexrelid) FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_am AS a ON a.oid = c.relam
     WHERE i.indrelid = to_regclass(%s) AND a.amname = 'gin'"""
 # Those of the whole table: attaching finds them and builds none while searches wait.
-INDEXES = ("USING gin (document)", "(event_time, entry_id)", "(source, session, event_time, entry_id) WHERE session IS NOT NULL")
+INDEXES = (
+    "USING gin (document)",
+    "(event_time, entry_id)",
+    "(source, session, event_time, entry_id) WHERE session IS NOT NULL",
+)
 ATTACH = sql.SQL("ALTER TABLE almanac.log_search ATTACH PARTITION {} FOR VALUES IN ({})")
 # Held by whoever removes entries or copies them: what is deleted while a day is laid out must not come back with the copy.
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended('almanac log search', 0))"
@@ -82,7 +86,9 @@ def _laid_out(connection: Connection, day: date) -> bool:
             _make(connection, fresh, day, LAY_OUT.format(fresh, place, ORDER))
             connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'")
             connection.execute(sql.SQL("DROP TABLE {}").format(place))
-            connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(_name(day))))
+            connection.execute(
+                sql.SQL("ALTER TABLE {} RENAME TO {}").format(fresh, sql.Identifier(_name(day)))
+            )
             connection.execute(ATTACH.format(place, day))
             connection.execute("UPDATE almanac.log_layouts SET parts = 1 WHERE day = %s", [day])
     except psycopg.errors.LockNotAvailable:
@@ -91,7 +97,9 @@ def _laid_out(connection: Connection, day: date) -> bool:
 
 
 def _make(connection: Connection, place: sql.Identifier, day: date, fill: sql.Composed) -> None:
-    connection.execute(sql.SQL("CREATE TABLE {} (LIKE almanac.log_search, CHECK (day = {}))").format(place, day))
+    connection.execute(
+        sql.SQL("CREATE TABLE {} (LIKE almanac.log_search, CHECK (day = {}))").format(place, day)
+    )
     connection.execute(fill)
     for index in INDEXES:
         connection.execute(sql.SQL("CREATE INDEX ON {} " + index).format(place))

@@ -47,7 +47,9 @@ def gather(entries: Iterable[pa.Table], *, asked: Sequence[str] = ()) -> Columns
     `asked` are masked texts that no entry needs to have.
     """
     sources, sessions, texts = _Places(), _Places(), _Places()
-    parts: dict[str, list[Numbers]] = {name: [] for name in ("entry_id", "event_time", "source", "session", "text")}
+    parts: dict[str, list[Numbers]] = {
+        name: [] for name in ("entry_id", "event_time", "source", "session", "text")
+    }
     for batch in entries:
         codes, forms = features.masked(batch["text"])
         parts["text"].append(texts.of(forms)[codes])
@@ -55,9 +57,14 @@ def gather(entries: Iterable[pa.Table], *, asked: Sequence[str] = ()) -> Columns
         parts["source"].append(sources.of(names)[source])
         parts["session"].append(_session_places(batch["session"], parts["source"][-1], sessions))
         parts["entry_id"].append(batch["entry_id"].to_numpy().astype(np.int64))
-        parts["event_time"].append(batch["event_time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy())
+        parts["event_time"].append(
+            batch["event_time"].cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+        )
     texts.of(asked)
-    joined = {name: np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64) for name, arrays in parts.items()}
+    joined = {
+        name: np.concatenate(arrays) if arrays else np.zeros(0, dtype=np.int64)
+        for name, arrays in parts.items()
+    }
     return Columns(
         **joined,
         sources=[str(name) for name in sources.known],
@@ -92,5 +99,7 @@ def _session_places(values: pa.ChunkedArray, source: Numbers, sessions: _Places)
         return places
     pairs = source[has] * len(names) + coded.indices.drop_null().to_numpy().astype(np.int64)
     distinct, inverse = np.unique(pairs, return_inverse=True)
-    places[has] = sessions.of((int(pair) // len(names), names[int(pair) % len(names)]) for pair in distinct)[inverse]
+    places[has] = sessions.of((int(pair) // len(names), names[int(pair) % len(names)]) for pair in distinct)[
+        inverse
+    ]
     return places

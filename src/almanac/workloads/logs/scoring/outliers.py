@@ -38,10 +38,18 @@ def lines(columns: Columns, template: Numbers, usage: pd.DataFrame, template_ids
     """
     if not len(columns):
         return Lines(np.zeros(0), np.zeros(0, dtype=np.int64))
-    pairs, inverse = np.unique(columns.source * len(template_ids) + template[columns.text], return_inverse=True)
+    pairs, inverse = np.unique(
+        columns.source * len(template_ids) + template[columns.text], return_inverse=True
+    )
     bucket = columns.event_time // BUCKET_MICROSECONDS
     slots = pd.DataFrame({"pair": inverse, "bucket": bucket}).groupby(["pair", "bucket"], sort=True).size()
-    used = _used(columns, np.stack([pairs // len(template_ids), pairs % len(template_ids)]), inverse, slots, _past(columns, usage, template_ids))
+    used = _used(
+        columns,
+        np.stack([pairs // len(template_ids), pairs % len(template_ids)]),
+        inverse,
+        slots,
+        _past(columns, usage, template_ids),
+    )
     rare = anomaly.rarity(used.entries, used.of_source)[inverse]
     burst = _bursts(columns, used, slots)
     return Lines(np.maximum(rare, burst), np.where(burst >= rare, KINDS.index("burst"), KINDS.index("rare")))
@@ -55,11 +63,19 @@ def _past(columns: Columns, usage: pd.DataFrame, template_ids: list[str]) -> pd.
     return counts.assign(source=sources, template=templates)
 
 
-def _used(columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[int]", past: pd.DataFrame) -> _Used:
+def _used(
+    columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[int]", past: pd.DataFrame
+) -> _Used:
     earlier = past.set_index(["source", "template"])[["entries", "buckets"]]
-    earlier = earlier.groupby(level=[0, 1]).sum().reindex(pd.MultiIndex.from_arrays([pairs[0], pairs[1]]), fill_value=0.0)
+    earlier = (
+        earlier.groupby(level=[0, 1])
+        .sum()
+        .reindex(pd.MultiIndex.from_arrays([pairs[0], pairs[1]]), fill_value=0.0)
+    )
     entries = np.bincount(inverse, minlength=pairs.shape[1]) + earlier["entries"].to_numpy()
-    buckets = np.bincount(slots.index.get_level_values(0), minlength=pairs.shape[1]) + earlier["buckets"].to_numpy()
+    buckets = (
+        np.bincount(slots.index.get_level_values(0), minlength=pairs.shape[1]) + earlier["buckets"].to_numpy()
+    )
     known = past[past["source"] >= 0]
     before = np.bincount(known["source"], known["entries"], minlength=len(columns.sources))
     of_source = np.bincount(columns.source, minlength=len(columns.sources)) + before
@@ -75,13 +91,18 @@ def _bursts(columns: Columns, used: _Used, slots: "pd.Series[int]") -> Floats:
     strong = anomaly.burst(size, usual, np.asarray(others, dtype=np.float64))
     scores = np.zeros(len(columns))
     is_strong = strong >= 0.5
-    bursting = {(int(at), int(slot)): float(score) for (at, slot), score in zip(slots.index[is_strong], strong[is_strong], strict=True)}
+    bursting = {
+        (int(at), int(slot)): float(score)
+        for (at, slot), score in zip(slots.index[is_strong], strong[is_strong], strict=True)
+    }
     if bursting:
         _mark_first(columns, used.pair, bursting, scores)
     return scores
 
 
-def _mark_first(columns: Columns, pair: Numbers, bursting: dict[tuple[int, int], float], scores: Floats) -> None:
+def _mark_first(
+    columns: Columns, pair: Numbers, bursting: dict[tuple[int, int], float], scores: Floats
+) -> None:
     candidates = np.flatnonzero(np.isin(pair, [at for at, _ in bursting]))
     ordered = candidates[np.lexsort((columns.entry_id[candidates], columns.event_time[candidates]))]
     waiting = dict(bursting)

@@ -16,7 +16,16 @@ from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.scoring.columns import Columns, Numbers, gather, words
 from almanac.workloads.logs.scoring.outliers import lines
 from almanac.workloads.logs.scoring.sessions import judged
-from almanac.workloads.logs.scoring.side_tables import HOUR_MICROSECONDS, Told, blocks, rollups, template_hours, templates, texts, usage
+from almanac.workloads.logs.scoring.side_tables import (
+    HOUR_MICROSECONDS,
+    Told,
+    blocks,
+    rollups,
+    template_hours,
+    templates,
+    texts,
+    usage,
+)
 from almanac.workloads.logs.terms import severity
 from almanac.workloads.logs.terms.levels import WARNING
 from almanac.workloads.logs.terms.templates import Templates
@@ -59,7 +68,9 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, mark: Mar
     kinds = np.where(sessions.of_entries >= 0.5, KINDS.index("session"), standing.kinds)
     is_anomaly = scores >= 0.5
     levels = told.level[columns.text]
-    found = pd.DataFrame({"level": levels, "anomaly": is_anomaly, "severity": severity.places(levels, is_anomaly)})
+    found = pd.DataFrame(
+        {"level": levels, "anomaly": is_anomaly, "severity": severity.places(levels, is_anomaly)}
+    )
     standing_out = _Standing(scores, np.where(is_anomaly, kinds, -1), is_anomaly)
     return {
         "predictions": _predictions(columns, told, standing_out, found, mark),
@@ -83,7 +94,9 @@ class _Standing:
     flags: npt.NDArray[np.bool_]
 
 
-def _predictions(columns: Columns, told: Told, standing: _Standing, found: pd.DataFrame, mark: Mark) -> pd.DataFrame:
+def _predictions(
+    columns: Columns, told: Told, standing: _Standing, found: pd.DataFrame, mark: Mark
+) -> pd.DataFrame:
     levels = told.level[columns.text]
     return pd.DataFrame(
         {
@@ -99,7 +112,11 @@ def _predictions(columns: Columns, told: Told, standing: _Standing, found: pd.Da
             "severity": words(list(SEVERITIES), found["severity"].to_numpy()),
             "template_id": words(told.template_ids, told.template[columns.text]),
             "model_version": np.full(len(levels), mark.version, dtype=np.int32),
-            "predicted_at": pd.Series(pd.Timestamp(mark.predicted_at).tz_convert("UTC"), index=range(len(levels)), dtype="datetime64[us, UTC]"),
+            "predicted_at": pd.Series(
+                pd.Timestamp(mark.predicted_at).tz_convert("UTC"),
+                index=range(len(levels)),
+                dtype="datetime64[us, UTC]",
+            ),
         },
         columns=PREDICTIONS.column_names,
     )
@@ -108,8 +125,12 @@ def _predictions(columns: Columns, told: Told, standing: _Standing, found: pd.Da
 def _told(model: LogModel, columns: Columns, past: Past) -> Told:
     mined = Templates(dict(zip(past.templates["template_id"], past.templates["template"], strict=True)))
     names = mined.add_all(columns.texts)
-    template, template_ids = pd.factorize(np.array(names, dtype=object)) if names else (np.zeros(0, np.int64), np.zeros(0, object))
-    chances = model.predict_proba(pd.DataFrame({"text": columns.texts})) if names else np.zeros((0, len(LEVELS)))
+    template, template_ids = (
+        pd.factorize(np.array(names, dtype=object)) if names else (np.zeros(0, np.int64), np.zeros(0, object))
+    )
+    chances = (
+        model.predict_proba(pd.DataFrame({"text": columns.texts})) if names else np.zeros((0, len(LEVELS)))
+    )
     ids = [str(name) for name in template_ids]
     return Told(
         chances=chances,

@@ -50,8 +50,12 @@ def judged(model: LogModel, columns: Columns, told: Told, past: pd.DataFrame) ->
 def _gathered(columns: Columns, told: Told) -> pd.DataFrame:
     """Return source, session, counts of texts and events, and times of each session in these entries, in the order of their places."""
     within = columns.session >= 0
-    events = pd.DataFrame({"session": columns.session[within], "text": columns.text[within], "time": columns.event_time[within]})
-    pairs, counts = np.unique(events["session"].to_numpy() * len(told.text_ids) + events["text"].to_numpy(), return_counts=True)
+    events = pd.DataFrame(
+        {"session": columns.session[within], "text": columns.text[within], "time": columns.event_time[within]}
+    )
+    pairs, counts = np.unique(
+        events["session"].to_numpy() * len(told.text_ids) + events["text"].to_numpy(), return_counts=True
+    )
     texts: list[dict[str, int]] = [{} for _ in columns.sessions]
     for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
         texts[pair // len(told.text_ids)][told.text_ids[pair % len(told.text_ids)]] = count
@@ -71,13 +75,20 @@ def _gathered(columns: Columns, told: Told) -> pd.DataFrame:
 def _grown(now: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
     """Add to each session what it had before."""
     keys = ["source", "session"]
-    places = pd.MultiIndex.from_frame(past[keys]).get_indexer(pd.MultiIndex.from_frame(now[keys])) if len(past) else np.full(len(now), -1)
+    places = (
+        pd.MultiIndex.from_frame(past[keys]).get_indexer(pd.MultiIndex.from_frame(now[keys]))
+        if len(past)
+        else np.full(len(now), -1)
+    )
     went_on = np.flatnonzero(places >= 0)
     if not len(went_on):
         return now
     before, grown = past.iloc[places[went_on]], now.copy()
     texts = now["texts"].to_numpy(dtype=object).copy()
-    texts[went_on] = [dict(Counter(ours) + Counter(theirs)) for ours, theirs in zip(texts[went_on], before["texts"], strict=True)]
+    texts[went_on] = [
+        dict(Counter(ours) + Counter(theirs))
+        for ours, theirs in zip(texts[went_on], before["texts"], strict=True)
+    ]
     grown["texts"] = pd.Series(texts, index=now.index, dtype="object")
     for name, chosen in (("started_at", np.minimum), ("ended_at", np.maximum)):
         moments: Numbers = np.array(now[name].astype("int64"), dtype=np.int64)
@@ -88,7 +99,9 @@ def _grown(now: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
     return grown.assign(entries=counts)
 
 
-def _scored(model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Mapping[str, str]) -> tuple[Floats, list[list[str]]]:
+def _scored(
+    model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Mapping[str, str]
+) -> tuple[Floats, list[list[str]]]:
     sessions = traces.tallied(grown["texts"].tolist())
     scores, known = model.session_scores(sessions)
     shares = np.asarray((sessions.counts > 0).mean(axis=0)).ravel()
@@ -97,7 +110,9 @@ def _scored(model: LogModel, grown: pd.DataFrame, past: pd.DataFrame, names: Map
         unknown = rows[~known[rows]]
         others = past.loc[past["source"] == source, "texts"].tolist() if len(past) else []
         if len(unknown) and len(rows) + len(others) >= LEAST_SESSIONS:
-            scores[unknown] = _by_own(grown["texts"].iloc[rows].tolist() + others, grown["texts"].iloc[unknown].tolist())
+            scores[unknown] = _by_own(
+                grown["texts"].iloc[rows].tolist() + others, grown["texts"].iloc[unknown].tolist()
+            )
     reasons: list[list[str]] = [[] for _ in range(len(grown))]
     for row in np.flatnonzero(scores >= 0.5).tolist():
         reasons[row] = _reasons(sessions, row, shares, names)
@@ -114,7 +129,10 @@ def _reasons(sessions: Sessions, row: int, shares: Floats, names: Mapping[str, s
     has = [at for at in np.argsort(shares, kind="stable") if counts[at] and shares[at] <= RARE]
     lacks = [at for at in np.argsort(-shares, kind="stable") if not counts[at] and shares[at] >= 1 - RARE]
     told = [f"{shares[at]:.1%} of sessions have: {_text(sessions, int(at), names)}" for at in has]
-    told += [f"{shares[at]:.1%} of sessions have what this lacks: {_text(sessions, int(at), names)}" for at in lacks]
+    told += [
+        f"{shares[at]:.1%} of sessions have what this lacks: {_text(sessions, int(at), names)}"
+        for at in lacks
+    ]
     return told[:MOST_REASONS] or ["unusual counts of usual texts"]
 
 

@@ -29,28 +29,63 @@ class Told:
 
 def texts(told: Told) -> pd.DataFrame:
     """Return the table `texts`: a row per distinct masked text."""
-    frame = pd.DataFrame({"text_id": told.text_ids, "template_id": [told.template_ids[place] for place in told.template], **_shared(told)})
+    frame = pd.DataFrame(
+        {
+            "text_id": told.text_ids,
+            "template_id": [told.template_ids[place] for place in told.template],
+            **_shared(told),
+        }
+    )
     return frame.drop_duplicates("text_id")[contract.TEXTS.column_names]
 
 
 def templates(columns: Columns, told: Told, found: pd.DataFrame) -> pd.DataFrame:
     """Return the table `templates`; its level is that of the text that most of its entries have."""
-    by = pd.DataFrame({"template": told.template[columns.text], "anomaly": found["anomaly"], "time": columns.event_time})
+    by = pd.DataFrame(
+        {"template": told.template[columns.text], "anomaly": found["anomaly"], "time": columns.event_time}
+    )
     counts = _counts(by, ["template"])
     # A template that only a question has is not one of the log.
-    per_text = pd.DataFrame({"template": told.template, "entries": np.bincount(columns.text, minlength=len(told.template)), **_shared(told)})
-    main = per_text.sort_values("entries", kind="stable").drop_duplicates("template", keep="last").set_index("template")
+    per_text = pd.DataFrame(
+        {
+            "template": told.template,
+            "entries": np.bincount(columns.text, minlength=len(told.template)),
+            **_shared(told),
+        }
+    )
+    main = (
+        per_text.sort_values("entries", kind="stable")
+        .drop_duplicates("template", keep="last")
+        .set_index("template")
+    )
     frame = counts.join(main.drop(columns="entries"), on="template")
-    frame = frame.assign(template_id=[told.template_ids[at] for at in frame["template"]], template=[told.templates[at] for at in frame["template"]])
+    frame = frame.assign(
+        template_id=[told.template_ids[at] for at in frame["template"]],
+        template=[told.templates[at] for at in frame["template"]],
+    )
     return frame[contract.TEMPLATES.column_names]
 
 
 def usage(columns: Columns, told: Told, found: pd.DataFrame) -> pd.DataFrame:
     """Return the table `usage`: a row per source and template."""
-    by = pd.DataFrame({"source": columns.source, "template": told.template[columns.text], "anomaly": found["anomaly"], "time": columns.event_time})
-    buckets = by[["source", "template"]].assign(bucket=columns.event_time // BUCKET_MICROSECONDS).drop_duplicates()
-    frame = _counts(by, ["source", "template"]).join(buckets.groupby(["source", "template"]).size().rename("buckets"), on=["source", "template"])
-    frame = frame.assign(source=_named(columns.sources, frame["source"]), template_id=_named(told.template_ids, frame["template"]))
+    by = pd.DataFrame(
+        {
+            "source": columns.source,
+            "template": told.template[columns.text],
+            "anomaly": found["anomaly"],
+            "time": columns.event_time,
+        }
+    )
+    buckets = (
+        by[["source", "template"]].assign(bucket=columns.event_time // BUCKET_MICROSECONDS).drop_duplicates()
+    )
+    frame = _counts(by, ["source", "template"]).join(
+        buckets.groupby(["source", "template"]).size().rename("buckets"), on=["source", "template"]
+    )
+    frame = frame.assign(
+        source=_named(columns.sources, frame["source"]),
+        template_id=_named(told.template_ids, frame["template"]),
+    )
     return frame[contract.USAGE.column_names]
 
 
@@ -70,7 +105,14 @@ def rollups(columns: Columns, found: pd.DataFrame, *, width: int = BUCKET_MICROS
 def template_hours(columns: Columns, told: Told, found: pd.DataFrame) -> pd.DataFrame:
     """Return the table `template_hours`: entries per hour, source and template."""
     hours = columns.event_time // HOUR_MICROSECONDS
-    by = pd.DataFrame({"bucket": hours, "source": columns.source, "template": told.template[columns.text], "anomaly": found["anomaly"]})
+    by = pd.DataFrame(
+        {
+            "bucket": hours,
+            "source": columns.source,
+            "template": told.template[columns.text],
+            "anomaly": found["anomaly"],
+        }
+    )
     frame = _sized(by, ["bucket", "source", "template"])
     frame = frame.assign(
         bucket=instants((frame["bucket"] * HOUR_MICROSECONDS).to_numpy()),
@@ -87,7 +129,10 @@ def blocks(columns: Columns, found: pd.DataFrame) -> pd.DataFrame:
     known = (found["level"] * len(SEVERITIES) + found["severity"]) * 2 + found["anomaly"]
     letters[row, columns.entry_id % BLOCK] = ord(FIRST_LETTER) + known.to_numpy()
     told = [line.tobytes().decode("ascii").rstrip() for line in letters]
-    return pd.DataFrame({"block": numbers, "first_entry": columns.entry_id[first], "letters": told}, columns=contract.BLOCKS.column_names)
+    return pd.DataFrame(
+        {"block": numbers, "first_entry": columns.entry_id[first], "letters": told},
+        columns=contract.BLOCKS.column_names,
+    )
 
 
 def _shared(told: Told) -> dict[str, object]:
@@ -110,6 +155,11 @@ def _sized(by: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 def _counts(by: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     grouped = by.groupby(keys, sort=True)
     frame = grouped.agg(
-        entries=("anomaly", "size"), anomalies=("anomaly", "sum"), first_seen=("time", "min"), last_seen=("time", "max")
+        entries=("anomaly", "size"),
+        anomalies=("anomaly", "sum"),
+        first_seen=("time", "min"),
+        last_seen=("time", "max"),
     ).reset_index()
-    return frame.assign(first_seen=instants(frame["first_seen"].to_numpy()), last_seen=instants(frame["last_seen"].to_numpy()))
+    return frame.assign(
+        first_seen=instants(frame["first_seen"].to_numpy()), last_seen=instants(frame["last_seen"].to_numpy())
+    )

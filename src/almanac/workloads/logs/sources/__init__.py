@@ -90,14 +90,25 @@ def _hdfs(settings: Settings, basket: _Basket) -> None:
 
 
 def _whole(basket: _Basket) -> Fetched:
-    traces = pd.concat(basket.traces, ignore_index=True) if basket.traces else pd.DataFrame(columns=TRACE_COLUMNS)
+    traces = (
+        pd.concat(basket.traces, ignore_index=True) if basket.traces else pd.DataFrame(columns=TRACE_COLUMNS)
+    )
     statements = pd.concat(basket.statements, ignore_index=True)[COLUMNS]
     if basket.entries:
         return Fetched(statements, traces, basket.entries, " + ".join(basket.told), False, basket.skipped)
-    log.warning("NO REAL LOG: the public Kafka logs cannot be read. GENERATED ENTRIES are shown; every answer will say 'source: simulated'.")
+    log.warning(
+        "NO REAL LOG: the public Kafka logs cannot be read. GENERATED ENTRIES are shown; every answer will say 'source: simulated'."
+    )
     made = _generated(basket.skipped)
     return Fetched(statements, made.traces, made.entries, simulated.SOURCE, True, basket.skipped)
 
 
 def _generated(skipped: list[str]) -> Fetched:
-    return Fetched(simulated.statements(), simulated.traces_of(simulated.entries()[0]), simulated.entries(), simulated.SOURCE, True, skipped)
+    return Fetched(
+        simulated.statements(),
+        simulated.traces_of(simulated.entries()[0]),
+        simulated.entries(),
+        simulated.SOURCE,
+        True,
+        skipped,
+    )

@@ -25,7 +25,11 @@ class Told:
 def fetch(settings: Settings) -> Told:
     """Read the logs of both brokers; raises SourceUnavailable, SourceCorrupt."""
     copies = mirror.read_all(pins.pinned(ORIGIN), settings)
-    read = [parsed.entries for copy in copies for parsed in formats.parse([copy.content], form="log4j", source=_source(copy.file.path))]
+    read = [
+        parsed.entries
+        for copy in copies
+        for parsed in formats.parse([copy.content], form="log4j", source=_source(copy.file.path))
+    ]
     learned = [_learned(entries) for entries in read if len(entries)]
     return Told(statements.make(learned, origin=ORIGIN), [entries for entries in read if len(entries)])
 

@@ -18,5 +18,7 @@ def fetch(settings: Settings) -> pd.DataFrame:
     # The file is derived and has no public address, so the network is not asked.
     copy = mirror.read(file, settings.model_copy(update={"offline": not settings.mirror.startswith("http")}))
     rows = list(csv.DictReader(io.StringIO(copy.content.decode())))
-    table = statements.table((row["project"] for row in rows), (row["level"] for row in rows), (row["text"] for row in rows))
+    table = statements.table(
+        (row["project"] for row in rows), (row["level"] for row in rows), (row["text"] for row in rows)
+    )
     return statements.make([table], origin=ORIGIN)

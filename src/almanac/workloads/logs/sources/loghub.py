@@ -18,9 +18,15 @@ YEAR = 2000
 def fetch(settings: Settings) -> pd.DataFrame:
     """Return the statements of all systems; raises SourceUnavailable, SourceCorrupt."""
     copies = mirror.read_all(pins.pinned(ORIGIN), settings)
-    return statements.make([_learned(PurePosixPath(copy.file.path).parts[0], copy.content) for copy in copies], origin=ORIGIN)
+    return statements.make(
+        [_learned(PurePosixPath(copy.file.path).parts[0], copy.content) for copy in copies], origin=ORIGIN
+    )
 
 
 def _learned(system: str, content: bytes) -> pa.Table:
-    read = pa.concat_tables([parsed.entries for parsed in formats.parse([content], form="loghub_csv", year=YEAR)])
-    return read.select(["level", "text"]).append_column("system", pa.repeat(pa.scalar(system, pa.large_string()), len(read)))
+    read = pa.concat_tables(
+        [parsed.entries for parsed in formats.parse([content], form="loghub_csv", year=YEAR)]
+    )
+    return read.select(["level", "text"]).append_column(
+        "system", pa.repeat(pa.scalar(system, pa.large_string()), len(read))
+    )

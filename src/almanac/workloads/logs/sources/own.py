@@ -15,9 +15,14 @@ ROWS_AT_A_TIME = 50_000
 
 def statements(levelled: pd.DataFrame) -> pd.DataFrame:
     """Return the statements of entries that were sent with a level: source, text, level, event_time."""
-    columns = {name: pa.array(levelled[name].tolist(), pa.large_string()) for name in ("source", "text", "level")}
+    columns = {
+        name: pa.array(levelled[name].tolist(), pa.large_string()) for name in ("source", "text", "level")
+    }
     times = pa.array(levelled["event_time"].tolist(), pa.timestamp("us", "UTC"))
-    return making.make([pa.table(columns | {"event_time": times}).rename_columns(["system", "text", "level", "event_time"])], origin=ORIGIN)
+    return making.make(
+        [pa.table(columns | {"event_time": times}).rename_columns(["system", "text", "level", "event_time"])],
+        origin=ORIGIN,
+    )
 
 
 def ids(sources: list[str], texts: list[str]) -> list[str]:

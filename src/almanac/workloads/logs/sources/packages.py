@@ -14,11 +14,25 @@ from almanac.workloads.logs.sources import statements
 
 ORIGIN = "python"
 # Packages under other licences are left out.
-PERMISSIVE = re.compile(r"\b(?:MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|Unlicense|0BSD)\b", re.IGNORECASE)
+PERMISSIVE = re.compile(
+    r"\b(?:MIT|BSD|Apache|ISC|PSF|Python Software Foundation|Zlib|Unlicense|0BSD)\b", re.IGNORECASE
+)
 RESTRICTED = re.compile(r"GPL|MPL|General Public|Mozilla")
-METHODS = {"debug": "debug", "info": "info", "warn": "warning", "warning": "warning", "error": "error", "exception": "error", "critical": "error"}
-CALL = re.compile(rb"(?:log|LOG|logger|LOGGER|logging)\.(?:debug|info|warn|warning|error|exception|critical)\(")
-CALLS = re.compile(rf"(?P<call>\b(?:_?log|_?LOG|_?logger|_?LOGGER|logging)\.(?P<method>{'|'.join(METHODS)})\()")
+METHODS = {
+    "debug": "debug",
+    "info": "info",
+    "warn": "warning",
+    "warning": "warning",
+    "error": "error",
+    "exception": "error",
+    "critical": "error",
+}
+CALL = re.compile(
+    rb"(?:log|LOG|logger|LOGGER|logging)\.(?:debug|info|warn|warning|error|exception|critical)\("
+)
+CALLS = re.compile(
+    rf"(?P<call>\b(?:_?log|_?LOG|_?logger|_?LOGGER|logging)\.(?P<method>{'|'.join(METHODS)})\()"
+)
 CLOSING = re.compile(r"\)")
 MOST_BRACKETS = 12
 GAP = "{}"
@@ -26,7 +40,9 @@ GAP = "{}"
 
 def fetch() -> pd.DataFrame:
     """Return the statements of every installed package with a permissive licence; what several packages say belongs to the first."""
-    packages = {str(each.metadata["Name"]): each for each in importlib.metadata.distributions() if is_permissive(each)}
+    packages = {
+        str(each.metadata["Name"]): each for each in importlib.metadata.distributions() if is_permissive(each)
+    }
     found = {said: name for name in sorted(packages, reverse=True) for said in of_package(packages[name])}
     return statements.make([statements.table(*_columns(found))], origin=ORIGIN)
 
@@ -34,8 +50,14 @@ def fetch() -> pd.DataFrame:
 def is_permissive(package: importlib.metadata.Distribution) -> bool:
     """Tell whether a package's metadata names a permissive licence and no other."""
     told: Any = package.metadata
-    names = [told.get("License-Expression") or "", (told.get("License") or "")[:200], *(told.get_all("Classifier") or [])]
-    licences = " ".join(name for name in names[:2] + [each for each in names[2:] if each.startswith("License")])
+    names = [
+        told.get("License-Expression") or "",
+        (told.get("License") or "")[:200],
+        *(told.get_all("Classifier") or []),
+    ]
+    licences = " ".join(
+        name for name in names[:2] + [each for each in names[2:] if each.startswith("License")]
+    )
     return bool(PERMISSIVE.search(licences)) and not RESTRICTED.search(licences)
 
 

@@ -18,4 +18,8 @@ def pinned(origin: str) -> list[PublicFile]:
     """Return the pinned files of an origin."""
     with (files(__package__) / "pins.tsv").open(encoding="utf-8") as table:
         rows = list(csv.DictReader(table, delimiter="\t"))
-    return [PublicFile(row["repository"], COMMITS[row["repository"]], row["path"], row["sha256"]) for row in rows if row["origin"] == origin]
+    return [
+        PublicFile(row["repository"], COMMITS[row["repository"]], row["path"], row["sha256"])
+        for row in rows
+        if row["origin"] == origin
+    ]

@@ -17,17 +17,27 @@ def select(rows: pd.DataFrame, *, sample: Literal["full", "mock"] | str) -> pd.D
     return rows[wanted].reset_index(drop=True)
 
 
-def cut_off(statements: pd.DataFrame, *, slot: date, nothing_sent: bool, wanted: date | None = None) -> CutOff:
+def cut_off(
+    statements: pd.DataFrame, *, slot: date, nothing_sent: bool, wanted: date | None = None
+) -> CutOff:
     """Return the cut-off: the one that is wanted, else the slot's day where somebody has sent entries, else a demo day.
 
     The demo day is the one after the last public statement with a time, so that everything shown was known.
     """
     public = statements[statements["origin"] != "own"]
     is_simulated = not statements["origin"].isin(["kafka", "own"]).any()
-    source = "sent entries" if not nothing_sent else simulated.SOURCE if is_simulated else "elastic/examples (Kafka)"
+    source = (
+        "sent entries"
+        if not nothing_sent
+        else simulated.SOURCE
+        if is_simulated
+        else "elastic/examples (Kafka)"
+    )
     last = public["seen_at"].max()
     demo_day = (last.date() if pd.notna(last) else simulated.BEGIN.date()) + timedelta(days=1)
-    return CutOff(wanted or (demo_day if nothing_sent else slot), nothing_sent, is_simulated and nothing_sent, source)
+    return CutOff(
+        wanted or (demo_day if nothing_sent else slot), nothing_sent, is_simulated and nothing_sent, source
+    )
 
 
 def settled_cut(step: Any, statements: pd.DataFrame) -> CutOff:

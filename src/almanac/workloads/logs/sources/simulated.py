@@ -18,14 +18,37 @@ SEED = 20_250_601
 BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 ORDERS, ABNORMAL = 600, 0.04
 BETWEEN_ORDERS = timedelta(seconds=90)
-THINGS = "order,invoice,basket,payment,parcel,voucher,customer,stock,courier,address,refund,receipt,catalogue,session,mail,label".split(",")
+THINGS = "order,invoice,basket,payment,parcel,voucher,customer,stock,courier,address,refund,receipt,catalogue,session,mail,label".split(
+    ","
+)
 PLACES = "queue,store,gateway,index,ledger,cache,archive,registry".split(",")
 # What programs say of a thing at each level, and where; the first words carry the level, as they do in real logs.
 OPENERS = {
-    "debug": ("looked up", "entering handler of", "unchanged, skipping", "computed key of", "waiting for", "dumping state of"),
+    "debug": (
+        "looked up",
+        "entering handler of",
+        "unchanged, skipping",
+        "computed key of",
+        "waiting for",
+        "dumping state of",
+    ),
     "info": ("stored", "started worker of", "handed over", "finished", "loaded", "registered new"),
-    "warning": ("retrying slow", "missing optional", "deprecated field of", "nearly full", "ignoring unknown", "timeout near for"),
-    "error": ("failed to write", "cannot reach", "exception while saving", "giving up corrupted", "unable to parse", "fatal error in"),
+    "warning": (
+        "retrying slow",
+        "missing optional",
+        "deprecated field of",
+        "nearly full",
+        "ignoring unknown",
+        "timeout near for",
+    ),
+    "error": (
+        "failed to write",
+        "cannot reach",
+        "exception while saving",
+        "giving up corrupted",
+        "unable to parse",
+        "fatal error in",
+    ),
 }
 ENDS = (
     "in {}",
@@ -44,7 +67,11 @@ STEPS = (
     "finished order {n} in {k} s",
 )
 ODD_STEP = ("failed to write payment {n} in ledger", "unable to parse receipt {n} of courier {k}")
-NOISE = (("INFO", "loaded catalogue in {k} ms"), ("DEBUG", "looked up stock of item {n}"), ("WARN", "retrying slow gateway after {k} ms"))
+NOISE = (
+    ("INFO", "loaded catalogue in {k} ms"),
+    ("DEBUG", "looked up stock of item {n}"),
+    ("WARN", "retrying slow gateway after {k} ms"),
+)
 
 
 def statements() -> pd.DataFrame:
@@ -58,7 +85,10 @@ def statements() -> pd.DataFrame:
     chosen = [rows[at] for at in np.sort(random.permutation(len(rows))[:1200])]
     off = random.random(len(chosen)) < 0.05
     names = list(OPENERS)
-    level = [names[int(random.integers(4))] if wrong else level for (level, _), wrong in zip(chosen, off, strict=True)]
+    level = [
+        names[int(random.integers(4))] if wrong else level
+        for (level, _), wrong in zip(chosen, off, strict=True)
+    ]
     system = [f"shop-{PLACES[int(random.integers(len(PLACES)))]}" for _ in chosen]
     return making.make([making.table(system, level, (text for _, text in chosen))], origin=SOURCE)
 
@@ -94,10 +124,22 @@ def _rows() -> pd.DataFrame:
         steps = _steps(random)
         for number, (level, text) in enumerate(steps):
             rows.append(
-                (begun + timedelta(seconds=7 * number), f"order-{order:04d}", level, text.format(n=10_000 + order, k=int(random.integers(9)) + 1))
+                (
+                    begun + timedelta(seconds=7 * number),
+                    f"order-{order:04d}",
+                    level,
+                    text.format(n=10_000 + order, k=int(random.integers(9)) + 1),
+                )
             )
         for level, text in NOISE[: int(random.integers(len(NOISE) + 1))]:
-            rows.append((begun + timedelta(seconds=40), None, level, text.format(n=order, k=int(random.integers(900)) + 20)))
+            rows.append(
+                (
+                    begun + timedelta(seconds=40),
+                    None,
+                    level,
+                    text.format(n=order, k=int(random.integers(900)) + 20),
+                )
+            )
     frame = pd.DataFrame(rows, columns=["time", "session", "level", "text"])
     return frame.sort_values("time", kind="stable", ignore_index=True)
 

@@ -24,20 +24,42 @@ def make(tables: Iterable[pa.Table], *, origin: str) -> pd.DataFrame:
     nobody knows, and texts without a letter, are left out.
     """
     parts = [_masked(table) for table in tables]
-    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["system", "level", "text", "seen_at"])
+    rows = (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=["system", "level", "text", "seen_at"])
+    )
     rows = rows[rows["level"].notna() & rows["text"].str.contains(r"[^\W\d_]{2}", regex=True)]
-    counted = rows.groupby(["system", "text", "level"], sort=True).agg(occurrences=("text", "size"), seen_at=("seen_at", "min")).reset_index()
-    whole = counted.groupby(["system", "text"], sort=True).agg(total=("occurrences", "sum"), first=("seen_at", "min")).reset_index()
+    counted = (
+        rows.groupby(["system", "text", "level"], sort=True)
+        .agg(occurrences=("text", "size"), seen_at=("seen_at", "min"))
+        .reset_index()
+    )
+    whole = (
+        counted.groupby(["system", "text"], sort=True)
+        .agg(total=("occurrences", "sum"), first=("seen_at", "min"))
+        .reset_index()
+    )
     main = counted.sort_values("occurrences", kind="stable").drop_duplicates(["system", "text"], keep="last")
-    frame = main.drop(columns=["occurrences", "seen_at"]).merge(whole, on=["system", "text"]).sort_values(["system", "text"])
-    frame = frame.rename(columns={"total": "occurrences", "first": "seen_at"}).assign(origin=origin, weight=WEIGHTS.get(origin, 1.0))
-    return frame.assign(statement_id=[_id(origin, *row) for row in zip(frame["system"], frame["text"], strict=True)])[COLUMNS].reset_index(drop=True)
+    frame = (
+        main.drop(columns=["occurrences", "seen_at"])
+        .merge(whole, on=["system", "text"])
+        .sort_values(["system", "text"])
+    )
+    frame = frame.rename(columns={"total": "occurrences", "first": "seen_at"}).assign(
+        origin=origin, weight=WEIGHTS.get(origin, 1.0)
+    )
+    return frame.assign(
+        statement_id=[_id(origin, *row) for row in zip(frame["system"], frame["text"], strict=True)]
+    )[COLUMNS].reset_index(drop=True)
 
 
 def table(system: Iterable[str], level: Iterable[str | None], text: Iterable[str]) -> pa.Table:
     """Return the columns that `make` wants, without times."""
     kind = pa.large_string()
-    return pa.table({"system": pa.array(system, kind), "level": pa.array(level, kind), "text": pa.array(text, kind)})
+    return pa.table(
+        {"system": pa.array(system, kind), "level": pa.array(level, kind), "text": pa.array(text, kind)}
+    )
 
 
 def ids(rows: pa.Table, *, origin: str) -> list[str]:
@@ -48,9 +70,20 @@ def ids(rows: pa.Table, *, origin: str) -> list[str]:
 
 def _masked(rows: pa.Table) -> pd.DataFrame:
     codes, forms = features.masked(rows["text"])
-    times = rows["event_time"].to_pandas() if "event_time" in rows.column_names else pd.Series(pd.NaT, index=range(len(rows)))
-    frame = pd.DataFrame({"system": rows["system"].to_pandas().str[:LONGEST_SYSTEM], "text": np.array(forms, dtype=object)[codes]})
-    return frame.assign(level=levels.normal_all(rows["level"]).to_pandas(), seen_at=pd.to_datetime(times, utc=True))
+    times = (
+        rows["event_time"].to_pandas()
+        if "event_time" in rows.column_names
+        else pd.Series(pd.NaT, index=range(len(rows)))
+    )
+    frame = pd.DataFrame(
+        {
+            "system": rows["system"].to_pandas().str[:LONGEST_SYSTEM],
+            "text": np.array(forms, dtype=object)[codes],
+        }
+    )
+    return frame.assign(
+        level=levels.normal_all(rows["level"]).to_pandas(), seen_at=pd.to_datetime(times, utc=True)
+    )
 
 
 def _id(origin: str, system: str, text: str) -> str:

@@ -27,7 +27,11 @@ def normal(written: str | None) -> str | None:
 
 def normal_all(written: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the levels that a column of written ones means, with gaps."""
-    coded = pa.chunked_array(written).combine_chunks().dictionary_encode() if isinstance(written, pa.ChunkedArray) else written.dictionary_encode()
+    coded = (
+        pa.chunked_array(written).combine_chunks().dictionary_encode()
+        if isinstance(written, pa.ChunkedArray)
+        else written.dictionary_encode()
+    )
     known = pa.array([normal(word) for word in coded.dictionary.to_pylist()], pa.large_string())
     return known.take(coded.indices)
 

@@ -40,7 +40,10 @@ def before(traces: pd.DataFrame, cut: datetime | pd.Timestamp) -> pd.DataFrame:
     """Return the sessions that began before a moment, with the events before it only: nobody knew more then."""
     begun = traces[traces["started_at"] < cut]
     left = (pd.Timestamp(cut) - begun["started_at"]).dt.total_seconds()
-    kept = [int(np.searchsorted(seconds, limit, side="left")) for seconds, limit in zip(begun["seconds"], left, strict=True)]
+    kept = [
+        int(np.searchsorted(seconds, limit, side="left"))
+        for seconds, limit in zip(begun["seconds"], left, strict=True)
+    ]
     return begun.assign(
         texts=[names[:count] for names, count in zip(begun["texts"], kept, strict=True)],
         seconds=[moments[:count] for moments, count in zip(begun["seconds"], kept, strict=True)],
@@ -81,5 +84,7 @@ def tallied(counts: Sequence[Mapping[str, int]]) -> Sessions:
 
 def labels(traces: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Return True, False or None for each session."""
-    found: npt.NDArray[np.object_] = traces["abnormal"].astype("object").where(traces["abnormal"].notna(), None).to_numpy()
+    found: npt.NDArray[np.object_] = (
+        traces["abnormal"].astype("object").where(traces["abnormal"].notna(), None).to_numpy()
+    )
     return found

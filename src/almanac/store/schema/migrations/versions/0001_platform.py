@@ -28,7 +28,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: the ledger is kept for ever."""
-    raise NotImplementedError("The first migration is not undone; drop the schemas almanac, staging and api by hand.")
+    raise NotImplementedError(
+        "The first migration is not undone; drop the schemas almanac, staging and api by hand."
+    )
 
 
 def create_workloads() -> None:

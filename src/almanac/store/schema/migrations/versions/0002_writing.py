@@ -29,4 +29,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: the files that were applied would be applied again."""
-    raise NotImplementedError("This migration is not undone; the tables that workloads brought would be without their record.")
+    raise NotImplementedError(
+        "This migration is not undone; the tables that workloads brought would be without their record."
+    )

@@ -16,7 +16,9 @@ def upgrade() -> None:
         sa.Column("workload", sa.Text(), nullable=False),
         sa.Column("covered_until", sa.BigInteger(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.Column("kept_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "kept_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.PrimaryKeyConstraint("run_id", "name"),
         schema="almanac",
     )

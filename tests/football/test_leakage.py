@@ -1,0 +1,93 @@
+"""The future does not leak: not into features, not into models, not into choices."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from almanac.workloads.football import evaluation, features, model
+from almanac.workloads.football.evaluation import Split
+from almanac.workloads.football.features import FEATURES
+from tests.football.match_samples import CUT, sample, sample_features
+
+NAMES = [feature.__name__ for feature in FEATURES]
+END = date(2030, 1, 1)
+
+
+def scrambled(since: str) -> pd.DataFrame:
+    """Return the sample with other scores from a day on."""
+    told = sample().copy()
+    late = (told["date"] >= since).to_numpy()
+    for goals in ("home_goals", "away_goals"):
+        told.loc[late, goals] = np.random.default_rng(len(goals)).integers(0, 9, size=late.sum())
+    return told
+
+
+def parts(frame: pd.DataFrame) -> Split:
+    return evaluation.split_by_season(frame, validation="2023-24", test="2024-25")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("day", ["2019-11-02", "2022-08-20", "2024-02-10", "2025-05-03"])
+@pytest.mark.parametrize("horizon_days", [0, 14])
+def test_scores_from_a_day_on_leave_every_feature_up_to_that_day_bit_identical(
+    day: str, horizon_days: int
+) -> None:
+    whole, other = (
+        features.build(told, as_of=END, horizon_days=horizon_days) for told in (sample(), scrambled(day))
+    )
+    until = whole["date"] <= day
+    assert until.any()
+    pd.testing.assert_frame_equal(whole.loc[until, NAMES], other.loc[until, NAMES], check_exact=True)
+    assert not whole.loc[~until, NAMES].equals(other.loc[~until, NAMES])
+
+
+def test_scores_from_the_cut_on_change_nothing_at_all() -> None:
+    other = features.build(scrambled(CUT.isoformat()), as_of=CUT)
+    pd.testing.assert_frame_equal(sample_features(), other, check_exact=True)
+
+
+def test_a_match_before_the_cut_has_the_same_features_whatever_the_cut() -> None:
+    early = features.build(sample(), as_of=date(2024, 1, 1))
+    before = early["outcome"].notna()
+    same = sample_features().set_index("match_id").loc[early.loc[before, "match_id"], NAMES]
+    pd.testing.assert_frame_equal(
+        early.loc[before, NAMES].reset_index(drop=True), same.reset_index(drop=True), check_exact=True
+    )
+
+
+def test_train_validation_and_test_follow_each_other_in_time() -> None:
+    train, validation, test = parts(sample_features())
+    assert train["date"].max() < validation["date"].min() <= validation["date"].max() < test["date"].min()
+
+
+def test_choices_are_made_on_seasons_before_the_test_season_only() -> None:
+    other = parts(features.build(scrambled("2024-07-01"), as_of=CUT))
+    mine = parts(sample_features())
+    for name in ("train", "validation"):
+        pd.testing.assert_frame_equal(getattr(mine, name), getattr(other, name), check_exact=True)
+    assert not mine.test.equals(other.test)
+
+
+def obvious(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the matches with outcomes that follow from the ratings alone: 3 of 10 away, 3 of 10 drawn, 4 of 10 home."""
+    low, high = sample_features()["elo_difference"].quantile([0.3, 0.6])
+    gap = frame["elo_difference"]
+    return frame.assign(outcome=np.select([gap < low, gap < high], ["away", "draw"], "home"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", model.CANDIDATES)
+def test_a_model_of_permuted_outcomes_falls_back_to_base_rates(name: str) -> None:
+    train, test = (obvious(part) for part in (parts(sample_features()).train, parts(sample_features()).test))
+    mixed = train.assign(outcome=train["outcome"].sample(frac=1.0, random_state=3).to_numpy())
+    base = np.tile(
+        [float((train["outcome"] == outcome).mean()) for outcome in model.OUTCOMES], (len(test), 1)
+    )
+    losses = [model.fit(model.make(name, seed=1), rows).predict_proba(test) for rows in (train, mixed)]
+    learned, fooled, plain = (
+        evaluation.score(test["outcome"], chances)["log_loss"] for chances in (*losses, base)
+    )
+    assert learned < plain - 0.3
+    assert fooled == pytest.approx(plain, abs=0.06)

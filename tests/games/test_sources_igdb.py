@@ -1,0 +1,162 @@
+"""IGDB, against a server that answers as its documentation says."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from almanac.download.client import Manners
+from almanac.errors import SourceUnavailable
+from almanac.settings import Settings
+from almanac.workloads.games import sources
+from almanac.workloads.games.sources import games, igdb
+from tests.games_samples import game
+from tests.local_server import Answer, LocalServer
+
+CLIENT, SECRET, TOKEN = "client-1234", "secret-5678", "token-9999"
+QUICK = Manners(sleep=lambda _: None)
+
+
+@pytest.fixture
+def keyed(server: LocalServer, tmp_path: Path) -> Settings:
+    server.answer(
+        "/oauth2/token", Answer({"access_token": TOKEN, "expires_in": 5000, "token_type": "bearer"})
+    )
+    places = {
+        "igdb_url": f"{server.url}/v4",
+        "igdb_token_url": f"{server.url}/oauth2/token",
+        "mirror": "",
+        "offline": False,
+    }
+    return Settings(home=tmp_path, igdb_client_id=CLIENT, igdb_client_secret=SECRET, **places)  # type: ignore[arg-type]
+
+
+def item(number: int = 1942, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": number,
+        "name": "The Witcher 3: Wild Hunt",
+        "first_release_date": 1431993600,
+        "genres": [{"id": 12, "name": "Role-playing (RPG)"}],
+        "themes": [{"id": 17, "name": "Fantasy"}, {"id": 38, "name": "Open world"}],
+        "platforms": [
+            {"id": 6, "name": "PC (Microsoft Windows)"},
+            {"id": 48, "name": "PlayStation 4"},
+            {"id": 130, "name": "Nintendo Switch"},
+        ],
+        "involved_companies": [
+            {"id": 1, "company": {"id": 908, "name": "CD Projekt RED"}, "developer": True, "publisher": False}
+        ],
+        "external_games": [
+            {"id": 1, "uid": "292030", "external_game_source": 1},
+            {"id": 2, "uid": "gog-1", "external_game_source": 5},
+        ],
+        "total_rating": 93.6,
+        "total_rating_count": 4000,
+    } | changes
+
+
+def test_a_game_is_read_with_token_client_and_question(server, keyed):
+    server.answer("/v4/games", Answer([item()]))
+    found, refused = igdb.fetch(keyed, QUICK)
+    row = found.iloc[0]
+    assert (row["game_id"], row["steam_id"], f"{row['released']:%Y-%m-%d}") == (
+        "igdb:1942",
+        "steam:292030",
+        "2015-05-19",
+    )
+    assert (row["genres"], row["themes"], row["platforms"]) == (
+        "RPG",
+        "Fantasy;Open world",
+        "windows;playstation;nintendo",
+    )
+    assert (row["developer"], row["reviews"], row["good_reviews"]) == ("CD Projekt RED", 4000, 3744)
+    token, question = server.asked
+    assert token.query == {"client_id": CLIENT, "client_secret": SECRET, "grant_type": "client_credentials"}
+    assert (question.headers["client-id"], question.headers["authorization"]) == (CLIENT, f"Bearer {TOKEN}")
+    assert question.body.decode().endswith("& id > 0; sort id asc; limit 500;")
+    assert refused.empty
+
+
+def test_pages_go_on_after_the_last_id(server, keyed, monkeypatch):
+    monkeypatch.setattr(igdb, "PAGE", 2)
+    server.answer("/v4/games", Answer([item(1), item(5)]), Answer([item(9)]))
+    assert igdb.fetch(keyed, QUICK)[0]["game_id"].tolist() == ["igdb:1", "igdb:5", "igdb:9"]
+    assert [b"id > 0" in asked.body or b"id > 5" in asked.body for asked in server.asked[1:]] == [True, True]
+
+
+def test_requests_keep_to_four_a_second(server, keyed):
+    naps: list[float] = []
+    server.answer("/v4/games", Answer([item()]))
+    igdb.fetch(keyed, Manners(per_minute=igdb.PER_MINUTE, sleep=naps.append))
+    assert igdb.PER_MINUTE / 60 == 4
+    assert all(nap <= 0.25 for nap in naps)
+
+
+def test_too_many_requests_are_asked_again(server, keyed):
+    server.answer("/v4/games", Answer({"message": "Too Many Requests"}, 429), Answer([item()]))
+    assert len(igdb.fetch(keyed, QUICK)[0]) == 1
+
+
+def test_a_game_that_cannot_be_understood_is_refused_and_the_others_stay(server, keyed):
+    server.answer(
+        "/v4/games",
+        Answer(
+            [
+                item(1, name=""),
+                item(2, first_release_date="soon"),
+                item(3, first_release_date=10**18),
+                item(4),
+            ]
+        ),
+    )
+    found, refused = igdb.fetch(keyed, QUICK)
+    assert found["game_id"].tolist() == ["igdb:4"]
+    assert refused["line"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Answer({"message": "invalid client secret"}, 403), Answer({"message": "who?"}), Answer(b"<html>")],
+)
+def test_a_refused_secret_is_told_without_it(server, keyed, answer):
+    server.answer("/oauth2/token", answer)
+    with pytest.raises(SourceUnavailable) as caught:
+        igdb.fetch(keyed, QUICK)
+    assert SECRET not in str(caught.value)
+
+
+def test_something_else_than_a_list_is_a_changed_format(server, keyed):
+    server.answer("/v4/games", Answer({"games": []}))
+    with pytest.raises(SourceUnavailable, match="told no list of games"):
+        igdb.fetch(keyed, QUICK)
+
+
+def test_only_what_igdb_itself_links_becomes_one_game(server, keyed):
+    server.answer("/v4/games", Answer([item(), item(7, name="Portal", external_games=[])]))
+    catalogue = games.frame(
+        [
+            game("The Witcher® 3", game_id="steam:292030", platforms="windows", developer=None),
+            game("Portal", game_id="steam:400"),
+        ]
+    )
+    both = igdb.joined(catalogue, igdb.fetch(keyed, QUICK)[0]).set_index("game_id")
+    assert sorted(both.index) == ["igdb:7", "steam:292030", "steam:400"]
+    witcher = both.loc["steam:292030"]
+    assert (witcher["title"], witcher["reviews"], witcher["developer"]) == (
+        "The Witcher® 3",
+        100,
+        "CD Projekt RED",
+    )
+    assert (witcher["platforms"], witcher["themes"]) == ("windows;playstation;nintendo", "Open World;Fantasy")
+
+
+def test_without_keys_the_source_is_skipped_and_named(tmp_path):
+    told = sources._with_igdb(Settings(home=tmp_path), sources._made_up())
+    assert told.skipped_sources == ["igdb (IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set)"]
+
+
+def test_a_source_that_is_away_is_skipped_and_named_and_the_catalogue_stays(server, keyed):
+    server.answer("/v4/games", Answer({"message": "no"}, 401))
+    told = sources._with_igdb(keyed, sources._made_up())
+    assert "401" in told.skipped_sources[0]
+    assert len(told.games) == 400

@@ -1,0 +1,157 @@
+"""Notebooks are found by name, and their parameters are checked before anything runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from almanac.errors import BadNotebook, BadParameter, UsageError
+from almanac.runner import notebooks
+from almanac.scaffold import as_notebook
+from tests.runner.workbench import NAMES, PARAMETERS
+
+TYPED = (
+    PARAMETERS + 'SEED = 7\nRATE = 0.5\nQUICK = False\nWORD = "a"\nLEAGUES: list[str] = ["E0"]\nSHIFT = -1\n'
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the four notebooks of the workload `stub`; train has parameters of its own."""
+    for step, name in NAMES.items():
+        write(tmp_path, name, TYPED if step == "train" else PARAMETERS)
+    return tmp_path
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / "stub" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(as_notebook(text))
+    return path
+
+
+def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> None:
+    write(folder, "0_scratch", PARAMETERS)
+    write(folder, "notes", PARAMETERS)
+    found = notebooks.find(folder, "stub")
+    assert [notebook.step for notebook in found] == ["collect", "train", "evaluate", "predict"]
+    assert found[1].defaults == {
+        "RUN_ID": "", "SLOT": "", "SAMPLE": "", "DATA_AS_OF": "",
+        "SEED": 7, "RATE": 0.5, "QUICK": False, "WORD": "a", "LEAGUES": ["E0"], "SHIFT": -1,
+    }  # fmt: skip
+
+
+def test_a_missing_notebook_is_named(folder: Path) -> None:
+    (folder / "stub" / "3_evaluate.ipynb").unlink()
+    with pytest.raises(BadNotebook, match=r"'stub' lacks the notebooks \['evaluate'\]"):
+        notebooks.find(folder, "stub")
+
+
+BROKEN = {
+    "it is not JSON": ("{", "cannot be read as a notebook"),
+    "it has no cells": (json.dumps({"nbformat": 4, "metadata": {}}), "KeyError: 'cells'"),
+    "it has an old format": (json.dumps({"nbformat": 3, "worksheets": []}), "format 3, needed 4"),
+    "it has two parameters cells": (as_notebook(PARAMETERS + PARAMETERS), "has 2 cells tagged 'parameters'"),
+    "its parameters are no Python": (
+        as_notebook("# %% parameters\nRUN_ID = \n"),
+        r"not Python \(invalid syntax, line 1\)",
+    ),
+    "a parameter is computed": (
+        as_notebook(PARAMETERS + "SEED = 3 + len('a')\n"),
+        r"only assign plain values to names, found: SEED = 3 \+ len\('a'\)",
+    ),
+    "a parameter of the runner is missing": (
+        as_notebook('# %% parameters\nRUN_ID = ""\n'),
+        r"lacks \['DATA_AS_OF', 'SAMPLE', 'SLOT'\]",
+    ),
+    "it names no kernel": (
+        as_notebook(PARAMETERS).replace("kernelspec", "kernel"),
+        "lacks kernelspec or language_info",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", BROKEN)
+def test_a_notebook_is_refused_because(why: str, folder: Path) -> None:
+    text, message = BROKEN[why]
+    (folder / "stub" / "1_collect.ipynb").write_text(text)
+    with pytest.raises(BadNotebook, match=message):
+        notebooks.find(folder, "stub")
+
+
+TYPES = {
+    ("SEED", "11"): 11,
+    ("SEED", "-11"): -11,
+    ("RATE", "0.25"): 0.25,
+    ("RATE", "2"): 2.0,
+    ("QUICK", "true"): True,
+    ("WORD", "11"): "11",
+    ("LEAGUES", "['D1', 'I1']"): ["D1", "I1"],
+}
+
+
+@pytest.mark.parametrize(("name", "text"), TYPES)
+def test_a_parameter_takes_the_type_of_its_default(name: str, text: str, folder: Path) -> None:
+    assert notebooks.parameters(notebooks.find(folder, "stub"), {name: text}) == {name: TYPES[name, text]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SEED", "seven"),
+        ("SEED", "7.5"),
+        ("SEED", "True"),
+        ("RATE", "fast"),
+        ("QUICK", "1"),
+        ("LEAGUES", "E0"),
+        ("SEED", "__import__('os')"),
+    ],
+)
+def test_a_value_of_another_type_is_refused(name: str, text: str, folder: Path) -> None:
+    with pytest.raises(
+        BadParameter, match=rf"Parameter '{name}' has value '.+', which is not of type \w+ like its default"
+    ):
+        notebooks.parameters(notebooks.find(folder, "stub"), {name: text})
+
+
+def test_an_unknown_parameter_is_refused_naming_the_known_ones(folder: Path) -> None:
+    with pytest.raises(
+        BadParameter,
+        match=r"Unknown parameter 'SEDE'\. The notebooks declare: LEAGUES, QUICK, RATE, SEED, SHIFT, WORD\.",
+    ):
+        notebooks.parameters(notebooks.find(folder, "stub"), {"SEDE": "3"})
+
+
+def test_a_parameter_of_the_runner_cannot_be_given(folder: Path) -> None:
+    with pytest.raises(BadParameter, match="'RUN_ID' is set by the runner"):
+        notebooks.parameters(notebooks.find(folder, "stub"), {"RUN_ID": "mine"})
+
+
+def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> None:
+    collect, train, *_ = notebooks.find(folder, "stub")
+    assert (notebooks.for_notebook(collect, {"SEED": 3}), notebooks.for_notebook(train, {"SEED": 3})) == (
+        {},
+        {"SEED": 3},
+    )
+
+
+@pytest.mark.parametrize(
+    ("only", "start", "steps"),
+    [
+        ("", "", ["collect", "train", "evaluate", "predict"]),
+        ("collect,predict", "", ["collect", "predict"]),
+        ("predict, collect", "", ["collect", "predict"]),
+        ("", "evaluate", ["evaluate", "predict"]),
+    ],
+)
+def test_steps_are_chosen_and_run_in_their_order(
+    only: str, start: str, steps: list[str], folder: Path
+) -> None:
+    chosen = notebooks.choose(notebooks.find(folder, "stub"), only=only, start=start)
+    assert [notebook.step for notebook in chosen] == steps
+
+
+@pytest.mark.parametrize(("only", "start"), [("publish", ""), ("", "publish"), ("collect", "train")])
+def test_a_wish_for_steps_that_makes_no_sense_is_refused(only: str, start: str, folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"Unknown step 'publish'|exclude each other"):
+        notebooks.choose(notebooks.find(folder, "stub"), only=only, start=start)

@@ -1,0 +1,320 @@
+"""Bodies are read within bounds and strictly; who may write is asked first; nothing of what was sent comes back."""
+
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from almanac.fields import Instant, Json, Members, Text
+from almanac.settings import Settings
+from serve import routes
+from serve.answers import responses
+from serve.http.documented import Answer, Endpoint
+from serve.http.request_bodies import Content, Wrong
+from tests.serve.refusals import problem
+from tests.servers import in_thread
+from tests.stub import STUB
+
+NOTE = {"name": "a", "weight": 1.5, "at": "2025-04-18T06:00:00Z", "more": {"x": [1, 2]}}
+DEEP = b"[" * 300 + b"]" * 300
+
+
+class Note(Members):
+    """What the routes of these tests read."""
+
+    name: Text
+    weight: float
+    at: Instant
+    more: Json = None
+
+
+async def one(_request, values):
+    return responses.fresh(
+        json.dumps({"name": values["body"].name, "at": values["body"].at.isoformat()}).encode()
+    )
+
+
+async def many(_request, values):
+    told = [list(item.errors) if isinstance(item, Wrong) else item.name for item in values["body"]]
+    return responses.fresh(json.dumps(told).encode(), status=202)
+
+
+def made(path: str, **how: object) -> Endpoint:
+    words = {"summary": "Note", "doc": "Note.", "schema": {}, "example": {}, "method": "POST"}
+    return Endpoint(path=path, **words, **how)
+
+
+ROUTES = [
+    made("/v1/stub/ask", handler=one, body=Content(Note, NOTE)),
+    made("/v1/stub/notes", handler=one, body=Content(Note, NOTE, gzip=True, limit_bytes=2_000), writes=True),
+    made(
+        "/v1/stub/notes/bulk",
+        handler=many,
+        body=Content(Note, [NOTE], most_items=3, limit_bytes=2_000_000, gzip=True),
+        writes=True,
+        others=(Answer(202, "Taken", {"type": "array"}, ["a"]),),
+    ),
+    Endpoint("/v1/stub/notes", "Notes", "Notes.", one, {}, {}),
+]
+
+
+@pytest.fixture(scope="module")
+def monkey() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="module")
+def intake(published, monkey) -> Iterator[httpx.Client]:
+    """A server that takes in notes, under the loopback and under one name."""
+    monkey.setattr(routes, "endpoints", lambda service: ROUTES)
+    settings = Settings(
+        database_url=published.database.url,
+        ingest=True,
+        allowed_hosts="almanac.example.org, other.example.org",
+    )
+    with in_thread(settings, {"stub": STUB}) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def closed(published, monkey) -> Iterator[httpx.Client]:
+    """The same without ALMANAC_INGEST."""
+    monkey.setattr(routes, "endpoints", lambda service: ROUTES)
+    with in_thread(Settings(database_url=published.database.url), {"stub": STUB}) as client:
+        yield client
+
+
+def post(
+    client: httpx.Client, content: bytes, path: str = "/v1/stub/notes", **headers: str
+) -> httpx.Response:
+    given = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return client.post(path, content=content, headers={name: value for name, value in given.items() if value})
+
+
+def test_a_body_that_fits_is_read(intake):
+    answer = post(intake, json.dumps(NOTE).encode())
+    assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
+    assert answer.json() == {"name": "a", "at": "2025-04-18T06:00:00+00:00"}
+
+
+def test_what_writes_is_not_there_unless_the_server_takes_in_data(closed):
+    assert post(closed, json.dumps(NOTE).encode(), "/v1/stub/ask").status_code == 200
+    answer = post(closed, json.dumps(NOTE).encode())
+    problem(answer, 405)
+    assert answer.headers["allow"] == "GET, HEAD"
+    assert "post" not in closed.get("/openapi.json").json()["paths"]["/v1/stub/notes"]
+    problem(post(closed, b"[]", "/v1/stub/notes/bulk"), 404)
+
+
+def test_the_methods_of_all_routes_of_an_address_are_allowed(intake):
+    answer = intake.put("/v1/stub/notes")
+    problem(answer, 405)
+    assert answer.headers["allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "",
+        "text/plain",
+        "application/xml",
+        "application/json; charset=latin-1",
+        "application/x-ndjson",
+        "json",
+    ],
+)
+def test_a_body_of_another_type_is_415_and_the_types_are_named(intake, kind):
+    answer = post(intake, json.dumps(NOTE).encode(), Content_Type=kind)
+    problem(answer, 415)
+    assert answer.headers["accept"] == "application/json"
+
+
+def test_the_type_may_name_the_only_coding_there_is(intake):
+    assert (
+        post(intake, json.dumps(NOTE).encode(), Content_Type='Application/JSON; charset="UTF-8"').status_code
+        == 200
+    )
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"", b"{", b"NaN", b'{"weight": Infinity}', b'{"name": "\\ud800"}', b'{"name": "\xff"}', b'{"name": "\x00"}', DEEP, b"[1] 2",
+        b"\xef\xbb\xbf{}", b"1" * 1_900, b"9" * 5_000,
+    ],
+    ids=["empty", "open", "nan", "infinity", "surrogate", "bytes", "nul", "deep", "more", "mark", "long", "longer"],
+)  # fmt: skip
+def test_what_is_no_json_is_refused_and_not_repeated(intake, sent):
+    answer = post(intake, sent)
+    assert answer.status_code in (400, 413, 422)
+    told = problem(answer, answer.status_code)
+    assert "name" not in told
+    assert len(answer.content) < 400
+
+
+@pytest.mark.parametrize(
+    ("member", "reason"),
+    [
+        ({"weight": "1"}, {"name": "weight", "reason": "must be a valid number"}),
+        ({"weight": True}, {"name": "weight", "reason": "must be a valid number"}),
+        ({"name": 5}, {"name": "name", "reason": "must be a valid string"}),
+        ({"name": "x\0"}, {"name": "name", "reason": "must not contain NUL"}),
+        (
+            {"at": "yesterday"},
+            {"name": "at", "reason": "must be an instant with its offset, for example 2025-04-18T06:00:00Z"},
+        ),
+        (
+            {"at": 1745000000},
+            {"name": "at", "reason": "must be an instant with its offset, for example 2025-04-18T06:00:00Z"},
+        ),
+        (
+            {"at": "2025-04-18T06:00:00"},
+            {"name": "at", "reason": "must be an instant with its offset, for example 2025-04-18T06:00:00Z"},
+        ),
+        ({"more": {"x": ["\0"]}}, {"name": "more", "reason": "must hold finite numbers and no NUL"}),
+        ({"more": {"\0": 1}}, {"name": "more", "reason": "must hold finite numbers and no NUL"}),
+        (
+            {"<script>": 1},
+            {"reason": "has a member that is not known", "known": ["at", "more", "name", "weight"]},
+        ),
+    ],
+)
+def test_a_member_that_does_not_fit_is_named_with_what_would(intake, member, reason):
+    told = problem(post(intake, json.dumps(NOTE | member).encode()), 422)
+    assert told["errors"] == [{"in": "body", **reason}]
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400 + ".0"])
+def test_a_number_beyond_all_numbers_is_refused_wherever_it_stands(intake, number):
+    for text in (
+        f'{{"name":"a","at":"2025-04-18T06:00:00Z","weight":1,"more":[{number}]}}',
+        f'{{"name":"a","weight":{number}}}',
+    ):
+        problem(post(intake, text.encode()), 422)
+
+
+def test_a_backslash_before_u0000_is_no_nul(intake):
+    assert post(intake, json.dumps(NOTE | {"more": "\\u0000"}).encode()).status_code == 200
+
+
+def test_a_body_without_members_names_those_that_are_missing(intake):
+    told = problem(post(intake, b"{}"), 422)
+    assert [(wrong["name"], wrong["reason"]) for wrong in told["errors"]] == [
+        (name, "Field required") for name in ("name", "weight", "at")
+    ]
+
+
+def test_a_body_is_unpacked_where_the_route_says_so(intake):
+    packed = gzip.compress(json.dumps(NOTE).encode())
+    assert post(intake, packed, Content_Encoding="gzip").status_code == 200
+    assert post(intake, packed[:20], Content_Encoding="gzip").status_code == 400
+    assert post(intake, packed + b"x", Content_Encoding="gzip").status_code == 400
+    assert post(intake, b"{}", Content_Encoding="gzip").status_code == 400
+    assert post(intake, b"", Content_Encoding="gzip").status_code == 400
+    assert post(intake, packed, "/v1/stub/ask", Content_Encoding="gzip").status_code == 415
+    assert post(intake, packed, Content_Encoding="br").status_code == 415
+
+
+def test_limits_count_what_comes_out_of_gzip(intake):
+    for size in (3_000, 10_000_000):
+        packed = gzip.compress(b" " * size)
+        problem(post(intake, packed, Content_Encoding="gzip"), 413)
+    problem(post(intake, b" " * 2_001), 413)
+    assert post(intake, b" " * (2_000 - len(json.dumps(NOTE))) + json.dumps(NOTE).encode()).status_code == 200
+
+
+def test_a_body_without_an_announced_length_is_counted_as_it_comes(intake):
+    told = intake.post(
+        "/v1/stub/notes", content=iter([b" " * 1_000] * 3), headers={"Content-Type": "application/json"}
+    )
+    problem(told, 413)
+    whole = intake.post(
+        "/v1/stub/notes",
+        content=iter([json.dumps(NOTE).encode()]),
+        headers={"Content-Type": "application/json"},
+    )
+    assert whole.status_code == 200
+
+
+def test_the_limit_of_the_settings_holds_where_a_route_has_none(intake):
+    problem(post(intake, b" " * 1_048_577, "/v1/stub/ask"), 413)
+    problem(post(intake, b" " * 2_000_001, "/v1/stub/notes/bulk"), 413)
+
+
+def test_a_body_that_never_comes_is_408(intake, monkeypatch):
+    monkeypatch.setattr("serve.http.request_bodies.BODY_SECONDS", 0.2)
+    head = b"POST /v1/stub/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    with socket.create_connection(("127.0.0.1", intake.base_url.port), timeout=5) as line:
+        line.sendall(head)
+        assert line.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_each_item_of_a_list_is_judged_by_itself(intake):
+    sent = [NOTE, NOTE | {"weight": None}, 7]
+    answer = post(intake, json.dumps(sent).encode(), "/v1/stub/notes/bulk")
+    assert answer.status_code == 202
+    first, second, third = answer.json()
+    assert first == "a"
+    assert second == [{"in": "body", "name": "weight", "reason": "must be a valid number"}]
+    assert third == [{"in": "body", "reason": "must be a valid dictionary or instance of Note"}]
+
+
+def test_lines_of_json_are_read_one_by_one(intake):
+    lines = json.dumps(NOTE).encode() + b"\r\n\n{broken\n"
+    first, second = post(intake, lines, "/v1/stub/notes/bulk", Content_Type="application/x-ndjson").json()
+    assert first == "a"
+    assert second[0]["reason"].startswith("must be JSON in UTF-8")
+
+
+def test_a_list_that_is_none_or_too_long_is_refused_whole(intake):
+    assert post(intake, b"[]", "/v1/stub/notes/bulk").json() == []
+    assert problem(post(intake, b"{}", "/v1/stub/notes/bulk"), 422)["errors"] == [
+        {"in": "body", "reason": "must be an array"}
+    ]
+    problem(post(intake, json.dumps([NOTE] * 4).encode(), "/v1/stub/notes/bulk"), 413)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "almanac.example.org"}, 200),
+        ({"Host": "OTHER.example.org:8000"}, 200),
+        ({"Host": "[::1]:8000"}, 200),
+        ({"Host": "evil.example.com"}, 403),
+        ({"Host": "localhost.evil.example.com"}, 403),
+        ({"Host": "[broken"}, 403),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:8000"}, 200),
+        ({"Host": "localhost:8000", "Origin": "http://localhost:9000"}, 403),
+        ({"Origin": "https://evil.example.com"}, 403),
+        ({"Origin": "null"}, 403),
+    ],
+)
+def test_only_requests_under_a_name_of_ours_and_from_no_other_page_may_write(intake, headers, status):
+    content = json.dumps(NOTE).encode()
+    assert post(intake, content, **headers).status_code == status
+    assert post(intake, content, "/v1/stub/ask", **headers).status_code == 200
+
+
+def test_the_documentation_tells_body_answers_and_refusals(intake):
+    told = intake.get("/openapi.json").json()["paths"]["/v1/stub/notes/bulk"]["post"]
+    assert set(told["requestBody"]["content"]) == {"application/json", "application/x-ndjson"}
+    assert set(told["responses"]) == {
+        "200",
+        "202",
+        "400",
+        "403",
+        "408",
+        "413",
+        "414",
+        "415",
+        "422",
+        "431",
+        "503",
+    }
+    assert told["operationId"] == "post_v1_stub_notes_bulk"

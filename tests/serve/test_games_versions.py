@@ -1,0 +1,146 @@
+"""Readers of games through promotion, rollback and looking back: every answer is from one version whole."""
+
+import time
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import pandas as pd
+import pytest
+
+from almanac.operations import compare, promote
+from almanac.project import Project
+from almanac.store.connections.database import Database
+from tests.games_samples import GamesPublisher, predicted, titles
+from tests.serve.watching import Watch, watching
+from tests.servers import as_program, wait_for_release
+
+WITCHER = "sample:witcher-3-wild-hunt"
+LIST = f"/v1/games/catalogue/{WITCHER}/recommendations"
+SEARCH = "/v1/games/search?q=witchr"
+PREDICTION = f"/v1/games/predictions/{WITCHER}"
+
+
+@pytest.fixture
+def publisher(owner: Database) -> GamesPublisher:
+    """Publishes into an empty database of its own."""
+    made = GamesPublisher(owner)
+    made.register(1, 2)
+    return made
+
+
+def listed(version: int) -> list[str]:
+    """Return the titles that a version recommends after The Witcher 3."""
+    row = small(version).set_index("game_id").loc[WITCHER]
+    return titles(row["recommended"] or row["similar"])
+
+
+def small(version: int) -> pd.DataFrame:
+    """Return the predictions of version 1 (content) and 2 (blend)."""
+    return predicted("content" if version == 1 else "blend")
+
+
+def assert_whole(watch: Watch, runs: dict[str, int]) -> None:
+    """Every list is the one of the run that the answer names, and releases only go forward."""
+    assert watch.failures == []
+    assert watch.statuses() == {200}
+    for seen in watch.answers:
+        version = runs[seen.body["run"]]
+        assert seen.body["model_version"] == version
+        if seen.path == LIST:
+            assert titles(seen.body["rows"]) == listed(version)
+        if seen.path == PREDICTION:
+            assert seen.body["row"]["recommended_titles"] == " · ".join(listed(version))
+
+
+@pytest.mark.slow
+def test_readers_see_the_lists_change_with_a_release_and_go_back_in_one_step_with_a_rollback(publisher):
+    runs = {publisher.publish(small(1), version=1): 1}
+    with (
+        as_program(publisher.database.url) as (client, _),
+        watching(str(client.base_url), [LIST, SEARCH, PREDICTION]) as watch,
+    ):
+        for _ in range(2):
+            runs[publisher.publish(small(2), version=2)] = 2
+            time.sleep(0.3)
+            release = publisher.rollback()
+            wait_for_release(client, release, "games")
+            assert titles(client.get(LIST).json()["rows"]) == listed(1)
+            time.sleep(0.2)
+    assert listed(1) != listed(2)
+    assert_whole(watch, runs)
+    assert {runs[seen.body["run"]] for seen in watch.answers if seen.path == LIST} == {1, 2}
+
+
+class _Registry:
+    """Stands in for MLflow and remembers the alias."""
+
+    champion = 1
+
+    def alias(self, workload: str, alias: str) -> int:
+        assert (workload, alias) == ("games", "champion")
+        return self.champion
+
+    def set_alias(self, workload: str, alias: str, version: int) -> None:
+        assert (workload, alias) == ("games", "champion")
+        self.champion = version
+
+
+@pytest.mark.slow
+def test_promoting_a_version_releases_its_kept_lists_while_readers_read(publisher, settings):
+    runs = {
+        publisher.publish(small(1), version=1): 1,
+        publisher.publish(small(2), version=2, is_released=False): 2,
+    }
+    project, registry = Project(settings), _Registry()
+    project.__dict__.update({"registry": registry, "database": publisher.database})
+    with (
+        as_program(publisher.database.url) as (client, _),
+        watching(str(client.base_url), [LIST, PREDICTION]) as watch,
+    ):
+        assert titles(client.get(LIST).json()["rows"]) == listed(1)
+        assert titles(client.get(f"{LIST}?model_version=2").json()["rows"]) == listed(2)
+        release = promote.promote(project, "games", 2, why="better lists")
+        assert release
+        wait_for_release(client, release, "games")
+        assert titles(client.get(LIST).json()["rows"]) == listed(2)
+        time.sleep(0.2)
+    assert registry.champion == 2
+    assert_whole(watch, runs)
+
+
+@pytest.mark.slow
+def test_an_instant_before_the_newer_release_is_answered_with_the_old_list_while_readers_read(publisher):
+    runs = {publisher.publish(small(1), version=1): 1}
+    between = quote(datetime.now(UTC).isoformat())
+    then = f"{LIST}?as_of={between}"
+    with (
+        as_program(publisher.database.url) as (client, _),
+        watching(str(client.base_url), [LIST, then]) as watch,
+    ):
+        runs[publisher.publish(small(2), version=2)] = 2
+        wait_for_release(client, 2, "games")
+        assert titles(client.get(LIST).json()["rows"]) == listed(2)
+        combined = client.post(f"/v1/games/recommendations?as_of={between}", json={"liked": [WITCHER]}).json()
+        time.sleep(0.2)
+    assert titles(combined["rows"]) == listed(1)
+    assert_whole(watch, runs)
+    looked_back = [titles(seen.body["rows"]) for seen in watch.answers if seen.path == then]
+    assert len(looked_back) > 5
+    assert all(found == listed(1) for found in looked_back)
+
+
+@pytest.mark.slow
+def test_diff_shows_which_lists_change_between_two_versions_and_changes_nothing_for_readers(publisher):
+    runs = {publisher.publish(small(1), version=1): 1}
+    publisher.publish(small(2), version=2, is_released=False)
+    with (
+        as_program(publisher.database.url) as (client, _),
+        watching(str(client.base_url), [LIST, PREDICTION]) as watch,
+    ):
+        found = compare.compare(publisher.database, "games", 1, 2)
+        time.sleep(0.1)
+    assert_whole(watch, runs)
+    words = found.words.set_index(["game_id", "column"])
+    assert (found.common, found.only_first, found.only_second) == (400, 0, 0)
+    assert words.loc[(WITCHER, "recommended_titles"), "before"] == " · ".join(listed(1))
+    assert words.loc[(WITCHER, "recommended_titles"), "after"] == " · ".join(listed(2))

@@ -1,0 +1,262 @@
+"""The ledger: append-only, chained, and the only thing that says which run answers."""
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from almanac.errors import NotFound, UsageError
+from almanac.store.connections.database import Database
+from almanac.store.publishing import publish, staging
+from almanac.store.records import ledger, runs
+from tests.queries import change, live, one, rows, within
+from tests.stub import STUB, begin, content, facts, release
+
+
+def rollback(owner: Database, **named: str) -> int:
+    return within(owner, ledger.rollback, "stub", who="tester", **named)
+
+
+def publish_as(owner: Database, **kind: bool) -> str:
+    """Publish a run of demo or simulated data and return its id."""
+    run_id = begin(owner)
+    staged = staging.stage(owner, STUB, run_id, content(3))
+    publish.publish(owner, publish.Order(STUB, run_id, facts(staged, **kind), "test"))
+    return run_id
+
+
+@pytest.mark.parametrize("table", ["releases", "decisions", "erasures"])
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE almanac.{} SET who = 'somebody else'", "DELETE FROM almanac.{}", "TRUNCATE almanac.{}"],
+)
+def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: str, statement: str) -> None:
+    release(owner)
+    change(
+        owner,
+        "INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'better', 'tester')",
+    )
+    change(
+        owner,
+        "INSERT INTO almanac.erasures (workload, rows, who, why) VALUES ('stub', 1, 'tester', 'asked for it')",
+    )
+    with pytest.raises(sa.exc.DBAPIError, match=rf"table almanac\.{table} is append-only"):
+        change(owner, statement.format(table))
+    assert one(owner, f"SELECT count(*) FROM almanac.{table}") == 1
+
+
+def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: Database) -> None:
+    release(owner)
+    release(owner)
+    second, first = within(owner, ledger.entries, "stub")
+    assert (first["previous_release_id"], second["previous_release_id"]) == (None, first["release_id"])
+    assert first["release_hash"] == ledger.entry_hash(first, None)
+    assert second["release_hash"] == ledger.entry_hash(second, first)
+    for name in second.keys() - {"release_id", "release_hash"}:
+        assert second["release_hash"] != ledger.entry_hash(dict(second) | {name: "another"}, first), name
+    assert second["release_hash"] != ledger.entry_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
+
+
+def test_as_of_answers_with_what_was_live_at_that_instant(owner: Database) -> None:
+    first, second = release(owner), release(owner)
+    at = {row["run_id"]: row["released_at"] for row in within(owner, ledger.entries, "stub")}
+    moments = {
+        at[first]: first,
+        at[second] - timedelta(microseconds=1): first,
+        at[second]: second,
+        at[second] + timedelta(days=1): second,
+    }
+    for moment, run_id in moments.items():
+        found = within(owner, ledger.live, "stub", moment)
+        assert found is not None
+        assert found["run_id"] == run_id
+    assert within(owner, ledger.live, "stub", at[first] - timedelta(microseconds=1)) is None
+
+
+def test_a_rollback_releases_the_run_before_and_holds_the_workload(owner: Database) -> None:
+    first, second = release(owner, version=1), release(owner, version=2)
+    newest = live(owner)["release_id"]
+    rollback(owner)
+    row = live(owner)
+    assert (row["run_id"], row["model_version"], row["kind"], row["who"]) == (first, 1, "rollback", "tester")
+    assert (row["previous_release_id"], row["why"]) == (newest, f"rolled back from release {newest}")
+    assert within(owner, ledger.is_on_hold, "stub")
+    release(owner)
+    assert live(owner)["run_id"] == first
+    assert second != first
+
+
+def test_resuming_ends_the_hold(owner: Database) -> None:
+    release(owner)
+    release(owner)
+    rollback(owner)
+    within(owner, ledger.set_hold, "stub", on_hold=False)
+    newest = release(owner)
+    assert live(owner)["run_id"] == newest
+
+
+def test_a_rollback_may_name_the_run_by_the_beginning_of_its_id(owner: Database) -> None:
+    first = release(owner)
+    release(owner)
+    release(owner)
+    rollback(owner, to=first[:-2])
+    assert live(owner)["run_id"] == first
+
+
+def test_a_second_rollback_goes_back_to_where_the_first_came_from(owner: Database) -> None:
+    _, second, third = release(owner), release(owner), release(owner)
+    rollback(owner)
+    assert live(owner)["run_id"] == second
+    rollback(owner)
+    assert live(owner)["run_id"] == third
+
+
+def test_a_rollback_passes_over_a_run_whose_rows_are_gone(owner: Database) -> None:
+    first, second, _ = release(owner), release(owner), release(owner)
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=second)
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+
+
+def test_there_is_nothing_to_roll_back_before_the_second_release(owner: Database) -> None:
+    with pytest.raises(NotFound, match="'stub' has no release yet"):
+        rollback(owner)
+    release(owner)
+    with pytest.raises(NotFound, match="is the first that is kept; there is no earlier run to go back to"):
+        rollback(owner)
+    assert not within(owner, ledger.is_on_hold, "stub")
+
+
+def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Database) -> None:
+    """Also when a version's alias already points at it: the old release answers."""
+    old = release(owner)
+    running, failed, empty, pruned = begin(owner), begin(owner), begin(owner), release(owner, why=None)
+    within(owner, runs.finish, failed, "failed", "broken")
+    within(owner, runs.finish, empty, "succeeded")
+    change(owner, "UPDATE almanac.runs SET pruned_at = '2025-04-15T06:00Z' WHERE run_id = :run", run=pruned)
+    reasons = {
+        running: r"\(running, 0 rows\) has no complete set",
+        failed: r"\(failed, 0 rows\) has no complete set",
+        empty: r"\(succeeded, 0 rows\) has no complete set",
+        pruned: r"were pruned at 2025-04-15 06:00 UTC and cannot be released again",
+    }
+    for run_id, reason in reasons.items():
+        with pytest.raises(UsageError, match=reason):
+            within(owner, ledger.append, ledger.Entry(run_id, "promote", "tester", "why not"))
+        with pytest.raises(UsageError, match=reason):
+            rollback(owner, to=run_id)
+    assert live(owner)["run_id"] == old
+
+
+def test_a_version_without_kept_predictions_has_no_run_to_release(owner: Database) -> None:
+    kept = release(owner, version=1)
+    # Such as one that trained only: it has a version and no rows.
+    within(owner, runs.finish, begin(owner), "succeeded", facts=runs.Facts(model_version=1))
+    other = release(owner, version=2, why=None)
+    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=other)
+    assert within(owner, runs.with_version, "stub", 1)["run_id"] == kept
+    assert within(owner, runs.with_version, "stub", 2) is None
+    assert within(owner, runs.with_version, "stub", 3) is None
+
+
+KINDS = {"simulated": {"simulated": True}, "demo": {"demo": True}, "real": {}}
+ORDER = list(KINDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("newcomer", KINDS)
+@pytest.mark.parametrize("answering", KINDS)
+def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(
+    owner: Database, answering: str, newcomer: str
+) -> None:
+    old = publish_as(owner, **KINDS[answering])
+    if ORDER.index(newcomer) >= ORDER.index(answering):
+        new = publish_as(owner, **KINDS[newcomer])
+        assert live(owner)["run_id"] == new
+    else:
+        with pytest.raises(
+            UsageError,
+            match=rf"'stub' is answered from {answering} release \d+; a {newcomer} run never replaces it",
+        ):
+            publish_as(owner, **KINDS[newcomer])
+        assert live(owner)["run_id"] == old
+        with pytest.raises(UsageError, match="never replaces it"):
+            within(
+                owner,
+                ledger.refuse_invention,
+                "stub",
+                **({"demo": False, "simulated": False} | KINDS[newcomer]),
+            )
+
+
+def test_simulated_predictions_of_a_demo_are_simulated_first_of_all(owner: Database) -> None:
+    demo = publish_as(owner, demo=True)
+    with pytest.raises(UsageError, match="a simulated run never replaces it"):
+        publish_as(owner, demo=True, simulated=True)
+    assert live(owner)["run_id"] == demo
+
+
+def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database) -> None:
+    first = release(owner)
+    other = within(
+        owner,
+        runs.start,
+        runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"),
+    )
+    change(
+        owner,
+        "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run",
+        run=other,
+    )
+    within(owner, ledger.append, ledger.Entry(other, "publish", "tester", "another"))
+    second = release(owner)
+    change(
+        owner,
+        "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING",
+    )
+    within(owner, ledger.set_hold, "football", on_hold=True)
+    assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
+    assert [row["run_id"] for row in within(owner, ledger.entries, "stub")] == [second, first]
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+    rollback(owner)
+    assert live(owner)["run_id"] == first
+    within(owner, ledger.set_hold, "stub", on_hold=False)
+    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+
+
+def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:
+    publish_as(owner, demo=True)
+    real = publish_as(owner)
+    with pytest.raises(UsageError, match="a demo run never replaces it"):
+        rollback(owner)
+    assert live(owner)["run_id"] == real
+
+
+def test_a_run_of_another_workload_is_refused(owner: Database) -> None:
+    release(owner)
+    release(owner)
+    opening = runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester")
+    other = within(owner, runs.start, opening)
+    with pytest.raises(UsageError, match=rf"Run {other} belongs to 'football', not to 'stub'"):
+        rollback(owner, to=other)
+
+
+def test_servers_are_told_the_workload_and_the_release_once_it_is_committed(
+    owner: Database, reader: Database
+) -> None:
+    with reader.connect(autocommit=True) as listener:
+        listener.execute(f"LISTEN {ledger.CHANNEL}".encode())
+        release(owner)
+        told = [notice.payload for notice in listener.notifies(timeout=2, stop_after=1)]
+    assert told == [f"stub {live(owner)['release_id']}"]
+
+
+def test_a_run_knows_its_releases_each_with_the_one_before(owner: Database) -> None:
+    first, _ = release(owner), release(owner)
+    rollback(owner)
+    found = [
+        (row["release_id"], before["release_id"] if before else None)
+        for row, before in within(owner, ledger.of_run, first)
+    ]
+    ids = [number for (number,) in rows(owner, "SELECT release_id FROM almanac.releases ORDER BY 1")]
+    assert found == [(ids[0], None), (ids[2], ids[1])]

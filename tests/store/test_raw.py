@@ -1,0 +1,125 @@
+"""Raw tables: loading again is harmless, corrections are logged, a bad load changes nothing."""
+
+import pandas as pd
+import pytest
+
+from almanac.contract import Column, Contract, Table
+from almanac.errors import AuditFailed, UsageError
+from almanac.store.connections.database import Database
+from almanac.store.rows import raw
+from almanac.store.schema.migrate import migrate
+from tests.queries import rows
+from tests.stub import STUB
+
+
+def facts(**values: int | None) -> pd.DataFrame:
+    """One fact per item."""
+    return pd.DataFrame(
+        {"item": list(values), "value": pd.array(list(values.values()), dtype="Int64"), "source": "test"}
+    )
+
+
+def stored(worker: Database) -> dict[str, int | None]:
+    found = raw.read(worker, STUB, "facts")
+    return {
+        item: None if value is pd.NA else value
+        for item, value in zip(found["item"], found["value"], strict=True)
+    }
+
+
+def test_new_corrected_and_known_rows_are_told_apart(worker: Database) -> None:
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=2, c=None)) == raw.Upserted(3, 0, 0)
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=3, c=4, d=5)) == raw.Upserted(1, 2, 1)
+    assert stored(worker) == {"a": 1, "b": 3, "c": 4, "d": 5}
+
+
+def test_rows_are_read_in_the_order_of_their_keys_however_they_came(worker: Database) -> None:
+    raw.upsert(worker, STUB, "facts", facts(b=2, d=4))
+    raw.upsert(worker, STUB, "facts", facts(a=1, c=3, b=5))
+    assert list(stored(worker)) == ["a", "b", "c", "d"]
+
+
+def test_loading_the_same_rows_again_changes_nothing(owner: Database, worker: Database) -> None:
+    raw.upsert(worker, STUB, "facts", facts(a=1, b=None))
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=None)) == raw.Upserted(0, 0, 2)
+    assert rows(owner, "SELECT count(*) FROM almanac.raw_changes") == [(0,)]
+
+
+def test_a_corrected_value_is_updated_and_logged_with_the_run_that_brought_it(
+    owner: Database, worker: Database
+) -> None:
+    raw.upsert(worker, STUB, "facts", facts(a=1))
+    raw.upsert(worker, STUB, "facts", facts(a=2), run_id="run-7")
+    raw.upsert(worker, STUB, "facts", facts(a=None))
+    logged = rows(
+        owner,
+        "SELECT table_name, key, before -> 'value', after -> 'value', run_id FROM almanac.raw_changes ORDER BY change_id",
+    )
+    assert logged == [("facts", {"item": "a"}, 1, 2, "run-7"), ("facts", {"item": "a"}, 2, None, None)]
+    newest = raw.corrections(worker, "stub", limit=1)
+    assert newest[["table_name", "key"]].to_dict("records") == [{"table_name": "facts", "key": {"item": "a"}}]
+    assert (newest["before"][0]["value"], newest["after"][0]["value"]) == (2, None)
+    assert raw.corrections(worker, "football", limit=5).empty
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (
+            pd.concat([facts(a=5, b=5), facts(a=6)]),
+            r"1 rows repeat the key of another row, for example \{'item': 'a'\}",
+        ),
+        (facts(a=5, b=5).drop(columns="source"), r"needs column \['source'\]"),
+        (facts(a=5, b=5).assign(source=["x", None]), r"column 'source': 1 rows have none"),
+        (facts(a=5, b=5).assign(item=["a", "b\0"]), r"column 'item': 1 rows hold the character NUL"),
+        (facts(a=5, b=5).assign(value=[5, 2**40]), r"column 'value' is not all integer"),
+    ],
+)
+def test_a_bad_load_is_refused_whole(worker: Database, frame: pd.DataFrame, reason: str) -> None:
+    raw.upsert(worker, STUB, "facts", facts(a=1))
+    with pytest.raises(AuditFailed, match=reason):
+        raw.upsert(worker, STUB, "facts", frame)
+    assert stored(worker) == {"a": 1}
+
+
+def test_an_unknown_raw_table_is_named_beside_the_known_ones(worker: Database) -> None:
+    with pytest.raises(UsageError, match=r"'stub' has no raw table 'fact'\. Known: facts\."):
+        raw.upsert(worker, STUB, "fact", facts(a=1))
+
+
+def test_no_rows_are_no_rows(worker: Database) -> None:
+    assert raw.upsert(worker, STUB, "facts", facts()) == raw.Upserted(0, 0, 0)
+    assert raw.read(worker, STUB, "facts").empty
+
+
+@pytest.fixture
+def notes(owner: Database) -> Contract:
+    """A workload whose raw tables hold JSON, or nothing but their key."""
+    tables = (
+        Table(
+            name="notes",
+            key=("item", "day"),
+            columns=tuple(
+                Column(name=n, type=t) for n, t in (("item", "text"), ("day", "date"), ("note", "json"))
+            ),
+        ),  # type: ignore[arg-type]
+        Table(name="seen", key=("item",), columns=(Column(name="item", type="text"),)),
+    )
+    contract = STUB.model_copy(update={"name": "noting", "raw_tables": tables})
+    migrate(Database(owner.url, "login"), {"noting": contract})
+    return contract
+
+
+def test_json_is_compared_by_what_it_says(worker: Database, notes: Contract) -> None:
+    def note(value: object) -> pd.DataFrame:
+        return pd.DataFrame({"item": ["a"], "day": pd.to_datetime(["2025-04-15"]), "note": [value]})
+
+    raw.upsert(worker, notes, "notes", note({"x": 1, "y": [2]}))
+    assert raw.upsert(worker, notes, "notes", note({"y": [2], "x": 1})) == raw.Upserted(0, 0, 1)
+    assert raw.upsert(worker, notes, "notes", note({"x": 1, "y": [3]})) == raw.Upserted(0, 1, 0)
+
+
+def test_a_table_of_keys_only_grows(worker: Database, notes: Contract) -> None:
+    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["a", "b"]})) == raw.Upserted(2, 0, 0)
+    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["b", "c"]})) == raw.Upserted(1, 0, 1)
+    assert raw.read(worker, notes, "seen")["item"].tolist() == ["a", "b", "c"]

@@ -1,0 +1,147 @@
+"""Who may do what: the owner publishes, a worker stages, a reader reads the views."""
+
+import psycopg
+import pytest
+
+from almanac import discovery
+from almanac.store.connections.database import Database
+from almanac.store.publishing import staging
+from almanac.store.rows import raw
+from tests.queries import one, rows
+from tests.stub import STUB, begin, content, release
+
+RELEASE = """
+    INSERT INTO almanac.releases (workload, run_id, run_ids, kind, who, why, run_hash, released_at, release_hash)
+    SELECT workload, run_id, ARRAY[run_id], 'publish', 'me', 'me', '', now(), '' FROM almanac.runs LIMIT 1
+"""
+WORKER_MAY_NOT = [
+    RELEASE,
+    "INSERT INTO almanac.stub_predictions SELECT * FROM almanac.stub_predictions",
+    "UPDATE almanac.stub_predictions SET up = 0.5, down = 0.5",
+    "DELETE FROM almanac.stub_predictions",
+    "TRUNCATE almanac.stub_predictions",
+    "UPDATE {partition} SET up = 0.5, down = 0.5",
+    "DROP TABLE {partition}",
+    "ALTER TABLE almanac.stub_predictions DETACH PARTITION {partition}",
+    "ALTER TABLE almanac.stub_predictions ATTACH PARTITION staging.mine FOR VALUES IN ('mine')",
+    "CREATE TABLE almanac.mine (n int)",
+    "INSERT INTO almanac.runs (run_id, workload, slot, steps, sample, actor) VALUES ('x', 'stub', now(), '{{}}', 'full', 'me')",
+    "UPDATE almanac.runs SET status = 'succeeded'",
+    "UPDATE almanac.run_steps SET status = 'succeeded'",
+    "UPDATE almanac.workloads SET on_hold = true",
+    "UPDATE almanac.model_versions SET artifact_hash = ''",
+    "DELETE FROM almanac.model_versions",
+    "INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'mine', 'me')",
+    "UPDATE almanac.raw_changes SET after = '{{}}'",
+    "DELETE FROM almanac.stub_facts",
+    "CREATE OR REPLACE VIEW api.stub_live AS SELECT 1 AS n",
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("statement", WORKER_MAY_NOT)
+def test_a_worker_cannot_publish_and_cannot_change_what_is_published(
+    owner: Database, worker: Database, statement: str
+) -> None:
+    run_id = release(owner)
+    with worker.connect(autocommit=True) as connection:
+        connection.execute("CREATE TABLE staging.mine (LIKE almanac.stub_predictions)")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(
+                statement.format(partition=f"almanac.stub_predictions_{run_id.replace('-', '_')}").encode()
+            )
+
+
+def test_a_worker_stages_fills_raw_tables_and_reads(owner: Database, worker: Database) -> None:
+    release(owner)
+    assert staging.stage(worker, STUB, begin(owner), content(3)).rows == 3
+    facts = content(3)["predictions"][["item"]].assign(value=1, source="test")
+    assert raw.upsert(worker, STUB, "facts", facts).inserted == 3
+    assert (
+        one(worker, "SELECT count(*) FROM almanac.stub_predictions")
+        == one(worker, "SELECT count(*) FROM api.stub_live")
+        == 10
+    )
+
+
+def test_a_reader_reads_every_view_and_nothing_else(owner: Database, reader: Database) -> None:
+    release(owner)
+    views = rows(owner, "SELECT viewname FROM pg_views WHERE schemaname = 'api' ORDER BY 1")
+    assert ("releases",) in views
+    assert ("stub_live",) in views
+    for (name,) in views:
+        one(reader, f'SELECT count(*) FROM api."{name}"')
+    for place in ("almanac.releases", "almanac.stub_predictions", "almanac.stub_facts", "staging.anything"):
+        with reader.connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute(f"SELECT * FROM {place}".encode())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE api.stub_predictions SET up = 0",
+        "DELETE FROM api.runs",
+        "INSERT INTO api.workloads VALUES ('x', '{}', false)",
+        "CREATE TABLE api.mine (n int)",
+        "CREATE TABLE public.mine (n int)",
+        "CREATE TABLE staging.mine (n int)",
+        "SELECT almanac.refuse_change()",
+    ],
+)
+def test_a_reader_writes_nowhere(owner: Database, reader: Database, statement: str) -> None:
+    release(owner)
+    with reader.connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.encode())
+
+
+def test_the_rights_of_a_reader_are_select_on_views_of_api_only(owner: Database) -> None:
+    release(owner)
+    granted = "SELECT DISTINCT table_schema, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_reader'"
+    assert rows(owner, granted) == [("api", "SELECT")]
+    assert (
+        rows(owner, "SELECT 1 FROM information_schema.role_table_grants WHERE grantee = 'almanac_ingest'")
+        == []
+    )
+
+
+# What a worker may do beside reading, on all but raw tables and the tables of the events, which their own tests know.
+WORKER_MAY = [
+    ("log_entries", "INSERT"),
+    ("log_ids", "INSERT"),
+    ("model_versions", "INSERT"),
+    ("raw_changes", "INSERT"),
+    ("run_inputs", "INSERT"),
+    ("run_inputs", "UPDATE"),
+]
+WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), ("run_steps", "results")]
+
+
+def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None:
+    granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
+    changes = rows(
+        owner,
+        granted
+        + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'",
+    )
+    contracts = [
+        contract for contract in [*discovery.contracts().values(), STUB] if contract.name != "events"
+    ]
+    raw_tables = [f"{contract.name}_{table.name}" for contract in contracts for table in contract.raw_tables]
+    assert sorted(changes) == sorted(
+        WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")]
+    )
+    columns = """
+        SELECT table_name, column_name FROM information_schema.role_column_grants AS c WHERE grantee = 'almanac_worker' AND privilege_type = 'UPDATE'
+        AND NOT EXISTS (SELECT FROM information_schema.role_table_grants AS t WHERE t.grantee = c.grantee AND t.table_name = c.table_name
+                        AND t.privilege_type = 'UPDATE') ORDER BY 1, 2"""
+    assert rows(owner, columns) == WORKER_MAY_UPDATE
+
+
+def test_only_who_takes_data_in_may_call_what_stores_it(owner: Database) -> None:
+    callers = """
+        SELECT grantee, routine_name FROM information_schema.role_routine_grants
+        WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner' AND routine_name NOT LIKE 'events%' ORDER BY 1, 2"""
+    stores = [("almanac_ingest", name) for name in ("log_ask", "log_change_alert", "log_ingest")]
+    # Nobody calls a trigger's function.
+    assert rows(owner, callers) == [("PUBLIC", "refuse_change"), *stores, ("almanac_worker", "log_open_day")]

@@ -1,0 +1,283 @@
+"""A contract becomes tables; migrations are repeatable and agree with what the program declares."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from uuid import uuid4
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from psycopg.conninfo import make_conninfo
+
+from almanac import discovery
+from almanac.contract import SCHEMA_REVISION, Column, Contract, Filter, Table
+from almanac.errors import ContractError, DatabaseError
+from almanac.store.connections import locks
+from almanac.store.connections.database import Database
+from almanac.store.publishing import staging
+from almanac.store.schema import contract_tables, migrate
+from almanac.store.schema.tables import metadata
+from tests.queries import change, one, rows, within
+from tests.stub import STUB, begin, content, release
+
+
+def with_predictions(*columns: Column, **changes: object) -> Contract:
+    """The stub with other columns in its prediction table."""
+    predictions = STUB.predictions.model_copy(
+        update={"columns": columns or STUB.predictions.columns, **changes}
+    )
+    return STUB.model_copy(update={"predictions": predictions})
+
+
+def replaced(name: str, **changes: object) -> Contract:
+    """The stub with one column of its prediction table changed."""
+    return with_predictions(
+        *(
+            column.model_copy(update=changes) if column.name == name else column
+            for column in STUB.predictions.columns
+        )
+    )
+
+
+def columns_of(database: Database, schema: str, table: str) -> list[tuple[str, str, str]]:
+    """The name, the type and whether NULL is allowed, of each column."""
+    query = "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name"
+    query += " ORDER BY ordinal_position"
+    return rows(database, query, schema=schema, name=table)
+
+
+@pytest.fixture
+def empty(cluster: str) -> Iterator[Database]:
+    """A database in which nothing was ever migrated."""
+    name = f"empty_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+        yield Database(make_conninfo(cluster, dbname=name), "login")
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def test_a_contract_becomes_typed_tables_partitioned_by_run(owner: Database) -> None:
+    assert columns_of(owner, "almanac", "stub_predictions") == [
+        ("run_id", "text", "NO"),
+        ("item", "text", "NO"),
+        ("day", "date", "NO"),
+        ("up", "double precision", "NO"),
+        ("down", "double precision", "NO"),
+        ("word", "text", "NO"),
+        ("extra", "json", "YES"),
+    ]
+    assert one(owner, "SELECT pg_get_partkeydef('almanac.stub_predictions'::regclass)") == "LIST (run_id)"
+    assert columns_of(owner, "almanac", "stub_facts") == [
+        ("item", "text", "NO"),
+        ("value", "integer", "YES"),
+        ("source", "text", "NO"),
+    ]
+
+
+def test_each_filter_and_the_order_have_an_index(owner: Database) -> None:
+    names = [
+        name
+        for (name,) in rows(
+            owner, "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1"
+        )
+    ]
+    assert names == [
+        "stub_predictions_by_day_item",
+        "stub_predictions_by_up",
+        "stub_predictions_by_word",
+        "stub_predictions_pkey",
+    ]
+
+
+def test_readers_get_a_view_of_all_runs_and_one_of_the_live_run(owner: Database, reader: Database) -> None:
+    old = release(owner, content(3, word="old"))
+    new = release(owner, content(4, word="new"))
+    assert rows(reader, "SELECT run_id, count(*) FROM api.stub_predictions GROUP BY 1 ORDER BY 2") == [
+        (old, 3),
+        (new, 4),
+    ]
+    assert rows(reader, "SELECT DISTINCT run_id, word FROM api.stub_live") == [(new, "new")]
+    assert rows(reader, "SELECT run_id, value FROM api.stub_totals ORDER BY value") == [(old, 3), (new, 4)]
+
+
+def test_a_nullable_column_is_added_and_published_runs_stay(owner: Database, reader: Database) -> None:
+    old = release(owner, content(3))
+    grown = with_predictions(Column(name="first", type="integer", nullable=True), *STUB.predictions.columns)
+    within(owner, contract_tables.ensure, grown)
+    assert columns_of(owner, "almanac", "stub_predictions")[-1] == ("first", "integer", "YES")
+    assert rows(reader, "SELECT DISTINCT run_id, first FROM api.stub_predictions") == [(old, None)]
+    staged = staging.stage(
+        owner, grown, begin(owner), content(2) | {"predictions": content(2)["predictions"].assign(first=7)}
+    )
+    assert staged.rows == 2
+
+
+REFUSED = [
+    (
+        replaced("up", type="text"),
+        r"has column 'up' of type DOUBLE PRECISION NOT NULL, the contract declares TEXT COLLATE \"C\" NOT NULL",
+    ),
+    (
+        replaced("up", nullable=True),
+        r"has column 'up' of type DOUBLE PRECISION NOT NULL, the contract declares DOUBLE PRECISION\.",
+    ),
+    (
+        replaced("extra", nullable=False),
+        r"has column 'extra' of type JSON, the contract declares JSON NOT NULL",
+    ),
+    (
+        with_predictions(*STUB.predictions.columns[:-1]),
+        r"has column \['extra'\] that the contract of 'stub' no longer declares",
+    ),
+    (
+        with_predictions(*STUB.predictions.columns, Column(name="size", type="real")),
+        r"lacks column 'size', which is not nullable",
+    ),
+    (
+        with_predictions(key=("word",)),
+        r"has the key \['run_id', 'item'\], the contract declares \['run_id', 'word'\]",
+    ),
+]
+
+
+@pytest.mark.parametrize(("contract", "reason"), REFUSED)
+def test_every_other_change_is_refused_with_the_way_out(
+    owner: Database, contract: Contract, reason: str
+) -> None:
+    before = columns_of(owner, "almanac", "stub_predictions")
+    with pytest.raises(
+        ContractError,
+        match=rf"Table almanac\.stub_predictions {reason}.*Declare the column under a new name, or rename the table",
+    ):
+        within(owner, contract_tables.ensure, contract)
+    assert columns_of(owner, "almanac", "stub_predictions") == before
+    assert one(owner, "SELECT contract ->> 'title' FROM api.workloads WHERE workload = 'stub'") == "Stub"
+
+
+def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database) -> None:
+    release(owner)
+    other = STUB.model_copy(update={"filters": (Filter(name="max_down", column="down", op="max"),)})
+    within(owner, contract_tables.ensure, other)
+    names = [
+        name
+        for (name,) in rows(
+            owner, "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1"
+        )
+    ]
+    assert names == ["stub_predictions_by_day_item", "stub_predictions_by_down", "stub_predictions_pkey"]
+    assert (
+        one(
+            owner,
+            "SELECT count(*) FROM pg_indexes WHERE tablename ~ 'stub_predictions_2' AND indexdef LIKE '%(down)'",
+        )
+        == 1
+    )
+
+
+def test_a_contract_that_is_there_already_takes_no_lock_on_its_tables(owner: Database) -> None:
+    with owner.engine.begin() as connection:
+        contract_tables.ensure(connection, STUB)
+        held = connection.exec_driver_sql(
+            "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
+        )
+        assert [name for (name,) in held if "stub" in name] == []
+
+
+def test_migrating_twice_changes_nothing(owner: Database) -> None:
+    release(owner)
+    described = "SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM information_schema.columns AS c WHERE table_schema IN ('almanac', 'api')"
+    before = one(owner, described)
+    assert migrate.migrate(Database(owner.url, "login"), {"stub": STUB}) == SCHEMA_REVISION
+    assert one(owner, described) == before
+    assert migrate.revision(owner) == SCHEMA_REVISION
+
+
+def test_two_programs_may_migrate_an_empty_database_at_once(empty: Database) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        started = [pool.submit(migrate.migrate, empty, {"stub": STUB}) for _ in range(2)]
+        assert [future.result() for future in started] == [SCHEMA_REVISION] * 2
+
+
+def test_a_database_that_was_never_migrated_is_refused_with_the_way_out(empty: Database) -> None:
+    assert migrate.revision(empty) is None
+    with pytest.raises(
+        DatabaseError,
+        match=rf"at schema revision none, this program needs {SCHEMA_REVISION}\. Run: almanac db migrate",
+    ):
+        migrate.check(empty)
+
+
+def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner: Database) -> None:
+    change(owner, "UPDATE almanac.alembic_version SET version_num = '9999'")
+    refused = rf"at schema revision 9999, this program needs {SCHEMA_REVISION}\. This program is older than the database: use the Almanac that"
+    with pytest.raises(DatabaseError, match=refused):
+        migrate.check(owner)
+    with pytest.raises(DatabaseError, match=refused):
+        migrate.migrate(Database(owner.url, "login"), {})
+
+
+def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
+    contracts = ("stub_", "log_", *(f"{name}_" for name in discovery.names()))
+
+    def is_ours(name: str | None, kind: str, _parents: object) -> bool:
+        return (
+            name == "almanac"
+            if kind == "schema"
+            else kind != "table" or not str(name).startswith((*contracts, "alembic_"))
+        )
+
+    with owner.engine.begin() as connection:
+        options = {"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
+        assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
+
+
+def test_readers_read_on_while_a_column_is_added(owner: Database, reader: Database) -> None:
+    """Readers count rows without a pause longer than the wait for a lock; the change waits its turn behind each of them."""
+    release(owner, content(5))
+    stop, counts = Event(), list[int]()
+
+    def read() -> None:
+        while not stop.is_set():
+            counts.append(one(reader, "SELECT count(*) FROM api.stub_live"))
+
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit(read)
+        for number in range(5):
+            grown = with_predictions(
+                *STUB.predictions.columns,
+                *(Column(name=f"n{n}", type="real", nullable=True) for n in range(number + 1)),
+            )
+            assert migrate.migrate(Database(owner.url, "login"), {"stub": grown}) == SCHEMA_REVISION
+        stop.set()
+        reading.result()
+    assert set(counts) == {5}
+
+
+def test_a_change_does_not_wait_for_ever_behind_a_long_reader(
+    owner: Database, reader: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release(owner)
+    monkeypatch.setattr(locks, "LOCK_TIMEOUT", "50ms")
+    monkeypatch.setattr(locks, "ATTEMPTS", 2)
+    grown = with_predictions(*STUB.predictions.columns, Column(name="more", type="real", nullable=True))
+    with reader.connect() as connection:
+        connection.execute("SELECT count(*) FROM api.stub_predictions")
+        with pytest.raises(DatabaseError, match="A lock was not to be had in 2 attempts of 50ms each"):
+            migrate.migrate(Database(owner.url, "login"), {"stub": grown})
+    assert migrate.migrate(Database(owner.url, "login"), {"stub": grown}) == SCHEMA_REVISION
+
+
+def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
+    facts = Table(
+        name="facts",
+        key=("item",),
+        columns=(
+            *STUB.raw_tables[0].columns[:1],
+            Column(name="value", type="text"),
+            STUB.raw_tables[0].columns[2],
+        ),
+    )
+    with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
+        within(owner, contract_tables.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))
