@@ -52,7 +52,7 @@ def restored(at_home: House, second: Second) -> Iterator[House]:
     yield at_home
     with at_home.project() as project:
         with project.database.engine.begin() as connection:
-            ledger.append(connection, ledger.Entry(second.run_id, "promote", "tester", "as before"))
+            ledger.append(connection, ledger.NewRelease(second.run_id, "promote", "tester", "as before"))
             ledger.set_hold(connection, NEW, on_hold=False)
         project.registry.set_alias(NEW, CHAMPION, 1)
 

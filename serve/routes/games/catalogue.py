@@ -6,7 +6,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac import fields
-from almanac.contract import Column, Contract, Table
+from almanac.contract import Column, Contract
 from almanac.workloads.games.contract import LISTED
 from serve.answers.cache import Body
 from serve.answers.service import Service
@@ -193,10 +193,10 @@ def _model(service: Service, contract: Contract) -> Endpoint:
         "version": 3,
         "primary_metric": contract.primary_metric,
     }
-    measure = schemas.example_row(_health(contract).columns) | {"measure": "coverage", "value": 0.19}
+    measure = schemas.example_row(contract.table("health").columns) | {"measure": "coverage", "value": 0.19}
     members: schemas.Schema = {
         "model": schemas.row(records.MODEL_COLUMNS),
-        "health": {"type": "array", "items": schemas.row(_health(contract).columns)},
+        "health": {"type": "array", "items": schemas.row(contract.table("health").columns)},
     }
     return Endpoint(
         path="/v1/games/model",
@@ -289,7 +289,7 @@ async def _read_model(service: Service, contract: Contract, request: Request, va
         found = await service.database.rows(
             records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
         )
-        [(health,)] = await service.database.rows(queries.whole(contract, _health(contract), edition))
+        [(health,)] = await service.database.rows(queries.whole(contract, contract.table("health"), edition))
         return Body(f'"model":{found[0][0]},"health":{health}'.encode()) if found else None
 
     return await service.answer(understood(contract, request, values), make)
@@ -301,7 +301,3 @@ def _id(contract: Contract) -> Parameter:
 
 def _named(contract: Contract, *names: str) -> list[Column]:
     return [contract.predictions.column(name) for name in names]
-
-
-def _health(contract: Contract) -> Table:
-    return {table.name: table for table in contract.side_tables}["health"]
