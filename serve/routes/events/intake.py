@@ -8,7 +8,7 @@ from fastapi import Request
 from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
-from almanac.fields import Members
+from almanac.fields import StrictModel
 from almanac.workloads.events.shared.intake import Event
 from serve.answers import responses
 from serve.answers.responses import ENCODE
@@ -32,7 +32,7 @@ SIMULATOR = b"SELECT row_to_json(told)::text FROM api.events_simulator AS told"
 CONFLICT = "Another event is stored under this id. An id names one event for ever; give this one another."
 
 
-class Wish(Members):
+class Wish(StrictModel):
     """What the simulator shall do; members that are left out stay as they were."""
 
     action: Literal["start", "stop"]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from almanac.fields import Instant, Json, Members, storable
+from almanac.fields import Instant, Json, StrictModel, storable
 
 LARGEST_KB = 1_000_000.0
 # PostgreSQL holds later and earlier instants, but Python's datetime and many clients do not.
@@ -21,7 +21,7 @@ def between_bounds(moment: datetime) -> datetime:
     return moment
 
 
-class Event(Members):
+class Event(StrictModel):
     """An event of a client; the same id with the same body may be sent again without harm."""
 
     event_id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
