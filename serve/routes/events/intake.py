@@ -9,7 +9,7 @@ from fastapi import Request
 from pydantic import AfterValidator, Field, TypeAdapter
 from starlette.responses import Response
 
-from almanac.fields import Instant, Json, Members, storable
+from almanac.fields import Instant, Json, StrictModel, storable
 from serve.answers import responses
 from serve.answers.responses import ENCODE
 from serve.answers.service import Service
@@ -42,7 +42,7 @@ def _readable(moment: datetime) -> datetime:
     return moment
 
 
-class Event(Members):
+class Event(StrictModel):
     """An event of a client; the same id with the same body may be sent again without harm."""
 
     event_id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
@@ -61,7 +61,7 @@ class Event(Members):
         return self.model_dump() | {"priority": PRIORITIES.index(self.priority)}
 
 
-class Wish(Members):
+class Wish(StrictModel):
     """What the simulator shall do; members that are left out stay as they were."""
 
     action: Literal["start", "stop"]

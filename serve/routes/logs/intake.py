@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from almanac import fields
 from almanac.contract import Contract
-from almanac.fields import Instant, Members, Text
+from almanac.fields import Instant, StrictModel, Text
 from almanac.workloads.logs.shared import masking
 from serve.answers import responses
 from serve.answers.service import Service
@@ -91,7 +91,7 @@ def _possible(moment: datetime) -> datetime:
 Short = Annotated[Text, Field(min_length=1, max_length=200)]
 
 
-class Entry(Members):
+class Entry(StrictModel):
     """One log entry as a client sends it."""
 
     text: Annotated[Text, Field(min_length=1, max_length=65_536)]
@@ -103,7 +103,7 @@ class Entry(Members):
     logger: Annotated[Text, Field(max_length=400)] | None = None
 
 
-class Asked(Members):
+class Asked(StrictModel):
     """A text that is not stored."""
 
     text: Annotated[Text, Field(min_length=1, max_length=65_536)]
