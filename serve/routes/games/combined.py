@@ -7,7 +7,8 @@ from pydantic import Field
 
 from almanac.contract import Column
 from almanac.fields import StrictModel, Text
-from almanac.workloads.games.contract import LISTED, title_key
+from almanac.workloads.games.contract import LISTED
+from almanac.workloads.games.shared.spelling import title_key
 from serve.answers.cache import Payload
 from serve.http.problems import refused
 from serve.reading.database import Database
