@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from almanac.fields import Instant, Json, Members, Text
+from almanac.fields import Instant, Json, StrictModel, Text
 from almanac.settings import Settings
 from serve import routes
 from serve.answers import responses
@@ -22,7 +22,7 @@ NOTE = {"name": "a", "weight": 1.5, "at": "2025-04-18T06:00:00Z", "more": {"x": 
 DEEP = b"[" * 300 + b"]" * 300
 
 
-class Note(Members):
+class Note(StrictModel):
     """What the routes of these tests read."""
 
     name: Text

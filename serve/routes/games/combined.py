@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from almanac.contract import Column
-from almanac.fields import Members, Text
-from almanac.workloads.games.contract import LISTED, title_key
+from almanac.fields import StrictModel, Text
+from almanac.workloads.games.contract import LISTED
+from almanac.workloads.games.shared.spelling import title_key
 from serve.answers.cache import Body
 from serve.http.problems import refused
 from serve.reading.database import Database
@@ -64,7 +65,7 @@ FITTING = """
 EVERY, FILTERED = COMBINED.format(fitting="").encode(), COMBINED.format(fitting=FITTING).encode()
 
 
-class Liked(Members):
+class Liked(StrictModel):
     """What somebody likes, and what fits them."""
 
     liked: list[Name] = Field(
@@ -91,7 +92,7 @@ class Liked(Members):
             raise refused({"in": "body", "name": "from_year", "reason": "must not be later than to_year"})
 
 
-class Searched(Members):
+class Searched(StrictModel):
     """The words of a title."""
 
     query: Name

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from almanac import fields
 from almanac.contract import Column, Contract
-from almanac.fields import Members
+from almanac.fields import StrictModel
 from serve.answers import responses
 from serve.answers.service import Service
 from serve.http import schemas
@@ -48,7 +48,7 @@ LIST = b"""SELECT coalesce(json_agg(found ORDER BY opened_at DESC, alert DESC), 
 CHANGE = b"SELECT api.log_change_alert(%s, %s)::text"
 
 
-class Change(Members):
+class Change(StrictModel):
     """What becomes of an alert."""
 
     state: Literal["acknowledged", "closed"]

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from pydantic import AfterValidator, Field
 
-from almanac.fields import Instant, Members, Text
+from almanac.fields import Instant, StrictModel, Text
 from almanac.workloads.logs.shared import cleaning
 from almanac.workloads.logs.shared.limits import EARLIEST, LATEST, LONGEST
 
@@ -21,7 +21,7 @@ ShortText = Annotated[Text, Field(min_length=1, max_length=LONGEST["source"])]
 EntryText = Annotated[Text, Field(min_length=1, max_length=LONGEST["text"])]
 
 
-class Entry(Members):
+class Entry(StrictModel):
     """One log entry as a client sends it."""
 
     text: EntryText
@@ -33,7 +33,7 @@ class Entry(Members):
     logger: Annotated[Text, Field(max_length=LONGEST["logger"])] | None = None
 
 
-class ClassifyRequest(Members):
+class ClassifyRequest(StrictModel):
     """A text to classify; it is masked and not stored as it is."""
 
     text: EntryText
