@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.2
 log = logging.getLogger("almanac.serve")
 
 
-class Releases:
+class LiveReleases:
     """The live edition of each workload, followed on a connection of its own."""
 
     def __init__(self, database: Database, workloads: Iterable[str], *, deadline_seconds: float) -> None:

@@ -13,7 +13,7 @@ from almanac.operations import verify
 from almanac.operations.reproduce import Reproduction, reproduce
 from almanac.project import Project
 from almanac.runner import effects
-from almanac.runner.attempt import Attempt, Request, silent
+from almanac.runner.attempt import Attempt, RunRequest, no_progress
 from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
@@ -111,7 +111,7 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
     effects.release(
-        Attempt(run_id, Request("logs"), CONTRACT, project, step.slot, time.monotonic(), silent),
+        Attempt(run_id, RunRequest("logs"), CONTRACT, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
     )
     return run_id

@@ -10,7 +10,7 @@ from almanac import discovery
 from almanac.operations import verify
 from almanac.project import Project
 from almanac.runner import effects
-from almanac.runner.attempt import Attempt, Request, silent
+from almanac.runner.attempt import Attempt, RunRequest, no_progress
 from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
@@ -58,7 +58,7 @@ def predict(project: Project, owner: Database, *, version: int = 1, shadow: int 
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
     effects.release(
-        Attempt(run_id, Request("diary"), DIARY, project, step.slot, time.monotonic(), silent),
+        Attempt(run_id, RunRequest("diary"), DIARY, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
     )
     return run_id

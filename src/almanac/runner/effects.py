@@ -17,7 +17,7 @@ from almanac.store.records import decisions, ledger, runs, versions
 log = structlog.get_logger("almanac")
 
 
-def act(attempt: Attempt, step: str) -> None:
+def apply_results(attempt: Attempt, step: str) -> None:
     """Do what a step has asked for: note the cut-off, point aliases, write the decision."""
     with attempt.project.database.engine.begin() as connection:
         results = runs.results(connection, attempt.run_id, step)

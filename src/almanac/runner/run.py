@@ -17,8 +17,8 @@ from almanac import discovery
 from almanac.errors import AlmanacError, DatabaseError, RegistryError, StepFailed
 from almanac.project import Project
 from almanac.runner import environment, logs, notebooks, slots, upkeep
-from almanac.runner.attempt import Attempt, OnProgress, Request, silent
-from almanac.runner.effects import act, release
+from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
+from almanac.runner.effects import apply_results, release
 from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
 from almanac.store.connections.database import driver_connection
@@ -42,7 +42,7 @@ class Result:
     exit_code: int = 0
 
 
-def run(project: Project, request: Request, *, on_progress: OnProgress = silent) -> Result:
+def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_progress) -> Result:
     """Execute one run and return how it ended.
 
     Raises UsageError before anything has been touched, RunBusy while another run of the workload is under way.
@@ -68,7 +68,7 @@ def run(project: Project, request: Request, *, on_progress: OnProgress = silent)
         attempt = Attempt(run_id, request, contract, project, slot, time.monotonic(), on_progress)
         with (
             _termination(),
-            logs.kept(attempt.folder / "run.log", secrets=environment.secrets(project.settings)),
+            logs.to_file(attempt.folder / "run.log", secrets=environment.secrets(project.settings)),
         ):
             return _guarded(attempt, chosen, given)
 
@@ -132,7 +132,7 @@ def _step(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any], opened
         raise StepFailed(
             f"{notebook.step}: {reason.rstrip('.')}. The notebook is kept at {attempt.folder / notebook.path.name}"
         )
-    act(attempt, notebook.step)
+    apply_results(attempt, notebook.step)
     return outcome
 
 
@@ -198,7 +198,7 @@ def _finish(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
 
 def _fail(attempt: Attempt, told: str) -> str:
     """Write why the run failed into its record, without secrets, and return it."""
-    reason = environment.blotted(told, environment.secrets(attempt.project.settings))
+    reason = environment.redact(told, environment.secrets(attempt.project.settings))
     log.error("run failed", run=attempt.run_id, reason=reason)
     facts = runs.RunUpdate(seconds=round(time.monotonic() - attempt.started, 3))
     with attempt.project.database.engine.begin() as connection:
