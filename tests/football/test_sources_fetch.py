@@ -14,7 +14,7 @@ from almanac.settings import Settings
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import MATCHES, ODDS
 from almanac.workloads.football.sources import matches, openfootball
-from tests.local_server import Answer, LocalServer
+from tests.local_server import LocalServer, Response
 
 TODAY = date(2025, 10, 1)
 PREMIER = """\
@@ -57,11 +57,13 @@ def network(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> LocalServer
     monkeypatch.setattr(openfootball, "COMMITS", {"openfootball/england": "a" * 40})
     monkeypatch.setattr(openfootball, "LEAGUES", {code: openfootball.LEAGUES[code] for code in ("E0", "E1")})
     for commit in ("a" * 40, "b" * 40):
-        server.answer(f"/openfootball/england/{commit}/2024-25/1-premierleague.txt", Answer(PREMIER.encode()))
         server.answer(
-            f"/openfootball/england/{commit}/2024-25/2-championship.txt", Answer(CHAMPIONSHIP.encode())
+            f"/openfootball/england/{commit}/2024-25/1-premierleague.txt", Response(PREMIER.encode())
         )
-    server.answer("/repos/openfootball/england/commits/master", Answer({"sha": "b" * 40}))
+        server.answer(
+            f"/openfootball/england/{commit}/2024-25/2-championship.txt", Response(CHAMPIONSHIP.encode())
+        )
+    server.answer("/repos/openfootball/england/commits/master", Response({"sha": "b" * 40}))
     return server
 
 
@@ -143,11 +145,11 @@ def test_the_head_is_read_with_its_commit_recorded_and_later_seasons_found(
     tmp_path: Path, network: LocalServer
 ) -> None:
     network.answer(
-        f"/openfootball/england/{'b' * 40}/2025-26/1-premierleague.txt", Answer(NEXT_SEASON.encode())
+        f"/openfootball/england/{'b' * 40}/2025-26/1-premierleague.txt", Response(NEXT_SEASON.encode())
     )
     network.answer(
         f"/openfootball/england/{'b' * 40}/2024-25/1-premierleague.txt",
-        Answer(PREMIER.replace("1-0", "7-0").encode()),
+        Response(PREMIER.replace("1-0", "7-0").encode()),
     )
     fetched = sources.fetch(settings(tmp_path, source_head=True), today=TODAY)
     assert fetched.files[["commit", "league", "season"]].to_numpy().tolist() == [
@@ -163,7 +165,7 @@ def test_the_head_is_read_with_its_commit_recorded_and_later_seasons_found(
 def test_a_pinned_file_that_left_the_head_is_read_at_its_pin(
     tmp_path: Path, network: LocalServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network.answer(f"/openfootball/england/{'b' * 40}/2024-25/2-championship.txt", Answer({}, 404))
+    network.answer(f"/openfootball/england/{'b' * 40}/2024-25/2-championship.txt", Response({}, 404))
     fetched = sources.fetch(settings(tmp_path, source_head=True), today=TODAY)
     assert dict(zip(fetched.files["league"], fetched.files["commit"], strict=True)) == {
         "E0": "b" * 40,
@@ -208,7 +210,7 @@ def test_the_head_is_never_replaced_by_a_generated_sample(tmp_path: Path, networ
 def test_half_the_data_is_an_error_and_no_reason_to_make_some_up(
     tmp_path: Path, network: LocalServer
 ) -> None:
-    network.answer(f"/openfootball/england/{'a' * 40}/2024-25/2-championship.txt", Answer({}, 404))
+    network.answer(f"/openfootball/england/{'a' * 40}/2024-25/2-championship.txt", Response({}, 404))
     with pytest.raises(SourceUnavailable, match="1 of 1 files do not exist"):
         sources.fetch(settings(tmp_path), today=TODAY)
 
@@ -217,7 +219,7 @@ def test_a_changed_file_is_an_error_and_no_reason_to_make_some_up(
     tmp_path: Path, network: LocalServer
 ) -> None:
     for name in ("1-premierleague", "2-championship"):
-        network.answer(f"/openfootball/england/{'a' * 40}/2024-25/{name}.txt", Answer(b"changed"))
+        network.answer(f"/openfootball/england/{'a' * 40}/2024-25/{name}.txt", Response(b"changed"))
     with pytest.raises(SourceCorrupt, match="expected"):
         sources.fetch(settings(tmp_path), today=TODAY)
 

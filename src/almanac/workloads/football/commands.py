@@ -44,7 +44,7 @@ def import_odds(
             }
         )
         return
-    show.say(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
+    show.line(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
     if len(told.unmatched):
         show.table(
             "Clubs that match nobody; nothing is matched unasked",

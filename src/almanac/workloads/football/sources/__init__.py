@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from almanac.download.mirror import NothingRead, Progress
+from almanac.download.mirror import NoFilesAvailable, Progress
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football.sources import (
@@ -65,7 +65,7 @@ def fetch(
     today = today or datetime.now(UTC).date()
     try:
         told = results.read(settings, today, progress=progress)
-    except NothingRead as error:
+    except NoFilesAvailable as error:
         if settings.source_head:
             raise
         log.warning(

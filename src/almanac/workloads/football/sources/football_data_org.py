@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pandas as pd
 
-from almanac.download.client import Client, Manners, Refused
+from almanac.download.client import Client, RequestPolicy, RequestRefused
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football.sources import matches as frames
@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, seasons: Iterable[str], known: pd.DataFrame, manners: Manners | None = None
+    settings: Settings, seasons: Iterable[str], known: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the matches of every competition of the plan in these seasons ('2025-26').
 
@@ -64,7 +64,7 @@ def fetch(
     with Client(
         settings.football_data_org_url,
         headers={"X-Auth-Token": token},
-        manners=manners or Manners(pause_after=pause),
+        policy=policy or RequestPolicy(pause_after=pause),
     ) as client:
         for league, season in [(league, season) for season in seasons for league in COMPETITIONS]:
             rows += _rows(_told(client, league, season, problems), (league, season), directory, problems)
@@ -85,7 +85,7 @@ def _told(client: Client, league: str, season: str, problems: Problems) -> list[
     code = COMPETITIONS[league]
     try:
         return list(_pages(client, f"competitions/{code}/matches", season))
-    except Refused as error:
+    except RequestRefused as error:
         if error.status not in {403, 404}:
             raise
         log.warning("football-data.org does not tell %s %s under this token: %s", code, season, error)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pandas as pd
 
-from almanac.download.client import Client, Manners, Refused
+from almanac.download.client import Client, RequestPolicy, RequestRefused
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football.sources import odds
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, leagues: Iterable[str], known: pd.DataFrame, manners: Manners | None = None
+    settings: Settings, leagues: Iterable[str], known: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the odds of the coming matches of these leagues; each league costs one request of the user's quota.
 
@@ -52,7 +52,7 @@ def fetch(
     key = settings.odds_api_key.get_secret_value() if settings.odds_api_key else ""
     directory, problems, rows = Directory.of(known), Problems(), list[odds.Row]()
     is_spent = False
-    with Client(settings.odds_api_url, params={"apiKey": key}, manners=manners) as client:
+    with Client(settings.odds_api_url, params={"apiKey": key}, policy=policy) as client:
         for league in [league for league in leagues if league in SPORTS]:
             if is_spent:
                 problems.refused.append(f"{SOURCE}: {league} (the quota of this key is spent)")
@@ -67,7 +67,7 @@ def fetch(
 def _ask(client: Client, league: str, problems: Problems) -> httpx.Response | None:
     try:
         return client.get(f"sports/{SPORTS[league]}/odds", QUESTION)
-    except Refused as error:
+    except RequestRefused as error:
         if error.status not in {404, 422}:
             raise
         log.warning("The Odds API does not tell %s: %s", SPORTS[league], error)
