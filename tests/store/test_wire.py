@@ -75,7 +75,7 @@ def test_no_row_at_all_is_a_head_and_a_tail(owner: Database) -> None:
 def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
     query = sql.SQL("COPY (SELECT {}::int4 UNION ALL SELECT 2) TO STDOUT (FORMAT binary)").format(1)
     with owner.connect() as connection:
-        assert b"".join(bytes(block) for block in binary_copy.received(connection, query)) == b"".join(
+        assert b"".join(bytes(block) for block in binary_copy.read_copy(connection, query)) == b"".join(
             binary_copy.encode(pa.table({"n": pa.array([1, 2], pa.int32())}))
         )
         assert connection.execute("SELECT 'still usable'").fetchone() == ("still usable",)
@@ -85,13 +85,13 @@ def test_a_copy_that_fails_at_once_or_on_the_way_raises_the_error_of_postgresql(
     with owner.connect(autocommit=True) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable):
             list(
-                binary_copy.received(
+                binary_copy.read_copy(
                     connection, sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier("nowhere"))
                 )
             )
         with pytest.raises(psycopg.errors.DivisionByZero):
             list(
-                binary_copy.received(
+                binary_copy.read_copy(
                     connection,
                     sql.SQL("COPY (SELECT 1 / (3 - n) FROM generate_series(1, {}) AS n) TO STDOUT").format(3),
                 )

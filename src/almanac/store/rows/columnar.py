@@ -26,7 +26,7 @@ ARRAY_HEAD = 20
 
 
 @dataclass(frozen=True)
-class Kind:
+class WireColumn:
     """How a column travels: its Arrow type, and the SQL of a value that stands where there is none (None where there always is one)."""
 
     name: str
@@ -51,12 +51,12 @@ class Kind:
         ]
 
 
-def kinds(
+def wire_columns(
     connection: psycopg.Connection[Any],
     place: sql.Composable,
     names: Sequence[str],
     types: Mapping[str, pa.DataType],
-) -> list[Kind]:
+) -> list[WireColumn]:
     """Return how these columns of a table travel; whatever `types` does not name by PostgreSQL's name is text."""
     query = """
         SELECT attname, format_type(atttypid, NULL), attnotnull FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0"""
@@ -67,12 +67,12 @@ def kinds(
     return [_kind(name, *found[name], types) for name in names]
 
 
-def _kind(name: str, told: str, is_filled: bool, types: Mapping[str, pa.DataType]) -> Kind:
+def _kind(name: str, told: str, is_filled: bool, types: Mapping[str, pa.DataType]) -> WireColumn:
     stand_ins = {"boolean": "false", "date": "'2000-01-01'", "timestamp with time zone": "'2000-01-01Z'"}
-    return Kind(name, types.get(told, TEXT), None if is_filled else stand_ins.get(told, "0"))
+    return WireColumn(name, types.get(told, TEXT), None if is_filled else stand_ins.get(told, "0"))
 
 
-def received(connection: psycopg.Connection[Any], query: sql.Composed) -> list[list[bytes]]:
+def fetch_columns(connection: psycopg.Connection[Any], query: sql.Composed) -> list[list[bytes]]:
     """Return what each row of a query sends, in PostgreSQL's binary form; rows whose first column is NULL are left out."""
     result = connection.pgconn.exec_params(query.as_bytes(connection), None, result_format=pq.Format.BINARY)
     if result.status != pq.ExecStatus.TUPLES_OK:
@@ -84,13 +84,13 @@ def received(connection: psycopg.Connection[Any], query: sql.Composed) -> list[l
     return [row for row in rows if row[0]]
 
 
-def table(kinds: Sequence[Kind], rows: Sequence[Sequence[bytes]]) -> pa.Table:
+def table(kinds: Sequence[WireColumn], rows: Sequence[Sequence[bytes]]) -> pa.Table:
     """Return the columns of rows that `received` the aggregates of `kinds`."""
     columns = iter(zip(*rows, strict=True))
     return pa.table({kind.name: _column(kind, [next(columns) for _ in kind.sent]) for kind in kinds})
 
 
-def _column(kind: Kind, sent: Sequence[Sequence[bytes]]) -> pa.Array:
+def _column(kind: WireColumn, sent: Sequence[Sequence[bytes]]) -> pa.Array:
     if kind.type == TEXT:
         return _texts(_values(sent[0], ">i4"), b"".join(sent[1]))
     values = _values(sent[0], WIDTHS[kind.type])
