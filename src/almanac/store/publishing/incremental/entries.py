@@ -112,7 +112,7 @@ def _batches(
         connection, frames.qualified_name(contract.entries), contract.entry_columns, ARROW_TYPES
     )
     begin = max(span.after, first_number(connection, contract) - 1)
-    parts = [EntryRange(*part) for part in columnar.groups(begin, span.until, NUMBERS_AT_A_TIME)]
+    parts = [EntryRange(*part) for part in columnar.spans(begin, span.until, NUMBERS_AT_A_TIME)]
 
     def fetch(part: EntryRange) -> list[list[bytes]]:
         return columnar.fetch_columns(connection, _query(contract, part, kinds))
@@ -140,7 +140,7 @@ def _query(contract: Contract, span: EntryRange, kinds: list[columnar.WireColumn
     return query.format(
         first=span.after // NUMBERS_TOGETHER,
         last=(span.until - 1) // NUMBERS_TOGETHER,
-        sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.sent),
+        sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.aggregates),
         columns=sql.SQL(", ").join(map(sql.Identifier, contract.entry_columns)),
         place=frames.qualified_name(contract.entries),
         entity=sql.Identifier(contract.entity),
