@@ -15,14 +15,14 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from almanac import discovery
+from almanac import discovery, workloads
 from almanac.contract import Contract
 from almanac.settings import Settings
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
 from almanac.store.schema.migrate import migrate
-from tests.installation import NEW, House, build, commit
-from tests.local_server import LocalServer, serving
+from tests.installation import WORKLOAD, Installation, build, commit
+from tests.local_server import LocalServer, local_server
 from tests.stub import STUB
 
 
@@ -38,7 +38,7 @@ def no_handler_is_left_behind() -> Iterator[None]:
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
     """A server on the loopback that answers as the test tells it."""
-    with serving() as local:
+    with local_server() as local:
         yield local
 
 
@@ -106,7 +106,7 @@ def settings(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch)
 
 
 @contextmanager
-def built(cluster: str) -> Iterator[House]:
+def built(cluster: str) -> Iterator[Installation]:
     """An installation with a generated workload, on a database of its own."""
     name = f"house_{uuid4().hex[:8]}"
     _execute(cluster, f"CREATE DATABASE {name}")
@@ -116,18 +116,18 @@ def built(cluster: str) -> Iterator[House]:
 
 
 @pytest.fixture(scope="session")
-def house(cluster: str) -> Iterator[House]:
+def installation(cluster: str) -> Iterator[Installation]:
     """An installation under version control whose generated workload has run once, at the slot of this moment."""
     with built(cluster) as made:
         commit(made)
-        ran = made.almanac("run", NEW, "--sample", "mock")
+        ran = made.almanac("run", WORKLOAD, "--sample", "mock")
         assert ran.returncode == 0, ran.stderr
         made.note_first_run(ran)
         yield made
 
 
 @pytest.fixture(scope="session")
-def bare_house(cluster: str) -> Iterator[House]:
+def empty_installation(cluster: str) -> Iterator[Installation]:
     """An installation in which nothing has run yet."""
     with built(cluster) as made:
         yield made
@@ -143,24 +143,27 @@ def registry_loaded() -> None:
 
 
 @pytest.fixture
-def at_home(house: House, registry_loaded: None, monkeypatch: pytest.MonkeyPatch) -> House:
-    """The house, its workload and its environment known to this process."""
-    for name, value in house.environment().items():
+def loaded_installation(
+    installation: Installation, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
+) -> Installation:
+    """The installation, its workload and its environment known to this process."""
+    for name, value in installation.environment().items():
         monkeypatch.setenv(name, value)
-    place = house.home / "src" / "almanac" / "workloads"
-    monkeypatch.setattr(discovery, "HERE", place)
-    monkeypatch.setattr(discovery, "__path__", [*discovery.__path__, str(place)])
-    return house
+    folder = installation.home / "src" / "almanac" / "workloads"
+    monkeypatch.setattr(discovery, "WORKLOADS", folder)
+    monkeypatch.setattr(workloads, "__path__", [*workloads.__path__, str(folder)])
+    return installation
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave what needs a PostgreSQL or a whole house out of `make test-fast`; runs of notebooks come before what needs a finished one."""
     for item in items:
-        if {"cluster", "house", "bare_house"} & set(getattr(item, "fixturenames", ())):
+        if {"cluster", "installation", "empty_installation"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     items.sort(
         key=lambda item: (
-            "bare_house" in getattr(item, "fixturenames", ()) and item.path.name != "test_notebooks.py"
+            "empty_installation" in getattr(item, "fixturenames", ())
+            and item.path.name != "test_notebooks.py"
         )
     )
 
@@ -180,10 +183,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
 @cache
 def _shared(name: str) -> str:
     text = (Path(__file__).parents[1] / name).read_text()
-    house = next(
-        (house for house in ("bare_house", "at_home", "house") if f"{house}: House" in text), ""
-    ).replace("at_home", "house")
-    return house or (name if 'scope="module"' in text else "")
+    fixtures = ("empty_installation", "loaded_installation", "installation")
+    used = next((name for name in fixtures if f"{name}: Installation" in text), "")
+    return used.removeprefix("loaded_") or (name if 'scope="module"' in text else "")
 
 
 def _opened(database: Database) -> Iterator[Database]:

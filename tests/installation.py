@@ -22,12 +22,12 @@ from almanac.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("src", "serve", "requirements", "notebooks", "pyproject.toml")
-NEW = "demand"
+WORKLOAD = "demand"
 OURS = {field.alias for field in Settings.model_fields.values() if field.alias}
 
 
 @dataclass(frozen=True)
-class House:
+class Installation:
     """An installation: its folder, the URL of its database (empty for the embedded one), and the run that was made at once."""
 
     home: Path
@@ -47,7 +47,7 @@ class House:
         return kept | own | variables
 
     def command(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-        """Run a Python program of the house and return how it ended."""
+        """Run a Python program of the installation and return how it ended."""
         return subprocess.run(
             [sys.executable, *words],
             cwd=self.home,
@@ -70,7 +70,7 @@ class House:
 
     @property
     def settings(self) -> Settings:
-        """The settings of this house."""
+        """The settings of this installation."""
         return Settings(
             home=self.home,
             database_url=self.url or None,
@@ -81,7 +81,7 @@ class House:
 
     @property
     def first_run(self) -> str:
-        """The run that was made when the house was built."""
+        """The run that was made when the installation was built."""
         with psycopg.connect(self.url) as connection:
             row = connection.execute(
                 "SELECT run_id FROM almanac.runs WHERE kind = 'run' ORDER BY started_at LIMIT 1"
@@ -93,7 +93,7 @@ class House:
         """Return number, run and model version of the release that readers get."""
         query = "SELECT release_id, run_id, model_version FROM almanac.releases WHERE workload = %s ORDER BY release_id DESC LIMIT 1"
         with psycopg.connect(self.url) as connection:
-            row = connection.execute(query, [NEW]).fetchone()
+            row = connection.execute(query, [WORKLOAD]).fetchone()
         assert row
         return int(row[0]), str(row[1]), int(row[2])
 
@@ -114,13 +114,13 @@ class House:
 
     @contextmanager
     def project(self) -> Iterator[Project]:
-        """Open the house in this process."""
+        """Open the installation in this process."""
         opened = Project(self.settings)
         yield opened
         opened.database.engine.dispose()
 
     @contextmanager
-    def serving(self) -> Iterator[httpx.Client]:
+    def server(self) -> Iterator[httpx.Client]:
         """Start the server on a free port of the loopback and yield a client for it."""
         with socket.socket() as line:
             line.bind(("127.0.0.1", 0))
@@ -140,7 +140,7 @@ class House:
             server.wait(20)
 
     @contextmanager
-    def bypass(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
+    def without_triggers(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
         """Open the database as somebody whom no trigger stops."""
         with psycopg.connect(
             make_conninfo(self.url, options="-c session_replication_role=replica")
@@ -161,22 +161,30 @@ def wait_until_ready(client: httpx.Client, server: "subprocess.Popen[bytes]") ->
     raise AssertionError("the server did not get ready")
 
 
-def build(home: Path, url: str = "") -> House:
+def build(home: Path, url: str = "") -> Installation:
     """Copy the checkout to `home`, make a new workload there as README says, and migrate the database."""
     for part in PARTS:
         copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
         if (ROOT / part).exists():
             copy(ROOT / part, home / part)
-    house = House(home, url)
-    for words in (("new", NEW), ("db", "migrate")):
-        ran = house.almanac(*words)
+    installation = Installation(home, url)
+    for words in (("new", WORKLOAD), ("db", "migrate")):
+        ran = installation.almanac(*words)
         assert ran.returncode == 0, ran.stderr
-    return house
+    return installation
 
 
-def commit(house: House) -> None:
-    """Put the house under version control."""
-    git = ["git", "-C", str(house.home), "-c", "user.name=tester", "-c", "user.email=tester@example.org"]
-    (house.home / ".gitignore").write_text(".almanac/\nmlruns/\n__pycache__/\n")
+def commit(installation: Installation) -> None:
+    """Put the installation under version control."""
+    git = [
+        "git",
+        "-C",
+        str(installation.home),
+        "-c",
+        "user.name=tester",
+        "-c",
+        "user.email=tester@example.org",
+    ]
+    (installation.home / ".gitignore").write_text(".almanac/\nmlruns/\n__pycache__/\n")
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
         subprocess.run([*git, *words], check=True, capture_output=True)

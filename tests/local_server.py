@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """One answer; `broken` closes the connection without one."""
 
     body: object = None
@@ -24,7 +24,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """One request as it came in."""
 
     path: str
@@ -37,30 +37,30 @@ class LocalServer:
     """Answers each path with its answers one after the other, the last one for ever, and 404 elsewhere."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.url = ""
-        self._answers: dict[str, list[Answer]] = {}
+        self._answers: dict[str, list[Response]] = {}
         self._lock = threading.Lock()
 
-    def answer(self, path: str, *answers: Answer) -> None:
+    def answer(self, path: str, *answers: Response) -> None:
         """Set the answers of a path."""
         self._answers[path] = list(answers)
 
-    def next_answer(self, asked: Asked) -> Answer:
+    def next_answer(self, asked: ReceivedRequest) -> Response:
         """Note a request and return what it is answered."""
         with self._lock:
-            self.asked.append(asked)
-            answers = self._answers.get(asked.path, [Answer({"message": "nothing here"}, 404)])
+            self.requests.append(asked)
+            answers = self._answers.get(asked.path, [Response({"message": "nothing here"}, 404)])
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
     @property
     def paths(self) -> list[str]:
         """The paths asked, in their order."""
-        return [asked.path for asked in self.asked]
+        return [asked.path for asked in self.requests]
 
 
 @contextmanager
-def serving() -> Iterator[LocalServer]:
+def local_server() -> Iterator[LocalServer]:
     """Run a local server while the block runs."""
     local = LocalServer()
 
@@ -70,7 +70,9 @@ def serving() -> Iterator[LocalServer]:
             query = {name: values[0] for name, values in parse_qs(parts.query).items()}
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             answer = local.next_answer(
-                Asked(parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body)
+                ReceivedRequest(
+                    parts.path, query, {name.lower(): value for name, value in self.headers.items()}, body
+                )
             )
             if answer.broken:
                 self.close_connection = True

@@ -6,27 +6,27 @@ import psycopg
 import pytest
 
 from almanac import discovery
-from tests.installation import NEW, House
+from tests.installation import WORKLOAD, Installation
 
 STATE = """SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs), (SELECT count(*) FROM almanac.decisions),
     (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
 
 
-def state(house: House) -> object:
-    with psycopg.connect(house.url) as connection:
+def state(installation: Installation) -> object:
+    with psycopg.connect(installation.url) as connection:
         return connection.execute(STATE).fetchone()
 
 
-def aliases(house: House) -> dict[str, object]:
-    return {row["name"]: row["champion"] for row in house.ask("list")}
+def aliases(installation: Installation) -> dict[str, object]:
+    return {row["name"]: row["champion"] for row in installation.ask("list")}
 
 
-@pytest.mark.parametrize("workload", [NEW, *discovery.names()])
+@pytest.mark.parametrize("workload", [WORKLOAD, *discovery.names()])
 def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(
-    workload: str, bare_house: House, registry_loaded: None
+    workload: str, empty_installation: Installation, registry_loaded: None
 ) -> None:
-    before, champions = state(bare_house), aliases(bare_house)
-    ran = bare_house.command(
+    before, champions = state(empty_installation), aliases(empty_installation)
+    ran = empty_installation.command(
         "-m",
         "pytest",
         "-q",
@@ -38,8 +38,8 @@ def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(
     )
     assert ran.returncode == 0, ran.stdout
     assert re.search(r"\b[1-9]\d* passed", ran.stdout)
-    assert (state(bare_house), aliases(bare_house)) == (before, champions)
-    with bare_house.project() as project:
+    assert (state(empty_installation), aliases(empty_installation)) == (before, champions)
+    with empty_installation.project() as project:
         client = project.registry.client
         explored = client.search_runs(
             [project.registry.experiment(workload)], "tags.`almanac.kind` = 'exploration'"
@@ -48,8 +48,8 @@ def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(
 
 
 @pytest.mark.parametrize("workload", discovery.names())
-def test_a_workload_runs_in_mock_and_is_released(workload: str, bare_house: House) -> None:
-    told = bare_house.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
-    chain = {link["link"]: link["state"] for link in bare_house.ask("verify", told["run_id"])}
+def test_a_workload_runs_in_mock_and_is_released(workload: str, empty_installation: Installation) -> None:
+    told = empty_installation.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
+    chain = {link["link"]: link["state"] for link in empty_installation.ask("verify", told["run_id"])}
     assert (told["status"], told["release_id"] is not None) == ("succeeded", True)
     assert {name: link for name, link in chain.items() if link != "ok"} == {"commit": "none"}

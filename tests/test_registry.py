@@ -15,15 +15,17 @@ import pytest
 from almanac.errors import ModelTampered, RegistryError
 from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes
 from almanac.store.records import versions
-from tests.installation import NEW, House
+from tests.installation import WORKLOAD, Installation
 
 
-def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: House) -> None:
-    with at_home.project() as project:
+def test_a_version_has_signature_example_parameters_metrics_and_hash(
+    loaded_installation: Installation,
+) -> None:
+    with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            record = versions.get(connection, NEW, 1)
+            record = versions.get(connection, WORKLOAD, 1)
         found = project.registry.client.get_run(record["mlflow_run_id"])
-    model = at_home.artifact("MLmodel").parent
+    model = loaded_installation.artifact("MLmodel").parent
     assert found.data.params == {"candidate": "logit", "seed": "7", "strength": "1.0"}
     assert {"log_loss", "accuracy", "calibration_error", "n"} <= set(found.data.metrics)
     assert {"signature:", "saved_input_example_info:"} <= set((model / "MLmodel").read_text().split())
@@ -32,63 +34,65 @@ def test_a_version_has_signature_example_parameters_metrics_and_hash(at_home: Ho
         "success_rate_before",
     }
     assert record["artifact_hash"] == folder_hash(model)
-    assert record["data_hash"] == file_hash(at_home.artifact("training.parquet"))
+    assert record["data_hash"] == file_hash(loaded_installation.artifact("training.parquet"))
     assert (record["parameters"], record["simulated"]) == (
         {"candidate": "logit", "seed": 7, "strength": 1.0},
         True,
     )
 
 
-def test_no_model_is_saved_as_pickle(house: House) -> None:
-    names = {path.suffix for path in (house.home / "mlruns" / "artifacts").rglob("*")}
+def test_no_model_is_saved_as_pickle(installation: Installation) -> None:
+    names = {path.suffix for path in (installation.home / "mlruns" / "artifacts").rglob("*")}
     assert ".skops" in names
     assert {".pkl", ".pickle", ".joblib", ".cloudpickle"} & names == set()
 
 
-def test_the_candidates_of_a_training_are_children_of_its_run(at_home: House) -> None:
-    with at_home.project() as project:
+def test_the_candidates_of_a_training_are_children_of_its_run(loaded_installation: Installation) -> None:
+    with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            parent = versions.get(connection, NEW, 1)["mlflow_run_id"]
+            parent = versions.get(connection, WORKLOAD, 1)["mlflow_run_id"]
         client = project.registry.client
         children = client.search_runs(
-            [project.registry.experiment(NEW)], f"tags.mlflow.parentRunId = '{parent}'"
+            [project.registry.experiment(WORKLOAD)], f"tags.mlflow.parentRunId = '{parent}'"
         )
     assert sorted(child.info.run_name for child in children) == ["base_rate", "logit"]
     assert all({"log_loss", "accuracy"} <= set(child.data.metrics) for child in children)
     assert {child.info.status for child in children} == {"FINISHED"}
 
 
-def test_a_model_with_a_changed_byte_is_not_loaded(at_home: House) -> None:
-    path = at_home.artifact("model.skops")
+def test_a_model_with_a_changed_byte_is_not_loaded(loaded_installation: Installation) -> None:
+    path = loaded_installation.artifact("model.skops")
     before = path.read_bytes()
-    with at_home.project() as project:
+    with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            known = versions.get(connection, NEW, 1)["artifact_hash"]
-        assert project.registry.load(NEW, 1, artifact_hash=known, trusted_types=()).predict_proba(
+            known = versions.get(connection, WORKLOAD, 1)["artifact_hash"]
+        assert project.registry.load(WORKLOAD, 1, artifact_hash=known, trusted_types=()).predict_proba(
             pd.DataFrame(ROWS)
         ).shape == (2, 2)
         path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
         try:
             with pytest.raises(
-                ModelTampered, match=f"Version 1 of '{NEW}' has files with hash .+ It is not loaded"
+                ModelTampered, match=f"Version 1 of '{WORKLOAD}' has files with hash .+ It is not loaded"
             ):
-                project.registry.load(NEW, 1, artifact_hash=known, trusted_types=())
+                project.registry.load(WORKLOAD, 1, artifact_hash=known, trusted_types=())
         finally:
             path.write_bytes(before)
 
 
-def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
+def test_a_model_that_was_changed_is_never_served(loaded_installation: Installation) -> None:
     path, before, live = (
-        at_home.artifact("model.skops"),
-        at_home.artifact("model.skops").read_bytes(),
-        at_home.live(),
+        loaded_installation.artifact("model.skops"),
+        loaded_installation.artifact("model.skops").read_bytes(),
+        loaded_installation.live(),
     )
     path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
     try:
-        ran = at_home.almanac("run", NEW, "--sample", "mock", "--slot", "now", "--only", "predict", "--json")
+        ran = loaded_installation.almanac(
+            "run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "predict", "--json"
+        )
     finally:
         path.write_bytes(before)
-    assert (ran.returncode, at_home.live()) == (5, live)
+    assert (ran.returncode, loaded_installation.live()) == (5, live)
     assert "ModelTampered" in json.loads(ran.stdout)["reason"]
 
 
@@ -107,14 +111,17 @@ def test_a_model_that_was_changed_is_never_served(at_home: House) -> None:
     ids=["the disk", "the bucket"],
 )
 def test_a_model_that_cannot_be_fetched_is_the_registry_s_trouble(
-    kind: Callable[[], Exception], said: str, at_home: House, monkeypatch: pytest.MonkeyPatch
+    kind: Callable[[], Exception],
+    said: str,
+    loaded_installation: Installation,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> str:
         raise kind()
 
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
-    with at_home.project() as project, pytest.raises(RegistryError, match=said):
-        project.registry.version_hash(NEW, 1)
+    with loaded_installation.project() as project, pytest.raises(RegistryError, match=said):
+        project.registry.version_hash(WORKLOAD, 1)
 
 
 def mlflow_error(said: str) -> Exception:
@@ -122,20 +129,22 @@ def mlflow_error(said: str) -> Exception:
     return made
 
 
-def test_an_alias_is_moved_and_taken_away(at_home: House) -> None:
-    with at_home.project() as project:
-        project.registry.set_alias(NEW, "guest", 1)
-        assert project.registry.alias(NEW, "guest") == 1
-        project.registry.set_alias(NEW, "guest", None)
-        assert project.registry.alias(NEW, "guest") is None
+def test_an_alias_is_moved_and_taken_away(loaded_installation: Installation) -> None:
+    with loaded_installation.project() as project:
+        project.registry.set_alias(WORKLOAD, "guest", 1)
+        assert project.registry.alias(WORKLOAD, "guest") == 1
+        project.registry.set_alias(WORKLOAD, "guest", None)
+        assert project.registry.alias(WORKLOAD, "guest") is None
 
 
-def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(at_home: House) -> None:
-    with at_home.project() as project:
-        assert project.registry.alias(NEW, "nobody") is None
+def test_an_alias_that_points_nowhere_is_none_and_an_unknown_version_is_named(
+    loaded_installation: Installation,
+) -> None:
+    with loaded_installation.project() as project:
+        assert project.registry.alias(WORKLOAD, "nobody") is None
         assert project.registry.alias("nothing", CHAMPION) is None
         with pytest.raises(RegistryError, match=r"MLflow at sqlite:.+ said: "):
-            project.registry.set_alias(NEW, CHAMPION, 999)
+            project.registry.set_alias(WORKLOAD, CHAMPION, 999)
 
 
 def test_a_registry_that_is_away_is_named_without_its_password(

@@ -1,4 +1,4 @@
-"""The proof of the house: a new workload runs, is served and tested at once, and nothing else has to be edited."""
+"""A new workload runs, is served and tested at once, and nothing else has to be edited."""
 
 import ast
 import json
@@ -13,7 +13,7 @@ import pytest
 
 from almanac import discovery, scaffold
 from almanac.errors import UsageError
-from tests.installation import NEW, ROOT, House
+from tests.installation import ROOT, WORKLOAD, Installation
 
 LONGEST = "a_name_of_19_letter"
 
@@ -103,17 +103,17 @@ def test_a_test_that_has_the_name_already_is_not_overwritten(
     assert (test.read_text(), list(tmp_path.iterdir())) == ("def test_scores(): ...", [test.parent])
 
 
-def test_a_new_workload_has_run_at_once_and_told_so(house: House) -> None:
-    told = (house.home / "first_run.txt").read_text()
+def test_a_new_workload_has_run_at_once_and_told_so(installation: Installation) -> None:
+    told = (installation.home / "first_run.txt").read_text()
     assert "Demand: SIMULATED, as of 2025-06-30, 12 of 40" in told
     assert "40 predictions saved" in told
     assert "Held-out figures: " in told
 
 
-def test_a_new_workload_is_served_at_once(house: House) -> None:
-    with house.serving() as client:
-        answer = client.get(f"/v1/{NEW}/predictions", params={"limit": 3})
-        none = client.get(f"/v1/{NEW}/predictions", params={"min_chance": 1.0})
+def test_a_new_workload_is_served_at_once(installation: Installation) -> None:
+    with installation.server() as client:
+        answer = client.get(f"/v1/{WORKLOAD}/predictions", params={"limit": 3})
+        none = client.get(f"/v1/{WORKLOAD}/predictions", params={"min_chance": 1.0})
     assert (answer.status_code, none.status_code) == (200, 200)
     body = answer.json()
     assert [row["item_id"] for row in body["rows"]] == ["item-000", "item-001", "item-002"]
@@ -121,23 +121,28 @@ def test_a_new_workload_is_served_at_once(house: House) -> None:
     assert none.json()["rows"] == []
 
 
-def test_the_generated_package_has_strict_types(house: House) -> None:
+def test_the_generated_package_has_strict_types(installation: Installation) -> None:
     cache = str(ROOT / ".mypy_cache" / "house")
-    ran = house.command("-m", "mypy", "--strict", "--cache-dir", cache, f"src/almanac/workloads/{NEW}")
+    ran = installation.command(
+        "-m", "mypy", "--strict", "--cache-dir", cache, f"src/almanac/workloads/{WORKLOAD}"
+    )
     assert ran.returncode == 0, ran.stdout
 
 
-def test_nothing_but_the_new_files_was_needed(house: House) -> None:
+def test_nothing_but_the_new_files_was_needed(installation: Installation) -> None:
     tracked = subprocess.run(
-        ["git", "-C", str(house.home), "status", "--porcelain"], capture_output=True, text=True, check=True
+        ["git", "-C", str(installation.home), "status", "--porcelain"],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert [line for line in tracked.splitlines() if not line.startswith("??")] == []
     for part in ("src", "serve"):
-        copied = {path.relative_to(house.home) for path in (house.home / part).rglob("*.py")}
+        copied = {path.relative_to(installation.home) for path in (installation.home / part).rglob("*.py")}
         ours = {path.relative_to(ROOT) for path in (ROOT / part).rglob("*.py")}
-        assert {path.parent.as_posix() for path in copied - ours} <= {f"src/almanac/workloads/{NEW}"}
+        assert {path.parent.as_posix() for path in copied - ours} <= {f"src/almanac/workloads/{WORKLOAD}"}
 
 
-def test_the_generated_test_passes(house: House) -> None:
-    ran = house.command("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/test_{NEW}.py")
+def test_the_generated_test_passes(installation: Installation) -> None:
+    ran = installation.command("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/test_{WORKLOAD}.py")
     assert ran.returncode == 0, ran.stdout

@@ -22,7 +22,7 @@ INSTANT = "must be an instant with its offset, for example 2025-04-18T06:00:00Z"
 UNSTORABLE_JSON = "must hold finite numbers and no NUL"
 
 
-class Members(BaseModel):
+class StrictModel(BaseModel):
     """A JSON object whose members are all known."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

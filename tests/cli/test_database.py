@@ -14,23 +14,25 @@ import psycopg
 import pytest
 
 from almanac.contract import SCHEMA_REVISION
-from tests.installation import ROOT, House, wait_until_ready
+from tests.installation import ROOT, Installation, wait_until_ready
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def short() -> Iterator[House]:
+def short() -> Iterator[Installation]:
     """An installation with the sources of the checkout and an embedded database, in a folder with a short name."""
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         for part in ("src", "serve"):
             Path(folder, part).symlink_to(ROOT / part)
-        made = House(Path(folder))
+        made = Installation(Path(folder))
         yield made
         made.almanac("db", "stop")
 
 
-def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_command(short: House) -> None:
+def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_command(
+    short: Installation,
+) -> None:
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port = line.getsockname()[1]
@@ -59,18 +61,18 @@ def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_com
             client.get("/livez")
 
 
-def test_the_embedded_database_starts_is_migrated_tells_its_url_and_stops(short: House) -> None:
-    house = short
-    before = json.loads(house.almanac("db", "status", "--json").stdout)
-    started = house.almanac("db", "start")
-    migrated = house.almanac("db", "migrate")
-    status = json.loads(house.almanac("db", "status", "--json").stdout)
-    url = house.almanac("db", "url", "--role", "reader").stdout.strip()
+def test_the_embedded_database_starts_is_migrated_tells_its_url_and_stops(short: Installation) -> None:
+    installation = short
+    before = json.loads(installation.almanac("db", "status", "--json").stdout)
+    started = installation.almanac("db", "start")
+    migrated = installation.almanac("db", "migrate")
+    status = json.loads(installation.almanac("db", "status", "--json").stdout)
+    url = installation.almanac("db", "url", "--role", "reader").stdout.strip()
     with psycopg.connect(url) as reader:
         assert reader.execute("SELECT revision FROM api.schema_version").fetchone() == (SCHEMA_REVISION,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             reader.execute("SELECT * FROM almanac.runs")
-    stopped, again = house.almanac("db", "stop"), house.almanac("db", "stop")
+    stopped, again = installation.almanac("db", "stop"), installation.almanac("db", "stop")
     assert before == {"kind": "embedded", "running": False, "revision": None, "needed": SCHEMA_REVISION}
     assert (started.returncode, migrated.returncode) == (0, 0)
     assert status == {

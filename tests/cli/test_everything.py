@@ -15,7 +15,7 @@ import pytest
 
 from almanac.cli import everything, runs
 from almanac.errors import StepFailed
-from almanac.runner.attempt import Request
+from almanac.runner.attempt import RunRequest
 from almanac.settings import Settings
 
 Almanac = Callable[..., Any]
@@ -23,7 +23,7 @@ Almanac = Callable[..., Any]
 
 def test_each_workload_is_run_with_all_that_was_asked_for() -> None:
     slot, day = datetime(2025, 4, 15, 6, tzinfo=UTC), date(2025, 4, 10)
-    asked = Request(
+    asked = RunRequest(
         "",
         slot=slot,
         data_as_of=day,
@@ -35,7 +35,7 @@ def test_each_workload_is_run_with_all_that_was_asked_for() -> None:
         "run", "demand", "--quiet", "--slot", "2025-04-15T06:00:00+00:00", "--data-as-of", "2025-04-10", "--sample", "mock",
         "--only", "collect,predict", "-p", "SEED=8", "-p", "NAME=a=b",
     ]  # fmt: skip
-    assert everything.words("demand", Request("", forced=True, start="predict")) == [
+    assert everything.words("demand", RunRequest("", forced=True, start="predict")) == [
         "run",
         "demand",
         "--quiet",
@@ -44,7 +44,7 @@ def test_each_workload_is_run_with_all_that_was_asked_for() -> None:
         "--from",
         "predict",
     ]
-    assert everything.words("demand", Request("")) == ["run", "demand", "--quiet"]
+    assert everything.words("demand", RunRequest("")) == ["run", "demand", "--quiet"]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def test_all_workloads_are_run_again_and_again_also_when_some_have_failed(
 ) -> None:
     rounds: list[bool] = []
 
-    def one_round(_project: Installation, _request: Request, *, quiet: bool) -> None:
+    def one_round(_project: Installation, _request: RunRequest, *, quiet: bool) -> None:
         rounds.append(quiet)
         raise error
 
@@ -97,7 +97,7 @@ def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(monkeypatch
     monkeypatch.setattr(everything.Processes, "run", run)
     project: Any = SimpleNamespace(database=SimpleNamespace(engine=SimpleNamespace(dispose=lambda: None)))
     with pytest.raises(StepFailed, match=r"These workloads failed: games, logs\. `almanac runs` says why\."):
-        everything.run_all(project, Request(""), quiet=True)
+        everything.run_all(project, RunRequest(""), quiet=True)
 
 
 def test_the_signal_that_ends_all_runs_ends_each_and_lets_no_other_begin(
@@ -110,5 +110,5 @@ def test_the_signal_that_ends_all_runs_ends_each_and_lets_no_other_begin(
     before = signal.getsignal(signal.SIGTERM)
     Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
     with pytest.raises(StepFailed, match="events, football, games"):
-        everything.run_all(project, Request(""), quiet=True)
+        everything.run_all(project, RunRequest(""), quiet=True)
     assert signal.getsignal(signal.SIGTERM) == before

@@ -9,7 +9,7 @@ import pytest
 
 from almanac.registry import CHAMPION
 from almanac.store.records import ledger
-from tests.installation import NEW, House
+from tests.installation import WORKLOAD, Installation
 
 Almanac = Callable[..., Any]
 
@@ -24,12 +24,12 @@ class Second:
 
 
 @pytest.fixture(scope="module")
-def second(house: House) -> Second:
+def second(installation: Installation) -> Second:
     """A second version, held back by the promotion rule, and scored as a shadow of the champion."""
-    before = house.live()
-    told = house.ask(
+    before = installation.live()
+    told = installation.ask(
         "run",
-        NEW,
+        WORKLOAD,
         "--sample",
         "mock",
         "--slot",
@@ -39,7 +39,7 @@ def second(house: House) -> Second:
         "-p",
         "STRENGTH=0.001",
     )
-    with house.project() as project, project.database.engine.begin() as connection:
+    with installation.project() as project, project.database.engine.begin() as connection:
         version = connection.exec_driver_sql(
             "SELECT max(version) FROM almanac.model_versions WHERE workload = 'demand'"
         ).scalar_one()
@@ -47,26 +47,26 @@ def second(house: House) -> Second:
 
 
 @pytest.fixture
-def restored(at_home: House, second: Second) -> Iterator[House]:
+def restored(loaded_installation: Installation, second: Second) -> Iterator[Installation]:
     """The house; afterwards version 1 is champion and live again, and nothing is on hold."""
-    yield at_home
-    with at_home.project() as project:
+    yield loaded_installation
+    with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            ledger.append(connection, ledger.Entry(second.run_id, "promote", "tester", "as before"))
-            ledger.set_hold(connection, NEW, on_hold=False)
-        project.registry.set_alias(NEW, CHAMPION, 1)
+            ledger.append(connection, ledger.NewRelease(second.run_id, "promote", "tester", "as before"))
+            ledger.set_hold(connection, WORKLOAD, on_hold=False)
+        project.registry.set_alias(WORKLOAD, CHAMPION, 1)
 
 
 def listed(almanac: Almanac) -> dict[str, Any]:
-    return {row["name"]: row for row in json.loads(almanac("list", "--json").out)}[NEW]
+    return {row["name"]: row for row in json.loads(almanac("list", "--json").out)}[WORKLOAD]
 
 
 def test_a_challenger_without_new_evidence_stays_one_and_is_scored_as_a_shadow(
-    second: Second, at_home: House, almanac: Almanac
+    second: Second, loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    rows = json.loads(almanac("runs", NEW, "--json").out)
+    rows = json.loads(almanac("runs", WORKLOAD, "--json").out)
     shadow = next(row for row in rows if row["kind"] == "shadow" and row["parent_run_id"] == second.run_id)
-    with at_home.project() as project, project.database.engine.begin() as connection:
+    with loaded_installation.project() as project, project.database.engine.begin() as connection:
         decided = connection.exec_driver_sql(
             "SELECT promoted, reason, challenger, champion FROM almanac.decisions ORDER BY decision_id DESC LIMIT 1"
         ).one()
@@ -77,12 +77,14 @@ def test_a_challenger_without_new_evidence_stays_one_and_is_scored_as_a_shadow(
         1,
     )
     assert (shadow["model_version"], shadow["status"], shadow["rows"]) == (second.version, "succeeded", 40)
-    assert (listed(almanac)["champion"], at_home.live()[1:]) == (1, (second.run_id, 1))
+    assert (listed(almanac)["champion"], loaded_installation.live()[1:]) == (1, (second.run_id, 1))
 
 
-def test_diff_tells_what_would_change_for_readers(second: Second, at_home: House, almanac: Almanac) -> None:
-    found = json.loads(almanac("diff", NEW, "1", str(second.version), "--json").out)
-    told = almanac("diff", NEW, "1", str(second.version), "--limit", "3")
+def test_diff_tells_what_would_change_for_readers(
+    second: Second, loaded_installation: Installation, almanac: Almanac
+) -> None:
+    found = json.loads(almanac("diff", WORKLOAD, "1", str(second.version), "--json").out)
+    told = almanac("diff", WORKLOAD, "1", str(second.version), "--limit", "3")
     assert (found["common"], found["changed"], found["only_first"], found["only_second"], found["words"]) == (
         40,
         40,
@@ -98,19 +100,19 @@ def test_diff_tells_what_would_change_for_readers(second: Second, at_home: House
 
 
 def test_a_version_without_kept_predictions_cannot_be_compared(
-    second: Second, at_home: House, almanac: Almanac
+    second: Second, loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("diff", NEW, "1", "99")
+    told = almanac("diff", WORKLOAD, "1", "99")
     assert told.code == 10
     assert "Version 99 of 'demand' has no kept predictions to compare" in told.err
 
 
 def test_promoting_a_version_with_a_complete_run_releases_it(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("promote", NEW, str(second.version), "--why", "it is calmer")
+    told = almanac("promote", WORKLOAD, str(second.version), "--why", "it is calmer")
     release_id, run_id, version = restored.live()
-    newest = json.loads(almanac("releases", NEW, "--limit", "1", "--json").out)[0]
+    newest = json.loads(almanac("releases", WORKLOAD, "--limit", "1", "--json").out)[0]
     assert told.code == 0
     assert f"Version {version} is champion of demand and answers from release {release_id} on." in told.out
     assert (version, run_id) == (second.version, f"{second.run_id}-shadow")
@@ -129,14 +131,14 @@ def test_promoting_a_version_with_a_complete_run_releases_it(
 
 
 def test_promoting_a_version_without_complete_run_changes_answers_only_at_the_next_predict(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     live = restored.live()
     run_id = f"{second.run_id}-shadow"
-    with restored.bypass() as connection:
+    with restored.without_triggers() as connection:
         connection.execute("UPDATE almanac.runs SET pruned_at = now() WHERE run_id = %s", [run_id])
-    told = almanac("promote", NEW, str(second.version), "--why", "in advance")
-    with restored.bypass() as connection:
+    told = almanac("promote", WORKLOAD, str(second.version), "--why", "in advance")
+    with restored.without_triggers() as connection:
         connection.execute("UPDATE almanac.runs SET pruned_at = NULL WHERE run_id = %s", [run_id])
     assert "It has no complete predictions that are kept: answers change at the next predict." in told.out
     assert restored.live() == live
@@ -144,12 +146,12 @@ def test_promoting_a_version_without_complete_run_changes_answers_only_at_the_ne
 
 
 def test_a_promotion_needs_a_reason_and_a_version_that_exists(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     live = restored.live()
     silent, unknown = (
-        almanac("promote", NEW, "1", "--why", "  "),
-        almanac("promote", NEW, "99", "--why", "because"),
+        almanac("promote", WORKLOAD, "1", "--why", "  "),
+        almanac("promote", WORKLOAD, "99", "--why", "because"),
     )
     assert (silent.code, unknown.code, restored.live()) == (2, 10, live)
     assert "The ledger keeps the reason for ever." in silent.err
@@ -157,24 +159,24 @@ def test_a_promotion_needs_a_reason_and_a_version_that_exists(
 
 
 def test_an_alias_that_somebody_moves_changes_no_answer(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     live = restored.live()
     with restored.project() as project:
-        project.registry.set_alias(NEW, CHAMPION, second.version)
+        project.registry.set_alias(WORKLOAD, CHAMPION, second.version)
     with restored.serving() as client:
-        answer = client.get(f"/v1/{NEW}/predictions", params={"limit": 1}).json()
+        answer = client.get(f"/v1/{WORKLOAD}/predictions", params={"limit": 1}).json()
     assert (answer["model_version"], answer["release"], restored.live()) == (1, live[0], live)
     assert listed(almanac)["warning"] == f"champion is {second.version}, readers get 1"
     assert "readers get 1" in almanac("list").out
 
 
 def test_a_rollback_is_one_more_row_of_the_ledger_and_holds_later_runs_back(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     current = restored.live()
-    told = almanac("rollback", NEW, "--to", restored.first_run)
-    newest = json.loads(almanac("releases", NEW, "--limit", "1", "--json").out)[0]
+    told = almanac("rollback", WORKLOAD, "--to", restored.first_run)
+    newest = json.loads(almanac("releases", WORKLOAD, "--limit", "1", "--json").out)[0]
     assert told.code == 0
     assert restored.live() == (newest["release_id"], restored.first_run, 1)
     assert (newest["kind"], newest["previous_release_id"], newest["why"]) == (
@@ -183,37 +185,41 @@ def test_a_rollback_is_one_more_row_of_the_ledger_and_holds_later_runs_back(
         f"rolled back from release {current[0]}",
     )
     assert "on hold" in listed(almanac)["warning"]
-    held = restored.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "predict")
+    held = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "predict")
     assert (held["status"], held["release_id"]) == ("succeeded", None)
     assert "is on hold after a rollback" in held["reason"]
     assert restored.live()[1] == restored.first_run
-    assert "is no longer on hold; its next run releases again" in almanac("rollback", NEW, "--resume").out
+    assert (
+        "is no longer on hold; its next run releases again" in almanac("rollback", WORKLOAD, "--resume").out
+    )
     assert listed(almanac)["warning"] == ""
 
 
 def test_a_rollback_without_a_target_goes_to_the_run_before(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     before = restored.live()[1]
-    almanac("promote", NEW, str(second.version), "--why", "to have something to go back from")
-    assert almanac("rollback", NEW).code == 0
+    almanac("promote", WORKLOAD, str(second.version), "--why", "to have something to go back from")
+    assert almanac("rollback", WORKLOAD).code == 0
     assert restored.live()[1] == before
 
 
 def test_only_collect_and_predict_score_with_the_champion_and_train_nothing(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = restored.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "collect,predict")
-    rows = {row["run_id"]: row for row in json.loads(almanac("runs", NEW, "--limit", "100", "--json").out)}
+    told = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "collect,predict")
+    rows = {
+        row["run_id"]: row for row in json.loads(almanac("runs", WORKLOAD, "--limit", "100", "--json").out)
+    }
     assert restored.live() == (told["release_id"], told["run_id"], 1)
     assert rows[told["run_id"]]["steps"] == ["collect", "predict"]
     assert max(row["model_version"] or 0 for row in rows.values()) == second.version
 
 
 def test_the_same_data_code_and_parameters_give_no_new_version(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = restored.ask("run", NEW, "--sample", "mock", "--slot", "now", "--only", "train")
+    told = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "train")
     with restored.project() as project, project.database.engine.begin() as connection:
         newest = connection.exec_driver_sql(
             "SELECT max(version) FROM almanac.model_versions WHERE workload = 'demand'"
@@ -225,15 +231,15 @@ def test_the_same_data_code_and_parameters_give_no_new_version(
 
 
 def test_prune_drops_what_is_past_retention_but_never_the_live_rows(
-    second: Second, restored: House, almanac: Almanac
+    second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("prune", NEW)
+    told = almanac("prune", WORKLOAD)
     assert (told.code, told.out) == (0, "demand: 0 runs pruned.\n")
     shift = "UPDATE almanac.runs SET finished_at = finished_at + make_interval(days => %s) WHERE run_id <> %s AND rows > 0"
-    with restored.bypass() as connection:
+    with restored.without_triggers() as connection:
         connection.execute(shift, [-8, restored.first_run])
-    told = almanac("prune", NEW)
-    with restored.bypass() as connection:
+    told = almanac("prune", WORKLOAD)
+    with restored.without_triggers() as connection:
         connection.execute(shift, [8, restored.first_run])
         kept = connection.execute(
             "SELECT count(*) FROM almanac.demand_predictions WHERE run_id = %s", [restored.live()[1]]

@@ -4,23 +4,26 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.installation import NEW, House
+from tests.installation import WORKLOAD, Installation
 
 Almanac = Callable[..., Any]
 
 
-def test_a_second_run_reports_the_finished_slot_and_changes_nothing(house: House) -> None:
-    before, slot = house.live(), house.ask("runs", NEW, "--limit", "1000")[-1]["slot"]
-    again = house.almanac("run", NEW, "--sample", "mock", "--slot", slot)
-    told = house.ask("run", NEW, "--slot", slot)
-    assert (again.returncode, house.live()) == (0, before)
-    assert f"demand: this slot was finished by run {house.first_run}; nothing was changed." in again.stdout
+def test_a_second_run_reports_the_finished_slot_and_changes_nothing(installation: Installation) -> None:
+    before, slot = installation.live(), installation.ask("runs", WORKLOAD, "--limit", "1000")[-1]["slot"]
+    again = installation.almanac("run", WORKLOAD, "--sample", "mock", "--slot", slot)
+    told = installation.ask("run", WORKLOAD, "--slot", slot)
+    assert (again.returncode, installation.live()) == (0, before)
+    assert (
+        f"demand: this slot was finished by run {installation.first_run}; nothing was changed."
+        in again.stdout
+    )
     assert "step starts" not in again.stderr
-    assert (told["run_id"], told["was_done"], told["status"]) == (house.first_run, True, "succeeded")
+    assert (told["run_id"], told["was_done"], told["status"]) == (installation.first_run, True, "succeeded")
 
 
-def test_the_log_of_a_run_is_kept_beside_its_notebooks_as_json_lines(house: House) -> None:
-    folder = house.home / ".almanac" / "runs" / NEW / house.first_run
+def test_the_log_of_a_run_is_kept_beside_its_notebooks_as_json_lines(installation: Installation) -> None:
+    folder = installation.home / ".almanac" / "runs" / WORKLOAD / installation.first_run
     lines = [json.loads(line) for line in (folder / "run.log").read_text().splitlines()]
     assert [line["event"] for line in lines] == [
         *["step starts", "step ended"] * 3,
@@ -29,13 +32,15 @@ def test_the_log_of_a_run_is_kept_beside_its_notebooks_as_json_lines(house: Hous
         "step ended",
         "run ended",
     ][:10]
-    assert {line["run"] for line in lines} == {house.first_run}
+    assert {line["run"] for line in lines} == {installation.first_run}
     assert all({"level", "timestamp"} <= set(line) for line in lines)
 
 
-def test_where_nobody_looks_at_a_terminal_the_log_is_json_and_no_bar_is_drawn(house: House) -> None:
-    quiet = house.almanac("run", "fotball", LOG_LEVEL="ERROR")
-    told = (house.home / "first_run.err").read_text().splitlines()
+def test_where_nobody_looks_at_a_terminal_the_log_is_json_and_no_bar_is_drawn(
+    installation: Installation,
+) -> None:
+    quiet = installation.almanac("run", "fotball", LOG_LEVEL="ERROR")
+    told = (installation.home / "first_run.err").read_text().splitlines()
     assert quiet.stderr.startswith("Error: Unknown workload 'fotball'")
     assert {json.loads(line)["event"] for line in told} == {
         "step starts",
@@ -45,46 +50,52 @@ def test_where_nobody_looks_at_a_terminal_the_log_is_json_and_no_bar_is_drawn(ho
     }
 
 
-def test_runs_tells_the_success_rate(at_home: House, almanac: Almanac) -> None:
-    told, rows = almanac("runs", NEW), json.loads(almanac("runs", NEW, "--json").out)
+def test_runs_tells_the_success_rate(loaded_installation: Installation, almanac: Almanac) -> None:
+    told, rows = almanac("runs", WORKLOAD), json.loads(almanac("runs", WORKLOAD, "--json").out)
     ended = [row for row in rows if row["kind"] == "run" and row["status"] != "running"]
     good = sum(row["status"] == "succeeded" for row in ended)
     assert f"Runs — {good} of {len(ended)} ended runs succeeded ({good / len(ended):.0%})" in told.out
     assert {"run_id", "slot", "git_commit", "prediction_hash", "reason", "peak_memory_mb"} <= set(rows[0])
     assert (
-        almanac("runs", "--limit", "1").out.count(NEW),
+        almanac("runs", "--limit", "1").out.count(WORKLOAD),
         len(json.loads(almanac("runs", "--limit", "1", "--json").out)),
     ) == (1, 1)
 
 
 def test_verify_accepts_the_beginning_of_a_run_id_and_prints_every_link(
-    at_home: House, almanac: Almanac
+    loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    links = json.loads(almanac("verify", at_home.first_run, "--json").out)
-    told = almanac("verify", at_home.first_run[:-2])
+    links = json.loads(almanac("verify", loaded_installation.first_run, "--json").out)
+    told = almanac("verify", loaded_installation.first_run[:-2])
     assert told.code == 0
     assert all(link["link"] in told.out for link in links)
 
 
-def test_a_run_that_does_not_exist_leaves_with_exit_code_10(at_home: House, almanac: Almanac) -> None:
+def test_a_run_that_does_not_exist_leaves_with_exit_code_10(
+    loaded_installation: Installation, almanac: Almanac
+) -> None:
     for command in ("verify", "reproduce", "report"):
         told = almanac(command, "19990101")
         assert (told.code, told.out) == (10, "")
         assert "'19990101' is not a run. `almanac runs` lists them." in told.err
 
 
-def test_report_writes_the_executed_notebooks_as_html(at_home: House, almanac: Almanac) -> None:
-    told = almanac("report", at_home.first_run, "--json")
-    folder = at_home.home / ".almanac" / "runs" / NEW / at_home.first_run
+def test_report_writes_the_executed_notebooks_as_html(
+    loaded_installation: Installation, almanac: Almanac
+) -> None:
+    told = almanac("report", loaded_installation.first_run, "--json")
+    folder = loaded_installation.home / ".almanac" / "runs" / WORKLOAD / loaded_installation.first_run
     pages = [folder / f"{name}.html" for name in ("1_collect", "2_train", "3_evaluate", "4_predict")]
     assert json.loads(told.out) == [str(page) for page in pages]
     assert "first version, beats the baseline" in pages[2].read_text()
 
 
-def test_report_fetches_the_notebooks_that_this_machine_lacks(at_home: House, almanac: Almanac) -> None:
-    folder = at_home.home / ".almanac" / "runs" / NEW / at_home.first_run
+def test_report_fetches_the_notebooks_that_this_machine_lacks(
+    loaded_installation: Installation, almanac: Almanac
+) -> None:
+    folder = loaded_installation.home / ".almanac" / "runs" / WORKLOAD / loaded_installation.first_run
     notebook = folder / "1_collect.ipynb"
     before = notebook.read_bytes()
     notebook.unlink()
-    assert almanac("report", at_home.first_run).code == 0
+    assert almanac("report", loaded_installation.first_run).code == 0
     assert notebook.read_bytes() == before

@@ -13,8 +13,9 @@ from almanac.errors import SourceCorrupt, SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import MATCHES, ODDS
-from almanac.workloads.football.sources import matches, openfootball
-from tests.local_server import Answer, LocalServer
+from almanac.workloads.football.sources import openfootball
+from almanac.workloads.football.sources.match_frame import match_frame
+from tests.local_server import LocalServer, Response
 
 TODAY = date(2025, 10, 1)
 PREMIER = """\
@@ -50,18 +51,20 @@ def network(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> LocalServer
     monkeypatch.setattr(mirror, "RAW_URL", server.url)
     monkeypatch.setattr(mirror, "API_URL", server.url)
     pins = [
-        openfootball.season(code, "2024-25", "a" * 40, hashlib.sha256(text.encode()).hexdigest())
+        openfootball.season_file(code, "2024-25", "a" * 40, hashlib.sha256(text.encode()).hexdigest())
         for code, text in (("E0", PREMIER), ("E1", CHAMPIONSHIP))
     ]
     monkeypatch.setattr(openfootball, "pinned", lambda: pins)
     monkeypatch.setattr(openfootball, "COMMITS", {"openfootball/england": "a" * 40})
     monkeypatch.setattr(openfootball, "LEAGUES", {code: openfootball.LEAGUES[code] for code in ("E0", "E1")})
     for commit in ("a" * 40, "b" * 40):
-        server.answer(f"/openfootball/england/{commit}/2024-25/1-premierleague.txt", Answer(PREMIER.encode()))
         server.answer(
-            f"/openfootball/england/{commit}/2024-25/2-championship.txt", Answer(CHAMPIONSHIP.encode())
+            f"/openfootball/england/{commit}/2024-25/1-premierleague.txt", Response(PREMIER.encode())
         )
-    server.answer("/repos/openfootball/england/commits/master", Answer({"sha": "b" * 40}))
+        server.answer(
+            f"/openfootball/england/{commit}/2024-25/2-championship.txt", Response(CHAMPIONSHIP.encode())
+        )
+    server.answer("/repos/openfootball/england/commits/master", Response({"sha": "b" * 40}))
     return server
 
 
@@ -113,12 +116,15 @@ def test_stray_lines_bad_rows_and_files_are_listed(tmp_path: Path, network: Loca
     premier, championship = (
         f"openfootball/england/2024-25/{name}.txt" for name in ("1-premierleague", "2-championship")
     )
-    assert fetched.unparsed.to_numpy().tolist() == [[premier, 6, "some stray words"]]
-    assert fetched.skipped[["file", "line", "reason"]].to_numpy().tolist() == [
+    assert fetched.unparsed_lines.to_numpy().tolist() == [[premier, 6, "some stray words"]]
+    assert fetched.refused_rows[["file", "line", "reason"]].to_numpy().tolist() == [
         [championship, 5, "Derby County cannot meet itself"]
     ]
     assert fetched.files["where"].to_list() == ["network", "network"]
-    assert fetched.files[["league", "promised", "found"]].to_numpy().tolist() == [["E0", 2, 2], ["E1", 3, 3]]
+    assert fetched.files[["league", "matches_declared", "matches_parsed"]].to_numpy().tolist() == [
+        ["E0", 2, 2],
+        ["E1", 3, 3],
+    ]
     assert fetched.files["commit"].to_list() == ["a" * 40] * 2
 
 
@@ -132,9 +138,9 @@ def test_sources_without_their_key_are_named(tmp_path: Path, network: LocalServe
 
 def test_a_second_fetch_comes_from_the_cache_and_is_the_same(tmp_path: Path, network: LocalServer) -> None:
     first = sources.fetch(settings(tmp_path), today=TODAY)
-    asked = len(network.asked)
+    count = len(network.requests)
     second = sources.fetch(settings(tmp_path), today=TODAY)
-    assert len(network.asked) == asked
+    assert len(network.requests) == count
     assert second.files["where"].to_list() == ["cache", "cache"]
     pd.testing.assert_frame_equal(first.matches, second.matches)
 
@@ -143,11 +149,11 @@ def test_the_head_is_read_with_its_commit_recorded_and_later_seasons_found(
     tmp_path: Path, network: LocalServer
 ) -> None:
     network.answer(
-        f"/openfootball/england/{'b' * 40}/2025-26/1-premierleague.txt", Answer(NEXT_SEASON.encode())
+        f"/openfootball/england/{'b' * 40}/2025-26/1-premierleague.txt", Response(NEXT_SEASON.encode())
     )
     network.answer(
         f"/openfootball/england/{'b' * 40}/2024-25/1-premierleague.txt",
-        Answer(PREMIER.replace("1-0", "7-0").encode()),
+        Response(PREMIER.replace("1-0", "7-0").encode()),
     )
     fetched = sources.fetch(settings(tmp_path, source_head=True), today=TODAY)
     assert fetched.files[["commit", "league", "season"]].to_numpy().tolist() == [
@@ -163,7 +169,7 @@ def test_the_head_is_read_with_its_commit_recorded_and_later_seasons_found(
 def test_a_pinned_file_that_left_the_head_is_read_at_its_pin(
     tmp_path: Path, network: LocalServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    network.answer(f"/openfootball/england/{'b' * 40}/2024-25/2-championship.txt", Answer({}, 404))
+    network.answer(f"/openfootball/england/{'b' * 40}/2024-25/2-championship.txt", Response({}, 404))
     fetched = sources.fetch(settings(tmp_path, source_head=True), today=TODAY)
     assert dict(zip(fetched.files["league"], fetched.files["commit"], strict=True)) == {
         "E0": "b" * 40,
@@ -191,13 +197,13 @@ def test_the_mock_sample_asks_nobody(
     assert fetched.simulated
     assert (
         len(fetched.files)
-        == len(fetched.unparsed)
-        == len(fetched.skipped)
+        == len(fetched.unparsed_lines)
+        == len(fetched.refused_rows)
         == len(fetched.odds)
-        == len(fetched.unmatched)
+        == len(fetched.unmatched_clubs)
         == 0
     )
-    assert (network.asked, caplog.text) == ([], "")
+    assert (network.requests, caplog.text) == ([], "")
 
 
 def test_the_head_is_never_replaced_by_a_generated_sample(tmp_path: Path, network: LocalServer) -> None:
@@ -208,7 +214,7 @@ def test_the_head_is_never_replaced_by_a_generated_sample(tmp_path: Path, networ
 def test_half_the_data_is_an_error_and_no_reason_to_make_some_up(
     tmp_path: Path, network: LocalServer
 ) -> None:
-    network.answer(f"/openfootball/england/{'a' * 40}/2024-25/2-championship.txt", Answer({}, 404))
+    network.answer(f"/openfootball/england/{'a' * 40}/2024-25/2-championship.txt", Response({}, 404))
     with pytest.raises(SourceUnavailable, match="1 of 1 files do not exist"):
         sources.fetch(settings(tmp_path), today=TODAY)
 
@@ -217,7 +223,7 @@ def test_a_changed_file_is_an_error_and_no_reason_to_make_some_up(
     tmp_path: Path, network: LocalServer
 ) -> None:
     for name in ("1-premierleague", "2-championship"):
-        network.answer(f"/openfootball/england/{'a' * 40}/2024-25/{name}.txt", Answer(b"changed"))
+        network.answer(f"/openfootball/england/{'a' * 40}/2024-25/{name}.txt", Response(b"changed"))
     with pytest.raises(SourceCorrupt, match="expected"):
         sources.fetch(settings(tmp_path), today=TODAY)
 
@@ -242,13 +248,13 @@ def test_the_fresher_row_wins_unless_only_the_other_has_a_result(
         "away": "Chelsea FC",
         "date": "2024-09-01",
     }
-    leading = matches.frame(
+    leading = match_frame(
         [
             row | {"status": league_status, "source": "leading"},
             row | {"home": "Fulham FC", "source": "leading"},
         ]
     )
-    fresher = matches.frame(
+    fresher = match_frame(
         [
             row | {"status": fresher_status, "source": "fresher"},
             row | {"home": "Everton FC", "source": "fresher"},

@@ -8,12 +8,13 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from almanac.download.client import Manners
+from almanac.download.client import RequestPolicy
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football import sources
-from almanac.workloads.football.sources import Fetched, football_data_org, matches, results, the_odds_api
-from tests.local_server import Answer, LocalServer
+from almanac.workloads.football.sources import Fetched, football_data_org, results, the_odds_api
+from almanac.workloads.football.sources.match_frame import match_frame
+from tests.local_server import LocalServer, Response
 
 TOKEN, KEY = "tok-1234-secret", "key-5678-secret"
 PREMIER = "/competitions/PL/matches"
@@ -45,7 +46,7 @@ def keyed(server: LocalServer, tmp_path: Path) -> Settings:
 @pytest.fixture
 def known() -> pd.DataFrame:
     row = {"league": "E0", "season": "2025-26", "status": "scheduled", "source": "openfootball"}
-    return matches.frame(
+    return match_frame(
         [
             row | {"date": "2025-10-04", "home": "Arsenal FC", "away": "West Ham United FC"},
             row
@@ -96,7 +97,7 @@ def test_matches_are_mapped_with_local_kickoff_and_the_token_in_the_header(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item())))
+    server.answer(PREMIER, Response(page(item())))
     found, problems = football_data_org.fetch(keyed, ["2025-26"], known)
     assert found.loc[0].to_dict() == {
         "match_id": "E0-2025-26-arsenal-fc-west-ham-united-fc",
@@ -113,8 +114,8 @@ def test_matches_are_mapped_with_local_kickoff_and_the_token_in_the_header(
         "source": "football-data.org",
     }
     assert (problems.rows, problems.names, problems.refused) == ([], set(), [])
-    assert server.asked[0].query == {"season": "2025"}
-    assert server.asked[0].headers["x-auth-token"] == TOKEN
+    assert server.requests[0].query == {"season": "2025"}
+    assert server.requests[0].headers["x-auth-token"] == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_each_status_without_result_becomes_one_of_ours_without_goals(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item(status))))
+    server.answer(PREMIER, Response(page(item(status))))
     found, _ = football_data_org.fetch(keyed, ["2025-26"], known)
     assert found["status"].to_list() == [ours]
     assert found["home_goals"].isna().all()
@@ -153,7 +154,7 @@ def test_an_awarded_match_keeps_its_goals_and_extra_time_is_not_counted(
         "regularTime": {"home": 1, "away": 1},
     }
     awarded = item("AWARDED", home="Brighton & Hove Albion FC", score={"fullTime": {"home": 0, "away": 3}})
-    server.answer(PREMIER, Answer(page(item(score=extra, matchday=None, stage="PLAY_OFFS"), awarded)))
+    server.answer(PREMIER, Response(page(item(score=extra, matchday=None, stage="PLAY_OFFS"), awarded)))
     found, _ = football_data_org.fetch(keyed, ["2025-26"], known)
     told = found.set_index("status")[["round", "home_goals", "away_goals"]]
     assert told.loc["awarded"].to_list() == ["Matchday 7", 0, 3]
@@ -164,7 +165,7 @@ def test_a_match_without_fixed_time_has_no_kickoff(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item("SCHEDULED", utcDate="2026-05-24T00:00:00Z"))))
+    server.answer(PREMIER, Response(page(item("SCHEDULED", utcDate="2026-05-24T00:00:00Z"))))
     found, _ = football_data_org.fetch(keyed, ["2025-26"], known)
     assert found["kickoff"].isna().all()
     assert found["date"].to_list() == [pd.Timestamp("2026-05-24")]
@@ -175,19 +176,22 @@ def test_pages_are_read_to_the_end(
 ) -> None:
     only_premier(monkeypatch)
     first, second, third = item(), item(home="Chelsea FC"), item(home="Fulham FC")
-    server.answer(PREMIER, Answer(page(first, second, count=3)), Answer(page(third, count=3)))
+    server.answer(PREMIER, Response(page(first, second, count=3)), Response(page(third, count=3)))
     found, _ = football_data_org.fetch(keyed, ["2025-26"], known)
     assert set(found["home"]) == {"Arsenal FC", "Chelsea FC", "Fulham FC"}
-    assert [asked.query for asked in server.asked] == [{"season": "2025"}, {"season": "2025", "offset": "2"}]
+    assert [asked.query for asked in server.requests] == [
+        {"season": "2025"},
+        {"season": "2025", "offset": "2"},
+    ]
 
 
 def test_a_page_that_promises_more_than_there_is_does_not_loop(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item(), count=9)), Answer(page(count=9)))
+    server.answer(PREMIER, Response(page(item(), count=9)), Response(page(count=9)))
     found, _ = football_data_org.fetch(keyed, ["2025-26"], known)
-    assert (len(found), len(server.asked)) == (1, 2)
+    assert (len(found), len(server.requests)) == (1, 2)
 
 
 def test_the_counter_of_requests_is_waited_for_before_the_next_one(
@@ -195,11 +199,11 @@ def test_the_counter_of_requests_is_waited_for_before_the_next_one(
 ) -> None:
     monkeypatch.setattr(football_data_org, "COMPETITIONS", {"E0": "PL", "E1": "ELC"})
     spent = {"X-Requests-Available-Minute": "0", "X-RequestCounter-Reset": "42"}
-    server.answer(PREMIER, Answer(page(item()), headers=spent))
-    server.answer("/competitions/ELC/matches", Answer(page()))
+    server.answer(PREMIER, Response(page(item()), headers=spent))
+    server.answer("/competitions/ELC/matches", Response(page()))
     naps = Naps()
     football_data_org.fetch(
-        keyed, ["2025-26"], known, Manners(pause_after=football_data_org.pause, sleep=naps)
+        keyed, ["2025-26"], known, RequestPolicy(pause_after=football_data_org.pause, sleep=naps)
     )
     assert len(naps.seconds) == 1
     assert 41.0 < naps.seconds[0] <= 42.0
@@ -209,13 +213,13 @@ def test_too_many_requests_are_asked_again_after_the_reset(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    limit = Answer(
+    limit = Response(
         {"message": "You reached your request limit. Wait 20 seconds."}, 429, {"X-RequestCounter-Reset": "20"}
     )
-    server.answer(PREMIER, limit, Answer(page(item())))
+    server.answer(PREMIER, limit, Response(page(item())))
     naps = Naps()
     found, _ = football_data_org.fetch(
-        keyed, ["2025-26"], known, Manners(pause_after=football_data_org.pause, sleep=naps)
+        keyed, ["2025-26"], known, RequestPolicy(pause_after=football_data_org.pause, sleep=naps)
     )
     assert len(found) == 1
     assert 19.0 < max(naps.seconds) <= 20.0
@@ -227,9 +231,9 @@ def test_a_competition_outside_the_plan_is_named_and_the_others_are_read(
     monkeypatch.setattr(football_data_org, "COMPETITIONS", {"E1": "ELC", "E0": "PL"})
     server.answer(
         "/competitions/ELC/matches",
-        Answer({"message": "The resource you are looking for is restricted.", "errorCode": 403}, 403),
+        Response({"message": "The resource you are looking for is restricted.", "errorCode": 403}, 403),
     )
-    server.answer(PREMIER, Answer(page(item())))
+    server.answer(PREMIER, Response(page(item())))
     found, problems = football_data_org.fetch(keyed, ["2025-26"], known)
     assert len(found) == 1
     assert problems.refused == ["football-data.org: ELC 2025-26 (outside the plan, HTTP 403)"]
@@ -239,7 +243,7 @@ def test_an_unknown_club_is_listed_and_its_match_left_out(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item(home="Arsenall"), item())))
+    server.answer(PREMIER, Response(page(item(home="Arsenall"), item())))
     found, problems = football_data_org.fetch(keyed, ["2025-26"], known)
     assert found["home"].to_list() == ["Arsenal FC"]
     assert [(each.name, each.candidates[0]) for each in problems.names] == [("Arsenall", "Arsenal FC")]
@@ -250,19 +254,27 @@ def test_a_row_that_cannot_be_read_is_listed_and_left_out(
 ) -> None:
     only_premier(monkeypatch)
     server.answer(
-        PREMIER, Answer(page(item("INVENTED", matchday=1), item(utcDate="soon", matchday=2), item()))
+        PREMIER, Response(page(item("INVENTED", matchday=1), item(utcDate="soon", matchday=2), item()))
     )
     found, problems = football_data_org.fetch(keyed, ["2025-26"], known)
     assert len(found) == 1
     assert [row[:3] for row in problems.rows] == [
         ("football-data.org PL 2025-26", 1, "KeyError: 'INVENTED'"),
-        ("football-data.org PL 2025-26", 2, "ValueError: Invalid isoformat string: 'soon'"),
+        (
+            "football-data.org PL 2025-26",
+            2,
+            "UsageError: 'soon' is not an instant. Write it as 2025-04-15T06:00Z.",
+        ),
     ]
 
 
-@pytest.mark.parametrize("answer", [Answer({"unexpected": 1}), Answer(["list"]), Answer(b"<html>")])
+@pytest.mark.parametrize("answer", [Response({"unexpected": 1}), Response(["list"]), Response(b"<html>")])
 def test_another_format_is_a_clear_error(
-    answer: Answer, server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    answer: Response,
+    server: LocalServer,
+    keyed: Settings,
+    known: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     only_premier(monkeypatch)
     server.answer(PREMIER, answer)
@@ -296,7 +308,7 @@ def event(
 def test_odds_are_mapped_and_asked_as_documented(
     server: LocalServer, keyed: Settings, known: pd.DataFrame
 ) -> None:
-    server.answer(EPL, Answer([event()], headers={"x-requests-remaining": "499"}))
+    server.answer(EPL, Response([event()], headers={"x-requests-remaining": "499"}))
     found, problems = the_odds_api.fetch(keyed, ["E0"], known)
     assert found.loc[0].to_dict() == {
         "match_id": "E0-2025-26-arsenal-fc-west-ham-united-fc",
@@ -308,7 +320,7 @@ def test_odds_are_mapped_and_asked_as_documented(
         "source": "the-odds-api",
     }
     assert (problems.rows, problems.names, problems.refused) == ([], set(), [])
-    assert server.asked[0].query == {
+    assert server.requests[0].query == {
         "apiKey": KEY,
         "regions": "eu",
         "markets": "h2h",
@@ -319,7 +331,7 @@ def test_odds_are_mapped_and_asked_as_documented(
 def test_asking_stops_when_the_quota_is_spent_and_names_what_is_left_out(
     server: LocalServer, keyed: Settings, known: pd.DataFrame
 ) -> None:
-    server.answer(EPL, Answer([event()], headers={"x-requests-remaining": "0"}))
+    server.answer(EPL, Response([event()], headers={"x-requests-remaining": "0"}))
     found, problems = the_odds_api.fetch(keyed, ["E0", "D1"], known)
     assert len(found) == 1
     assert problems.refused == ["the-odds-api: D1 (the quota of this key is spent)"]
@@ -329,7 +341,7 @@ def test_asking_stops_when_the_quota_is_spent_and_names_what_is_left_out(
 def test_a_league_that_the_odds_api_does_not_know_is_named(
     server: LocalServer, keyed: Settings, known: pd.DataFrame
 ) -> None:
-    server.answer(EPL, Answer({"message": "Unknown sport", "error_code": "UNKNOWN_SPORT"}, 422))
+    server.answer(EPL, Response({"message": "Unknown sport", "error_code": "UNKNOWN_SPORT"}, 422))
     found, problems = the_odds_api.fetch(keyed, ["E0", "EC"], known)
     assert (len(found), problems.refused) == (0, ["the-odds-api: E0 (HTTP 422)"])
 
@@ -338,7 +350,9 @@ def test_odds_without_match_with_unknown_club_or_below_one_are_listed(
     server: LocalServer, keyed: Settings, known: pd.DataFrame
 ) -> None:
     far, stranger, wrong = event(start="2026-03-01T15:00:00Z"), event(home="Wolfs"), event(draw=0.5)
-    server.answer(EPL, Answer([far, stranger, wrong, event(home="Wolves", away="Brighton and Hove Albion")]))
+    server.answer(
+        EPL, Response([far, stranger, wrong, event(home="Wolves", away="Brighton and Hove Albion")])
+    )
     found, problems = the_odds_api.fetch(keyed, ["E0"], known)
     assert found["match_id"].to_list() == ["E0-2025-26-wolverhampton-wanderers-fc-brighton-hove-albion-fc"]
     assert [row[1:3] for row in problems.rows] == [
@@ -352,16 +366,16 @@ def test_a_rate_limit_of_the_odds_api_is_waited_out(
     server: LocalServer, keyed: Settings, known: pd.DataFrame
 ) -> None:
     server.answer(
-        EPL, Answer({"error_code": "EXCEEDED_FREQ_LIMIT"}, 429, {"Retry-After": "2"}), Answer([event()])
+        EPL, Response({"error_code": "EXCEEDED_FREQ_LIMIT"}, 429, {"Retry-After": "2"}), Response([event()])
     )
     naps = Naps()
-    found, _ = the_odds_api.fetch(keyed, ["E0"], known, Manners(sleep=naps))
+    found, _ = the_odds_api.fetch(keyed, ["E0"], known, RequestPolicy(sleep=naps))
     assert (len(found), naps.seconds) == (1, [2.0])
 
 
 def told(known: pd.DataFrame) -> results.Results:
-    nothing = results.nothing()
-    return results.Results(known, nothing.unparsed, nothing.skipped, nothing.files)
+    nothing = results.empty()
+    return results.Results(known, nothing.unparsed_lines, nothing.refused_rows, nothing.files)
 
 
 def fetch(
@@ -375,8 +389,8 @@ def test_with_keys_both_sources_join_the_public_files(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page(item())))
-    server.answer(EPL, Answer([event(home="Wolves", away="Brighton")]))
+    server.answer(PREMIER, Response(page(item())))
+    server.answer(EPL, Response([event(home="Wolves", away="Brighton")]))
     fetched = fetch(keyed, known, monkeypatch)
     assert fetched.source == "openfootball + football-data.org"
     assert dict(zip(fetched.matches["home"], fetched.matches["source"], strict=True)) == {
@@ -393,16 +407,16 @@ def test_seasons_after_the_newest_public_one_are_asked_for(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page()))
+    server.answer(PREMIER, Response(page()))
     fetch(keyed, known, monkeypatch, today=date(2027, 9, 1))
-    assert [asked.query["season"] for asked in server.asked] == ["2026", "2027"]
+    assert [asked.query["season"] for asked in server.requests] == ["2026", "2027"]
 
 
 def test_no_odds_are_asked_for_where_no_match_is_coming(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer(page()))
+    server.answer(PREMIER, Response(page()))
     fetch(keyed, known, monkeypatch, today=date(2025, 9, 1))
     assert server.paths == [PREMIER]
 
@@ -418,8 +432,8 @@ def test_a_failing_keyed_source_is_named_without_its_key_and_the_rest_goes_on(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     only_premier(monkeypatch)
-    server.answer(PREMIER, Answer({"message": f"{TOKEN} is invalid"}, status))
-    server.answer(EPL, Answer({"message": f"{KEY} is invalid"}, status))
+    server.answer(PREMIER, Response({"message": f"{TOKEN} is invalid"}, status))
+    server.answer(EPL, Response({"message": f"{KEY} is invalid"}, status))
     fetched = fetch(keyed, known, monkeypatch)
     assert fetched.source == "openfootball"
     assert [name.split(" ")[0].rstrip(":") for name in fetched.skipped_sources] == [
@@ -435,7 +449,7 @@ def test_offline_the_keyed_sources_are_not_asked(
     server: LocalServer, keyed: Settings, known: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fetched = fetch(keyed.model_copy(update={"offline": True}), known, monkeypatch)
-    assert server.asked == []
+    assert server.requests == []
     assert fetched.skipped_sources == [
         f"{name} (the network is off (ALMANAC_OFFLINE))" for name in ("football-data.org", "the-odds-api")
     ]

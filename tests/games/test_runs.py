@@ -4,12 +4,12 @@ from pathlib import Path
 
 import psycopg
 
-from tests.installation import House
+from tests.installation import Installation
 
 
-def evaluated(house: House, run_id: str) -> dict[str, object]:
+def evaluated(installation: Installation, run_id: str) -> dict[str, object]:
     """Return what the evaluate step of a run reported."""
-    with psycopg.connect(house.url) as connection:
+    with psycopg.connect(installation.url) as connection:
         row = connection.execute(
             "SELECT results FROM almanac.run_steps WHERE run_id = %s AND step = 'evaluate'", [run_id]
         ).fetchone()
@@ -18,16 +18,20 @@ def evaluated(house: House, run_id: str) -> dict[str, object]:
 
 
 def test_a_validation_without_training_measures_the_live_champion_again_and_says_so(
-    bare_house: House, tmp_path: Path
+    empty_installation: Installation, tmp_path: Path
 ) -> None:
-    if not any(row["name"] == "games" and row["champion"] for row in bare_house.ask("list")):
+    if not any(row["name"] == "games" and row["champion"] for row in empty_installation.ask("list")):
         assert (
-            bare_house.ask("run", "games", "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")["status"]
+            empty_installation.ask("run", "games", "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")[
+                "status"
+            ]
             == "succeeded"
         )
-    champion = next(row["champion"] for row in bare_house.ask("list") if row["name"] == "games")
-    told = bare_house.ask("run", "games", "--only", "evaluate", "--sample", "mock", OMP_NUM_THREADS="1")
-    again = evaluated(bare_house, told["run_id"])["champion_again"]
+    champion = next(row["champion"] for row in empty_installation.ask("list") if row["name"] == "games")
+    told = empty_installation.ask(
+        "run", "games", "--only", "evaluate", "--sample", "mock", OMP_NUM_THREADS="1"
+    )
+    again = evaluated(empty_installation, told["run_id"])["champion_again"]
     assert isinstance(again, dict)
     assert again["version"] == champion
     assert f"champion version {champion} measured again" in again["said"]
@@ -37,7 +41,7 @@ def test_a_validation_without_training_measures_the_live_champion_again_and_says
         "user_id,title,hours,time\nann,The Witcher 3: Wild Hunt,40,2026-01-01\nann,Nobody Knows,1,\nann,Portal,many,\n"
     )
     command = ("import", "games-interactions", str(tmp_path / "plays.csv"))
-    first = bare_house.ask(*command, ALMANAC_SAMPLE="mock")
+    first = empty_installation.ask(*command, ALMANAC_SAMPLE="mock")
     assert (first["inserted"], first["unmatched"]) == (1, [{"game": "Nobody Knows", "lines": 1}])
     assert [row["line"] for row in first["bad_rows"]] == [4]
-    assert bare_house.ask(*command, ALMANAC_SAMPLE="mock")["unchanged"] == 1
+    assert empty_installation.ask(*command, ALMANAC_SAMPLE="mock")["unchanged"] == 1

@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 
-from almanac.download.client import Manners
+from almanac.download.client import RequestPolicy
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.games import sources
 from almanac.workloads.games.sources import games, igdb
 from tests.games_samples import game
-from tests.local_server import Answer, LocalServer
+from tests.local_server import LocalServer, Response
 
 CLIENT, SECRET, TOKEN = "client-1234", "secret-5678", "token-9999"
-QUICK = Manners(sleep=lambda _: None)
+QUICK = RequestPolicy(sleep=lambda _: None)
 
 
 @pytest.fixture
 def keyed(server: LocalServer, tmp_path: Path) -> Settings:
     server.answer(
-        "/oauth2/token", Answer({"access_token": TOKEN, "expires_in": 5000, "token_type": "bearer"})
+        "/oauth2/token", Response({"access_token": TOKEN, "expires_in": 5000, "token_type": "bearer"})
     )
     places = {
         "igdb_url": f"{server.url}/v4",
@@ -56,7 +56,7 @@ def item(number: int = 1942, **changes: Any) -> dict[str, Any]:
 
 
 def test_a_game_is_read_with_token_client_and_question(server, keyed):
-    server.answer("/v4/games", Answer([item()]))
+    server.answer("/v4/games", Response([item()]))
     found, refused = igdb.fetch(keyed, QUICK)
     row = found.iloc[0]
     assert (row["game_id"], row["steam_id"], f"{row['released']:%Y-%m-%d}") == (
@@ -70,7 +70,7 @@ def test_a_game_is_read_with_token_client_and_question(server, keyed):
         "windows;playstation;nintendo",
     )
     assert (row["developer"], row["reviews"], row["good_reviews"]) == ("CD Projekt RED", 4000, 3744)
-    token, question = server.asked
+    token, question = server.requests
     assert token.query == {"client_id": CLIENT, "client_secret": SECRET, "grant_type": "client_credentials"}
     assert (question.headers["client-id"], question.headers["authorization"]) == (CLIENT, f"Bearer {TOKEN}")
     assert question.body.decode().endswith("& id > 0; sort id asc; limit 500;")
@@ -79,28 +79,31 @@ def test_a_game_is_read_with_token_client_and_question(server, keyed):
 
 def test_pages_go_on_after_the_last_id(server, keyed, monkeypatch):
     monkeypatch.setattr(igdb, "PAGE", 2)
-    server.answer("/v4/games", Answer([item(1), item(5)]), Answer([item(9)]))
+    server.answer("/v4/games", Response([item(1), item(5)]), Response([item(9)]))
     assert igdb.fetch(keyed, QUICK)[0]["game_id"].tolist() == ["igdb:1", "igdb:5", "igdb:9"]
-    assert [b"id > 0" in asked.body or b"id > 5" in asked.body for asked in server.asked[1:]] == [True, True]
+    assert [b"id > 0" in asked.body or b"id > 5" in asked.body for asked in server.requests[1:]] == [
+        True,
+        True,
+    ]
 
 
 def test_requests_keep_to_four_a_second(server, keyed):
     naps: list[float] = []
-    server.answer("/v4/games", Answer([item()]))
-    igdb.fetch(keyed, Manners(per_minute=igdb.PER_MINUTE, sleep=naps.append))
+    server.answer("/v4/games", Response([item()]))
+    igdb.fetch(keyed, RequestPolicy(per_minute=igdb.PER_MINUTE, sleep=naps.append))
     assert igdb.PER_MINUTE / 60 == 4
     assert all(nap <= 0.25 for nap in naps)
 
 
 def test_too_many_requests_are_asked_again(server, keyed):
-    server.answer("/v4/games", Answer({"message": "Too Many Requests"}, 429), Answer([item()]))
+    server.answer("/v4/games", Response({"message": "Too Many Requests"}, 429), Response([item()]))
     assert len(igdb.fetch(keyed, QUICK)[0]) == 1
 
 
 def test_a_game_that_cannot_be_understood_is_refused_and_the_others_stay(server, keyed):
     server.answer(
         "/v4/games",
-        Answer(
+        Response(
             [
                 item(1, name=""),
                 item(2, first_release_date="soon"),
@@ -116,7 +119,7 @@ def test_a_game_that_cannot_be_understood_is_refused_and_the_others_stay(server,
 
 @pytest.mark.parametrize(
     "answer",
-    [Answer({"message": "invalid client secret"}, 403), Answer({"message": "who?"}), Answer(b"<html>")],
+    [Response({"message": "invalid client secret"}, 403), Response({"message": "who?"}), Response(b"<html>")],
 )
 def test_a_refused_secret_is_told_without_it(server, keyed, answer):
     server.answer("/oauth2/token", answer)
@@ -126,13 +129,13 @@ def test_a_refused_secret_is_told_without_it(server, keyed, answer):
 
 
 def test_something_else_than_a_list_is_a_changed_format(server, keyed):
-    server.answer("/v4/games", Answer({"games": []}))
+    server.answer("/v4/games", Response({"games": []}))
     with pytest.raises(SourceUnavailable, match="told no list of games"):
         igdb.fetch(keyed, QUICK)
 
 
 def test_only_what_igdb_itself_links_becomes_one_game(server, keyed):
-    server.answer("/v4/games", Answer([item(), item(7, name="Portal", external_games=[])]))
+    server.answer("/v4/games", Response([item(), item(7, name="Portal", external_games=[])]))
     catalogue = games.frame(
         [
             game("The Witcher® 3", game_id="steam:292030", platforms="windows", developer=None),
@@ -156,7 +159,7 @@ def test_without_keys_the_source_is_skipped_and_named(tmp_path):
 
 
 def test_a_source_that_is_away_is_skipped_and_named_and_the_catalogue_stays(server, keyed):
-    server.answer("/v4/games", Answer({"message": "no"}, 401))
+    server.answer("/v4/games", Response({"message": "no"}, 401))
     told = sources._with_igdb(keyed, sources._made_up())
     assert "401" in told.skipped_sources[0]
     assert len(told.games) == 400

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from almanac.runner.environment import blotted, kernel_environment, secrets
+from almanac.runner.environment import kernel_environment, redact, secrets
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 
@@ -44,11 +44,11 @@ def test_words_that_are_too_short_to_be_a_secret_are_left_alone(settings: Settin
     )
 
 
-def test_a_secret_is_blotted_out_however_it_is_spelt() -> None:
+def test_a_secret_is_replaced_however_it_is_spelt() -> None:
     text = (
         'plain a<b>"c/d é, JSON a<b>\\"c/d \\u00e9, HTML a&lt;b&gt;&quot;c/d é, URL a%3Cb%3E%22c%2Fd%20%C3%A9'
     )
-    assert blotted(text, ['a<b>"c/d é']) == "plain ***, JSON ***, HTML ***, URL ***"
+    assert redact(text, ['a<b>"c/d é']) == "plain ***, JSON ***, HTML ***, URL ***"
 
 
 def test_a_kernel_gets_the_listed_variables_and_the_worker_s_database(

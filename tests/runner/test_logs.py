@@ -9,7 +9,7 @@ PROGRAM = """
 import pathlib, sys, structlog
 from almanac.runner import logs
 logs.configure(sys.argv[1])
-with logs.kept(pathlib.Path(sys.argv[2])):
+with logs.to_file(pathlib.Path(sys.argv[2])):
     structlog.get_logger("almanac").info("run ended")
 """
 

@@ -9,7 +9,7 @@ import pytest
 
 from almanac.errors import BadNotebook, BadParameter, NotFound, RegistryError, RunBusy, UsageError
 from almanac.operations import verify
-from almanac.runner.attempt import Request
+from almanac.runner.attempt import RunRequest
 from almanac.runner.job import Terminated
 from almanac.runner.run import run
 from almanac.runner.slots import slot_of
@@ -25,7 +25,7 @@ REASONS = {
     "cell_error": "cell 4 raised ValueError: no luck today",
     "sys_exit": "code cell 4 called sys.exit()",
     "kernel_killed": "the kernel died (killed, or out of memory)",
-    "silent": "the notebook ended without reporting any result",
+    "no_progress": "the notebook ended without reporting any result",
 }
 
 
@@ -168,7 +168,7 @@ def test_steps_without_predict_are_refused_a_slot_by_name(bench: Bench) -> None:
 
 
 def test_a_failed_slot_can_be_run_again(bench: Bench) -> None:
-    bench.breaks("silent", "predict")
+    bench.breaks("no_progress", "predict")
     failed = bench.run(only="predict", slot=SLOT)
     bench.write("predict", opened("predict", REPORT))
     without = bench.run(only="predict", slot=SLOT)
@@ -178,7 +178,7 @@ def test_a_failed_slot_can_be_run_again(bench: Bench) -> None:
 
 def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made(bench: Bench) -> None:
     working = (bench.project.settings.notebooks_folder / "stub" / "4_predict.ipynb").read_text()
-    bench.breaks("silent", "predict")
+    bench.breaks("no_progress", "predict")
     failed = bench.run(only="", slot=SLOT, sample="mock", data_as_of=date(2025, 4, 10))
     (bench.project.settings.notebooks_folder / "stub" / "4_predict.ipynb").write_text(working)
     result = bench.run(only="", start="predict", slot=SLOT)
@@ -212,7 +212,7 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
 
 
 def test_an_attempt_is_not_continued_after_steps_that_did_not_end_well(bench: Bench) -> None:
-    bench.breaks("silent", "train")
+    bench.breaks("no_progress", "train")
     bench.run(only="", slot=SLOT)
     with pytest.raises(
         NotFound, match=r"have finished the step 'train'\. Use --from train, or run all steps"
@@ -237,7 +237,7 @@ def test_two_runs_of_one_workload_never_overlap(bench: Bench) -> None:
 
 def test_a_run_whose_process_was_killed_becomes_failed_when_the_next_one_starts(bench: Bench) -> None:
     with bench.project.database.engine.begin() as connection:
-        lost = runs.start(connection, runs.Opening("stub", SLOT, ("collect",), "mock", "tester"))
+        lost = runs.start(connection, runs.NewRun("stub", SLOT, ("collect",), "mock", "tester"))
     assert lost
     bench.run()
     assert (bench.record(lost)["status"], bench.record(lost)["reason"]) == (
@@ -347,7 +347,7 @@ def test_a_kernel_sees_neither_the_owner_s_database_nor_unlisted_variables(
 
 def test_progress_tells_step_and_cell(bench: Bench) -> None:
     seen: list[tuple[str, int, int]] = []
-    run(bench.project, Request("stub", only="collect"), on_progress=lambda *told: seen.append(told))
+    run(bench.project, RunRequest("stub", only="collect"), on_progress=lambda *told: seen.append(told))
     assert seen == [("collect", 1, 3), ("collect", 2, 3), ("collect", 3, 3)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from almanac.contract import Contract
 from almanac.errors import RegistryError
 from almanac.project import Project
-from almanac.runner.attempt import Request, run_folder
+from almanac.runner.attempt import RunRequest, run_folder
 from almanac.runner.run import Result, run
 from almanac.scaffold import as_notebook
 from almanac.store.records import ledger, runs
@@ -23,7 +23,7 @@ from almanac.steps import Step
 
 step = Step.open("stub", "{step}", run_id=RUN_ID, slot=SLOT, sample=SAMPLE, data_as_of=DATA_AS_OF)
 """
-REPORT = "step.report(sample=step.sample, wanted=str(step.wanted_date))\n"
+REPORT = "step.report(sample=step.sample, wanted=str(step.requested_date))\n"
 PUBLISH = """# %%
 from almanac.store.publishing.staging import stage
 from tests.stub import STUB, content
@@ -104,7 +104,7 @@ class Bench:
 
     def run(self, **wishes: Any) -> Result:
         """Run the workload; by default its first step only."""
-        return run(self.project, replace(Request(STUB.name, only="collect"), **wishes))
+        return run(self.project, replace(RunRequest(STUB.name, only="collect"), **wishes))
 
     def folder(self, run_id: str) -> Path:
         """Return where a run has kept its notebooks and its log."""

@@ -1,29 +1,26 @@
 """How events come in: one by one, in bulk, and on demand from the simulator."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Request
-from pydantic import AfterValidator, Field, TypeAdapter
+from pydantic import Field, TypeAdapter
 from starlette.responses import Response
 
-from almanac.fields import Instant, Json, Members, storable
+from almanac.fields import StrictModel
+from almanac.workloads.events.shared.intake import Event
 from serve.answers import responses
 from serve.answers.responses import ENCODE
 from serve.answers.service import Service
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.http.parameters import Values
 from serve.http.problems import Problem
-from serve.http.request_bodies import Content, Wrong
+from serve.http.request_bodies import BadItem, JsonBody
 from serve.reading.database import Database
 
 BULK_BYTES = 5_000_000
 MOST_EVENTS = 1_000
-LARGEST_KB = 1_000_000.0
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
-PRIORITIES = ("low", "medium", "high")
 EVENT = {
     "event_id": "order-4711", "event_type": "order", "event_time": "2026-11-22T06:00:00Z", "size_kb": 2.5, "priority": "high",
     "payload": {"shop": "Graz", "items": 3},
@@ -35,33 +32,7 @@ SIMULATOR = b"SELECT row_to_json(told)::text FROM api.events_simulator AS told"
 CONFLICT = "Another event is stored under this id. An id names one event for ever; give this one another."
 
 
-def _readable(moment: datetime) -> datetime:
-    """Keep out what the database or its clients cannot hold."""
-    if not FIRST <= moment < LAST:
-        raise ValueError("must lie between 1970 and 9999")
-    return moment
-
-
-class Event(Members):
-    """An event of a client; the same id with the same body may be sent again without harm."""
-
-    event_id: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable)]
-    event_type: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(storable)]
-    event_time: Annotated[
-        Instant,
-        AfterValidator(_readable),
-        Field(description="When it happened; late, early and out of order are all taken."),
-    ]
-    size_kb: Annotated[float, Field(ge=0, le=LARGEST_KB, allow_inf_nan=False)]
-    priority: Literal["low", "medium", "high"] = "medium"
-    payload: Annotated[Json, Field(description="Anything else, stored as it is.")] = None
-
-    def stored(self) -> dict[str, Any]:
-        """Return the event as the database takes it in."""
-        return self.model_dump() | {"priority": PRIORITIES.index(self.priority)}
-
-
-class Wish(Members):
+class Wish(StrictModel):
     """What the simulator shall do; members that are left out stay as they were."""
 
     action: Literal["start", "stop"]
@@ -123,7 +94,7 @@ def _one(service: Service) -> Endpoint:
         refusals=(409, 422, 503),
         tag="events",
         method="POST",
-        body=Content(Event, EVENT),
+        body=JsonBody(Event, EVENT),
         writes=True,
     )
 
@@ -154,7 +125,7 @@ def _bulk(service: Service) -> Endpoint:
         example={"accepted": 1, "duplicates": 0, "rejected": 0, "results": [RESULT]},
         tag="events",
         method="POST",
-        body=Content(Event, [EVENT], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
+        body=JsonBody(Event, [EVENT], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
         writes=True,
     )
 
@@ -169,7 +140,7 @@ def _start(service: Service) -> Endpoint:
         example=SIMULATOR_EXAMPLE,
         tag="events",
         method="POST",
-        body=Content(Wish, {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}),
+        body=JsonBody(Wish, {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}),
         writes=True,
     )
 
@@ -194,11 +165,11 @@ async def _store(service: Service, _request: Request, values: Values) -> Respons
 
 
 async def _store_many(service: Service, _request: Request, values: Values) -> Response:
-    items: list[Event | Wrong] = values["body"]
+    items: list[Event | BadItem] = values["body"]
     outcomes = iter(await _outcomes(service, [item for item in items if isinstance(item, Event)]))
     results = [
         {"index": index, "status": "invalid", "errors": item.errors}
-        if isinstance(item, Wrong)
+        if isinstance(item, BadItem)
         else {"index": index, "status": next(outcomes)}
         for index, item in enumerate(items)
     ]
@@ -217,7 +188,7 @@ async def _outcomes(service: Service, events: Sequence[Event]) -> list[str]:
     """Store events in one transaction and return what became of each: accepted, duplicate or conflict."""
     if not events:
         return []
-    content = ROWS.dump_json([event.stored() for event in events]).decode()
+    content = ROWS.dump_json([event.row() for event in events]).decode()
     return [outcome for (outcome,) in await _writing(service).rows(INGEST, (content,))]
 
 

@@ -3,7 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from almanac.workloads.games.contract import MISSPELT_FROM, OPEN_END, SHORT_LETTERS, spellings, words_of
+from almanac.workloads.games.shared.spelling import (
+    MISSPELT_FROM,
+    OPEN_END,
+    SHORT_LETTERS,
+    spellings,
+    words_of,
+)
 from serve.reading.database import Database
 
 MOST_WORDS = 8

@@ -3,32 +3,25 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any
-from uuid import uuid4
+from typing import Any
 
 from fastapi import Request
-from pydantic import AfterValidator, Field
 from starlette.responses import Response
 
 from almanac import fields
 from almanac.contract import Contract
-from almanac.fields import Instant, Members, Text
-from almanac.workloads.logs.shared import masking
+from almanac.workloads.logs.shared import cleaning, masking
+from almanac.workloads.logs.shared.intake import ClassifyRequest, Entry, ingest_item
 from serve.answers import responses
 from serve.answers.service import Service
-from serve.http.documented import Answer, Endpoint
+from serve.http.endpoints import Answer, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.http.problems import Problem
-from serve.http.request_bodies import Content, Wrong
+from serve.http.request_bodies import BadItem, JsonBody
 
 MOST_ENTRIES = 1_000
 MOST_BYTES = 5_000_000
-# How a terminal is told to do something, and whatever else is no text.
-TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
-CONTROLS = re.compile(r"[\x01-\x08\x0b-\x1f\x7f]")
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9998, 1, 1, tzinfo=UTC)
 INGEST = b"SELECT place, entry_id, is_new FROM api.log_ingest(%s)"
 ASK = b"SELECT api.log_ask(%s, %s)"
 ASKED = b"SELECT asked_at FROM api.log_questions WHERE text_id = %s"
@@ -82,33 +75,6 @@ RESULT_SCHEMA = {
 }
 
 
-def _possible(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError("must lie between 1970 and 9998")
-    return moment
-
-
-Short = Annotated[Text, Field(min_length=1, max_length=200)]
-
-
-class Entry(Members):
-    """One log entry as a client sends it."""
-
-    text: Annotated[Text, Field(min_length=1, max_length=65_536)]
-    id: Short | None = None
-    time: Annotated[Instant, AfterValidator(_possible)] | None = None
-    source: Short | None = None
-    session: Short | None = None
-    level: Annotated[Text, Field(max_length=40)] | None = None
-    logger: Annotated[Text, Field(max_length=400)] | None = None
-
-
-class Asked(Members):
-    """A text that is not stored."""
-
-    text: Annotated[Text, Field(min_length=1, max_length=65_536)]
-
-
 def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
     """Return the routes that take something in, and the one where the answer to a question will be."""
     return [_storing(service, contract), _classifying(service, contract), _answering(service, contract)]
@@ -131,7 +97,7 @@ def _storing(service: Service, contract: Contract) -> Endpoint:
         },
         tag=contract.name,
         method="POST",
-        body=Content(
+        body=JsonBody(
             Entry,
             [EXAMPLE],
             "Entries; bad ones are told one by one.",
@@ -154,7 +120,7 @@ def _classifying(service: Service, contract: Contract) -> Endpoint:
         example=CLASS | {"model_version": 3, "release": 12},
         tag=contract.name,
         method="POST",
-        body=Content(Asked, {"text": EXAMPLE["text"]}, "The text."),
+        body=JsonBody(ClassifyRequest, {"text": EXAMPLE["text"]}, "The text."),
         writes=True,
         others=(Answer(202, "Not known yet; ask again at `location`", WAITING_SCHEMA, WAITING),),
     )
@@ -184,15 +150,15 @@ def _answering(service: Service, contract: Contract) -> Endpoint:
 
 
 async def _store(service: Service, _request: Request, values: Values) -> Response:
-    items: Sequence[Entry | Wrong] = values["body"]
+    items: Sequence[Entry | BadItem] = values["body"]
     good = [(line, item) for line, item in enumerate(items, start=1) if isinstance(item, Entry)]
     results: list[dict[str, Any]] = [
         {"line": line, "status": "rejected", "errors": list(item.errors)}
         for line, item in enumerate(items, start=1)
-        if isinstance(item, Wrong)
+        if isinstance(item, BadItem)
     ]
     if good and service.ingest:
-        told = json.dumps([_told(item) for _, item in good])
+        told = json.dumps([ingest_item(item) for _, item in good])
         for (line, _), (_, number, is_new) in zip(
             good, await service.ingest.rows(INGEST, (told,)), strict=True
         ):
@@ -210,25 +176,8 @@ async def _store(service: Service, _request: Request, values: Values) -> Respons
     )
 
 
-def _told(entry: Entry) -> dict[str, Any]:
-    told: dict[str, Any] = {name: value for name, value in entry if value is not None}
-    told["text"] = inert(entry.text)
-    if entry.time is not None:
-        told["time"] = entry.time.isoformat()
-    return told if entry.id is not None else told | {"key": str(uuid4())}
-
-
-def inert(text: str) -> str:
-    """Return a text without anything that a terminal would obey.
-
-    >>> inert("\\x1b[31mred\\x1b[0m\\r\\nblue\\x07")
-    'red\\nblue�'
-    """
-    return CONTROLS.sub("\ufffd", TERMINAL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
-
-
 async def _classify(service: Service, contract: Contract, _request: Request, values: Values) -> Response:
-    masked = masking.mask(inert(values["body"].text))
+    masked = masking.mask(cleaning.clean(values["body"].text))
     text_id = masking.text_id(masked)
     found = await _known(service, contract, text_id)
     if found:

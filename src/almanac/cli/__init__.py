@@ -7,10 +7,9 @@ import sys
 import typer
 
 from almanac import discovery
-from almanac.cli import database, project, releases, runs
-from almanac.cli.show import problem
+from almanac.cli import database, project, releases, runs, show
 from almanac.errors import AlmanacError
-from almanac.store.connections.database import broken_off
+from almanac.store.connections.database import connection_lost
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
@@ -58,17 +57,17 @@ def main() -> None:
         code = build("".join(sys.argv[1:2]))(standalone_mode=False)
         if code == INTERRUPTED:
             # Typer makes this of an interrupt, and says nothing.
-            problem("Interrupted.")
+            show.error("Interrupted.")
     except AlmanacError as error:
-        problem(str(error))
+        show.error(str(error))
         code = error.exit_code
     except typer.TyperException as error:
         # Without any argument the help has been shown already, and there is nothing more to say.
         if error.format_message():
-            problem(f"{error.format_message().rstrip('.')}. Add --help to see what fits.")
+            show.error(f"{error.format_message().rstrip('.')}. Add --help to see what fits.")
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        problem("Interrupted.")
+        show.error("Interrupted.")
         code = INTERRUPTED
     except Exception as error:
         if os.environ.get("LOG_LEVEL") == "DEBUG":
@@ -79,16 +78,16 @@ def main() -> None:
 
 def _unexpected(error: Exception) -> int:
     """Tell an error that nobody has handled and return its exit code; the database's and the machine's are no fault of Almanac."""
-    broken = broken_off(error)
+    broken = connection_lost(error)
     if broken:
-        problem(str(broken))
+        show.error(str(broken))
         return broken.exit_code
     if isinstance(error, OSError) and error.errno in NOT_OURS:
-        problem(
+        show.error(
             f"This machine does not allow it: {error}. See to rights and free space; `almanac doctor` names what it finds."
         )
         return 1
-    problem(
+    show.error(
         f"Unexpected {type(error).__name__}: {error}. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where."
     )
     return 1

@@ -36,14 +36,14 @@ def start() -> None:
     """Start the embedded server and leave it running."""
     settings = _embedded_settings("start")
     open_database(settings, "login", keep_running=True)
-    show.say(f"PostgreSQL is running on {settings.state_folder / 'postgres'}.")
+    show.line(f"PostgreSQL is running on {settings.state_folder / 'postgres'}.")
 
 
 def stop() -> None:
     """Stop the embedded server, whoever uses it."""
     settings = _embedded_settings("stop")
     stopped = embedded.stop(settings.state_folder / "postgres")
-    show.say("PostgreSQL is stopped." if stopped else "PostgreSQL was not running.")
+    show.line("PostgreSQL is stopped." if stopped else "PostgreSQL was not running.")
 
 
 def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -64,7 +64,7 @@ def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = F
 def migrate_command() -> None:
     """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
     revision = migrate.migrate(open_database(Settings.read(), "login"), discovery.contracts())
-    show.say(
+    show.line(
         f"The database is at revision {revision}, with the tables of {', '.join(discovery.names()) or 'no workload'}."
     )
 

@@ -13,12 +13,12 @@ from almanac import discovery
 from almanac.cli import show, summary
 from almanac.errors import StepFailed
 from almanac.project import Project
-from almanac.runner.attempt import Request
+from almanac.runner.attempt import RunRequest
 
 AT_ONCE = 2
 
 
-def run_all(project: Project, request: Request, *, quiet: bool = False) -> None:
+def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> None:
     """Run all workloads and, unless `quiet`, show what each published; raises StepFailed naming those that failed."""
     started, names = time.monotonic(), discovery.names()
     # Open first, so that the processes join one embedded server that is already migrated.
@@ -38,7 +38,7 @@ def run_all(project: Project, request: Request, *, quiet: bool = False) -> None:
         raise StepFailed(f"These workloads failed: {', '.join(failed)}. `almanac runs` says why.")
 
 
-def words(name: str, request: Request) -> list[str]:
+def words(name: str, request: RunRequest) -> list[str]:
     """Return the words after `almanac` that run one workload as all are asked to."""
     options = {
         "--slot": "now" if request.forced else request.slot.isoformat() if request.slot else "",
@@ -61,7 +61,7 @@ def words(name: str, request: Request) -> list[str]:
 class Processes:
     """The runs under way: the signal that ends this program ends them too, and lets no other begin."""
 
-    request: Request
+    request: RunRequest
     started: list[subprocess.Popen[bytes]] = field(default_factory=list)
     stopped: Event = field(default_factory=Event)
 
@@ -69,13 +69,13 @@ class Processes:
         """Run one workload and return its exit code."""
         if self.stopped.is_set():
             return signal.SIGTERM
-        show.say(f"{name}: started")
+        show.line(f"{name}: started")
         process = subprocess.Popen([sys.executable, "-m", "almanac.cli", *words(name, self.request)])
         self.started.append(process)
         if self.stopped.is_set():
             process.terminate()
         code = process.wait()
-        show.say(f"{name}: {'failed' if code else 'done'}")
+        show.line(f"{name}: {'failed' if code else 'done'}")
         return code
 
     def stop(self, _number: int, _frame: FrameType | None) -> None:

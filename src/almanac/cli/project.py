@@ -31,8 +31,8 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
     """Make a new workload: package, four notebooks and a test; it runs at once."""
     settings = Settings.read()
     for path in scaffold.create(settings.home, name):
-        show.say(f"  {path.relative_to(settings.home)}")
-    show.say(f"Next: almanac run {name} --sample mock")
+        show.line(f"  {path.relative_to(settings.home)}")
+    show.line(f"Next: almanac run {name} --sample mock")
 
 
 def serve_command(
@@ -105,7 +105,7 @@ def predict_one_command(
         raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
     version = step.serving_version()
     try:
-        rows = features.one(step.read, given, as_of=step.wanted_date)
+        rows = features.one(step.read, given, as_of=step.requested_date)
     except ValueError as error:
         raise UsageError(f"The input does not fit: {error}.") from error
     answer = model.predict(step.load_model(version), rows).iloc[0].to_dict()

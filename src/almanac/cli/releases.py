@@ -50,7 +50,7 @@ def releases_command(
     if workload:
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
-        found = ledger.entries(connection, workload or None, limit=limit)
+        found = ledger.releases(connection, workload or None, limit=limit)
     if json:
         show.as_json(show.records(found))
         return
@@ -78,11 +78,11 @@ def promote_command(
     discovery.contract(workload)
     release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
-        show.say(
+        show.line(
             f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict."
         )
     else:
-        show.say(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
+        show.line(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
 
 
 def rollback_command(
@@ -100,15 +100,15 @@ def rollback_command(
     with project.database.engine.begin() as connection:
         if resume:
             ledger.set_hold(connection, workload, on_hold=False)
-            show.say(f"{workload} is no longer on hold; its next run releases again.")
+            show.line(f"{workload} is no longer on hold; its next run releases again.")
             return
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
         live = ledger.live(connection, workload)
     version = live["model_version"] if live else None
-    show.say(
+    show.line(
         f"{workload} answers from run {live['run_id'] if live else to} (version {version}) again: release {release_id}."
     )
-    show.say(
+    show.line(
         f"It is on hold: later runs publish without releasing until `almanac promote {workload} …` or `almanac rollback {workload} --resume`."
     )
 
@@ -125,7 +125,7 @@ def diff_command(
     if json:
         show.as_json(_diff_json(found))
         return
-    show.say(
+    show.line(
         f"{found.changed} of {found.common} predictions differ; only in version {first}: {found.only_first}, only in {second}: {found.only_second}."
     )
     if not found.changed:
@@ -144,7 +144,7 @@ def prune_command(
     project = Project(Settings.read())
     for name in [workload] if workload else discovery.names():
         dropped = prune.prune(project.database, discovery.contract(name))
-        show.say(f"{name}: {len(dropped)} runs pruned{': ' + ', '.join(dropped) if dropped else ''}.")
+        show.line(f"{name}: {len(dropped)} runs pruned{': ' + ', '.join(dropped) if dropped else ''}.")
 
 
 def _listed(project: Project, name: str) -> dict[str, Any]:

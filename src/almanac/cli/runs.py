@@ -16,12 +16,12 @@ from almanac.fields import parse_date, parse_instant
 from almanac.operations import reproduce, verify
 from almanac.project import Project
 from almanac.runner import environment, logs
-from almanac.runner.attempt import Request, run_folder
+from almanac.runner.attempt import RunRequest, run_folder
 from almanac.runner.report import write_report
 from almanac.runner.run import Result, run
 from almanac.runner.slots import slot_of
 from almanac.settings import Settings
-from almanac.store.connections.database import broken_off
+from almanac.store.connections.database import connection_lost
 from almanac.store.records import runs
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -57,7 +57,7 @@ def run_command(
 ) -> None:
     """Run a workload's notebooks for a slot and publish what they predict; a finished slot is only reported."""
     settings = Settings.read()
-    request = Request(
+    request = RunRequest(
         workload=workload,
         slot=None if slot in ("", "now") else parse_instant(slot),
         forced=slot == "now",
@@ -152,7 +152,7 @@ def reproduce_command(
             }
         )
     else:
-        show.say(
+        show.line(
             f"Predictions are {'equal' if found.is_equal else 'different'}: recorded {found.recorded[:16]}, made again {found.found[:16]}."
         )
     if not found.is_equal:
@@ -167,10 +167,10 @@ def report_command(run_id: RunId, json: Json = False) -> None:
         steps = runs.steps(connection, record["run_id"])
     folder = run_folder(project.settings, record["workload"], record["run_id"])
     pages = write_report(project.registry, steps, folder)
-    show.as_json([str(page) for page in pages]) if json else show.say("\n".join(str(page) for page in pages))
+    show.as_json([str(page) for page in pages]) if json else show.line("\n".join(str(page) for page in pages))
 
 
-def _run_all(project: Project, request: Request, *, quiet: bool) -> None:
+def _run_all(project: Project, request: RunRequest, *, quiet: bool) -> None:
     names = discovery.names()
     if len(names) == 1:
         _one_run(project, replace(request, workload=names[0]), json=False, quiet=quiet)
@@ -186,14 +186,14 @@ def _again_and_again(act: Callable[[], None], every: str) -> None:
         except UsageError:
             raise
         except Exception as error:
-            told = error if isinstance(error, AlmanacError) else broken_off(error)
+            told = error if isinstance(error, AlmanacError) else connection_lost(error)
             if told is None:
                 raise
-            show.problem(str(told))
+            show.error(str(told))
         time.sleep(_until_next(every))
 
 
-def _one_run(project: Project, request: Request, *, json: bool, quiet: bool) -> None:
+def _one_run(project: Project, request: RunRequest, *, json: bool, quiet: bool) -> None:
     started, settings = time.monotonic(), project.settings
     level = "WARNING" if show.ERR.is_terminal and settings.log_level == "INFO" else settings.log_level
     logs.configure(level, secrets=environment.secrets(settings))

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from almanac.runner.attempt import OnProgress, silent
+from almanac.runner.attempt import OnProgress, no_progress
 from almanac.steps import STEPS
 
 # Where nobody looks at a screen there is no reason to break lines at column 80.
@@ -27,12 +27,12 @@ COLOURS = {
 }
 
 
-def problem(text: str) -> None:
+def error(text: str) -> None:
     """Show an error on standard error."""
-    ERR.print(f"[bold red]Error:[/] {escaped(text)}", soft_wrap=True)
+    ERR.print(f"[bold red]Error:[/] {escape(text)}", soft_wrap=True)
 
 
-def say(text: str) -> None:
+def line(text: str) -> None:
     """Show a line of text."""
     OUT.print(text, soft_wrap=True)
 
@@ -49,13 +49,13 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         made.add_column(column, justify="right" if column.endswith(("%", "rows", "seconds")) else "left")
     for row in rows:
         made.add_row(*(_cell(value) for value in row))
-    say(f"[bold]{escaped(title)}[/]")
+    line(f"[bold]{escape(title)}[/]")
     OUT.print(made)
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Return text in which brackets mean nothing to the printer."""
-    return escape(text)
+    return markup.escape(text)
 
 
 def instant(value: datetime | None) -> str:
@@ -72,7 +72,7 @@ def records(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
 def progress(title: str) -> Iterator[OnProgress]:
     """Show a bar with step, cell and elapsed time on a terminal, nothing elsewhere."""
     if not ERR.is_terminal:
-        yield silent
+        yield no_progress
         return
     columns = (
         TextColumn("[bold]{task.fields[title]}"),
@@ -93,7 +93,7 @@ def progress(title: str) -> Iterator[OnProgress]:
 def _cell(value: object) -> str:
     text = _text(value)
     colour = COLOURS.get(text)
-    return f"[{colour}]{text}[/]" if colour else escaped(text)
+    return f"[{colour}]{text}[/]" if colour else escape(text)
 
 
 def _text(value: object) -> str:

@@ -20,12 +20,12 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
     if result.status == "failed":
         return
     if result.was_done:
-        show.say(
+        show.line(
             f"[bold]{workload}[/]: this slot was finished by run {result.run_id}; nothing was changed. `--slot now` forces a new run."
         )
     print_live(project, workload)
     if result.release_id is None and not result.was_done:
-        show.say(f"Run {result.run_id} was kept, not released: {show.escaped(result.reason or '')}.")
+        show.line(f"Run {result.run_id} was kept, not released: {show.escape(result.reason or '')}.")
     print_next(project, seconds=seconds)
 
 
@@ -34,28 +34,28 @@ def print_live(project: Project, workload: str) -> None:
     with project.database.engine.begin() as connection:
         release = ledger.live(connection, workload)
         if release is None:
-            show.say(f"[bold]{workload}[/] has no release yet.")
+            show.line(f"[bold]{workload}[/] has no release yet.")
             return
         run = runs.get(connection, release["run_id"])
         steps = runs.steps(connection, run["run_id"])
         version = versions.get(connection, workload, run["model_version"]) if run["model_version"] else None
     _print_predictions(project, workload, run)
-    show.say("")
+    show.line("")
     _print_facts(workload, release, run, version)
     _print_notebooks(project, run, steps)
 
 
 def print_next(project: Project, *, seconds: float) -> None:
     """Print how long it took and the next commands."""
-    show.say(
+    show.line(
         f"\nTook {seconds:.0f} s. Next: [bold]make serve[/] (http://{project.settings.host}:{project.settings.port}/docs) · ",
     )
-    show.say("      [bold]make lab[/] (explore in JupyterLab) · [bold]make mlflow[/] (compare runs)")
+    show.line("      [bold]make lab[/] (explore in JupyterLab) · [bold]make mlflow[/] (compare runs)")
 
 
-def _print_predictions(project: Project, workload: str, run: runs.Record) -> None:
+def _print_predictions(project: Project, workload: str, run: runs.RunRow) -> None:
     contract = discovery.contract(workload)
-    frame = published.published(project.database, contract, contract.predictions.name, run["run_id"])
+    frame = published.read_run(project.database, contract, contract.predictions.name, run["run_id"])
     own = discovery.module(workload, "summary")
     columns, rows = own.headline(frame, rows=ROWS) if own else _headline(frame)
     kind = "SIMULATED, " if run["simulated"] else "demo, " if run["demo"] else ""
@@ -71,18 +71,18 @@ def _headline(frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
 
 
 def _print_facts(
-    workload: str, release: ledger.Release, run: runs.Record, version: versions.Record | None
+    workload: str, release: ledger.ReleaseRow, run: runs.RunRow, version: versions.VersionRow | None
 ) -> None:
     made_by = f"run {run['run_id']}, model version {run['model_version']}"
-    show.say(
+    show.line(
         f"Release {release['release_id']} of [bold]{workload}[/]: {made_by}, {run['rows']} predictions saved."
     )
     metrics = dict(version["metrics"]) if version is not None else {}
     own = discovery.module(workload, "summary")
     if own is not None:
-        show.say(own.facts(metrics))
+        show.line(own.facts(metrics))
     elif metrics:
-        show.say(
+        show.line(
             "Held-out figures: "
             + " · ".join(
                 f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)
@@ -90,7 +90,7 @@ def _print_facts(
         )
 
 
-def _print_notebooks(project: Project, run: runs.Record, steps: list[runs.Record]) -> None:
+def _print_notebooks(project: Project, run: runs.RunRow, steps: list[runs.RunRow]) -> None:
     folder = run_folder(project.settings, run["workload"], run["run_id"])
     took = ", ".join(f"{step['step']} {step['seconds'] or 0:.0f} s" for step in steps)
-    show.say(f"Executed notebooks ({took}): {folder}")
+    show.line(f"Executed notebooks ({took}): {folder}")

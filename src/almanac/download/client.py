@@ -26,7 +26,7 @@ class NoConnection(SourceUnavailable):
     """The server cannot be reached at all."""
 
 
-class Refused(SourceUnavailable):
+class RequestRefused(SourceUnavailable):
     """The server answered with an error that asking again does not mend."""
 
     def __init__(self, message: str, status: int) -> None:
@@ -44,7 +44,7 @@ class _Transient(Exception):
 
 
 @dataclass(frozen=True)
-class Manners:
+class RequestPolicy:
     """How a client behaves: retries, requests per minute, and seconds to stay silent after an answer."""
 
     attempts: int = ATTEMPTS
@@ -62,12 +62,12 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
-        manners: Manners | None = None,
+        policy: RequestPolicy | None = None,
     ) -> None:
         # httpx writes whole URLs to its log, and a URL may carry a key.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         self.base_url = base_url.rstrip("/")
-        self.manners = manners or Manners()
+        self.policy = policy or RequestPolicy()
         self._secret_params = dict(params or {})
         self._secrets = [
             value for value in [*(headers or {}).values(), *self._secret_params.values()] if value
@@ -86,7 +86,7 @@ class Client:
         self._http.close()
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        """Return the answer to GET; raises NoConnection, Refused or SourceUnavailable, each naming URL and reason.
+        """Return the answer to GET; raises NoConnection, RequestRefused or SourceUnavailable, each naming URL and reason.
 
         `headers` and `params` of the client are secret: no message repeats them.
         """
@@ -98,16 +98,16 @@ class Client:
 
     def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(self.manners.attempts),
+            stop=tenacity.stop_after_attempt(self.policy.attempts),
             wait=_wait,
             retry=tenacity.retry_if_exception_type(_Transient),
-            sleep=self.manners.sleep,
+            sleep=self.policy.sleep,
             reraise=True,
         )
         try:
             return retrying(self._once, method, path, sent)
         except _Transient as error:
-            reason = f"{error} after {self.manners.attempts} attempts"
+            reason = f"{error} after {self.policy.attempts} attempts"
             raise (
                 self._refused(path, reason, error.status)
                 if error.status
@@ -159,12 +159,12 @@ class Client:
         with self._turn:
             now = time.monotonic()
             start = max(now, self._free_at)
-            self._free_at = start + (60.0 / self.manners.per_minute if self.manners.per_minute else 0.0)
+            self._free_at = start + (60.0 / self.policy.per_minute if self.policy.per_minute else 0.0)
         if start > now:
-            self.manners.sleep(start - now)
+            self.policy.sleep(start - now)
 
     def _note_pause(self, response: httpx.Response) -> None:
-        seconds = self.manners.pause_after(response) if self.manners.pause_after else 0.0
+        seconds = self.policy.pause_after(response) if self.policy.pause_after else 0.0
         with self._turn:
             self._free_at = max(self._free_at, time.monotonic() + seconds) if seconds > 0 else self._free_at
 
@@ -176,8 +176,8 @@ class Client:
         text = body.get("message") if isinstance(body, dict) else None
         return f" ('{self.hidden(str(text))[:200]}')" if text else ""
 
-    def _refused(self, path: str, reason: str, status: int) -> Refused:
-        return Refused(self._message(path, reason), status)
+    def _refused(self, path: str, reason: str, status: int) -> RequestRefused:
+        return RequestRefused(self._message(path, reason), status)
 
     def _address(self, path: str) -> str:
         return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url

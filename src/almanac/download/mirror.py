@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from almanac.download.client import Client, NoConnection, Refused
+from almanac.download.client import Client, NoConnection, RequestRefused
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
 
@@ -25,7 +25,7 @@ Where = Literal["mirror", "cache", "network"]
 Progress = Callable[[int, int], object]
 
 
-class NothingRead(SourceUnavailable):
+class NoFilesAvailable(SourceUnavailable):
     """Not one of the files is there: no mirror, no cache, no network."""
 
 
@@ -202,7 +202,7 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _is_missing(error: BaseException) -> bool:
-    return isinstance(error, Refused) and error.status == 404
+    return isinstance(error, RequestRefused) and error.status == 404
 
 
 def _summary(errors: list[BaseException], total: int) -> BaseException:
@@ -210,5 +210,5 @@ def _summary(errors: list[BaseException], total: int) -> BaseException:
     for error in errors:
         if isinstance(error, SourceCorrupt) or not isinstance(error, SourceUnavailable):
             return error
-    kind = NothingRead if len(errors) == total else SourceUnavailable
+    kind = NoFilesAvailable if len(errors) == total else SourceUnavailable
     return kind(f"{len(errors)} of {total} public files cannot be read. The first: {errors[0]}")

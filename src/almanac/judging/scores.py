@@ -90,10 +90,11 @@ def wilson(successes: int, trials: int) -> Interval:
     """
     if trials == 0:
         return Interval(float("nan"), 0.0, 1.0)
-    share, spread = successes / trials, Z_95**2 / trials
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z_95 * np.sqrt(share * (1 - share) / trials + spread / trials / 4) / (1 + spread)
-    return Interval(share, float(middle - half), float(middle + half))
+    # The command line imports this module and does not need scipy.stats, which takes a second to import.
+    from scipy.stats import binomtest
+
+    bounds = binomtest(successes, trials).proportion_ci(method="wilson")
+    return Interval(successes / trials, float(bounds.low), float(bounds.high))
 
 
 def bootstrap_interval(

@@ -13,7 +13,7 @@ OnProgress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
-class Request:
+class RunRequest:
     """What somebody asks of the runner. `slot` None is the slot of this moment; `forced` takes this very second as a slot of its own."""
 
     workload: str
@@ -31,7 +31,7 @@ class Attempt:
     """A run under way, and the tools it works with."""
 
     run_id: str
-    request: Request
+    request: RunRequest
     contract: Contract
     project: Project
     slot: datetime
@@ -49,5 +49,5 @@ def run_folder(settings: Settings, workload: str, run_id: str) -> Path:
     return settings.state_folder / "runs" / workload / run_id
 
 
-def silent(_step: str, _cell: int, _cells: int) -> None:
+def no_progress(_step: str, _cell: int, _cells: int) -> None:
     """Show no progress."""

@@ -87,7 +87,7 @@ def _passwords(text: str) -> set[str]:
     return spelt | {unquote(word) for word in spelt}
 
 
-def blotted(text: str, secrets: Iterable[str]) -> str:
+def redact(text: str, secrets: Iterable[str]) -> str:
     """Return a text without secrets, also where they are spelt as in JSON, HTML or a URL."""
     for secret in secrets:
         plain = (secret, html.escape(secret), quote(secret, safe=""))

@@ -18,7 +18,7 @@ from papermill.engines import NBClientEngine, NotebookExecutionManager, papermil
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from almanac.runner.environment import blotted
+from almanac.runner.environment import redact
 from almanac.runner.job import Job, Limits, OnCell, Outcome
 
 ENGINE = "almanac"
@@ -108,7 +108,7 @@ def execute(job: Job) -> Outcome:
     reason = reason or _early_end(notebook)
     cells = sum(cell.metadata.get("papermill", {}).get("duration") or 0.0 for cell in notebook.cells)
     return Outcome(
-        reason=blotted(reason, job.secrets) if reason else None,
+        reason=redact(reason, job.secrets) if reason else None,
         notebook_hash=digest,
         seconds=time.monotonic() - started,
         cell_seconds=cells,
@@ -192,7 +192,7 @@ def _early_end(notebook: nbformat.NotebookNode) -> str | None:
 
 def _keep(job: Job, draft: Path) -> str:
     """Write the executed notebook beside its place, flush it to disk, rename it; return its SHA-256."""
-    content = blotted(
+    content = redact(
         (draft if draft.exists() else job.path).read_text(encoding="utf-8"), job.secrets
     ).encode()
     job.output.parent.mkdir(parents=True, exist_ok=True)

@@ -22,7 +22,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One notebook to execute. `secrets` are blotted out of what is kept."""
+    """One notebook to execute. `secrets` are replaced in the executed notebook."""
 
     path: Path
     output: Path

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from almanac.runner.environment import blotted
+from almanac.runner.environment import redact
 
 SHARED: tuple[Any, ...] = (
     structlog.stdlib.add_log_level,
@@ -39,7 +39,7 @@ def configure(level: str, *, secrets: Iterable[str] = ()) -> None:
 
 
 @contextmanager
-def kept(file: Path, *, secrets: Iterable[str] = ()) -> Iterator[None]:
+def to_file(file: Path, *, secrets: Iterable[str] = ()) -> Iterator[None]:
     """Also keep the lines of this block in a file, as JSON without `secrets`, from level INFO on."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handler = logging.FileHandler(file, encoding="utf-8")
@@ -61,7 +61,7 @@ def _formatter(secrets: Iterable[str], *, readable: bool) -> logging.Formatter:
     hidden = tuple(secrets)
 
     def last(logger: Any, name: str, event: Any) -> str:
-        return blotted(str(render(logger, name, event)), hidden)
+        return redact(str(render(logger, name, event)), hidden)
 
     clean = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return structlog.stdlib.ProcessorFormatter(processors=[clean, last], foreign_pre_chain=list(SHARED))

@@ -9,7 +9,7 @@ from almanac import provenance
 from almanac.contract import Contract
 from almanac.errors import RunBusy, UsageError
 from almanac.fields import parse_date
-from almanac.runner.attempt import Request
+from almanac.runner.attempt import RunRequest
 from almanac.settings import Settings
 from almanac.steps import STEPS
 from almanac.store.connections.database import Connection
@@ -26,7 +26,7 @@ def slot_of(instant: datetime, cadence: timedelta) -> datetime:
     return datetime.fromtimestamp(math.floor(instant.timestamp() / seconds) * seconds, tz=UTC)
 
 
-def due(request: Request, contract: Contract, *, predicts: bool) -> datetime:
+def due(request: RunRequest, contract: Contract, *, predicts: bool) -> datetime:
     """Return the slot of a run; one that does not predict must not use up the slot of one that does, so it gets its own. Raises UsageError."""
     if request.slot and not predicts:
         raise UsageError(
@@ -38,7 +38,7 @@ def due(request: Request, contract: Contract, *, predicts: bool) -> datetime:
     return slot_of(now, contract.cadence) if predicts and not request.forced else now
 
 
-def continued(connection: Connection, request: Request, slot: datetime) -> tuple[str | None, Request]:
+def continued(connection: Connection, request: RunRequest, slot: datetime) -> tuple[str | None, RunRequest]:
     """Return the failed attempt that a run continues and the request with what that attempt was given; raises NotFound.
 
     All steps of the attempt before the one to continue at must have ended well.
@@ -57,11 +57,11 @@ def continued(connection: Connection, request: Request, slot: datetime) -> tuple
 
 
 def described(
-    settings: Settings, request: Request, *, slot: datetime, steps: Sequence[str], parent: str | None
-) -> runs.Opening:
+    settings: Settings, request: RunRequest, *, slot: datetime, steps: Sequence[str], parent: str | None
+) -> runs.NewRun:
     """Return all that is known about a run before it starts."""
     origin = provenance.origin(settings, request.workload)
-    return runs.Opening(
+    return runs.NewRun(
         workload=request.workload,
         slot=slot,
         steps=tuple(steps),
@@ -77,7 +77,7 @@ def described(
     )
 
 
-def take(connection: Connection, opening: runs.Opening) -> str:
+def take(connection: Connection, opening: runs.NewRun) -> str:
     """Write the record of a run that begins and return its id; raises RunBusy where its slot was taken meanwhile."""
     run_id = runs.start(connection, opening)
     if run_id is None:

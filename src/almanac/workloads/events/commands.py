@@ -88,7 +88,7 @@ def work_events(
         "cost": tally.cost,
     }
     told |= {"sizes_from": rule.source}
-    show.as_json(told) if json else show.say(
+    show.as_json(told) if json else show.line(
         f"{tally.events} events in {tally.batches.total()} batches; sizes from {rule.source}."
     )
 
@@ -122,7 +122,7 @@ def simulate_events(
         return
     arrivals = read(trace)
     sent = simulator.replay(arrivals, pace)
-    show.as_json({"trace": trace, "sent": sent}) if json else show.say(
+    show.as_json({"trace": trace, "sent": sent}) if json else show.line(
         f"{sent} of {len(arrivals)} events of {arrivals.name} sent."
     )
 
@@ -142,7 +142,7 @@ def dead_events(
                 raise NotFound(
                     f"No buried event is called '{again}'. `almanac events dead` lists those that are."
                 )
-            show.as_json({"put_back": count}) if json else show.say(
+            show.as_json({"put_back": count}) if json else show.line(
                 f"{count} {'event' if count == 1 else 'events'} put back into the queue."
             )
             return

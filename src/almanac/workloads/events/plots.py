@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
+from almanac.drawing import FAINT, INK, QUIET, canvas, style
 from almanac.judging.scores import Floats
 from almanac.workloads.events.evaluation import Case, Outcome
 from almanac.workloads.events.replays.hindsight import Point
 
-INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = {
     "policy": "#2f5d8a",
     "T": "#c9773b",
@@ -41,7 +40,7 @@ def arrivals(traffic: pd.DataFrame) -> Figure:
         axes.fill_between(
             edges[:-1] / 60, amounts, step="post", color=COLOURS["policy"], alpha=0.85, linewidth=0
         )
-        _dress(axes, title)
+        style(axes, title)
     panels[1].set_xlabel("minutes")
     return figure
 
@@ -69,7 +68,7 @@ def seconds(batches: pd.DataFrame, told: Mapping[str, Floats]) -> Figure:
             alpha=0.4,
             markeredgewidth=0,
         )
-        _dress(axes, name.replace("_", " "))
+        style(axes, name.replace("_", " "))
         axes.set_xlabel("predicted seconds")
     panels[0][0].set_ylabel("actual seconds")
     return figure
@@ -86,7 +85,7 @@ def by_size(sizes: pd.DataFrame) -> Figure:
         axes.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], ["1", "2", "5", "10", "20", "50", "100", "200"])
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
-        _dress(axes, f"{title} by fixed batch size, on the same traffic")
+        style(axes, f"{title} by fixed batch size, on the same traffic")
         axes.set_xlabel("events in a batch")
     return figure
 
@@ -107,8 +106,8 @@ def through_time(case: Case, outcomes: Mapping[str, Outcome]) -> Figure:
         panels[0].plot(minutes, costs, color=COLOURS[name], linewidth=1.4, label=name)
         panels[1].plot(minutes, late, color=COLOURS[name], linewidth=1.4)
     panels[1].axhline(case.goal.objective_seconds, color=INK, linewidth=0.8)
-    _dress(panels[0], "Cost per event through the replay")
-    _dress(panels[1], "95th percentile of finished minus arrived, seconds; the line is the objective")
+    style(panels[0], "Cost per event through the replay")
+    style(panels[1], "95th percentile of finished minus arrived, seconds; the line is the objective")
     panels[0].legend(frameon=False, ncols=len(SHOWN), fontsize=9)
     panels[1].set_xlabel("minutes")
     return figure
@@ -116,7 +115,7 @@ def through_time(case: Case, outcomes: Mapping[str, Outcome]) -> Figure:
 
 def frontier(points: Sequence[Point], standings: pd.DataFrame) -> Figure:
     """Show what cost can be had at best for each share of misses, and where the contenders are."""
-    figure, axes = _canvas("Cost below the line cannot be had, whatever one knows", width=8, height=4.6)
+    figure, axes = canvas("Cost below the line cannot be had, whatever one knows", width=8, height=4.6)
     known = sorted(
         (point for point in points if point.missed_share <= MOST_MISSED_SHOWN),
         key=lambda point: point.missed_share,
@@ -163,7 +162,7 @@ def heat_map(policy: pd.DataFrame) -> Figure:
         axes.set_xticks(ticks + 0.5, [str(grid.columns[at]) for at in ticks])
         rows = np.linspace(0, grid.shape[0] - 1, 6).astype(int)
         axes.set_yticks(rows + 0.5, [f"{grid.index[at]:.1f}" for at in rows])
-        _dress(axes, "expected cost per event" if norm else "age at which the oldest starts, s")
+        style(axes, "expected cost per event" if norm else "age at which the oldest starts, s")
         axes.set_xlabel("events that wait")
         figure.colorbar(shown, ax=axes, format="%.3g")
     panels[0].set_ylabel("average size, kB")
@@ -172,7 +171,7 @@ def heat_map(policy: pd.DataFrame) -> Figure:
 
 def rhythm(rows: pd.DataFrame) -> Figure:
     """Show what later starts gain right after an event, by the second of a cycle where there is one; `rows` as of `rhythm.learn`, not empty."""
-    figure, axes = _canvas(
+    figure, axes = canvas(
         "Seconds gained by a later start right after an event; a batch saved counts as the objective",
         width=10,
         height=3.6,
@@ -212,7 +211,7 @@ def scoreboard(board: pd.DataFrame) -> Figure:
                 label=kind,
             )
         axes.set_ylim(bottom=0)
-        _dress(axes, f"Mean {what} of a batch, by window")
+        style(axes, f"Mean {what} of a batch, by window")
         if board.empty:
             axes.set(xticks=[], yticks=[])
             axes.text(
@@ -230,18 +229,3 @@ def scoreboard(board: pd.DataFrame) -> Figure:
 def _quantiles(arrivals: Floats, latencies: Floats, edges: Floats) -> list[float]:
     parts = np.split(latencies, np.searchsorted(arrivals, edges[1:-1]))
     return [float(np.quantile(part, 0.95)) if len(part) else float("nan") for part in parts]
-
-
-def _canvas(title: str, *, width: float, height: float) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    _dress(axes, title)
-    return figure, axes
-
-
-def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(length=0, colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(QUIET)
-    axes.yaxis.label.set_color(QUIET)

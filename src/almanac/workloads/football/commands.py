@@ -11,7 +11,7 @@ from almanac.cli import show
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.rows import raw
-from almanac.store.rows.raw import Upserted
+from almanac.store.rows.raw import UpsertCounts
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import odds_csv
@@ -39,12 +39,12 @@ def import_odds(file: CsvFile, json: AsJson = False) -> None:
     if json:
         show.as_json(_as_json(loaded, imported))
         return
-    show.say(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
+    show.line(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
     _show("Clubs that match no club of the database; nothing is guessed", imported.unmatched_clubs)
     _show("Rows that were skipped", imported.bad_rows)
 
 
-def _as_json(loaded: Upserted, imported: OddsImport) -> dict[str, object]:
+def _as_json(loaded: UpsertCounts, imported: OddsImport) -> dict[str, object]:
     return {
         **asdict(loaded),
         "unmatched": imported.unmatched_clubs.to_dict("records"),

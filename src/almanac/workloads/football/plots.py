@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from almanac.drawing import FAINT, INK, QUIET, canvas, style
 from almanac.judging.scores import Floats
 from almanac.workloads.football import evaluation
 from almanac.workloads.football.model import BASELINES
@@ -16,7 +17,6 @@ from almanac.workloads.football.sources.openfootball import LEAGUES
 from almanac.workloads.football.strength import ratings as rating_systems
 from almanac.workloads.football.strength import timeline
 
-INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = {"home": "#2f5d8a", "draw": "#a9b0bb", "away": "#c9773b"}
 LINES = ["#2f5d8a", "#5f93b8", "#7a6a9b", "#4f8f6b", "#c9773b"]
 CHANCES = {"home": "home_win", "draw": "draw", "away": "away_win"}
@@ -31,7 +31,7 @@ def coverage(matches: pd.DataFrame) -> Figure:
         index="league", columns="season", values="match_id", aggfunc="count", fill_value=0
     )
     counts = counts.reindex([code for code in LEAGUES if code in counts.index])
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"{len(played):,} played matches of {len(counts)} leagues", width=9, height=1.4 + 0.27 * len(counts)
     )
     axes.imshow(
@@ -67,7 +67,7 @@ def ratings(matches: pd.DataFrame, *, as_of: date) -> Figure:
     moved = sorted(
         strongest[3:], key=lambda club: lines[club]["rating"].iloc[-1] - lines[club]["rating"].iloc[0]
     )
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"Elo ratings, {rated['country'].iloc[0]}: the strongest three, the greatest climber and faller",
         width=10,
         height=4.8,
@@ -134,7 +134,7 @@ def candidates(validation: pd.DataFrame, told: Mapping[str, Floats], *, seed: in
         for name in names
     }
     order = sorted(names, key=lambda name: -gaps[name].estimate)
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"Candidates beside Elo + logit on {len(validation):,} validation matches",
         width=8,
         height=1.3 + 0.45 * len(order),
@@ -159,7 +159,7 @@ def reliability(bins: pd.DataFrame) -> Figure:
         axes.plot([0, top], [0, top], color=FAINT, linewidth=1.5, zorder=0)
         axes.vlines(rows["promised"], rows["low"], rows["high"], color=colour, linewidth=1.6)
         axes.plot(rows["promised"], rows["happened"], "o", color=colour, markersize=5)
-        _dress(axes, f"{outcome}: {rows['n'].sum():,} matches")
+        style(axes, f"{outcome}: {rows['n'].sum():,} matches")
         axes.set_xlabel("promised")
     panels[0].set_ylabel("happened")
     return figure
@@ -169,7 +169,7 @@ def leagues(scores: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
     """Show the RPS of each league, model beside baseline; frames as of `evaluation.by_league`."""
     rows = scores.sort_values("rps", ascending=False)
     theirs = baseline["rps"].reindex(rows.index)
-    figure, axes = _canvas(
+    figure, axes = canvas(
         "RPS by league: model (full) and Elo + logit (hollow), left is better",
         width=8,
         height=1.4 + 0.27 * len(rows),
@@ -208,7 +208,7 @@ def coming(predictions: pd.DataFrame) -> Figure:
         if len(rows) < len(predictions)
         else f"{len(rows)} coming matches"
     )
-    figure, axes = _canvas(f"{shown}: home, draw, away", width=10, height=1.2 + 0.31 * len(rows))
+    figure, axes = canvas(f"{shown}: home, draw, away", width=10, height=1.2 + 0.31 * len(rows))
     left = np.zeros(len(rows))
     for outcome, column in CHANCES.items():
         axes.barh(
@@ -242,18 +242,3 @@ def _percentages(axes: Axes, left: Floats, widths: Floats, colour: str) -> None:
             axes.text(
                 start + width / 2, row, f"{width:.0%}", ha="center", va="center", fontsize=8, color=colour
             )
-
-
-def _canvas(title: str, *, width: float, height: float) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    _dress(axes, title)
-    return figure, axes
-
-
-def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(length=0, colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(QUIET)
-    axes.yaxis.label.set_color(QUIET)

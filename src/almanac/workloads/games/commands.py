@@ -52,7 +52,7 @@ def import_plays(
         }
         show.as_json(counts | {"unmatched": unmatched, "bad_rows": bad})
         return
-    show.say(
+    show.line(
         f"{loaded.inserted} plays new, {loaded.updated} corrected, {loaded.unchanged} known already; {told.doubled} lines added to another."
     )
     if len(told.unmatched):

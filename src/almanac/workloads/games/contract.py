@@ -1,7 +1,5 @@
-"""What the games workload promises to its readers, and how a title is spelt when it is searched for."""
+"""What the games workload promises to its readers."""
 
-import re
-import unicodedata
 from datetime import timedelta
 
 from almanac.contract import Column, Contract, Filter, Table
@@ -9,66 +7,12 @@ from almanac.contract import Column, Contract, Filter, Table
 LISTED = 10
 # Neighbours kept beyond the ten that are shown: from these several liked games are combined, with platforms and years still to filter.
 POOL = 40
-ARTICLES = frozenset({"a", "an", "the"})
-ROMAN = {
-    "ii": "2",
-    "iii": "3",
-    "iv": "4",
-    "v": "5",
-    "vi": "6",
-    "vii": "7",
-    "viii": "8",
-    "ix": "9",
-    "x": "10",
-    "xi": "11",
-    "xii": "12",
-    "xiii": "13",
-}
-# Shorter words have too many neighbours one letter away; of longer ones the first letters tell enough.
-MISSPELT_FROM, SPELT_LETTERS = 4, 12
-# Closes a word that stands for all words beginning so: one or two letters begin thousands of titles, and only the most popular are kept.
-OPEN_END = "*"
-SHORT_LETTERS = 2
 PLATFORMS = ("windows", "mac", "linux", "playstation", "xbox", "nintendo")
 
 
 def share(name: str, doc: str) -> Column:
     """Return a column that holds a number from 0 to 1."""
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0)
-
-
-def words_of(title: str) -> list[str]:
-    """Return the words by which a title is found: lower case without accents and signs, Roman numbers as digits, no leading article.
-
-    >>> words_of("The Witcher® III: Wild Hunt"), words_of("Pokémon — Let's Go!"), words_of("A")
-    (['witcher', '3', 'wild', 'hunt'], ['pokemon', 'lets', 'go'], ['a'])
-    """
-    plain = unicodedata.normalize("NFKD", title.replace("™", "").replace("’", "").replace("'", "")).casefold()
-    found = re.findall(r"\w+", "".join(sign for sign in plain if not unicodedata.combining(sign)))
-    words = [ROMAN.get(word, word) for part in found if (word := part.strip("_"))]
-    return words[1:] if len(words) > 1 and words[0] in ARTICLES else words
-
-
-def title_key(title: str) -> str:
-    """Return the words of a title as one text; titles with equal keys count as the same title.
-
-    >>> title_key("DARK SOULS™ II")
-    'dark souls 2'
-    """
-    return " ".join(words_of(title))
-
-
-def spellings(word: str) -> set[str]:
-    """Return a word and every form with one letter left out; two words one mistake apart share one of these.
-
-    >>> sorted(spellings("doom")), "witchr" in spellings("witcher")
-    (['dom', 'doo', 'doom', 'oom'], True)
-    """
-    known = word[:SPELT_LETTERS]
-    without = (
-        {known[:at] + known[at + 1 :] for at in range(len(known))} if len(word) >= MISSPELT_FROM else set()
-    )
-    return {known} | without
 
 
 PREDICTIONS = Table(

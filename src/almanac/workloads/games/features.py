@@ -9,7 +9,7 @@ import pandas as pd
 
 from almanac.judging.scores import Z_95
 from almanac.workloads.games import titles
-from almanac.workloads.games.contract import title_key
+from almanac.workloads.games.shared.spelling import title_key
 
 # Tags that only adults should meet unasked; the age field of the source says 0 for most of these games.
 ADULT = {"sexual content", "nudity"}

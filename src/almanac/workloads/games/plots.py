@@ -5,15 +5,14 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from almanac.drawing import FAINT, INK, QUIET, canvas, style
 from almanac.judging.scores import Interval
 from almanac.workloads.games import evaluation
 from almanac.workloads.games.evaluation import Outcome
 
-INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = ["#2f5d8a", "#5f93b8", "#7a6a9b", "#4f8f6b", "#c9773b", "#b8a15f", "#a9b0bb"]
 FIRST_YEAR = 1980
 MOST_GENRES = 6
@@ -28,7 +27,7 @@ def genres_by_year(games: pd.DataFrame) -> Figure:
     counts = pd.crosstab(years, genre.where(genre.isin(kept), "others"))
     counts = counts[counts.index >= max(FIRST_YEAR, years.max() - 30)]
     order = [name for name in [*kept, "others"] if name in counts]
-    figure, axes = _canvas(f"{len(games):,} games by year and first genre", width=10, height=4)
+    figure, axes = canvas(f"{len(games):,} games by year and first genre", width=10, height=4)
     axes.stackplot(counts.index, [counts[name] for name in order], labels=order, colors=COLOURS[: len(order)])
     axes.legend(loc="upper left", frameon=False, fontsize=9, reverse=True)
     axes.margins(x=0.01)
@@ -41,7 +40,7 @@ def candidates(found: Mapping[str, Outcome], *, seed: int) -> Figure:
     spans = {name: evaluation.intervals(each, seed=seed)["ndcg_at_10"] for name, each in found.items()}
     order = sorted(spans, key=lambda name: spans[name].estimate)
     players = len(next(iter(found.values())).ndcg)
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"Candidates on the held-back plays of {players:,} players", width=8, height=1.3 + 0.45 * len(order)
     )
     for row, name in enumerate(order):
@@ -59,7 +58,7 @@ def candidates(found: Mapping[str, Outcome], *, seed: int) -> Figure:
 
 def intervals(spans: Mapping[str, Interval], metric: str, cases: int) -> Figure:
     """Show the mean score of each model with its 95 % interval; versions go by their numbers."""
-    figure, axes = _canvas(f"{metric} on {cases:,} cases", width=8, height=1.3 + 0.45 * len(spans))
+    figure, axes = canvas(f"{metric} on {cases:,} cases", width=8, height=1.3 + 0.45 * len(spans))
     for row, (name, span) in enumerate(sorted(spans.items(), key=lambda item: item[1].estimate)):
         axes.plot([span.low, span.high], [row, row], color=COLOURS[0], linewidth=2, solid_capstyle="round")
         axes.plot(span.estimate, row, "o", color=COLOURS[0], markersize=7)
@@ -80,7 +79,7 @@ def intervals(spans: Mapping[str, Interval], metric: str, cases: int) -> Figure:
 def drivers(shares: pd.DataFrame) -> Figure:
     """Show what each field gives to the similarity of neighbours and of random pairs; a frame as of `showing.drivers`."""
     rows = shares.iloc[::-1]
-    figure, axes = _canvas(
+    figure, axes = canvas(
         "What drives similarity: neighbours (full) and random pairs (hollow)",
         width=8,
         height=1.3 + 0.4 * len(rows),
@@ -108,7 +107,7 @@ def coverage(listed: pd.DataFrame) -> Figure:
     )
     for axes, heights, title in zip(panels, (share, total), titles, strict=True):
         axes.bar(heights.index, heights, color=COLOURS[0], width=0.8)
-        _dress(axes, title)
+        style(axes, title)
         axes.set_xticks([0, BUCKETS - 1], ["best known", "least known"])
     panels[0].set_ylabel("share of these games")
     panels[1].set_ylabel("share of all places")
@@ -117,25 +116,10 @@ def coverage(listed: pd.DataFrame) -> Figure:
 
 def series_found(ours: float, popular: float, cases: int) -> Figure:
     """Show the proxy: the share of a series among the ten nearest, beside the ten most popular."""
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"Proxy on {cases:,} games: their series found with title and makers hidden", width=8, height=1.8
     )
     axes.barh([1, 0], [ours, popular], color=[COLOURS[0], QUIET], height=0.6)
     axes.set_yticks([1, 0], ["content", "popularity"])
     axes.set_xlabel("share of the series among ten (right is better)")
     return figure
-
-
-def _canvas(title: str, *, width: float, height: float) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    _dress(axes, title)
-    return figure, axes
-
-
-def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(length=0, colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(QUIET)
-    axes.yaxis.label.set_color(QUIET)

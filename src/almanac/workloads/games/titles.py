@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from almanac.workloads.games.contract import title_key, words_of
+from almanac.workloads.games.shared.spelling import title_key, words_of
 
 EDITION_WORDS = frozenset(
     "edition goty remaster remastered definitive enhanced complete collection collectors deluxe ultimate gold hd redux directors cut extended"

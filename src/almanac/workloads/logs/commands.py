@@ -93,16 +93,16 @@ def delete_command(
         raise UsageError('Say why: --why "…". The note keeps the reason for ever.')
     project = Project(Settings.read())
     names = json_format.dumps([condition.partition("=")[0] for condition in where])
-    order = erasures.Order(
+    order = erasures.ErasureRequest(
         CONTRACT,
         retention.removing(where),
         retention.mend,
         project.settings.who,
         f"{why} (by {names})",
-        thoroughly=True,
+        drop_inputs=True,
     )
     gone = erasures.erase(project.database, order)
-    show.as_json({"deleted": gone}) if json else show.say(
+    show.as_json({"deleted": gone}) if json else show.line(
         f"{gone} entries deleted, with their predictions and what was counted of them."
     )
 
@@ -132,8 +132,8 @@ def add_rule_command(
     """Open an alert from now on when a window holds so many of something."""
     with Project(Settings.read()).database.connect() as connection:
         rules.add(connection, rules.Rule(name, kind, threshold, minutes, source))
-    show.say(
-        f"'{show.escaped(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on."
+    show.line(
+        f"'{show.escape(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on."
     )
 
 
@@ -142,4 +142,4 @@ def remove_rule_command(name: Annotated[str, typer.Argument(help="The rule's nam
     with Project(Settings.read()).database.connect() as connection:
         is_gone = rules.remove(connection, name)
     kept = "" if is_gone else ": its alerts stay, so it is switched off"
-    show.say(f"'{show.escaped(name)}' opens no more alerts{kept}.")
+    show.line(f"'{show.escape(name)}' opens no more alerts{kept}.")

@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from psycopg import sql
 
+from almanac.workloads.logs.shared.limits import EARLIEST, LATEST, LONGEST
+
 Connection = psycopg.Connection[Any]
 NUMBERS = "SELECT pg_advisory_xact_lock_shared(hashtext('almanac numbers log_entries'))"
 TAKE = "SELECT min(number), max(number) FROM (SELECT nextval('almanac.log_numbers') AS number FROM generate_series(1, %s)) AS taken"
@@ -34,8 +36,6 @@ COLUMNS = (
     "raw",
     "demo",
 )
-LIMITS = {"source": 200, "session": 200, "level": 40, "logger": 400, "client_id": 200, "text": 65_536}
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 UUID_BYTES = 16
 COPY_IDS = "COPY almanac.log_ids (id, entry_id, day) FROM STDIN (FORMAT binary)"
 COPY_HEAD, COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
@@ -197,7 +197,7 @@ def _written(entries: pa.Table, numbers: np.ndarray[Any, Any], moment: datetime,
     is_readable = pc.fill_null(
         pc.and_(
             pc.greater_equal(times, pa.scalar(EARLIEST, instant)),
-            pc.less(times, pa.scalar(_latest(), instant)),
+            pc.less(times, pa.scalar(LATEST, instant)),
         ),
         False,
     )
@@ -206,15 +206,11 @@ def _written(entries: pa.Table, numbers: np.ndarray[Any, Any], moment: datetime,
         "day": pa.repeat(pa.scalar(moment.date()), size),
         "received_at": received,
         "event_time": pc.if_else(is_readable, times, received),
-        **{name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LIMITS.items()},
+        **{name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LONGEST.items()},
         "raw": entries["raw"],
         "demo": pa.repeat(pa.scalar(demo), size),
     }
     return pa.table({name: columns[name] for name in COLUMNS}).combine_chunks()
-
-
-def _latest() -> datetime:
-    return datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def _copy(connection: Connection, rows: pa.Table, load: Load) -> None:

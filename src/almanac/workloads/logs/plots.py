@@ -5,12 +5,11 @@ from collections.abc import Mapping
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from almanac.drawing import FAINT, INK, QUIET, canvas, style
 from almanac.workloads.logs.contract import LEVELS
 
-INK, QUIET, FAINT = "#30343b", "#8a8f98", "#e4e6ea"
 COLOURS = {"debug": "#a9b0bb", "info": "#5f93b8", "warning": "#d9a441", "error": "#b5473c"}
 ANOMALY = "#7a3b8a"
 MOST_EVENTS = 24
@@ -23,7 +22,7 @@ def statements(frame: pd.DataFrame) -> Figure:
     counts = frame.pivot_table(
         index="origin", columns="level", values="text", aggfunc="count", fill_value=0
     ).reindex(columns=list(LEVELS), fill_value=0)
-    figure, axes = _canvas(
+    figure, axes = canvas(
         f"{len(frame):,} statements by origin and level", width=9, height=1.2 + 0.5 * len(counts)
     )
     left = np.zeros(len(counts))
@@ -40,7 +39,7 @@ def confusion(by_name: Mapping[str, pd.DataFrame]) -> Figure:
         1, len(by_name), figsize=(1 + 3.2 * len(by_name), 3.4), layout="constrained", squeeze=False
     )
     for axes, (name, shares) in zip(places[0], by_name.items(), strict=True):
-        _dress(axes, name)
+        style(axes, name)
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), share in np.ndenumerate(shares.to_numpy()):
             axes.text(
@@ -59,7 +58,7 @@ def confusion(by_name: Mapping[str, pd.DataFrame]) -> Figure:
 
 def reliability(table: pd.DataFrame) -> Figure:
     """Show promised chance of "warning or worse" against what happened, with 95 % intervals."""
-    figure, axes = _canvas("When it says so, is it so? (warning or worse)", width=5.2, height=4.6)
+    figure, axes = canvas("When it says so, is it so? (warning or worse)", width=5.2, height=4.6)
     axes.plot([0, 1], [0, 1], color=FAINT, linewidth=2)
     ends = np.vstack([table["happened"] - table["low"], table["high"] - table["happened"]])
     axes.errorbar(
@@ -78,9 +77,7 @@ def reliability(table: pd.DataFrame) -> Figure:
 
 def lesson(figures: Mapping[str, float]) -> Figure:
     """Show scores by how the data was split: what a random split pretends, and what is left of it."""
-    figure, axes = _canvas(
-        "The same data, split in different ways", width=8, height=1.2 + 0.45 * len(figures)
-    )
+    figure, axes = canvas("The same data, split in different ways", width=8, height=1.2 + 0.45 * len(figures))
     names = list(figures)[::-1]
     axes.barh(
         names,
@@ -97,7 +94,7 @@ def lesson(figures: Mapping[str, float]) -> Figure:
 def anatomy(events: pd.DataFrame) -> Figure:
     """Show the events of one session in time; the rarer an event among sessions, the darker."""
     rows = events.head(MOST_EVENTS).iloc[::-1].reset_index(drop=True)
-    figure, axes = _canvas(
+    figure, axes = canvas(
         "An abnormal session; dark: few sessions have this", width=10, height=1.2 + 0.28 * len(rows)
     )
     axes.scatter(
@@ -129,7 +126,7 @@ def volume(predictions: pd.DataFrame) -> Figure:
         len(spans), 1, figsize=(10, 2.6 * len(spans)), layout="constrained", squeeze=False
     )
     for axes, (year, part) in zip(places[:, 0], spans.items(), strict=True):
-        _dress(
+        style(
             axes,
             f"{len(part):,} entries of {year}: level by colour, {int(part['anomaly'].sum()):,} anomalies as marks",
         )
@@ -140,18 +137,3 @@ def volume(predictions: pd.DataFrame) -> Figure:
         axes.plot(odd, np.full(len(odd), 0.5), "|", color=ANOMALY, markersize=9, alpha=0.5)
         axes.set_yscale("symlog")
     return figure
-
-
-def _canvas(title: str, *, width: float, height: float) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
-    _dress(axes, title)
-    return figure, axes
-
-
-def _dress(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=11, color=INK)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(FAINT)
-    axes.tick_params(length=0, colors=INK, labelsize=9)
-    axes.xaxis.label.set_color(QUIET)
-    axes.yaxis.label.set_color(QUIET)

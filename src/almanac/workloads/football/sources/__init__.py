@@ -7,7 +7,7 @@ from typing import Literal
 
 import pandas as pd
 
-from almanac.download.mirror import NothingRead, Progress
+from almanac.download.mirror import NoFilesAvailable, Progress
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football.sources import (
@@ -67,7 +67,7 @@ def fetch(
     today = today or datetime.now(UTC).date()
     try:
         public = results.read(settings, today, progress=progress)
-    except NothingRead as error:
+    except NoFilesAvailable as error:
         if settings.source_head:
             raise
         return _simulated_instead(error)
@@ -110,7 +110,7 @@ def _simulated() -> Fetched:
     return replace(nothing, matches=simulated.matches(), source=simulated.SOURCE, simulated=True)
 
 
-def _simulated_instead(error: NothingRead) -> Fetched:
+def _simulated_instead(error: NoFilesAvailable) -> Fetched:
     log.warning(
         "NO REAL DATA: %s A GENERATED SAMPLE is used; every answer will say 'source: simulated'.", error
     )

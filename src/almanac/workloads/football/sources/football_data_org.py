@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 import pandas as pd
 
-from almanac.download.client import Client, Manners, Refused
+from almanac.download.client import Client, RequestPolicy, RequestRefused
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.fields import parse_instant
 from almanac.settings import Settings
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, seasons: Iterable[str], matches: pd.DataFrame, manners: Manners | None = None
+    settings: Settings, seasons: Iterable[str], matches: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the matches of every competition of the plan in these seasons ('2025-26').
 
@@ -65,7 +65,7 @@ def fetch(
     Waits as the headers of the source say. Raises SourceUnavailable, which never repeats the token.
     """
     directory, problems, rows = Directory.of(matches), Problems(), list[dict[str, Any]]()
-    with _client(settings, manners) as client:
+    with _client(settings, policy) as client:
         for season in seasons:
             for league in COMPETITIONS:
                 items = _items(client, league, season, problems)
@@ -73,11 +73,11 @@ def fetch(
     return match_frame(rows), problems
 
 
-def _client(settings: Settings, manners: Manners | None) -> Client:
+def _client(settings: Settings, policy: RequestPolicy | None) -> Client:
     secret = settings.football_data_org_token
     headers = {"X-Auth-Token": secret.get_secret_value() if secret else ""}
-    patient = Manners(pause_after=pause)
-    return Client(settings.football_data_org_url, headers=headers, manners=manners or patient)
+    patient = RequestPolicy(pause_after=pause)
+    return Client(settings.football_data_org_url, headers=headers, policy=policy or patient)
 
 
 def pause(response: httpx.Response) -> float:
@@ -92,7 +92,7 @@ def _items(client: Client, league: str, season: str, problems: Problems) -> list
     code = COMPETITIONS[league]
     try:
         return list(_pages(client, f"competitions/{code}/matches", season))
-    except Refused as error:
+    except RequestRefused as error:
         if error.status not in OUTSIDE_THE_PLAN:
             raise
         log.warning("football-data.org refuses %s %s for this token: %s", code, season, error)

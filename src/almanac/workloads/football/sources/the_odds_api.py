@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pandas as pd
 
-from almanac.download.client import Client, Manners, Refused
+from almanac.download.client import Client, RequestPolicy, RequestRefused
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.fields import parse_instant
 from almanac.settings import Settings
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, leagues: Iterable[str], matches: pd.DataFrame, manners: Manners | None = None
+    settings: Settings, leagues: Iterable[str], matches: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the odds of the coming matches of these leagues; each league costs one request of the user's quota.
 
@@ -53,7 +53,7 @@ def fetch(
     """
     directory, problems, rows = Directory.of(matches), Problems(), list[OddsRow]()
     is_spent = False
-    with _client(settings, manners) as client:
+    with _client(settings, policy) as client:
         for league in leagues:
             if league not in SPORTS:
                 continue
@@ -67,16 +67,16 @@ def fetch(
     return odds_frame(rows), problems
 
 
-def _client(settings: Settings, manners: Manners | None) -> Client:
+def _client(settings: Settings, policy: RequestPolicy | None) -> Client:
     secret = settings.odds_api_key
     params = {"apiKey": secret.get_secret_value() if secret else ""}
-    return Client(settings.odds_api_url, params=params, manners=manners)
+    return Client(settings.odds_api_url, params=params, policy=policy)
 
 
 def _request(client: Client, league: str, problems: Problems) -> httpx.Response | None:
     try:
         return client.get(f"sports/{SPORTS[league]}/odds", QUERY)
-    except Refused as error:
+    except RequestRefused as error:
         if error.status not in UNKNOWN_SPORT:
             raise
         log.warning("The Odds API has no %s: %s", SPORTS[league], error)

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from almanac.workloads.games.contract import OPEN_END, SHORT_LETTERS, SPELLINGS, WORDS, spellings, words_of
+from almanac.workloads.games.contract import SPELLINGS, WORDS
+from almanac.workloads.games.shared.spelling import OPEN_END, SHORT_LETTERS, spellings, words_of
 
 # Of the titles with a word that begins so, only these are kept for one or two letters.
 KEPT_FOR_SHORT = 50

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from almanac.workloads.games.contract import title_key
 from almanac.workloads.games.encoding import FIELDS, FieldEncoder
 from almanac.workloads.games.nearest import Places
+from almanac.workloads.games.shared.spelling import title_key
 
 # Games that nearly everybody knows, of five kinds; the first that a catalogue has of each kind is shown.
 WELL_KNOWN = (

@@ -7,7 +7,7 @@ from typing import Literal
 import pandas as pd
 
 from almanac.download.client import NoConnection
-from almanac.download.mirror import NothingRead
+from almanac.download.mirror import NoFilesAvailable
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.games.sources import builtin, games, igdb, plays_csv, simulated, steam
@@ -42,7 +42,7 @@ def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fe
         return _made_up()
     try:
         told = steam.read(settings)
-    except (NothingRead, NoConnection) as error:
+    except (NoFilesAvailable, NoConnection) as error:
         log.warning(
             "NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used; every answer will say 'source: simulated'.",
             error,

@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import pandas as pd
 
-from almanac.workloads.games.contract import title_key
+from almanac.workloads.games.shared.spelling import title_key
 from almanac.workloads.games.sources import games
 
 SOURCE = "simulated"

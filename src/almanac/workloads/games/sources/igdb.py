@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from almanac.download.client import Client, Manners
+from almanac.download.client import Client, RequestPolicy
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.games.sources import games
@@ -50,18 +50,18 @@ NAMES |= {
 log = logging.getLogger(__name__)
 
 
-def fetch(settings: Settings, manners: Manners | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
+def fetch(settings: Settings, policy: RequestPolicy | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fetch the games that enough people rated, as the contract's `games` with a further column `steam_id`, and the refused rows.
 
     Raises SourceUnavailable, which never repeats the secret.
     """
-    behaviour = manners or Manners(per_minute=PER_MINUTE)
+    behaviour = policy or RequestPolicy(per_minute=PER_MINUTE)
     client_id, token = _client_id(settings), _token(settings, behaviour)
     rows, refused = list[dict[str, Any]](), list[tuple[str, int, str, str]]()
     with Client(
         settings.igdb_url,
         headers={"Client-ID": client_id, "Authorization": f"Bearer {token}"},
-        manners=behaviour,
+        policy=behaviour,
     ) as client:
         for number, item in enumerate(_items(client), start=1):
             try:
@@ -105,10 +105,10 @@ def _client_id(settings: Settings) -> str:
     return settings.igdb_client_id.get_secret_value() if settings.igdb_client_id else ""
 
 
-def _token(settings: Settings, manners: Manners) -> str:
+def _token(settings: Settings, policy: RequestPolicy) -> str:
     secret = settings.igdb_client_secret.get_secret_value() if settings.igdb_client_secret else ""
     given = {"client_id": _client_id(settings), "client_secret": secret, "grant_type": "client_credentials"}
-    with Client(settings.igdb_token_url, params=given, manners=manners) as client:
+    with Client(settings.igdb_token_url, params=given, policy=policy) as client:
         answer = client.post("", b"")
     token = answer.get("access_token") if isinstance(answer, dict) else None
     if not isinstance(token, str) or not token:

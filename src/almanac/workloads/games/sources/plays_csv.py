@@ -11,7 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from almanac.errors import UsageError
-from almanac.workloads.games.contract import PLAYS, title_key
+from almanac.workloads.games.contract import PLAYS
+from almanac.workloads.games.shared.spelling import title_key
 
 SOURCE = "csv"
 MOST_HOURS = 200_000.0

@@ -3,6 +3,7 @@
 from almanac.workloads.logs.formats.detection import FORMATS, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed
 from almanac.workloads.logs.formats.reading import parse, parse_file
-from almanac.workloads.logs.shared.cleaning import LONGEST_TEXT, clean
+from almanac.workloads.logs.shared.cleaning import clean
+from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
 __all__ = ["FORMATS", "LONGEST_TEXT", "SCHEMA", "Parsed", "clean", "detect", "parse", "parse_file"]

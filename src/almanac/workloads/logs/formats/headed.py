@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from almanac.workloads.logs.formats import entries
 from almanac.workloads.logs.formats.entries import Given, Parsed
 from almanac.workloads.logs.formats.layouts import Layout
-from almanac.workloads.logs.shared.cleaning import CUT, LONGEST_TEXT, decoded
+from almanac.workloads.logs.shared.cleaning import CUT, decoded
+from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
 # What the further lines of a stack trace look like in Java, Python and JavaScript.
 BELONGS = re.compile(

@@ -3,7 +3,8 @@
 import re
 from typing import Final
 
-LONGEST_TEXT: Final = 65_536
+from almanac.workloads.logs.shared.limits import LONGEST_TEXT
+
 CUT: Final = " … [cut]"
 TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
 # All controls but tab and newline, and lone surrogates, which UTF-8 cannot hold.

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from almanac.operations import verify
-from tests.installation import NEW, House, commit
+from tests.installation import WORKLOAD, Installation, commit
 
-Tampering = Callable[[House, str], AbstractContextManager[None]]
+Tampering = Callable[[Installation, str], AbstractContextManager[None]]
 
 
 @contextmanager
-def statement(house: House, run_id: str, change: str, undo: str) -> Iterator[None]:
+def statement(installation: Installation, run_id: str, change: str, undo: str) -> Iterator[None]:
     """Change the database behind the back of its triggers, and change it back."""
     for text in (change, undo):
-        with house.bypass() as connection:
+        with installation.without_triggers() as connection:
             assert connection.execute(text.replace("{run}", run_id).encode()).rowcount == 1
         if text is change:
             yield
@@ -33,13 +33,13 @@ def flipped(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def another_history(house: House, run_id: str) -> Iterator[None]:
+def another_history(installation: Installation, run_id: str) -> Iterator[None]:
     """Put a history in place of the one in which the run was made."""
-    (house.home / ".git").rename(house.home / "away")
-    commit(house)
+    (installation.home / ".git").rename(installation.home / "away")
+    commit(installation)
     yield
-    (house.home / ".git").rename(house.home / "other")
-    (house.home / "away").rename(house.home / ".git")
+    (installation.home / ".git").rename(installation.home / "other")
+    (installation.home / "away").rename(installation.home / ".git")
 
 
 PUBLISHED = "run_id = '{run}' AND kind = 'publish'"
@@ -51,11 +51,11 @@ def in_database(
     table: str, column: str, change: str, undo: str, where: str = "run_id = '{run}'"
 ) -> Tampering:
     texts = [f"UPDATE almanac.{table} SET {column} = {value} WHERE {where}" for value in (change, undo)]
-    return lambda house, run_id: statement(house, run_id, *texts)
+    return lambda installation, run_id: statement(installation, run_id, *texts)
 
 
 def in_file(name: str) -> Tampering:
-    return lambda house, _: flipped(house.artifact(name))
+    return lambda installation, _: flipped(installation.artifact(name))
 
 
 TAMPERED = {
@@ -105,14 +105,14 @@ TAMPERED = {
 }
 
 
-def links(house: House, run_id: str) -> dict[str, str]:
-    with house.project() as project:
+def links(installation: Installation, run_id: str) -> dict[str, str]:
+    with installation.project() as project:
         return {link.name: link.state for link in verify.verify(project, run_id)}
 
 
-def test_the_chain_behind_a_release_holds(at_home: House) -> None:
-    run_id = at_home.first_run
-    states = links(at_home, run_id)
+def test_the_chain_behind_a_release_holds(loaded_installation: Installation) -> None:
+    run_id = loaded_installation.first_run
+    states = links(loaded_installation, run_id)
     assert set(states.values()) == {"ok"}
     assert [name for name in states if not name.startswith("release ")] == [
         "run", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
@@ -121,34 +121,36 @@ def test_the_chain_behind_a_release_holds(at_home: House) -> None:
 
 
 @pytest.mark.parametrize("what", TAMPERED)
-def test_the_broken_link_is_named_where(what: str, at_home: House) -> None:
+def test_the_broken_link_is_named_where(what: str, loaded_installation: Installation) -> None:
     tamper, name = TAMPERED[what]
-    run_id = at_home.first_run
-    with tamper(at_home, run_id):
-        broken = [link for link, state in links(at_home, run_id).items() if state == "broken"]
+    run_id = loaded_installation.first_run
+    with tamper(loaded_installation, run_id):
+        broken = [link for link, state in links(loaded_installation, run_id).items() if state == "broken"]
     assert len(broken) == 1
     assert broken[0].startswith(name)
-    assert "broken" not in links(at_home, run_id).values()
+    assert "broken" not in links(loaded_installation, run_id).values()
 
 
-def test_rows_dropped_by_retention_are_pruned_not_broken(at_home: House) -> None:
-    run_id = at_home.first_run
+def test_rows_dropped_by_retention_are_pruned_not_broken(loaded_installation: Installation) -> None:
+    run_id = loaded_installation.first_run
     with statement(
-        at_home,
+        loaded_installation,
         run_id,
         *(
             f"UPDATE almanac.runs SET pruned_at = {value} WHERE run_id = '{{run}}'"
             for value in ("now()", "NULL")
         ),
     ):
-        assert links(at_home, run_id)["predictions"] == "pruned"
+        assert links(loaded_installation, run_id)["predictions"] == "pruned"
 
 
-def test_the_command_names_the_broken_link_and_leaves_with_exit_code_9(at_home: House) -> None:
-    run_id = at_home.first_run
-    whole = at_home.almanac("verify", run_id)
-    with flipped(at_home.artifact("4_predict.ipynb")):
-        broken = at_home.almanac("verify", run_id)
+def test_the_command_names_the_broken_link_and_leaves_with_exit_code_9(
+    loaded_installation: Installation,
+) -> None:
+    run_id = loaded_installation.first_run
+    whole = loaded_installation.almanac("verify", run_id)
+    with flipped(loaded_installation.artifact("4_predict.ipynb")):
+        broken = loaded_installation.almanac("verify", run_id)
     assert (whole.returncode, broken.returncode) == (0, 9)
     assert f"The chain of run {run_id} is broken at: notebook predict." in broken.stderr
-    assert NEW not in broken.stderr
+    assert WORKLOAD not in broken.stderr

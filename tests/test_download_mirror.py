@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from almanac.download import mirror
-from almanac.download.mirror import NothingRead, PublicFile
+from almanac.download.mirror import NoFilesAvailable, PublicFile
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
-from tests.local_server import Answer, LocalServer
+from tests.local_server import LocalServer, Response
 
 COMMIT = "a" * 40
 HELLO = PublicFile("someone/things", COMMIT, "2024/hello world.txt", hashlib.sha256(b"hello").hexdigest())
@@ -24,8 +24,8 @@ def network(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> LocalServer
     """The server in the place of GitHub's raw files and its API."""
     monkeypatch.setattr(mirror, "RAW_URL", server.url)
     monkeypatch.setattr(mirror, "API_URL", server.url)
-    server.answer(RAW_HELLO, Answer(b"hello"))
-    server.answer(RAW_OTHER, Answer(b"other"))
+    server.answer(RAW_HELLO, Response(b"hello"))
+    server.answer(RAW_OTHER, Response(b"other"))
     return server
 
 
@@ -55,11 +55,11 @@ def cached(folder: Path, file: PublicFile) -> Path:
 def test_a_mirror_folder_comes_before_the_network(tmp_path: Path, network: LocalServer) -> None:
     copy = mirror.read(HELLO, settings(tmp_path, mirror=mirrored(tmp_path, HELLO, b"hello")))
     assert (copy.content, copy.where, copy.sha256) == (b"hello", "mirror", HELLO.sha256)
-    assert network.asked == []
+    assert network.requests == []
 
 
 def test_a_mirror_may_be_a_url_with_the_same_layout(tmp_path: Path, network: LocalServer) -> None:
-    network.answer("/lib/someone/things/2024/hello%20world.txt", Answer(b"hello"))
+    network.answer("/lib/someone/things/2024/hello%20world.txt", Response(b"hello"))
     copy = mirror.read(HELLO, settings(tmp_path, mirror=f"{network.url}/lib"))
     assert (copy.content, copy.where) == (b"hello", "mirror")
 
@@ -76,7 +76,7 @@ def test_what_the_mirror_lacks_comes_from_the_network_and_then_from_the_cache(
 def test_the_cache_is_kept_per_commit(tmp_path: Path, network: LocalServer) -> None:
     mirror.read(HELLO, settings(tmp_path))
     moved = PublicFile(HELLO.repository, "b" * 40, HELLO.path, HELLO.sha256)
-    network.answer(f"/someone/things/{'b' * 40}/2024/hello%20world.txt", Answer(b"hello"))
+    network.answer(f"/someone/things/{'b' * 40}/2024/hello%20world.txt", Response(b"hello"))
     assert mirror.read(moved, settings(tmp_path)).where == "network"
 
 
@@ -98,7 +98,7 @@ def test_a_corrupt_mirror_names_file_expected_and_found(tmp_path: Path, network:
 def test_a_corrupt_answer_of_the_network_is_refused_and_not_kept(
     tmp_path: Path, network: LocalServer
 ) -> None:
-    network.answer(RAW_HELLO, Answer(b"hullo"))
+    network.answer(RAW_HELLO, Response(b"hullo"))
     with pytest.raises(SourceCorrupt, match=f"from {network.url}"):
         mirror.read(HELLO, settings(tmp_path))
     assert not cached(tmp_path, HELLO).exists()
@@ -109,7 +109,7 @@ def test_offline_the_network_is_never_asked(tmp_path: Path, network: LocalServer
         mirror.read(HELLO, settings(tmp_path, offline=True, mirror=f"{network.url}/lib"))
     with pytest.raises(SourceUnavailable, match="Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD"):
         mirror.head("someone/things", "master", settings(tmp_path, offline=True))
-    assert network.asked == []
+    assert network.requests == []
 
 
 def test_offline_the_cache_still_answers(tmp_path: Path, network: LocalServer) -> None:
@@ -136,7 +136,7 @@ def test_without_any_source_all_files_fail_at_once_and_name_the_way_out(
 ) -> None:
     started = time.monotonic()
     with pytest.raises(
-        NothingRead, match=r"200 of 200 public files cannot be read.*cannot be reached.*ALMANAC_MIRROR"
+        NoFilesAvailable, match=r"200 of 200 public files cannot be read.*cannot be reached.*ALMANAC_MIRROR"
     ):
         mirror.read_all([HELLO, OTHER] * 100, settings(tmp_path))
     assert time.monotonic() - started < 5.0
@@ -148,7 +148,7 @@ def test_some_missing_files_are_an_error_of_their_own(tmp_path: Path, no_network
         SourceUnavailable, match=r"other\.txt at aaaaaaa cannot be read: the mirror lacks it"
     ) as caught:
         mirror.read_all([HELLO, OTHER], choice)
-    assert not isinstance(caught.value, NothingRead)
+    assert not isinstance(caught.value, NoFilesAvailable)
 
 
 def test_a_corrupt_file_among_many_is_named_before_those_that_are_missing(
@@ -179,11 +179,11 @@ def test_a_file_without_pin_is_read_from_the_network_only(tmp_path: Path, networ
 
 
 def test_the_head_of_a_branch_is_asked_from_the_api(tmp_path: Path, network: LocalServer) -> None:
-    network.answer("/repos/someone/things/commits/master", Answer({"sha": "c" * 40, "commit": {}}))
+    network.answer("/repos/someone/things/commits/master", Response({"sha": "c" * 40, "commit": {}}))
     assert mirror.head("someone/things", "master", settings(tmp_path)) == "c" * 40
 
 
 def test_an_api_without_a_commit_is_an_error(tmp_path: Path, network: LocalServer) -> None:
-    network.answer("/repos/someone/things/commits/master", Answer({"message": "?"}))
+    network.answer("/repos/someone/things/commits/master", Response({"message": "?"}))
     with pytest.raises(SourceUnavailable, match="names no commit for branch 'master' of someone/things"):
         mirror.head("someone/things", "master", settings(tmp_path))

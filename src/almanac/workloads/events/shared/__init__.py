@@ -1,0 +1,1 @@
+"""What the server and the laboratory both need of events beside the contract."""

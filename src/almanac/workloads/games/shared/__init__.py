@@ -1,0 +1,1 @@
+"""What the server and the notebooks of games both import; standard library and pydantic only."""

@@ -1,0 +1,93 @@
+"""A run made again from its record gives the same predictions, and nothing is compared across different programs unasked."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from psycopg import sql
+
+from almanac.errors import BrokenChain, NotFound, UsageError
+from almanac.operations import reproduce
+from tests.installation import Installation
+
+
+@contextmanager
+def recorded(installation: Installation, column: str, value: str) -> Iterator[None]:
+    """Let the record of the first run say something else for a while."""
+    run_id, change = (
+        installation.first_run,
+        sql.SQL("UPDATE almanac.runs SET {0} = %s WHERE run_id = %s").format(sql.Identifier(column)),
+    )
+    with installation.without_triggers() as connection:
+        row = connection.execute(
+            sql.SQL("SELECT {} FROM almanac.runs WHERE run_id = %s").format(sql.Identifier(column)), [run_id]
+        ).fetchone()
+        connection.execute(change, [value, run_id])
+    yield
+    with installation.without_triggers() as connection:
+        assert row
+        connection.execute(change, [row[0], run_id])
+
+
+def test_the_same_program_makes_the_same_predictions(installation: Installation) -> None:
+    found = installation.ask("reproduce", installation.first_run)
+    assert found["equal"] is True
+    assert found["recorded"] == found["found"]
+    assert found["differences"] == []
+
+
+def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(
+    loaded_installation: Installation,
+) -> None:
+    with (
+        recorded(loaded_installation, "git_commit", "f" * 40),
+        recorded(loaded_installation, "lock_hash", "e" * 64),
+        recorded(loaded_installation, "python", "3.11.0"),
+    ):
+        with loaded_installation.project() as project, pytest.raises(UsageError) as refused:
+            reproduce.reproduce(project, loaded_installation.first_run)
+        with loaded_installation.project() as project:
+            anyway = reproduce.reproduce(project, loaded_installation.first_run, anyway=True)
+    for difference in (
+        "commit was ffffffffffff, is ",
+        "lock file was eeeeeeeeeeee, is ",
+        "Python was 3.11.0, is ",
+    ):
+        assert difference in str(refused.value)
+        assert any(found.startswith(difference) for found in anyway.differences)
+    assert anyway.is_equal
+
+
+def test_predictions_that_differ_leave_with_exit_code_9(installation: Installation) -> None:
+    place = "'{hashes,predictions}', to_jsonb(reverse(results->'hashes'->>'predictions'))"
+    change = f"UPDATE almanac.run_steps SET results = jsonb_set(results, {place}) WHERE run_id = %s AND step = 'predict'".encode()
+    with installation.without_triggers() as connection:
+        assert connection.execute(change, [installation.first_run]).rowcount == 1
+    ran = installation.almanac("reproduce", installation.first_run)
+    with installation.without_triggers() as connection:
+        connection.execute(change, [installation.first_run])
+    assert ran.returncode == 9
+    assert "Predictions are different: recorded " in ran.stdout
+
+
+def test_kept_rows_that_were_changed_are_a_broken_chain(loaded_installation: Installation) -> None:
+    kept = loaded_installation.artifact("scored.parquet")
+    before = kept.read_bytes()
+    kept.write_bytes(before + b" ")
+    try:
+        with (
+            loaded_installation.project() as project,
+            pytest.raises(BrokenChain, match=r"The kept rows of run .* were changed"),
+        ):
+            reproduce.reproduce(project, loaded_installation.first_run, anyway=True)
+    finally:
+        kept.write_bytes(before)
+
+
+def test_a_run_without_kept_rows_cannot_be_made_again(loaded_installation: Installation) -> None:
+    with (
+        loaded_installation.project() as project,
+        recorded(loaded_installation, "input_hash", ""),
+        pytest.raises(NotFound, match="kept no scored rows"),
+    ):
+        reproduce.reproduce(project, loaded_installation.first_run)
