@@ -93,7 +93,7 @@ def simulate_events(
     if json:
         show.as_json({"trace": trace, "sent": sent})
     else:
-        show.say(f"{sent} of {len(arrivals)} events of {arrivals.name} sent.")
+        show.line(f"{sent} of {len(arrivals)} events of {arrivals.name} sent.")
 
 
 def dead_events(
@@ -154,7 +154,7 @@ def _work(processing: str) -> Work:
 
 def _show_tally(tally: Tally, worker: str, sizing: Sizing, json: bool) -> None:
     if not json:
-        show.say(f"{tally.events} events in {tally.batches.total()} batches; sizes from {sizing.source}.")
+        show.line(f"{tally.events} events in {tally.batches.total()} batches; sizes from {sizing.source}.")
         return
     show.as_json(
         {
@@ -171,13 +171,11 @@ def _show_tally(tally: Tally, worker: str, sizing: Sizing, json: bool) -> None:
 def _put_back(connection: Connection, event_id: str, json: bool) -> None:
     count = statements.revive(connection, None if event_id == "all" else event_id)
     if not count and event_id != "all":
-        raise NotFound(
-            f"No buried event is called '{event_id}'. `almanac events dead` lists those that are."
-        )
+        raise NotFound(f"No buried event is called '{event_id}'. `almanac events dead` lists those that are.")
     if json:
         show.as_json({"put_back": count})
     else:
-        show.say(f"{count} {'event' if count == 1 else 'events'} put back into the queue.")
+        show.line(f"{count} {'event' if count == 1 else 'events'} put back into the queue.")
 
 
 def _open(settings: Settings) -> None:

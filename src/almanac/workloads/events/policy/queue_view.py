@@ -41,8 +41,7 @@ class QueueView:
         return self.ages[0] if self.ages else 0.0
 
 
-@dataclass(frozen=True)
-class WaitingEvents:
+class WaitingEvents(NamedTuple):
     """The events that wait at `now`: arrivals and kB in the order of claiming, and the arrivals of the oldest in their order.
 
     All are seconds on one clock, whose zero is the instant `begins` (seconds since 1970). A gain is looked up at

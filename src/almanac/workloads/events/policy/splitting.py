@@ -1,6 +1,6 @@
 """The size of a first batch, where one batch of all waiting events would be late for many of them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ SURE = 2.0
 LEAST_SHARE = 0.5
 
 
-@dataclass(frozen=True)
-class Split:
+class Split(NamedTuple):
     """A batch of all waiting events may be split into two: `predict` gives their seconds, `miss_price` weighs misses."""
 
     waiting: WaitingEvents

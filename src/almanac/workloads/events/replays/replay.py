@@ -1,7 +1,7 @@
 """Replays arrivals against one worker: a rule says when each batch starts and how many events it takes."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -13,8 +13,7 @@ from almanac.workloads.events.policy.start import OLDEST
 from almanac.workloads.events.replays.load import Load
 
 
-@dataclass(frozen=True)
-class ReplayQueue:
+class ReplayQueue(NamedTuple):
     """The queue of a replay from event `first` on, when the worker has been free since `free`; its clock is that of the load."""
 
     load: Load
