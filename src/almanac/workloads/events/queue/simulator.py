@@ -114,8 +114,8 @@ class Simulator:
     def replay(self, trace: Trace, pace: Pace, progress: Progress | None = None) -> int:
         """Send a trace and return how many events were accepted; `progress` may end it. Raises DatabaseError."""
         prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
-        began = time.monotonic()
         with self._ingest() as connection:
+            began = time.monotonic()
             for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
                 if last > first:
                     accepted += _send(connection, messages(trace, first, last, prefix))
