@@ -41,7 +41,7 @@ STATE = {
 def release_policy(
     owner: Database, states: Sequence[dict[str, Any]], rhythm: pd.DataFrame | None = None
 ) -> str:
-    """Publish a policy of these states, with a rhythm of arrivals if there is one, and return the run's id."""
+    """Publish a policy of these states, with a rhythm of arrivals if there is one; return the run's id."""
     request = runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "tester")
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, request)

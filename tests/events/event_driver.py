@@ -75,6 +75,6 @@ class Bench:
             return connection.execute(statement, values).fetchall()
 
     def totals(self) -> dict[str, int]:
-        """Return the numbers of events stored, done, rolled up, in batches, and with a batch: equal when all were done once."""
+        """Return the numbers of events in each place: all equal when each event was done once."""
         (row,) = self.query(TOTALS)
         return dict(zip(TOTAL_NAMES, row, strict=True))

@@ -132,7 +132,10 @@ def drain_or_die(url: str, name: str) -> None:
 
 
 def lives(url: str, name: str) -> Iterator[int]:
-    """Start one worker after the other, as a supervisor does, and yield how each ended; a {} in the name is its number."""
+    """Start one worker after the other, as a supervisor does, and yield how each ended.
+
+    A {} in the name is its number.
+    """
     for number in itertools.count():
         process = CONTEXT.Process(target=drain_or_die, args=(url, name.format(number)), daemon=True)
         process.start()
@@ -152,7 +155,8 @@ def test_an_event_that_kills_its_worker_is_buried_and_the_others_are_done(
     bench = Bench(database_url)
     bench.send(*events(5), event(event_id="killer", payload="kill"), *events(5))
     ends = list(itertools.takewhile(bool, itertools.islice(lives(database_url, name), 9)))
-    # Once in a batch with the others, then alone until the third attempt; the worker after that only has to bury it.
+    # Once in a batch with the others, then alone until the third attempt; the worker after that only has to
+    # bury it.
     assert ends == [-signal.SIGKILL] * 3
     dead = bench.query("SELECT event_id, error, attempts FROM api.events_dead")
     assert dead == [("killer", f"the worker died over it: {last}", 3)]

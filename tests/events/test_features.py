@@ -41,7 +41,8 @@ def test_the_hour_is_that_of_the_start() -> None:
 
 def test_the_recent_residual_compares_the_batches_before_with_the_prediction_of_their_counts() -> None:
     built = features.build(history((2, 1.0, 1.0), (2, 1.0, 2.0), (2, 1.0, 9.0), (2, 1.0, 9.0)))
-    # The first has nothing before it. The second took 2 where 0.5 an event predict 1, and the third 9 where 0.75 predict 1.5.
+    # The first has nothing before it. The second took 2 where 0.5 an event predict 1, and the third 9 where
+    # 0.75 predict 1.5.
     residuals = [0.0, 0.0, np.log(2), (np.log(2) + np.log(6)) / 2]
     assert built["recent_residual"].tolist() == pytest.approx(residuals)
 

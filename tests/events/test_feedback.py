@@ -44,7 +44,10 @@ def cells(notebook: str) -> list[str]:
 
 
 def reported(notebook: str, **variables: object) -> str:
-    """Run the cell of a notebook that reports advice, with the variables of the cells before it; return the advice."""
+    """Run the cell of a notebook that reports advice, with the variables of the cells before it.
+
+    Return the advice.
+    """
     (source,) = [cell for cell in cells(notebook) if "step.report(advice=" in cell]
     step = Mock()
     modules = {"scoreboard": scoreboard, "features": features, "plots": Mock()}
@@ -65,7 +68,7 @@ def history(database_url: str, owner: Database) -> pd.DataFrame:
     bench.send(*events(160))
     sizing = PublishedSizing(FixedSizing(50, 2.0, "default"), Goal(2.0, 0.01))
     assert bench.drain(sizing, work=slowly).batches == {"published": 160}
-    return measurements.batches(partial(workload_sql.newest, owner, "events"))
+    return measurements.batches(partial(workload_sql.newest_rows, owner, "events"))
 
 
 @pytest.mark.slow

@@ -14,13 +14,16 @@ from tests.events.event_driver import Bench, event, events
 MANY = """
 INSERT INTO almanac.events_queue (event_id, event_type, event_time, size_kb, priority, received_at, rank_at)
 SELECT 'many' || number, 'order', now(), 1, 1, since, since
-FROM (SELECT number, now() + number * interval '1 microsecond' AS since FROM generate_series(1, %s) AS number) AS many
+FROM generate_series(1, %s) AS number,
+    LATERAL (SELECT now() + number * interval '1 microsecond') AS moment (since)
 """
 RECEIVED_EARLIER = """
-UPDATE almanac.events_queue SET received_at = received_at - interval '8 days' WHERE event_id <> 'new' RETURNING 1
+UPDATE almanac.events_queue SET received_at = received_at - interval '8 days'
+WHERE event_id <> 'new' RETURNING 1
 """
 FINISHED_EARLIER = """
-UPDATE almanac.events_queue SET finished_at = finished_at - interval '8 days' WHERE event_id = 'old' RETURNING 1
+UPDATE almanac.events_queue SET finished_at = finished_at - interval '8 days'
+WHERE event_id = 'old' RETURNING 1
 """
 STATEMENTS = {
     "view": (statements.VIEW, [2_000]),

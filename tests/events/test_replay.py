@@ -121,7 +121,10 @@ def test_the_same_seed_gives_the_same_luck_and_another_seed_another() -> None:
 
 
 def with_far_share(share: float) -> Replay:
-    """Return a replay of two events every 20 s, 1.6 objectives apart: the second comes too late, unless the first may be far."""
+    """Return a replay of two events every 20 s, 1.6 objectives apart.
+
+    The second comes too late for the first, unless that may be far.
+    """
     arrivals = [start + late for start in range(0, 40_000, 20) for late in (0.0, 6.4)]
     return run(load(arrivals), budget(Goal(4.0, 0.3, far_share=share), 0.3))
 

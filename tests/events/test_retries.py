@@ -1,4 +1,7 @@
-"""Failed events are retried, each alone and later and later, and buried in the end; the death of a worker counts as a failure."""
+"""Failed events are retried, each alone and later and later, and buried in the end.
+
+The death of a worker counts as a failure.
+"""
 
 import time
 from collections.abc import Sequence

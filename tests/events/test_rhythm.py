@@ -21,7 +21,10 @@ ALWAYS = (0.0, 1e6)
 
 
 def timers(cycles: int) -> Floats:
-    """Return arrivals of timers: in each minute one at second 0 with another 5.5 s later, and single ones at seconds 20 and 40."""
+    """Return arrivals of timers, minute by minute.
+
+    One comes at second 0 with another 5.5 s later, and single ones come at seconds 20 and 40.
+    """
     minute = np.array([0.0, 5.5, 20.0, 40.0])
     return np.concatenate([BEGUN + 60.0 * cycle + minute for cycle in range(cycles)])
 
@@ -45,7 +48,8 @@ def gain(learned: Rhythm, ahead: float, *, quiet: float, now: float) -> float:
 
 
 def test_a_later_start_saves_the_batches_that_its_arrivals_would_have_opened() -> None:
-    # T makes three batches, of 0 and 4, of 9, of 30. After 4, a start before 9 saves none of the two that follow, and a later one saves one.
+    # T makes three batches, of 0 and 4, of 9, of 30. After 4, a start before 9 saves none of the two that
+    # follow, and a later one saves one.
     samples = rhythm_learning.samples(np.array([0.0, 4.0, 9.0, 30.0]), 5.0)
     place = int(np.argmin(np.abs(samples.instants - 4.05)))
     assert (samples.instants[place], samples.quiet[place]) == pytest.approx((4.05, 0.05))
@@ -92,7 +96,8 @@ def test_little_traffic_has_no_rhythm(arrivals: Floats) -> None:
 
 @pytest.mark.slow
 def test_quiet_seconds_tell_bursts_from_silence() -> None:
-    # Three events two seconds apart, then a minute or so of silence: waiting pays within a burst and not after it.
+    # Three events two seconds apart, then a minute or so of silence: waiting pays within a burst and not
+    # after it.
     bursts = np.cumsum(60.0 + 13.7 * np.random.default_rng(6).random(300))
     arrivals = BEGUN + np.sort(np.concatenate([bursts + part for part in (0.0, 2.0, 4.0)]))
     learned = Rhythm(rhythm_learning.learn(arrivals, 5.0))

@@ -24,7 +24,8 @@ QUEUE = (
 COUNT = "SELECT count(*) FROM almanac.events_queue"
 DETAIL = "SELECT state, detail FROM api.events_simulator"
 KILLED = """
-UPDATE almanac.events_simulator SET state = 'running', seen_at = clock_timestamp() - interval '1 minute' RETURNING 1
+UPDATE almanac.events_simulator SET state = 'running', seen_at = clock_timestamp() - interval '1 minute'
+RETURNING 1
 """
 END_ALL = """
 SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity

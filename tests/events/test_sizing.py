@@ -208,7 +208,8 @@ def random_rhythm(luck: np.random.Generator) -> Rhythm:
 
 
 def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> None:
-    # The bands of the rhythm differ at random: what counts is the band in which an event arrived or the worker became free.
+    # The bands of the rhythm differ at random: what counts is the band in which an event arrived or the
+    # worker became free.
     luck, goal = np.random.default_rng(7), Goal(2.0, 0.3)
     table, arrivals = random_rhythm(luck), np.cumsum(luck.exponential(0.7, 200))
     sizing = replace(published(patience_seconds=0.3), goal=goal)

@@ -33,7 +33,10 @@ GENERATED = generator.generate(700.0, seed=1)
 
 
 def observe(batches: pd.DataFrame, arrivals: pd.DataFrame = EMPTY) -> Callable[..., pd.DataFrame]:
-    """Return what a step sees in the queue's views; without a column `simulated` no processing was simulated."""
+    """Return what a step sees in the queue's views.
+
+    Without a column `simulated` no processing was simulated.
+    """
     rows = batches if "simulated" in batches else batches.assign(simulated=False)
     return lambda view, **_: rows if view == "batches" else arrivals
 

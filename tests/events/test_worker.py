@@ -17,12 +17,15 @@ from almanac.workloads.events.queue.work import Work
 from almanac.workloads.events.queue.worker import Worker
 from tests.events.event_driver import Bench, event, events
 
-ROLLUPS = "SELECT minute::text, event_type, priority, events, kb, late, early FROM almanac.events_rollups ORDER BY minute"
+ROLLUPS = """
+SELECT minute::text, event_type, priority, events, kb, late, early FROM almanac.events_rollups ORDER BY minute
+"""
 STATUS = (
     "SELECT worker, policy, policy_source, batches, events, stopped_at IS NOT NULL FROM api.events_workers"
 )
 AHEAD = """
-UPDATE almanac.events_queue SET received_at = received_at + interval '1 hour', rank_at = rank_at + interval '1 hour'
+UPDATE almanac.events_queue
+SET received_at = received_at + interval '1 hour', rank_at = rank_at + interval '1 hour'
 RETURNING 1
 """
 EARLIER_RANK = """
@@ -255,7 +258,8 @@ def test_an_error_that_comes_at_once_each_time_is_tried_more_and_more_rarely(
         "the database is away, trying again in 0.20 s",
     ]
     assert messages[0].endswith(
-        "Another worker is called 'first', or its connection is not gone yet. Give each a host name of its own."
+        "Another worker is called 'first', or its connection is not gone yet. "
+        "Give each a host name of its own."
     )
 
 

@@ -38,7 +38,9 @@ LISTEN_HELP = "Send what POST /v1/events/simulator asks for, until interrupted."
 MOST_OBJECTIVE_SECONDS = 86_400
 DAY_SECONDS = 86_400
 DEAD_COLUMNS = ("event_id", "event_type", "attempts", "died_at", "error")
-DEAD = "SELECT event_id, event_type, attempts, died_at, error FROM api.events_dead ORDER BY died_at DESC LIMIT %s"
+DEAD = """
+SELECT event_id, event_type, attempts, died_at, error FROM api.events_dead ORDER BY died_at DESC LIMIT %s
+"""
 
 
 def add_to(app: typer.Typer, imports: typer.Typer) -> None:
@@ -179,7 +181,10 @@ def _put_back(connection: Connection, event_id: str, json: bool) -> None:
 
 
 def _open(settings: Settings) -> None:
-    """Send log lines to standard error; start and migrate the embedded database, or check that of the user."""
+    """Send log lines to standard error.
+
+    Start and migrate the embedded database, or check that of the user.
+    """
     logs.configure(settings.log_level, secrets=environment.secrets(settings))
     _ = Project(settings).database
 

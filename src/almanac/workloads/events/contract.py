@@ -35,7 +35,8 @@ def count(name: str, doc: str, *, minimum: int = 0, maximum: int | None = None) 
 POLICY = Table(
     name="predictions",
     key=("state_id",),
-    doc="One state of the queue. A band includes its lower end and excludes its upper end; a backlog band includes both.",
+    doc="One state of the queue. A band includes its lower end and excludes its upper end; "
+    "a backlog band includes both.",
     columns=(
         text("state_id", "Bands of backlog, waiting age, average kB and hour, for example b03-a02-k01-h00."),
         count("backlog_min", "Fewest events that wait.", minimum=1),
@@ -51,12 +52,12 @@ POLICY = Table(
         ),
         amount(
             "wait_seconds",
-            "How long the oldest event may still wait, from the lower end of the age band on; 0 means start now.",
+            "How long the oldest event may wait from the lower end of the age band on; 0 means start now.",
         ),
         amount("start_age_seconds", "The age of the oldest event at which the batch starts."),
         amount(
             "latest_age_seconds",
-            "The greatest age that is planned for an event that is missed, except for the share of far events.",
+            "The greatest planned age of a missed event, except for the share of far events.",
         ),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
         amount(
@@ -145,7 +146,7 @@ SCOREBOARD = Table(
 HISTORY = Table(
     name="history",
     key=("batch_id",),
-    doc="All batches: those that workers measured, and those of traces that were replayed against a simulated clock.",
+    doc="All batches: those that workers measured, and those of traces replayed against a simulated clock.",
     columns=(
         text("batch_id", "Unique among all sources."),
         text(
@@ -213,7 +214,8 @@ FILTERS = (
 CONTRACT = Contract(
     name="events",
     title="Event batching policy",
-    doc="For each state of an event queue the batch size to take and how long the oldest event may still wait, computed ahead.",
+    doc="For each state of an event queue the batch size to take and how long the oldest event may still "
+    "wait, computed ahead.",
     predictions=POLICY,
     order=("backlog_min",),
     filters=FILTERS,

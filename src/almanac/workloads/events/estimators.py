@@ -18,8 +18,8 @@ BOUND_SHARE = 0.25
 class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Seconds of a batch by `middle`, and their 90th percentile by `upper`.
 
-    Without `upper`, the percentile is the seconds times a factor: the 90th percentile of actual over predicted seconds
-    on the last quarter of the training, predicted by a copy that was fitted without it.
+    Without `upper`, the percentile is the seconds times a factor: the 90th percentile of actual over
+    predicted seconds on the last quarter of the training, predicted by a copy that was fitted without it.
     """
 
     def __init__(self, middle: Any, upper: Any = None) -> None:
@@ -46,10 +46,10 @@ class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 class RelativeLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A line without negative parts that has the least squared relative errors: short batches count as much as long ones.
+    """A line without negative parts that has the least squared relative errors.
 
-    More events or more kB never take less time. With this constraint the line also holds beyond the sizes of the
-    training batches.
+    Short batches count as much as long ones. More events or more kB never take less time. With this
+    constraint the line also holds beyond the sizes of the training batches.
     """
 
     def fit(self, X: pd.DataFrame, y: Floats) -> "RelativeLine":

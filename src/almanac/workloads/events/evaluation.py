@@ -42,10 +42,10 @@ def edge_of(instants: pd.Series, share: float = TRAIN_SHARE) -> pd.Timestamp:
 
 
 def rolling(pipeline: Pipeline, frame: pd.DataFrame, *, since: str = "") -> Predictions:
-    """Return each batch with the prediction of a copy of the pipeline that was fitted on earlier batches only.
+    """Return each batch with the prediction of a copy of the pipeline, fitted on earlier batches only.
 
-    The first FIRST_SHARE of the batches, and those up to the instant `since`, are only for training. FOLDS parts follow,
-    each predicted by a fit on everything before it.
+    The first FIRST_SHARE of the batches, and those up to the instant `since`, are only for training. FOLDS
+    parts follow, each predicted by a fit on everything before it.
     """
     first = round(len(frame) * FIRST_SHARE)
     if since:
@@ -59,9 +59,10 @@ def rolling(pipeline: Pipeline, frame: pd.DataFrame, *, since: str = "") -> Pred
 
 
 def losses(batches: pd.DataFrame, predicted: Floats) -> Floats:
-    """Return the loss of each batch: absolute error of the seconds plus twice the pinball loss of the 90th percentile.
+    """Return the loss of each batch: absolute error of the seconds plus twice the pinball loss of p90.
 
-    Both are in units of the mean seconds of these batches, so that figures of quick and of slow work compare.
+    Both are in units of the mean seconds of these batches, so that figures of quick and of slow work
+    compare.
     """
     actual = batches["seconds"].to_numpy(dtype=np.float64)
     above = actual - predicted[:, 1]
@@ -71,7 +72,7 @@ def losses(batches: pd.DataFrame, predicted: Floats) -> Floats:
 
 
 def score(batches: pd.DataFrame, predicted: Floats) -> dict[str, float]:
-    """Return seconds_loss, mae_seconds, r2, above_p90, calibration_error and n of predicted seconds and 90th percentiles."""
+    """Return seconds_loss, mae_seconds, r2, above_p90, calibration_error and n of predictions."""
     actual = batches["seconds"].to_numpy(dtype=np.float64)
     errors = actual - predicted[:, 0]
     above = float((actual > predicted[:, 1]).mean())
@@ -104,7 +105,10 @@ def simplest_good(batches: pd.DataFrame, predicted: Mapping[str, Floats], *, see
 
 
 def interval(values: Floats, *, seed: int, block: int = 20, repeats: int = 1000) -> Interval:
-    """Return the mean with its bootstrap interval over blocks of neighbours, since what slows one batch slows the next."""
+    """Return the mean with its bootstrap interval over blocks of neighbours.
+
+    What slows one batch slows the next.
+    """
     blocks = np.arange(len(values)) // block
     return ratio_interval(values, np.ones_like(values), blocks, seed=seed, repeats=repeats)
 

@@ -59,9 +59,10 @@ def hour(history: pd.DataFrame) -> pd.Series:
 
 
 def recent_residual(history: pd.DataFrame) -> pd.Series:
-    """Return by how much the last 20 batches took longer than their counts predict: the mean of logarithms, 0 at first.
+    """Return by how much the last 20 batches took longer than their counts predict.
 
-    A count predicts the mean seconds per event of all batches before.
+    It is the mean of logarithms, and 0 at first. A count predicts the mean seconds per event of all batches
+    before.
     """
     seconds, events = history["seconds"].astype("float64"), history["events"].astype("float64")
     predicted = events * (seconds.cumsum().shift() / events.cumsum().shift())

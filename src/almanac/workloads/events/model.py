@@ -21,7 +21,8 @@ BASELINE = "constant"
 CANDIDATES = ["count", "linear", "gradient_boosting", "random_forest"]
 LINEAR = ["count", "kb", "kinds"]
 
-# The types that a saved model may contain beyond plain arrays and scikit-learn's estimators. Review each addition.
+# The types that a saved model may contain beyond plain arrays and scikit-learn's estimators. Review each
+# addition.
 TRUSTED_TYPES = [
     "almanac.workloads.events.estimators.RelativeLine",
     "almanac.workloads.events.estimators.SecondsAndBound",
@@ -80,12 +81,18 @@ def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:
 
 
 def fit(pipeline: Pipeline, batches: pd.DataFrame) -> Pipeline:
-    """Fit a copy of the pipeline on batches with their `seconds`; the result does not depend on the number of processors."""
+    """Fit a copy of the pipeline on batches with their `seconds`.
+
+    The result does not depend on the number of processors.
+    """
     # A forest adds up its trees in the order in which threads end, so it is fitted on one thread.
     with threadpool_limits(limits=1):
         return clone(pipeline).fit(batches[FEATURES], batches["seconds"])
 
 
 def predict(pipeline: Pipeline, states: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per state with the columns of the contract's predictions; `states` are those of `table.states`."""
+    """Return one row per state with the columns of the contract's predictions.
+
+    `states` are those of `table.states`.
+    """
     return table.predictions(states.reset_index(drop=True), pipeline.predict(states[FEATURES]))

@@ -79,7 +79,7 @@ def by_size(sizes: pd.DataFrame) -> Figure:
 
 
 def through_time(case: Case, results: Mapping[str, Result]) -> Figure:
-    """Show cost per event and the 95th percentile of latency through the replayed time for some contenders."""
+    """Show cost per event and the 95th percentile of latency of some contenders through the replay."""
     first, last = case.later.arrivals[[0, -1]]
     edges = np.linspace(first, last + 1e-6, MINUTES + 1)
     minutes = (edges[:-1] - first) / 60
@@ -112,7 +112,7 @@ def frontier(points: Sequence[Point], contenders: pd.DataFrame) -> Figure:
 
 
 def heat_map(policy: pd.DataFrame) -> Figure:
-    """Show the age at which the oldest event starts and the expected cost per event, by backlog and average size."""
+    """Show start age of the oldest event and expected cost per event, by backlog and average size."""
     young = policy[policy["age_min_seconds"] == 0]
     figure, (start, cost) = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
     _map(figure, start, young, "start_age_seconds", None)

@@ -17,7 +17,7 @@ def of_version(metrics: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def verdict(contenders: pd.DataFrame) -> str:
-    """Return in a sentence whether the policy is better than T, and T with seconds from kB better than from the count alone."""
+    """Return in words whether the policy beats T, and T with seconds from kB the same from the count."""
     rows = contenders.set_index("contender")
     pairs = [("policy", "T"), ("T", "T count"), ("T", "timer")]
     return " ".join(_comparison(rows, ours, theirs) for ours, theirs in pairs)

@@ -28,7 +28,7 @@ def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[l
 
 
 def facts(metrics: Mapping[str, Any]) -> str:
-    """Return a sentence about later batches and later traffic, with T and a plain worker beside the policy."""
+    """Return a sentence about later batches and later traffic, with T and polling beside the policy."""
     if "seconds_loss" not in metrics:
         return NOT_EVALUATED
     error = (

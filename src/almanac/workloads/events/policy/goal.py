@@ -23,9 +23,9 @@ FARTHEST = 2.0
 class Goal:
     """Finish events within `objective_seconds`, except for `missed_share` of them.
 
-    No event is planned to take longer than `latest_seconds`, except for `far_share` of all events: these may take
-    FARTHEST objectives. `far_now` is how many of these are left at the moment. Late arrivals make a batch longer, so
-    batches are planned to end `slack_seconds` before the objective.
+    No event is planned to take longer than `latest_seconds`, except for `far_share` of all events: these
+    may take FARTHEST objectives. `far_now` is how many of these are left at the moment. Late arrivals make
+    a batch longer, so batches are planned to end `slack_seconds` before the objective.
     """
 
     objective_seconds: float
@@ -56,7 +56,7 @@ class Goal:
 
 
 class Tradeoff(NamedTuple):
-    """What a start is weighed by: the goal at the moment, and the worth of a missed event in seconds of a later start."""
+    """The goal at the moment, and the worth of a missed event in seconds of a later start."""
 
     goal: Goal
     worth_seconds: float
@@ -64,10 +64,11 @@ class Tradeoff(NamedTuple):
 
 @dataclass
 class MissPrice:
-    """The worth of a missed event, in seconds of a later start; it is learned from the misses of finished batches.
+    """The worth of a missed event, in seconds of a later start.
 
-    This is the price of the constraint on misses, found by stochastic approximation: each miss raises it, and each
-    event in time lowers it, so that the share of misses settles at the goal.
+    It is learned from the misses of finished batches. This is the price of the constraint on misses, found
+    by stochastic approximation: each miss raises it, and each event in time lowers it, so that the share of
+    misses settles at the goal.
     """
 
     goal: Goal
@@ -83,13 +84,16 @@ class MissPrice:
         return Tradeoff(replace(self.goal, far_now=max(0, int(self._far_left))), self.worth_seconds)
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
-        """Learn from a finished batch: `missed` of its `events` exceeded the objective, and `far` exceeded FAR objectives."""
+        """Learn from a finished batch: how many of its events missed the objective, and how many were far."""
         self._far_left += self.goal.far_share * events - far
         surplus = min(missed - self.goal.missed_share * events, self.most_learnt)
         self._move(surplus)
 
     def _move(self, surplus: float) -> None:
-        """Multiply the price by exp(rate × surplus) within its bounds; carry over what exceeds the upper one."""
+        """Multiply the price by exp(rate × surplus) within its bounds.
+
+        Carry over what exceeds the upper one.
+        """
         least, most = (bound * self.goal.objective_seconds for bound in (LEAST_WORTH, MOST_WORTH))
         excess = np.log(self.worth_seconds / most) + self.rate * (self._owed + surplus)
         self._owed = float(np.clip(excess / self.rate, 0.0, MOST_OWED)) if self.rate else 0.0

@@ -75,7 +75,10 @@ class Lookup:
 
     @cached_property
     def _grid(self) -> tuple[Floats, Floats]:
-        """Expected seconds and their spread, shape (backlog bands, kB bands); they do not depend on age and hour."""
+        """Expected seconds and their spread, shape (backlog bands, kB bands).
+
+        They do not depend on age and hour.
+        """
         expected, p90 = (self._by_backlog_and_kb(name) for name in ("expected_seconds", "p90_seconds"))
         return expected, spread_of(expected, p90)
 

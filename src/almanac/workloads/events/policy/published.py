@@ -51,7 +51,10 @@ class Policy:
         return self.find(replace(view, backlog=count, average_kb=average))
 
     def renewed(self, connection: Connection) -> "Policy":
-        """Return the live policy. It checks for another release once a second, and reads states only of another one."""
+        """Return the live policy.
+
+        It checks for another release once a second, and reads states only of another one.
+        """
         now = time.monotonic()
         if now - self.checked_at < CHECK_SECONDS:
             return self

@@ -1,4 +1,4 @@
-"""What a rule sees of the queue: a view by the database's clock, and the waiting events on the clock of a worker or a replay."""
+"""What a rule sees of the queue, by the clock of a worker or of a replay."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ Connection = psycopg.Connection[Any]
 class QueueView:
     """The events that wait and that no worker has claimed, at one instant.
 
-    `ages` are the seconds of the oldest eight, oldest first. `next_ages` and `next_kb` belong to the next 500 events in
-    the order of claiming. Events to retry are not in the backlog, since each is retried alone. `instant` is now, and
-    `newest_at` is the arrival of the newest event, both in seconds since 1970.
+    `ages` are the seconds of the oldest eight, oldest first. `next_ages` and `next_kb` belong to the next
+    500 events in the order of claiming. Events to retry are not in the backlog, since each is retried
+    alone. `instant` is now, and `newest_at` is the arrival of the newest event, both in seconds since 1970.
     """
 
     backlog: int
@@ -42,10 +42,11 @@ class QueueView:
 
 
 class WaitingEvents(NamedTuple):
-    """The events that wait at `now`: arrivals and kB in the order of claiming, and the arrivals of the oldest in their order.
+    """The events that wait at `now`.
 
-    All are seconds on one clock, whose zero is the instant `begins` (seconds since 1970). A gain is looked up at
-    `decided_at`: when the newest event arrived or the worker became free.
+    `arrivals` and `kb` are in the order of claiming; `oldest` are the arrivals of the oldest events, in
+    order. All are seconds on one clock, whose zero is the instant `begins` (seconds since 1970). A gain is
+    looked up at `decided_at`: when the newest event arrived or the worker became free.
     """
 
     oldest: Floats
@@ -63,7 +64,7 @@ class WaitingEvents(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The batches that may start: their events, their kB, and the instant at which the next event makes each longer."""
+    """The batches that may start: their events, their kB, and when the event after each arrives."""
 
     counts: Integers
     kb: Floats
@@ -71,7 +72,10 @@ class Options(NamedTuple):
 
 
 class Queue(Protocol):
-    """The queue as a rule sees it. In a replay the clock is that of the trace; a worker's clock begins with its view."""
+    """The queue as a rule sees it. In a replay the clock is that of the trace.
+
+    A worker's clock begins with its view.
+    """
 
     @property
     def oldest(self) -> float:
@@ -88,7 +92,7 @@ class Queue(Protocol):
         """Return how many events wait at an instant from now on, as far as is known."""
 
     def options(self, horizon: float, largest: int) -> Options:
-        """Return the batches of at most `largest` events that may start now, or within `horizon` of the oldest event."""
+        """Return the batches that may start now, or within `horizon` of the oldest event."""
 
     def waiting(self, count: int) -> WaitingEvents:
         """Return the first `count` events when the last of them has arrived and the worker is free."""
@@ -96,7 +100,10 @@ class Queue(Protocol):
 
 @dataclass(frozen=True)
 class LiveQueue:
-    """A view of the database's queue that is not empty, on a clock whose zero is the view: what comes later is not known."""
+    """A view of the database's queue, on a clock whose zero is the view.
+
+    Later arrivals are unknown.
+    """
 
     view: QueueView
     free: float = 0.0

@@ -19,7 +19,7 @@ log = logging.getLogger("almanac.events")
 
 
 class Grid(NamedTuple):
-    """The table as arrays: edges of the phases, lower ends of the quiet bands, and gains of shape (phases, bands, starts)."""
+    """The table as arrays: edges of phases, lower ends of quiet bands, gains (phases, bands, starts)."""
 
     phases: Floats
     quiet: Floats
@@ -50,7 +50,10 @@ class Rhythm:
         return self.rows is None or self.rows.empty
 
     def gained(self, *, newest: float, now: float) -> Gain:
-        """Return the gain of starts after `now`; the newest event arrived at `newest`. All are seconds since 1970."""
+        """Return the gain of starts after `now`; the newest event arrived at `newest`.
+
+        All are seconds since 1970.
+        """
         if self.is_empty:
             return lambda starts: starts - now
         curve = self._grid.curve(newest, now)
@@ -86,7 +89,10 @@ class Rhythm:
 
 
 def checked(rows: pd.DataFrame) -> Rhythm:
-    """Return the rhythm of a published table; log a warning and return an empty one where the table is not whole."""
+    """Return the rhythm of a published table.
+
+    Log a warning and return an empty one where the table is not whole.
+    """
     rhythm = Rhythm(rows)
     try:
         rhythm.gained(newest=0.0, now=0.0)

@@ -14,15 +14,16 @@ from almanac.workloads.events.policy.costs import Floats, Integers
 
 # Later starts reach so many objectives ahead, in steps of one twentieth.
 REACH, STEP = 2.0, 0.05
-# Lower ends of the bands of seconds without an arrival, in objectives. With less since the last event, its burst is not over.
+# Lower ends of the bands of seconds without an arrival, in objectives. With less since the last event, its
+# burst is not over.
 QUIET = (0.01, 0.1, 0.3, 0.6, 1.0)
 # Cycles that clocks and timers have, and how exactly they keep them; both in seconds.
 PERIODS, WIDTHS = (10.0, 60.0), (0.05, 0.1, 0.2)
 # The width of the kernel over the logarithm of quiet seconds, and the weight of the mean of all samples.
 QUIET_WIDTH, INERTIA = 0.3, 5.0
 LEAST_GAPS, MOST_GAPS = 300, 1_000
-# Kernels are compared on the later blocks of time, each predicted from all before it. A kernel wins by this share of the
-# squared error in all, and in so many of the blocks.
+# Kernels are compared on the later blocks of time, each predicted from all before it. A kernel wins by this
+# share of the squared error in all, and in so many of the blocks.
 BLOCKS, FIRST_BLOCK = 10, 4
 WORTH_IT, LEAST_WON = 0.01, 4
 WIDE = 1_000_000.0
@@ -31,7 +32,8 @@ WIDE = 1_000_000.0
 class Samples(NamedTuple):
     """Instants at which a batch could have started, seconds since 1970.
 
-    `quiet` are the seconds without an arrival; `saved` are the batches saved by each later start, shape (samples, starts).
+    `quiet` are the seconds without an arrival; `saved` are the batches saved by each later start, shape
+    (samples, starts).
     """
 
     instants: Floats
@@ -56,9 +58,9 @@ Forecast = Callable[[float, Samples, Samples], Floats]
 
 @dataclass(frozen=True)
 class Kernel:
-    """How alike two samples are: by quiet seconds, and by the second of a cycle of `period` seconds (0 for none).
+    """How alike two samples are: by quiet seconds, and by the second of a cycle.
 
-    `width` is how exactly the cycle is kept, in seconds.
+    The cycle has `period` seconds; 0 is for none. `width` is how exactly the cycle is kept, in seconds.
     """
 
     period: float = 0.0
@@ -88,9 +90,10 @@ class Kernel:
 def learn(instants: Floats, objective_seconds: float) -> pd.DataFrame:
     """Return the contract's `rhythm`, learned from arrivals (seconds since 1970, in order).
 
-    Of the kernels, simplest first, one is chosen if it lowers the squared error of the batches that later starts save, on
-    blocks of time later than its training. The gains are kernel means (Nadaraya and Watson, 1964); a saved batch counts
-    as the objective. The table is empty where no kernel is better than a straight line.
+    Of the kernels, simplest first, one is chosen if it lowers the squared error of the batches that later
+    starts save, on blocks of time later than its training. The gains are kernel means (Nadaraya and Watson,
+    1964); a saved batch counts as the objective. The table is empty where no kernel is better than a
+    straight line.
     """
     empty = pd.DataFrame(columns=RHYTHM.column_names)
     if len(instants) <= LEAST_GAPS:
@@ -103,10 +106,10 @@ def learn(instants: Floats, objective_seconds: float) -> pd.DataFrame:
 
 
 def samples(instants: Floats, objective_seconds: float) -> Samples:
-    """Return samples from the newest MOST_GAPS gaps between arrivals, with the batches that each later start would have saved.
+    """Return samples from the newest MOST_GAPS gaps between arrivals, with batches saved by later starts.
 
-    Batches are counted as the rule T makes them: the first event that is left opens one, which takes all that arrive
-    within the objective.
+    Batches are counted as the rule T makes them: the first event that is left opens one, which takes all
+    that arrive within the objective.
     """
     quiet = np.array(QUIET) * objective_seconds
     last, since = _gap_samples(np.diff(instants), quiet)
@@ -120,7 +123,10 @@ def samples(instants: Floats, objective_seconds: float) -> Samples:
 
 
 def _gap_samples(gaps: Floats, quiet: Floats) -> tuple[Integers, Floats]:
-    """Return, for each gap and each quiet band that it reaches, the place of the event before it and the quiet seconds."""
+    """Return a sample for each gap and each quiet band that it reaches.
+
+    A sample is the place of the event before the gap, and the quiet seconds.
+    """
     before = np.flatnonzero(gaps > quiet[0])[-MOST_GAPS:]
     counts = np.searchsorted(quiet, gaps[before])
     bands = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -158,7 +164,7 @@ def _kernels() -> Iterator[Kernel]:
 
 
 def _errors(samples: Samples, objective_seconds: float, forecast: Forecast) -> Floats:
-    """Return the sums of squared errors of blocks of time, each predicted from samples whose batches end before it."""
+    """Return the sums of squared errors of blocks of time, each predicted from earlier samples."""
     blocks = np.array_split(np.arange(len(samples.instants)), BLOCKS)[FIRST_BLOCK:]
     return np.array([_block_error(samples, block, objective_seconds, forecast) for block in blocks])
 

@@ -40,7 +40,10 @@ class Polling(Unlearning):
     every_seconds: float = 2.0
 
     def start(self, queue: Queue) -> Start:
-        """Start at the first poll that finds an event; polls follow the moment at which the worker became free."""
+        """Start at the first poll that finds an event.
+
+        Polls follow the moment at which the worker became free.
+        """
         arrived = queue.oldest
         first_poll = queue.free if np.isfinite(queue.free) else arrived
         sleeps = np.ceil(max(0.0, arrived - first_poll) / self.every_seconds)
@@ -65,7 +68,10 @@ class FixedWithTimer(Unlearning):
 
 @dataclass
 class MissBudget:
-    """The rule of the published policy: T with a budget of misses, which it spends where the next event is much younger."""
+    """The rule of the published policy: T with a budget of misses.
+
+    It spends misses where the next event is much younger than the oldest.
+    """
 
     predict: Predictor
     miss_price: MissPrice

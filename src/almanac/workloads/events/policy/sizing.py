@@ -1,4 +1,4 @@
-"""The rules as a worker follows them: how long to wait and how many events to take, by a view of the queue."""
+"""The rules as a worker follows them: how long to wait and how many events to take."""
 
 import random
 import time
@@ -70,7 +70,7 @@ class Unchanging:
 
 @dataclass(frozen=True)
 class FixedSizing(Unchanging):
-    """Take `size` events as soon as so many wait, or all when the oldest has waited for half of the objective."""
+    """Take `size` events as soon as so many wait, or all after half of the objective."""
 
     size: int
     objective_seconds: float
@@ -90,7 +90,10 @@ class FixedSizing(Unchanging):
 
 @dataclass
 class PollingSizing(Unchanging):
-    """Take at most `size` waiting events; when none waits, look again after `every_seconds`: a plain worker."""
+    """Take at most `size` waiting events.
+
+    When none waits, look again after `every_seconds`: a plain worker.
+    """
 
     size: int
     every_seconds: float
@@ -119,10 +122,10 @@ class PollingSizing(Unchanging):
 
 @dataclass
 class Plan:
-    """The start that was decided when an event arrived or the worker became free. It holds until either happens again.
+    """The start that was decided when an event arrived or the worker became free.
 
-    Replays decide at the same moments. A rule that is asked again and again would sooner or later find a reason to
-    start, and a start is final.
+    It holds until either happens again. Replays decide at the same moments. A rule that is asked again and
+    again would sooner or later find a reason to start, and a start is final.
     """
 
     _free_at: float | None = None
@@ -154,8 +157,9 @@ def _state(view: QueueView) -> tuple[int, float]:
 class PublishedSizing:
     """Follow the published policy; use the default where none is published or it has no row, and say so.
 
-    The worth of a missed event begins as the policy says and is learned from then on, as in the replays that judged the
-    policy. Now and then a batch takes less than the policy says, so that the history has various sizes to learn from.
+    The worth of a missed event begins as the policy says and is learned from then on, as in the replays
+    that judged the policy. Now and then a batch takes less than the policy says, so that the history has
+    various sizes to learn from.
     """
 
     default: FixedSizing
@@ -209,7 +213,10 @@ class PublishedSizing:
             self._rule.learn(missed, events, far)
 
     def _rule_for(self, row: PolicyRow, lookup: Lookup) -> MissBudget:
-        """Return the rule of the replays, which keeps what it has learned; a row of the policy sets its beginning."""
+        """Return the rule of the replays, which keeps what it has learned.
+
+        A row of the policy sets its beginning.
+        """
         if self._rule is None:
             price = MissPrice(row.goal(self.goal), row.patience_seconds)
             self._rule = MissBudget(lookup.seconds, price, lookup.largest)

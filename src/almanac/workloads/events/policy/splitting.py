@@ -19,7 +19,10 @@ LEAST_SHARE = 0.5
 
 
 class Split(NamedTuple):
-    """A batch of all waiting events may be split into two: `predict` gives their seconds, `miss_price` weighs misses."""
+    """The choice between one batch of all waiting events and two.
+
+    `predict` gives their seconds, and `miss_price` weighs misses.
+    """
 
     waiting: WaitingEvents
     predict: Predictor
@@ -27,10 +30,10 @@ class Split(NamedTuple):
     gained: Gain = linearly
 
     def first_size(self, start: float) -> int | None:
-        """Return how many events to take now, where two batches are better than one of all at `start`; else None.
+        """Return how many events to take now if two batches are better than one at `start`, or None.
 
-        Another batch is worth as much as a start that is later by the whole objective, since one batch serves about
-        that many seconds.
+        Another batch is worth as much as a start that is later by the whole objective, since one batch
+        serves about that many seconds.
         """
         objective = self.miss_price.goal.objective_seconds
         if len(self.waiting.arrivals) <= 1:
@@ -61,7 +64,7 @@ class Split(NamedTuple):
         return np.unique(sizes.astype(np.int64))
 
     def _values(self, sizes: Integers) -> Floats:
-        """Return the gain of the start of the rest, less the worth of all misses, for each size that starts now."""
+        """Return the gain of the rest's start, less the worth of all misses, for each first size."""
         count, now = len(self.waiting.arrivals), self.waiting.now
         kb = np.concatenate([[0.0], np.cumsum(self.waiting.kb)])
         first, spreads = self.predict(sizes, kb[sizes])

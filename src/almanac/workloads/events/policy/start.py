@@ -24,7 +24,7 @@ LEAST_SPREAD = 0.005
 
 
 class Timing(NamedTuple):
-    """The processing seconds of a batch, log-normal: their median, and the standard deviation of their logarithm."""
+    """The processing seconds of a batch, log-normal: median, and standard deviation of the logarithm."""
 
     seconds: float
     spread: float
@@ -45,10 +45,11 @@ def linearly(starts: Floats) -> Floats:
 def best_start(
     oldest: Floats, earliest: float, timing: Timing, tradeoff: Tradeoff, gained: Gain = linearly
 ) -> float:
-    """Return the instant with the greatest gain less the worth of the expected misses; of equal ones the latest.
+    """Return the instant with the greatest gain less the worth of expected misses, the latest of equals.
 
-    `oldest` are the arrivals of the oldest events, at most OLDEST, in order. All instants are on one clock, and
-    `earliest` is now. With a high worth the result is the last moment at which the oldest event is not missed: rule T.
+    `oldest` are the arrivals of the oldest events, at most OLDEST, in order. All instants are on one clock,
+    and `earliest` is now. With a high worth the result is the last moment at which the oldest event is not
+    missed: rule T.
     """
     goal = tradeoff.goal
     starts = _candidates(oldest, earliest, timing, goal)
@@ -61,7 +62,7 @@ def best_start(
 
 
 def missed_chance(room: Floats, seconds: float | Floats, spread: float) -> Floats:
-    """Return the chance that a batch takes longer than `room` seconds, given its median seconds and their spread."""
+    """Return the chance that a batch takes longer than `room` seconds, given its median and spread."""
     chance: Floats = ndtr(np.log(seconds / np.maximum(room, 1e-9)) / spread)
     return chance
 

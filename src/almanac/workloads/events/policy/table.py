@@ -68,8 +68,8 @@ class PolicyTerms:
 def states(recent: pd.DataFrame, event_kb: Floats, terms: PolicyTerms) -> pd.DataFrame:
     """Return a row per state: its bands, the features of its typical batch, and the terms.
 
-    `recent` are the features of the newest batches: kinds, hour and residual are taken as they last were. The bands of
-    kB span the average sizes of these batches and the sizes of single events, `event_kb`.
+    `recent` are the features of the newest batches: kinds, hour and residual are taken as they last were.
+    The bands of kB span the average sizes of these batches and the sizes of single events, `event_kb`.
     """
     counts, sizes = _count_bands(terms.sizes.largest), _kb_bands(recent, event_kb)
     ages = _bands(np.array(AGE_EDGES) * terms.goal.objective_seconds)
@@ -80,7 +80,7 @@ def states(recent: pd.DataFrame, event_kb: Floats, terms: PolicyTerms) -> pd.Dat
 
 
 def predictions(states: pd.DataFrame, seconds: Floats) -> pd.DataFrame:
-    """Return the contract's predictions for states, given two columns: expected seconds and their 90th percentile."""
+    """Return the contract's predictions for states, given columns of expected seconds and their p90."""
     expected, p90 = seconds.T
     start = _start_ages(states, expected, p90)
     wait = np.maximum(start - states["age_min_seconds"], 0.0)
@@ -103,7 +103,8 @@ def _sizes(settings: Settings) -> Sizes:
     if smallest > largest:
         limits = f"{smallest} is more than {largest}"
         raise UsageError(
-            f"ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: {limits}. Correct one of them."
+            "ALMANAC_EVENTS_BATCH_MINIMUM exceeds ALMANAC_EVENTS_BATCH_MAXIMUM: "
+            f"{limits}. Correct one of them."
         )
     return Sizes(smallest, largest, settings.events_batch_step)
 
@@ -188,7 +189,10 @@ def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
 
 
 def _start_age(timing: Timing, tradeoff: Tradeoff) -> float:
-    """Return the start of an event that waits alone. It is never let go, since nobody knows when the next one arrives."""
+    """Return the start of an event that waits alone.
+
+    It is never let go, since nobody knows when the next one arrives.
+    """
     start = best_start(np.zeros(1), 0.0, timing, tradeoff)
     return min(start, max(0.0, tradeoff.goal.planned_seconds - timing.seconds))
 

@@ -18,19 +18,20 @@ from almanac.workloads.events.queue import claims, statements
 from almanac.workloads.events.queue.statements import ClaimedEvent, RetryPolicy
 from almanac.workloads.events.queue.work import Work
 
-# Work raises one of these where it cannot deal with data; any other error is a fault of the program and ends it.
+# Work raises one of these where it cannot deal with data; any other error is a fault of the program and
+# ends it.
 BAD_DATA = (psycopg.Error, ValueError, TypeError, LookupError, ArithmeticError)
 BEGIN = "SELECT nextval('almanac.events_batches_batch_id_seq'), clock_timestamp()"
 RECORD = """
 INSERT INTO almanac.events_batches (
-    batch_id, worker, started_at, finished_at, hour, events, kb, kinds, backlog, oldest_seconds, mean_wait_seconds,
-    seconds, missed, objective_seconds, fixed_cost, event_cost, second_cost, sized_by, size_wanted, state_id,
-    release_id, predicted_seconds, predicted_p90_seconds, predicted_cost, simulated
+    batch_id, worker, started_at, finished_at, hour, events, kb, kinds, backlog, oldest_seconds,
+    mean_wait_seconds, seconds, missed, objective_seconds, fixed_cost, event_cost, second_cost, sized_by,
+    size_wanted, state_id, release_id, predicted_seconds, predicted_p90_seconds, predicted_cost, simulated
 ) VALUES (
-    %(batch_id)s, %(worker)s, %(started_at)s, clock_timestamp(), %(hour)s, %(events)s, %(kb)s, %(kinds)s, %(backlog)s,
-    %(oldest_seconds)s, %(mean_wait_seconds)s, %(seconds)s, %(missed)s, %(objective_seconds)s, %(fixed_cost)s,
-    %(event_cost)s, %(second_cost)s, %(sized_by)s, %(size_wanted)s, %(state_id)s, %(release_id)s,
-    %(predicted_seconds)s, %(predicted_p90_seconds)s, %(predicted_cost)s, %(simulated)s
+    %(batch_id)s, %(worker)s, %(started_at)s, clock_timestamp(), %(hour)s, %(events)s, %(kb)s, %(kinds)s,
+    %(backlog)s, %(oldest_seconds)s, %(mean_wait_seconds)s, %(seconds)s, %(missed)s, %(objective_seconds)s,
+    %(fixed_cost)s, %(event_cost)s, %(second_cost)s, %(sized_by)s, %(size_wanted)s, %(state_id)s,
+    %(release_id)s, %(predicted_seconds)s, %(predicted_p90_seconds)s, %(predicted_cost)s, %(simulated)s
 )
 """
 PREDICTED = ("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost")
@@ -91,7 +92,10 @@ class WorkFailed(Exception):
 
 @dataclass(frozen=True)
 class FailedBatch:
-    """A batch whose work failed and left nothing behind: how many events are retried, which are buried instead, and why."""
+    """A batch whose work failed and left nothing behind.
+
+    It has how many events are retried, which are buried instead, and why.
+    """
 
     retried: int
     buried: Sequence[str]
@@ -130,8 +134,8 @@ def make(
 ) -> Batch | FailedBatch | None:
     """Make one batch; return None where others have claimed everything. Raises psycopg.OperationalError.
 
-    The claim is recorded on `record`, another connection, before the work begins. The events stay claimed until they are
-    marked as done or scheduled for a retry, so that no other worker takes them in between.
+    The claim is recorded on `record`, another connection, before the work begins. The events stay claimed
+    until they are marked as done or scheduled for a retry, so that no other worker takes them in between.
     """
     with connection.transaction():
         events = _claim(connection, planned)

@@ -1,4 +1,7 @@
-"""The claims of workers, recorded before the work: an event that kills its worker counts as tried and is buried in the end."""
+"""The claims of workers, recorded before the work.
+
+So an event that kills its worker counts as tried, and is buried in the end.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +13,8 @@ from almanac.workloads.events.policy.queue_view import Connection
 from almanac.workloads.events.queue import statements
 from almanac.workloads.events.queue.statements import ClaimedEvent, RetryPolicy
 
-# A session that lost its network may hold the lock for a while; a worker that waits for it reports that and tries again.
+# A session that lost its network may hold the lock for a while; a worker that waits for it reports that and
+# tries again.
 LOCK_TIMEOUT = "SET lock_timeout = '2s'"
 # PostgreSQL releases the lock when the process is gone, however it ended.
 LOCK = "SELECT pg_advisory_lock(hashtextextended('almanac events worker ' || %s, 0))"
@@ -21,7 +25,8 @@ ON CONFLICT (worker) DO UPDATE SET event_ids = excluded.event_ids, claimed_at = 
 CLEAR = "DELETE FROM almanac.events_claims WHERE worker = %s"
 ORPHANS = """
 SELECT worker, event_ids FROM almanac.events_claims
-WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0)) FOR UPDATE SKIP LOCKED
+WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0))
+FOR UPDATE SKIP LOCKED
 """
 # Another worker may already retry a dead worker's events. No worker waits for it.
 LOCK_WAITING = """
@@ -41,18 +46,25 @@ class Orphans:
 
 
 def lock_worker(connection: Connection, worker: str) -> None:
-    """Lock a worker's name as long as the connection lasts; raises DatabaseError while another session holds the lock."""
+    """Lock a worker's name as long as the connection lasts.
+
+    Raises DatabaseError while another session holds the lock.
+    """
     connection.execute(LOCK_TIMEOUT)
     try:
         connection.execute(LOCK, [worker])
     except psycopg.errors.LockNotAvailable as error:
         raise DatabaseError(
-            f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own."
+            f"Another worker is called '{worker}', or its connection is not gone yet. "
+            "Give each a host name of its own."
         ) from error
 
 
 def record(connection: Connection, worker: str, events: Sequence[ClaimedEvent]) -> None:
-    """Record the events that a worker has claimed, on another connection than that of the work, so that the record outlives it."""
+    """Record the events that a worker has claimed.
+
+    The connection is not that of the work, so that the record outlives it.
+    """
     connection.execute(RECORD, [worker, [event.event_id for event in events]])
 
 
@@ -64,8 +76,9 @@ def clear(connection: Connection, worker: str) -> None:
 def recover(connection: Connection, retry_policy: RetryPolicy) -> list[Orphans]:
     """Count an attempt for each event over which a worker died. It is retried alone, or buried.
 
-    On the connection that holds a worker's own lock, the record of a former worker of the same name counts as well: in a
-    container each worker is process 1. Events that another worker retries are left for the next time.
+    On the connection that holds a worker's own lock, the record of a former worker of the same name counts
+    as well: in a container each worker is process 1. Events that another worker retries are left for the
+    next time.
     """
     with connection.transaction():
         records = connection.execute(ORPHANS).fetchall()

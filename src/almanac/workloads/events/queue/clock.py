@@ -8,23 +8,29 @@ from almanac.workloads.events.policy.queue_view import Connection, QueueView
 from almanac.workloads.events.queue import statements
 from almanac.workloads.events.queue.batches import Batch
 
-# Viewing, claiming, recording and committing take time beside the processing. Each batch moves its running mean by this share.
+# Viewing, claiming, recording and committing take time beside the processing. Each batch moves its running
+# mean by this share.
 LAG_RATE = 0.1
 MOST_LAG_SHARE = 0.2
 
 
 @dataclass
 class Clock:
-    """Corrects the ages of a view by the worker's own clock, and by the time that a batch takes beside its processing."""
+    """Corrects the ages of a view by the worker's own clock and by its lag.
+
+    The lag is the time that a batch takes beside its processing.
+    """
 
     lag_seconds: float = 0.0
     _viewed_at: float = field(default_factory=time.monotonic)
     _oldest: tuple[str | None, float] = (None, 0.0)
 
     def view(self, connection: Connection) -> QueueView:
-        """View the queue. Its oldest event is at least as old as the worker's own clock says, if that of the database was set back.
+        """View the queue.
 
-        All events count as older by the lag, so that a batch is committed, not only processed, in time.
+        Its oldest event is at least as old as the worker's own clock says, if that of the database was set
+        back. All events count as older by the lag, so that a batch is committed, not only processed, in
+        time.
         """
         self._viewed_at = time.monotonic()
         view = statements.view(connection)

@@ -20,7 +20,8 @@ ON CONFLICT (worker) DO UPDATE SET seen_at = clock_timestamp(), stopped_at = NUL
     batches = excluded.batches, events = excluded.events
 """
 LEAVE = """
-UPDATE almanac.events_workers SET seen_at = clock_timestamp(), stopped_at = clock_timestamp() WHERE worker = %s
+UPDATE almanac.events_workers SET seen_at = clock_timestamp(), stopped_at = clock_timestamp()
+WHERE worker = %s
 """
 
 

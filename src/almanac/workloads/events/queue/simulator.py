@@ -44,17 +44,22 @@ SET obeyed_id = %(request)s, state = 'running', detail = NULL, sent = 0, listene
 WHERE request_id = %(request)s AND obeyed_id < %(request)s RETURNING request_id
 """
 REPORT = """
-UPDATE almanac.events_simulator SET state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp()
+UPDATE almanac.events_simulator
+SET state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp()
 WHERE obeyed_id = %s
 """
-# A simulator that listens shows that it is there, except while another one sends. One that has sent nothing for 30 seconds was killed.
+# A simulator that listens shows that it is there, except while another one sends. One that has sent nothing
+# for 30 seconds was killed.
 LISTENING = """
 UPDATE almanac.events_simulator SET listener = %(listener)s, seen_at = clock_timestamp(),
     state = CASE state WHEN 'running' THEN 'failed' ELSE state END,
     detail = CASE state WHEN 'running' THEN 'its simulator is gone' ELSE detail END
 WHERE state <> 'running' OR seen_at < clock_timestamp() - interval '30 seconds'
 """
-MISSING_ROW = "The control row of the simulator is gone. Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES"
+MISSING_ROW = (
+    "The control row of the simulator is gone. "
+    "Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES"
+)
 log = logging.getLogger("almanac.events")
 
 
@@ -112,7 +117,10 @@ class Simulator:
         self._stop.set()
 
     def replay(self, trace: Trace, pace: Pace, progress: Progress | None = None) -> int:
-        """Send a trace and return how many events were accepted; `progress` may end it. Raises DatabaseError."""
+        """Send a trace and return how many events were accepted; `progress` may end it.
+
+        Raises DatabaseError.
+        """
         prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
         with self._ingest() as connection:
             began = time.monotonic()
@@ -150,7 +158,10 @@ class Simulator:
                 self._stop.wait(LISTEN_SECONDS)
 
     def _obey(self, control: Connection, request: Mapping[str, Any]) -> None:
-        """Send the trace of a request, unless another simulator has taken it; report its progress and its end."""
+        """Send the trace of a request, unless another simulator has taken it.
+
+        Report its progress and its end.
+        """
         request_id, sent = request["request_id"], 0
         parameters = {"request": request_id, "listener": self._name}
         if control.execute(TAKE, parameters).fetchone() is None:

@@ -1,4 +1,4 @@
-"""The SQL of the event queue: view what waits, claim a batch, mark it done, retry, move to the dead letters."""
+"""The SQL of the event queue: view, claim, mark as done, retry, bury."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ MOST_COUNTED = 2_000
 DELETED_AT_ONCE = 1_000
 MOST_PAYLOAD_BYTES = 16_000_000
 MOST_ERROR_CHARACTERS = 2_000
-# The queue is nearly empty most of the time, and so it is in the planner's statistics. Plans made by these would sort a
-# whole backlog for each batch. Work may take long between two statements, and the events of a worker whose machine is gone
-# must not stay claimed for hours.
+# The queue is nearly empty most of the time, and so it is in the planner's statistics. Plans made by these
+# would sort a whole backlog for each batch. Work may take long between two statements, and the events of a
+# worker whose machine is gone must not stay claimed for hours.
 PREPARE = """
 SET enable_sort = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
 SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
 SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3
 """
 
-# Events that a worker has claimed do not wait. The statement takes no locks: those are written to disk, and workers
-# execute it many times a second.
+# Events that a worker has claimed do not wait. The statement takes no locks: those are written to disk, and
+# workers execute it many times a second.
 VIEW = """
 WITH waiting AS MATERIALIZED (
     SELECT event_id, received_at, rank_at, size_kb FROM almanac.events_queue
@@ -37,15 +37,16 @@ WITH waiting AS MATERIALIZED (
     FROM almanac.events_queue WHERE state = 'waiting' AND attempts > 0 ORDER BY next_attempt_at LIMIT 1
 )
 SELECT count(*)::int AS backlog, coalesce(avg(size_kb), 0)::float8 AS average_kb,
-    coalesce((array_agg(
-        extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY received_at))[1:8], '{}') AS ages,
-    coalesce((array_agg(
-        extract(epoch FROM clock_timestamp() - received_at)::float8 ORDER BY rank_at, event_id))[1:500], '{}') AS next_ages,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8
+        ORDER BY received_at))[1:8], '{}') AS ages,
+    coalesce((array_agg(extract(epoch FROM clock_timestamp() - received_at)::float8
+        ORDER BY rank_at, event_id))[1:500], '{}') AS next_ages,
     coalesce((array_agg(size_kb ORDER BY rank_at, event_id))[1:500], '{}') AS next_kb,
     (array_agg(event_id ORDER BY received_at))[1] AS oldest_id,
     coalesce(extract(epoch FROM max(received_at)), 0)::float8 AS newest_at,
     extract(epoch FROM clock_timestamp())::float8 AS instant,
-    EXISTS (SELECT FROM retries) AS has_retries, coalesce((SELECT is_due FROM retries), false) AS is_retry_due,
+    EXISTS (SELECT FROM retries) AS has_retries,
+    coalesce((SELECT is_due FROM retries), false) AS is_retry_due,
     extract(hour FROM clock_timestamp() AT TIME ZONE 'UTC')::int AS hour
 FROM waiting
 """
@@ -56,8 +57,8 @@ SELECT event_id, event_type, size_kb, payload, attempts, simulated,
     greatest(extract(epoch FROM clock_timestamp() - received_at), 0)::float8 AS waited_seconds
 FROM {which}
 """
-# A batch ends with the event that makes its payloads too long for memory. Short payloads are not measured, since that
-# would mean to write them out as text.
+# A batch ends with the event that makes its payloads too long for memory. Short payloads are not measured,
+# since that would mean to write them out as text.
 NEW = """(
     SELECT *, sum(bytes) OVER (
         ORDER BY rank_at, event_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
@@ -141,14 +142,17 @@ class ClaimedEvent:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often an event is tried, and the wait after the first failure; each further wait is twice as long, up to a minute."""
+    """How often an event is tried, and the wait after the first failure.
+
+    Each further wait is twice as long, up to a minute.
+    """
 
     most_attempts: int = 5
     backoff_seconds: float = 1.0
 
 
 def prepare(connection: Connection) -> None:
-    """Set up a worker's connection: statements use the indexes of the queue, and only a lost connection is ended."""
+    """Set up a worker's connection: it uses the indexes of the queue, and ends only when it is lost."""
     connection.execute(PREPARE)
 
 
@@ -168,7 +172,10 @@ def is_empty(connection: Connection) -> bool:
 
 
 def claim(connection: Connection, size: int) -> list[ClaimedEvent]:
-    """Claim at most `size` events, by priority and then age, until the transaction ends; fewer where their payloads are long."""
+    """Claim at most `size` events, by priority and then age, until the transaction ends.
+
+    A batch of long payloads has fewer events.
+    """
     with connection.cursor(row_factory=class_row(ClaimedEvent)) as cursor:
         return cursor.execute(CLAIM_NEW, [size, MOST_PAYLOAD_BYTES]).fetchall()
 
@@ -180,7 +187,10 @@ def claim_retry(connection: Connection) -> list[ClaimedEvent]:
 
 
 def roll_up(connection: Connection, events: Sequence[ClaimedEvent]) -> None:
-    """Count events and kB by type, priority and the minute of the event; the caller marks them in the same transaction."""
+    """Count events and kB by type, priority and the minute of the event.
+
+    The caller marks them in the same transaction.
+    """
     connection.execute(ROLL_UP, [[event.event_id for event in events]])
 
 
@@ -192,7 +202,10 @@ def mark_done(connection: Connection, events: Sequence[ClaimedEvent], batch_id: 
 def schedule_retry(
     connection: Connection, event_ids: Sequence[str], error: str, retry_policy: RetryPolicy
 ) -> list[str]:
-    """Let events of a failed batch be retried later, each alone; return the ids of those that are buried instead."""
+    """Let events of a failed batch be retried later, each alone.
+
+    Return the ids of those that are buried instead.
+    """
     ids, most = list(event_ids), retry_policy.most_attempts
     with connection.transaction():
         connection.execute(SCHEDULE_RETRY, {"ids": ids, "first": retry_policy.backoff_seconds})
@@ -206,5 +219,8 @@ def revive(connection: Connection, event_id: str | None = None) -> int:
 
 
 def delete_done(connection: Connection, keep_seconds: float) -> int:
-    """Delete at most DELETED_AT_ONCE events that were done longer ago than this; their ids may then be used again. Return how many."""
+    """Delete at most DELETED_AT_ONCE events that were done longer ago than this.
+
+    Their ids may then be used again. Return how many.
+    """
     return connection.execute(DELETE_DONE, {"keep": keep_seconds, "most": DELETED_AT_ONCE}).rowcount

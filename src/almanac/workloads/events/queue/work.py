@@ -1,4 +1,7 @@
-"""The work on a batch of events: they are rolled up; a trial also takes as long as a model of processing says."""
+"""The work on a batch of events: they are rolled up.
+
+A trial also takes as long as a model of processing says.
+"""
 
 import random
 import time

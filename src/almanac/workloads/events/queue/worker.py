@@ -37,7 +37,10 @@ log = logging.getLogger("almanac.events")
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """The rule and the work of a worker, whether it stops with the queue, its retries, and how long done events are kept."""
+    """The options of a worker.
+
+    `drain` stops it when the queue is empty; done events are deleted after `keep_seconds`.
+    """
 
     sizing: Sizing
     work: Work = statements.roll_up
@@ -52,7 +55,10 @@ class WorkerOptions:
 
 
 class Worker:
-    """Makes batches one after the other. When the database goes away, it waits and does again what was under way."""
+    """Makes batches one after the other.
+
+    When the database goes away, it waits and does again what was under way.
+    """
 
     def __init__(self, connect: Connect, profile: WorkerProfile, options: WorkerOptions) -> None:
         self.profile = profile
@@ -85,7 +91,8 @@ class Worker:
             try:
                 self._serve()
             except AWAY as error:
-                # An error that comes at once each time, as that of a full disk, is tried more and more rarely.
+                # An error that comes at once each time, as that of a full disk, is tried more and more
+                # rarely.
                 is_soon = time.monotonic() - began < WELL_SECONDS
                 away = min(away * 2, LONGEST_AWAY_SECONDS) if is_soon else FIRST_AWAY_SECONDS
                 reason = str(error).strip().partition("\n")[0]
@@ -109,7 +116,7 @@ class Worker:
 
     @contextmanager
     def _connections(self) -> Iterator[tuple[Connection, Connection]]:
-        """Open a connection for the work and one for the record of claims, and take over what was left behind."""
+        """Open connections for the work and for the record of claims, and take over what was left behind."""
         with self._connect() as connection, self._connect() as record:
             for each in (connection, record):
                 statements.prepare(each)

@@ -24,7 +24,10 @@ STAGES = {
 
 
 def table(case: Case, results: Mapping[str, Result], points: Sequence[Point], *, seed: int) -> pd.DataFrame:
-    """Return the contract's `contenders`: cost, misses and latency of each, beside hindsight at its own share of misses."""
+    """Return the contract's `contenders`: cost, misses and latency of each.
+
+    Each stands beside hindsight at its own share of misses.
+    """
     rows = []
     for name, result in competition.with_hindsight(case, results).items():
         saved = saving(result.replay, results["polling"].replay, case.prices, seed=seed)
@@ -34,7 +37,7 @@ def table(case: Case, results: Mapping[str, Result], points: Sequence[Point], *,
 
 
 def saving(ours: Replay, theirs: Replay, prices: Prices, *, seed: int) -> Interval:
-    """Return the share of their cost that ours saves on the same traffic, with its bootstrap interval over minutes."""
+    """Return the share of their cost that ours saves, with its bootstrap interval over minutes."""
     last = max(ours.starts[-1], theirs.starts[-1])
     edges = np.arange(0, last + WINDOW_SECONDS, WINDOW_SECONDS)
     spent, their_spent = (_cost_by_window(replay, prices, edges) for replay in (ours, theirs))
@@ -43,7 +46,7 @@ def saving(ours: Replay, theirs: Replay, prices: Prices, *, seed: int) -> Interv
 
 
 def saving_by_stage(case: Case, results: Mapping[str, Result], *, seed: int) -> pd.DataFrame:
-    """Return what each stage from polling to the policy saves of the cost of polling, with its interval and its misses."""
+    """Return what each stage saves of the cost of polling, with its interval and its misses."""
     rows, before = [], 0.0
     for name, doc in STAGES.items():
         replay = results[name].replay

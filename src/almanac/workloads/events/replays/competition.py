@@ -32,8 +32,8 @@ SIZES = (1, 2, 5, 10, 20, 50, 100, 200)
 class Case:
     """Earlier traffic to set rules on, later traffic to judge them on, the goal and the prices.
 
-    Only arrivals that come by the clock of those who use the policy have a rhythm to learn; replayed or simulated
-    ones do not.
+    Only arrivals that come by the clock of those who use the policy have a rhythm to learn; replayed or
+    simulated ones do not.
     """
 
     earlier: Load
@@ -66,9 +66,10 @@ class Result:
 
 
 def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: PolicyTerms, *, seed: int) -> Case:
-    """Return the case of some traffic, divided where TRAIN_SHARE of its time, and of the batches' time, is over.
+    """Return the case of some traffic, divided after TRAIN_SHARE of its time and of the batches' time.
 
-    `batches` are features with what was measured. Each part's processing is the one that fits the batches of that part.
+    `batches` are features with what was measured. Each part's processing is the one that fits the batches
+    of that part.
     """
     batch_edge = evaluation.edge_of(batches["started_at"])
     edge = max(batch_edge, evaluation.edge_of(traffic["arrived_at"]))
@@ -93,7 +94,7 @@ def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, 
 
 
 def by_size(case: Case, sizes: Sequence[int] = SIZES) -> pd.DataFrame:
-    """Return cost_per_event and missed_share of fixed batch sizes without a timer on the later traffic, one row per size."""
+    """Return cost_per_event and missed_share of fixed batch sizes without a timer, one row per size."""
     replays = [run(case.later, FixedSize(size)) for size in sizes]
     costs = [replay.cost_per_event(case.prices) for replay in replays]
     missed = [replay.missed_share(case.goal.objective_seconds) for replay in replays]

@@ -1,4 +1,4 @@
-"""The best plan in hindsight: of a worker who knows all arrivals and processing times, by dynamic programming."""
+"""The best plan in hindsight, when all arrivals and processing times are known: dynamic programming."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,7 +54,10 @@ class Labels:
         return cls(free, cost, np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 
     def keep_best(self, done: int, low: int, free: Floats, cost: Floats) -> None:
-        """Keep the LABELS cheapest of some ways that free the worker earlier than any cheaper one; they extend row `low` on."""
+        """Keep the LABELS cheapest of some ways that free the worker earlier than any cheaper one.
+
+        They extend row `low` on.
+        """
         order = np.argsort(cost, kind="stable")
         ordered = free[order]
         is_earlier = np.concatenate([[True], ordered[1:] < np.minimum.accumulate(ordered)[:-1]])
@@ -68,10 +71,10 @@ class Labels:
 def plan(
     load: Load, prices: Prices, *, objective_seconds: float, miss_price: float, far_price: float = 0.0
 ) -> Replay:
-    """Return the plan with the least cost, where an event later than the objective costs `miss_price` in addition.
+    """Return the plan with the least cost, where an event later than the objective costs `miss_price` more.
 
-    An event later than FAR objectives costs `far_price` in addition. A batch starts as soon as its last event has
-    arrived and the worker is free: a later start is never better, since other events only wait.
+    An event later than FAR objectives costs `far_price` in addition. A batch starts as soon as its last
+    event has arrived and the worker is free: a later start is never better, since other events only wait.
     """
     dues = [Due(objective_seconds, miss_price), Due(FAR * objective_seconds, far_price)]
     return _traced(load, _labels(load, prices, dues))
@@ -89,8 +92,8 @@ def frontier(load: Load, prices: Prices, *, objective_seconds: float, miss_price
 def cost_at(points: Sequence[Point], missed_share: float) -> float:
     """Return the least cost per event at a share of misses, on the straight lines between the points.
 
-    Beyond the ends it is the cost at the end. The lines lie on or below the true optimum, so comparisons with it are
-    strict.
+    Beyond the ends it is the cost at the end. The lines lie on or below the true optimum, so comparisons
+    with it are strict.
     """
     shares = [point.missed_share for point in points]
     return float(np.interp(missed_share, shares, [point.cost_per_event for point in points]))

@@ -47,10 +47,11 @@ SETTINGS = {processing.name: processing for processing in (LIGHT, HEAVY)}
 
 @dataclass(frozen=True)
 class Load:
-    """Arrivals in seconds, kB before each event and after the last, and the luck of a batch that begins with an event.
+    """Arrivals and their kB, with the processing of a worker and its luck.
 
-    Luck belongs to the first event of a batch, so that all rules, and hindsight, meet the same luck. Second 0 is the
-    instant `begins`, in seconds since 1970.
+    `kb_before` are the kB before each event and after the last one; `luck` is that of a batch that begins
+    with an event. Luck belongs to the first event of a batch, so that all rules, and hindsight, meet the
+    same luck. Second 0 is the instant `begins`, in seconds since 1970.
     """
 
     arrivals: Floats

@@ -14,7 +14,10 @@ from almanac.workloads.events.replays.load import Load
 
 
 class ReplayQueue(NamedTuple):
-    """The queue of a replay from event `first` on, when the worker has been free since `free`; its clock is that of the load."""
+    """The queue of a replay from event `first` on, when the worker has been free since `free`.
+
+    Its clock is that of the load.
+    """
 
     load: Load
     first: int
@@ -54,7 +57,7 @@ class ReplayQueue(NamedTuple):
         return arrivals
 
     def options(self, horizon: float, largest: int) -> Options:
-        """Return the batches that may start now, or within `horizon` of the oldest event, each an event longer."""
+        """Return the batches that may start now or within `horizon`, each longer by an event."""
         now = self.now
         most = min(self.count_at(max(now, self.oldest + horizon)), largest)
         counts = np.arange(min(self.count_at(now), largest), most + 1)
@@ -79,7 +82,10 @@ class ReplayRule(Protocol):
         """The goal whose misses the rule learns from, or None where it learns nothing."""
 
     def start(self, queue: ReplayQueue) -> Start:
-        """Return when the next batch starts and how many events it takes; none of them arrives after the start."""
+        """Return when the next batch starts and how many events it takes.
+
+        None of them arrives after the start.
+        """
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Learn from a finished batch: how many of its events missed the objective, and how many were far."""

@@ -1,4 +1,7 @@
-"""The rules that only replays compare with those of the workers; each looks at arrivals as a `ReplayQueue`."""
+"""The rules that only replays compare with those of the workers.
+
+Each looks at arrivals as a `ReplayQueue`.
+"""
 
 from dataclasses import dataclass
 
@@ -24,7 +27,7 @@ class FixedSize(Unlearning):
 
 @dataclass(frozen=True)
 class ByRate(Unlearning):
-    """Take as many as the arrivals of the last `memory_seconds` make likely within the objective less the lead."""
+    """Take as many events as the rate of `memory_seconds` brings within the objective less the lead."""
 
     objective_seconds: float
     lead_seconds: float
@@ -40,7 +43,7 @@ class ByRate(Unlearning):
 
 @dataclass(frozen=True)
 class LastMoment(Unlearning):
-    """The rule T: start at the last moment at which the oldest event is not missed, by predicted seconds; take all."""
+    """The rule T: take all at the last moment at which the oldest event is not missed."""
 
     predict: Predictor
     objective_seconds: float

@@ -41,7 +41,8 @@ class Scoreboard:
 def of(batches: pd.DataFrame) -> Scoreboard:
     """Return the scoreboard of features of batches; those without a prediction are left out.
 
-    A window holds WINDOW_BATCHES. The newest windows are whole; an oldest one with fewer than FEWEST_BATCHES is left out.
+    A window holds WINDOW_BATCHES. The newest windows are whole; an oldest one with fewer than
+    FEWEST_BATCHES is left out.
     """
     has_prediction = batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()
     predicted = batches[has_prediction].sort_values("started_at")

@@ -17,7 +17,10 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Trace:
-    """Arrivals in their order: seconds since `begins`, sizes in kB, types. `simulated` marks generated ones."""
+    """Arrivals in their order: seconds since `begins`, sizes in kB, types.
+
+    `simulated` marks generated ones.
+    """
 
     name: str
     seconds: Floats

@@ -1,4 +1,4 @@
-"""The settings of rules, chosen on earlier traffic: the slack of a timer, and the worth of a missed event at first."""
+"""The settings of rules, chosen on earlier traffic: slacks, and the first worth of a missed event."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,7 +20,8 @@ SLACKS = (0.0, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.45, 0.6)
 POLICY_SLACKS = (0.0, 0.01, 0.02, 0.05)
 # At most so many misses of one batch count: more are a burst that no setting could save.
 MOST_COUNTED = 16
-# At most so many misses of a batch move the price while the first one is sought, so that bursts do not decide it for calm hours.
+# At most so many misses of a batch move the price while the first one is sought, so that bursts do not
+# decide it for calm hours.
 CALM_LEARNT = 4.0
 # Worths of a miss to try where the worth stays constant, in objectives.
 CONSTANT_WORTHS = tuple(np.geomspace(0.03, 0.6, 14).tolist())
@@ -53,9 +54,10 @@ class Practice:
         return MissBudget(predict, miss_price, self.largest, self.rhythm)
 
     def penalized_cost(self, replay: Replay) -> float:
-        """Return the cost of a replay; each event missed beyond the goal costs as much as a batch in addition.
+        """Return the cost of a replay.
 
-        So a goal that is out of reach does not lead to extremes. A burst counts only in part, since nobody could save it.
+        Each event missed beyond the goal costs as much as a batch in addition. So a goal that is out of
+        reach does not lead to extremes. A burst counts only in part, since nobody could save it.
         """
         late = (replay.latencies > self.goal.objective_seconds).astype(np.int64)
         by_batch = np.add.reduceat(late, np.cumsum(replay.sizes) - replay.sizes)
@@ -64,7 +66,7 @@ class Practice:
         return float(replay.costs(self.prices).sum()) + self.prices.fixed * beyond
 
     def keeps_goal(self, replay: Replay) -> bool:
-        """Return whether a replay keeps the share of misses, and the 99th percentile of latency within FAR objectives."""
+        """Return whether a replay keeps the share of misses, and the p99 of latency within FAR objectives."""
         objective = self.goal.objective_seconds
         keeps_p99 = np.quantile(replay.latencies, 0.99) <= FAR * objective
         return bool(keeps_p99) and replay.missed_share(objective) <= self.goal.missed_share
@@ -80,7 +82,7 @@ def best_slack(
 
 
 def first_price(practice: Practice, predict: Predictor) -> MissPrice:
-    """Return the price with which the policy begins: with the best slack, the median of the price in a replay."""
+    """Return the price with which the policy begins: the best slack, and the median price in a replay."""
     worth = WORTH_AT_FIRST * practice.goal.objective_seconds
 
     def rule(slack: float) -> MissBudget:
@@ -95,9 +97,10 @@ def first_price(practice: Practice, predict: Predictor) -> MissPrice:
 def best_constant(
     practice: Practice, predict: Predictor, worths: Sequence[float] = CONSTANT_WORTHS
 ) -> Replay | None:
-    """Return the cheapest replay that keeps the goal with one constant worth of a miss, or None where none keeps it.
+    """Return the cheapest replay that keeps the goal with a constant worth of a miss, or None.
 
-    On the traffic that judges the policy this is no contender: it shows how much a better worth could have saved.
+    On the traffic that judges the policy this is no contender: it shows how much a better worth could have
+    saved.
     """
     objective = practice.goal.objective_seconds
     prices = [MissPrice(practice.goal, worth * objective, rate=0.0) for worth in worths]

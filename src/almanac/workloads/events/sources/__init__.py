@@ -1,4 +1,4 @@
-"""The sources of events: the queue's own batches and arrivals, else a public trace that is replayed, else a generated one."""
+"""The sources of events: the queue's own history, else a replayed public trace, else a generated one."""
 
 import logging
 from dataclasses import dataclass
@@ -41,11 +41,12 @@ class Fetched:
 
 
 def fetch(settings: Settings, observe: Observe, *, sample: Sample = "full") -> Fetched:
-    """Fetch the measurements of workers; while these are few, replay an hour of a public trace against a simulated clock.
+    """Fetch the measurements of workers.
 
-    Batches with simulated processing are used only where measured ones are too few, and never beside them. `observe` is
-    the step's. Without mirror, cache and network, a generated trace takes the place of the public one, with a warning.
-    Raises SourceCorrupt.
+    While these are few, replay an hour of a public trace against a simulated clock. Batches with simulated
+    processing are used only where measured ones are too few, and never beside them. `observe` is the
+    step's. Without mirror, cache and network, a generated trace takes the place of the public one, with a
+    warning. Raises SourceCorrupt.
     """
     if sample == "mock":
         pattern = TrafficPattern(day_seconds=MOCK_SECONDS)
@@ -61,7 +62,8 @@ def fetch(settings: Settings, observe: Observe, *, sample: Sample = "full") -> F
 def select(history: pd.DataFrame, *, sample: Sample, until: date | None = None) -> pd.DataFrame:
     """Return the batches of the best source that has enough of them, without those from the day `until` on.
 
-    Measured batches come first, then trials, then replayed traces. Raises SourceUnavailable where there is no batch.
+    Measured batches come first, then trials, then replayed traces. Raises SourceUnavailable where there is
+    no batch.
     """
     is_early = history["started_at"] < pd.Timestamp(until, tz=UTC) if until else history["started_at"].notna()
     early = history[is_early]
@@ -71,12 +73,13 @@ def select(history: pd.DataFrame, *, sample: Sample, until: date | None = None) 
         if len(batches) >= (ENOUGH_BATCHES if source in OF_WORKERS else 1):
             return batches.reset_index(drop=True)
     raise SourceUnavailable(
-        f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`."
+        f"There is no batch for sample '{sample}' in the database yet. "
+        "Run 1_collect first, or `almanac run events`."
     )
 
 
 def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Return the newest arrivals of the source of some batches, none later than the last batch, in their order."""
+    """Return the newest arrivals of the source of some batches, up to the last batch, in their order."""
     is_own = traffic["source"] == history["source"].iloc[0]
     own = traffic[is_own & (traffic["arrived_at"] <= history["started_at"].max())]
     ordered = own.sort_values(["arrived_at", "event_id"], kind="stable")
@@ -87,8 +90,8 @@ def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame
 def cut_off(history: pd.DataFrame) -> CutOff:
     """Return the cut-off of selected batches: the day after the last one.
 
-    A replayed public trace counts as a demonstration: its arrivals are real and its processing seconds are not. A
-    generated trace is simulated.
+    A replayed public trace counts as a demonstration: its arrivals are real and its processing seconds are
+    not. A generated trace is simulated.
     """
     source = str(history["source"].iloc[0])
     last = history["started_at"].max().to_pydatetime().astimezone(UTC).date()

@@ -34,7 +34,10 @@ class TrafficPattern:
 
 
 def generate(seconds: float, *, seed: int, pattern: TrafficPattern | None = None) -> Trace:
-    """Return `seconds` of arrivals; the same seed and pattern give the same ones (thinning: Lewis and Shedler, 1979)."""
+    """Return `seconds` of arrivals.
+
+    The same seed and pattern give the same ones (thinning: Lewis and Shedler, 1979).
+    """
     pattern = pattern or TrafficPattern()
     random = np.random.default_rng(seed)
     arrivals = _arrivals(seconds, pattern, random)
@@ -45,9 +48,12 @@ def generate(seconds: float, *, seed: int, pattern: TrafficPattern | None = None
 
 
 def rates(instants: Floats, bursts: Floats, pattern: TrafficPattern) -> Floats:
-    """Return the expected arrivals per second at some instants; `bursts` are their starts. The day begins at its quietest.
+    """Return the expected arrivals per second at some instants; `bursts` are their starts.
 
-    >>> rates(np.array([0.0, 50.0]), np.array([48.0]), TrafficPattern(10, swing=0.5, day_seconds=100)).tolist()
+    The day begins at its quietest.
+
+    >>> pattern = TrafficPattern(rate=10, swing=0.5, day_seconds=100)
+    >>> rates(np.array([0.0, 50.0]), np.array([48.0]), pattern).tolist()
     [5.0, 45.0]
     """
     day = 1 - pattern.swing * np.cos(2 * np.pi * instants / pattern.day_seconds)

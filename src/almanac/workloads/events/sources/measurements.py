@@ -7,7 +7,8 @@ import pandas as pd
 from almanac.workloads.events.contract import HISTORY, TRAFFIC
 
 SOURCE = "worker"
-# Batches of workers with simulated processing (`--processing`): arrivals and waits are measured, and seconds are made up.
+# Batches of workers with simulated processing (`--processing`): arrivals and waits are measured, and
+# seconds are made up.
 TRIAL = "worker, simulated processing"
 NEWEST_BATCHES = 20_000
 NEWEST_EVENTS = 50_000
@@ -19,9 +20,10 @@ Observe = Callable[..., pd.DataFrame]
 
 
 def batches(observe: Observe) -> pd.DataFrame:
-    """Return the newest batches of workers as rows of the contract's `history`, trials under a source of their own.
+    """Return the newest batches of workers as rows of `history`; trials have a source of their own.
 
-    The seconds of a batch do not depend on what sized it, so batches of the default or of a fixed size count as well.
+    The seconds of a batch do not depend on what sized it, so batches of the default or of a fixed size
+    count as well.
     """
     rows = observe("batches", by="started_at", limit=NEWEST_BATCHES)
     rows = rows[rows["sized_by"] != RETRY].reset_index(drop=True)

@@ -1,4 +1,7 @@
-"""A history of batches from a trace, replayed against a simulated clock; the sizes vary, so that a model can learn from them."""
+"""A history of batches from a trace, replayed against a simulated clock.
+
+The sizes vary, so that a model can learn from them.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -45,7 +48,10 @@ class RandomWait(Unlearning):
 def history(
     trace: Trace, prices: Prices, *, objective_seconds: float, seed: int, processing: Processing = HEAVY
 ) -> pd.DataFrame:
-    """Return the batches of a replayed trace as rows of the contract's `history`; the same seed gives the same rows."""
+    """Return the batches of a replayed trace as rows of the contract's `history`.
+
+    The same seed gives the same rows.
+    """
     replay = run(make(trace, processing, seed=seed), RandomWait(objective_seconds, seed))
     started = pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s")
     rows = pd.DataFrame(

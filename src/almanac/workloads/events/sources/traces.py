@@ -1,4 +1,4 @@
-"""Traces of real arrivals: the Azure conversation trace, a day of a NASA web server, Kafka brokers' logs, or a file of the user."""
+"""Traces of real arrivals: of a language-model service, a web server, Kafka's logs, or a user's file."""
 
 import csv
 import gzip
@@ -52,17 +52,18 @@ class LogRecord(NamedTuple):
 
 
 def read(name: str, settings: Settings) -> Trace:
-    """Return the trace called azure-conv, nasa, kafka or poisson, or that of a CSV file with the columns seconds, kb and kind.
+    """Return the trace called azure-conv, nasa, kafka or poisson, or that of a CSV file.
 
-    `kind` is optional. Raises UsageError for any other name, SourceCorrupt for a file that does not fit, and
-    SourceUnavailable.
+    The file has the columns seconds, kb and kind. `kind` is optional. Raises UsageError for any other name,
+    SourceCorrupt for a file that does not fit, and SourceUnavailable.
     """
     if name in READERS:
         return READERS[name](settings)
     path = Path(name)
     if not path.is_file():
         raise UsageError(
-            f"Unknown trace '{name}'. Use {', '.join(READERS)}, or name a CSV file with the columns seconds, kb and kind."
+            f"Unknown trace '{name}'. Use {', '.join(READERS)}, "
+            "or name a CSV file with the columns seconds, kb and kind."
         )
     return of_file(path)
 
@@ -77,11 +78,15 @@ def azure(settings: Settings) -> Trace:
 
 
 def nasa(settings: Settings) -> Trace:
-    """Return requests to a web server on 1995-08-01; the file has no public address with a pinned hash, so only a mirror has it."""
+    """Return requests to a web server on 1995-08-01.
+
+    The file has no public address with a pinned hash, so only a mirror has it.
+    """
     path = Path(settings.mirror) / NASA
     if not settings.mirror or not path.is_file():
         raise SourceUnavailable(
-            f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, and it is not there."
+            f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, "
+            "and it is not there."
         )
     text = gzip.decompress(path.read_bytes()).decode()
     rows = np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1)
@@ -89,7 +94,10 @@ def nasa(settings: Settings) -> Trace:
 
 
 def kafka(settings: Settings) -> Trace:
-    """Return the log records of two Kafka brokers as arrivals, with their level as type: long silence, then hundreds in a second."""
+    """Return the log records of two Kafka brokers as arrivals, with their level as type.
+
+    There is long silence, then hundreds in a second.
+    """
     copies = mirror.read_all(_kafka_files(), settings)
     lines = [copy.content.decode("utf-8", "replace").splitlines() for copy in copies]
     records = [record for file in lines for record in log_records(file)]
@@ -120,11 +128,15 @@ def poisson(_settings: Settings) -> Trace:
 
 
 def of_file(path: Path) -> Trace:
-    """Return the arrivals of a CSV file with the columns seconds, kb and (optional) kind; raises SourceCorrupt."""
+    """Return the arrivals of a CSV file with the columns seconds, kb and (optional) kind.
+
+    Raises SourceCorrupt.
+    """
     rows, seconds, kb = _columns(path)
     if not len(rows) or not _are_valid(seconds, kb):
         raise SourceCorrupt(
-            f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, and kB of 0 or more."
+            f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, "
+            "and kB of 0 or more."
         )
     kinds = rows["kind"].fillna("event").astype(str) if "kind" in rows else np.full(len(rows), "event")
     if any("\0" in kind for kind in kinds):
@@ -146,7 +158,8 @@ def _columns(path: Path) -> tuple[pd.DataFrame, Floats, Floats]:
         return rows, rows["seconds"].to_numpy(dtype=np.float64), rows["kb"].to_numpy(dtype=np.float64)
     except (KeyError, ValueError, OSError) as error:
         raise SourceCorrupt(
-            f"{path} is no trace ({type(error).__name__}: {error!s:.100}). It needs the columns seconds and kb, both numbers."
+            f"{path} is no trace ({type(error).__name__}: {error!s:.100}). "
+            "It needs the columns seconds and kb, both numbers."
         ) from error
 
 
