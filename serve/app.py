@@ -58,7 +58,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     app.state.service, app.state.bounds = service, bounds
     # Not `include_router`: it would try the routers one after the other, and build every route a second time.
-    app.router.routes.extend(api_routes)
+    app.router.routes[:0] = api_routes
     docs_page.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:

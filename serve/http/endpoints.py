@@ -1,4 +1,4 @@
-"""The old mechanism, deleted with parameters.py when every workload is ported: a route as one value: its address, parameters, body, answers and words, registered with FastAPI and shown by OpenAPI."""
+"""The old mechanism: a route as one value. Delete it with parameters.py when every workload is ported."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass

@@ -172,7 +172,11 @@ def documented(model: type[QueryModel], path: Mapping[str, Any]) -> Iterator[dic
         schema = dict(next(part.schema for part in info.metadata if isinstance(part, Parsed)))
         if info.default is not None and not info.is_required():
             schema["default"] = info.default
-        parameter: dict[str, Any] = {"name": public, "in": "path" if public in path else "query", "schema": schema}
+        parameter: dict[str, Any] = {
+            "name": public,
+            "in": "path" if public in path else "query",
+            "schema": schema,
+        }
         parameter |= {"required": info.is_required(), "description": info.description or ""}
         if info.examples:
             parameter["example"] = info.examples[0]

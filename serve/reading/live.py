@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import DatabaseError, OtherSchema
+from almanac.errors import DatabaseError, SchemaMismatch
 from serve.http.deadline import ends_after
 from serve.http.problems import Unavailable
 from serve.reading.database import AWAY, Connection, Database, hang_up, hung_up_after
@@ -143,4 +143,4 @@ async def check_schema(connection: Connection) -> None:
         row = None
     found = row[0] if row else None
     if found != SCHEMA_REVISION:
-        raise OtherSchema(found, SCHEMA_REVISION)
+        raise SchemaMismatch(found, SCHEMA_REVISION)

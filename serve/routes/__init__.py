@@ -1,6 +1,7 @@
 """The routes: the platform's, the generic ones of every workload, and one folder for each workload with its own.
 
-`serve/routes/<workload>/__init__.py` has `router`, EXAMPLE (one prediction), and `intake_router` where it takes in data.
+`serve/routes/<workload>/__init__.py` has `routers`, EXAMPLE (one prediction), and `intake_routers` where the workload
+takes in data.
 """
 
 from collections.abc import Iterable
@@ -45,10 +46,12 @@ def _routers(contract: Contract, service: Service, bounds: Bounds) -> list[APIRo
         return [generic.make_router(contract)]
     if hasattr(module, "endpoints"):
         # The old mechanism, until events, football and logs are ported.
-        own = endpoints.make_router(module.endpoints(service, contract), bounds, writes=service.ingest is not None)
+        own = endpoints.make_router(
+            module.endpoints(service, contract), bounds, writes=service.ingest is not None
+        )
         return [own, generic.make_router(contract, module.EXAMPLE)]
-    intake = [module.intake_router] if service.ingest and hasattr(module, "intake_router") else []
-    return [*intake, module.router, generic.make_router(contract, module.EXAMPLE)]
+    intake = getattr(module, "intake_routers", ()) if service.ingest else ()
+    return [*intake, *module.routers, generic.make_router(contract, module.EXAMPLE)]
 
 
 def _first_of_each_address(routers: Iterable[APIRouter]) -> Iterable[APIRoute]:
@@ -57,7 +60,7 @@ def _first_of_each_address(routers: Iterable[APIRouter]) -> Iterable[APIRoute]:
     for router in routers:
         for route in router.routes:
             if isinstance(route, APIRoute):
-                address = (route.path, *sorted(route.methods))
+                address = (route.path, *sorted(route.methods or ()))
                 if address not in seen:
                     yield route
                 seen.add(address)

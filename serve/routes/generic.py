@@ -54,9 +54,7 @@ class LedgerQuery(QueryModel):
 class RunQuery(QueryModel):
     """One run."""
 
-    run: Annotated[
-        str, TEXT, Field(description="Id of the run, as answers name it.", examples=[RUN_EXAMPLE])
-    ]
+    run: Annotated[str, TEXT, Field(description="Id of the run, as answers name it.", examples=[RUN_EXAMPLE])]
 
 
 def make_router(contract: Contract, example: Mapping[str, Any] | None = None) -> APIRouter:

@@ -147,4 +147,3 @@ def _described(contract: Contract, live: Edition | None, *, on_hold: bool) -> di
         "filters": filters,
         "links": {name: f"/v1/{contract.name}/{name}" for name in LINKS},
     }
-

@@ -1,11 +1,13 @@
 """Runs: a slot is taken once, a workload runs once at a time, a lost run is noticed."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from almanac.errors import NotFound, RunBusy
+from almanac.run_columns import RUN_COLUMNS
 from almanac.store.connections.database import Database
 from almanac.store.records import runs
 from tests.queries import change, one, within
@@ -14,8 +16,8 @@ from tests.stub import STUB, begin
 SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)
 
 
-def opening(**changes: object) -> runs.Opening:
-    return runs.Opening(
+def opening(**changes: object) -> runs.NewRun:
+    return runs.NewRun(
         **(
             {
                 "workload": "stub",
@@ -109,16 +111,16 @@ def test_a_run_ends_once(owner: Database) -> None:
     run_id = begin(owner)
     assert within(owner, runs.finish, run_id, "failed", "first")
     assert not within(owner, runs.finish, run_id, "succeeded")
-    within(owner, runs.note, run_id, runs.Facts(source="too late"))
+    within(owner, runs.update, run_id, runs.RunUpdate(source="too late"))
     record = within(owner, runs.get, run_id)
     assert (record["status"], record["reason"], record["source"]) == ("failed", "first", None)
 
 
 def test_facts_that_are_none_leave_what_was_noted_before(owner: Database) -> None:
     run_id = begin(owner)
-    within(owner, runs.note, run_id, runs.Facts(source="openfootball", demo=True))
-    within(owner, runs.note, run_id, runs.Facts())
-    within(owner, runs.finish, run_id, "succeeded", facts=runs.Facts(rows=0, demo=None))
+    within(owner, runs.update, run_id, runs.RunUpdate(source="openfootball", demo=True))
+    within(owner, runs.update, run_id, runs.RunUpdate())
+    within(owner, runs.finish, run_id, "succeeded", update=runs.RunUpdate(rows=0, demo=None))
     record = within(owner, runs.get, run_id)
     assert (record["source"], record["demo"], record["rows"]) == ("openfootball", True, 0)
 
@@ -230,3 +232,11 @@ def test_a_status_is_one_of_three(owner: Database) -> None:
     with pytest.raises(Exception, match="status_is_known"):
         within(owner, runs.finish, run_id, "done")
     assert one(owner, "SELECT status FROM almanac.runs WHERE workload = :name", name=STUB.name) == "running"
+
+
+def test_every_column_of_a_run_is_written_by_its_start_by_its_update_or_by_the_store() -> None:
+    at_start = {field.name for field in dataclasses.fields(runs.NewRun)}
+    later = {field.name for field in dataclasses.fields(runs.RunUpdate)}
+    by_the_store = {"run_id", "status", "reason", "started_at", "finished_at", "pruned_at", "absorbed_by"}
+    assert not at_start & later
+    assert at_start | later | by_the_store == {column.name for column in RUN_COLUMNS}

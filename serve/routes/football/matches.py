@@ -7,7 +7,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac import fields
-from almanac.contract import Column, Contract, Table
+from almanac.contract import Column, Contract
 from serve.answers import pages
 from serve.answers.cache import Payload
 from serve.answers.service import Service
@@ -103,7 +103,7 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 
 def _leagues(service: Service, contract: Contract) -> Endpoint:
-    table = _side(contract, "leagues")
+    table = contract.table("leagues")
     row = schemas.example_row(table.columns) | {
         "league": "E0",
         "league_name": "Premier League",
@@ -125,7 +125,7 @@ def _leagues(service: Service, contract: Contract) -> Endpoint:
 
 
 def _league(service: Service, contract: Contract) -> Endpoint:
-    code = parameters.of_path("code", _side(contract, "leagues").column("league"), "E0")
+    code = parameters.of_path("code", contract.table("leagues").column("league"), "E0")
     return Endpoint(
         path="/v1/football/leagues/{code}/predictions",
         summary="The coming matches of one league",
@@ -165,7 +165,7 @@ def _picks(service: Service, contract: Contract) -> Endpoint:
 
 
 def _statistics(service: Service, contract: Contract) -> Endpoint:
-    averages, bands = _side(contract, "statistics").columns, _side(contract, "bands").columns
+    averages, bands = contract.table("statistics").columns, contract.table("bands").columns
     every = schemas.example_row(averages) | {"scope": "all"}
     members: schemas.Schema = {
         "all": schemas.row(averages),
@@ -238,7 +238,7 @@ async def _read_league(service: Service, contract: Contract, request: Request, v
 
     async def make(edition: Edition | None) -> Payload | None:
         if edition and not await service.database.rows(
-            *queries.one(contract, _side(contract, "leagues"), edition, values["code"])
+            *queries.one(contract, contract.table("leagues"), edition, values["code"])
         ):
             return None
         return await pages.page(service, question, edition)
@@ -259,7 +259,7 @@ async def _read_picks(service: Service, contract: Contract, request: Request, va
 async def _read_statistics(
     service: Service, contract: Contract, request: Request, values: Values
 ) -> Response:
-    table = _side(contract, "statistics")
+    table = contract.table("statistics")
 
     async def make(edition: Edition | None) -> Payload | None:
         every = await service.database.rows(*queries.one(contract, table, edition, "all")) if edition else []
@@ -300,10 +300,6 @@ async def _read_results(service: Service, contract: Contract, request: Request, 
     return await service.answer(question, make)
 
 
-def _side(contract: Contract, name: str) -> Table:
-    return {table.name: table for table in contract.side_tables}[name]
-
-
 async def _rows_of(service: Service, contract: Contract, name: str, edition: Edition) -> bytes:
-    [(rows,)] = await service.database.rows(queries.whole(contract, _side(contract, name), edition))
+    [(rows,)] = await service.database.rows(queries.whole(contract, contract.table(name), edition))
     return str(rows).encode()

@@ -106,9 +106,7 @@ class ListQuery(GameQuery):
         {"game": {name: EXAMPLE[name] for name in GAME_COLUMNS}},
     ),
 )
-async def read_game(
-    query: Annotated[GameQuery, Depends(GameQuery.read)], release: GamesRelease
-) -> Response:
+async def read_game(query: Annotated[GameQuery, Depends(GameQuery.read)], release: GamesRelease) -> Response:
     """One game
 
     What is known of a game; its lists have addresses of their own.

@@ -114,9 +114,7 @@ class Liked(StrictModel):
     @property
     def is_contradictory(self) -> bool:
         """Whether no year can fit."""
-        return (
-            self.from_year is not None and self.to_year is not None and self.from_year > self.to_year
-        )
+        return self.from_year is not None and self.to_year is not None and self.from_year > self.to_year
 
 
 class Combination(NamedTuple):

@@ -203,7 +203,7 @@ def _analytics(service: Service, contract: Contract, given: Sequence[Parameter])
 
 def _templates(service: Service, contract: Contract, given: Sequence[Parameter]) -> Endpoint:
     names = ("template_id", "template", "level", "entries", "anomalies", "first_seen", "last_seen")
-    table = next(table for table in contract.side_tables if table.name == "templates")
+    table = contract.table("templates")
     columns = [table.column(name) for name in names]
     level = next(parameter for parameter in parameters.filters(contract) if parameter.name == "level")
     return _endpoint(
