@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from almanac import discovery
 from almanac.contract import Contract
@@ -13,7 +14,7 @@ from almanac.settings import Settings
 from serve import routes
 from serve.answers.cache import Cache
 from serve.answers.service import Service
-from serve.http import docs_page, origins, problems, schemas
+from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
 from serve.http.route import Bounds, Route
 from serve.reading.choice import Editions
@@ -31,13 +32,17 @@ class Application(FastAPI):
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description, made at the first call."""
-        if not self.openapi_schema:
-            for route in self.routes:
-                if isinstance(route, Route):
-                    route.document()
-            components = super().openapi().setdefault("components", {})
-            components.setdefault("schemas", {})["Problem"] = schemas.PROBLEM
-        return super().openapi()
+        if self.openapi_schema:
+            return self.openapi_schema
+        api_routes = [route for route in self.routes if isinstance(route, APIRoute)]
+        for route in api_routes:
+            if isinstance(route, Route):
+                route.document()
+        description = super().openapi()
+        documented.restore_examples(description, api_routes)
+        components = description.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = schemas.PROBLEM
+        return description
 
 
 def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:

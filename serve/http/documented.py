@@ -1,9 +1,11 @@
 """How a route documents itself: `answers` for its decorator, and what its dependencies add to OpenAPI."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from fastapi.routing import APIRoute
 from starlette.responses import Response
 
 from almanac.contract import Column, Contract
@@ -66,15 +68,15 @@ def answers(
     example: Any,
     *refusals: int,
     headers: Mapping[str, Schema] | None = None,
-    media_type: str = JSON,
+    media_types: Sequence[str] = (JSON,),
     others: Mapping[int, Other] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Return arguments of a route decorator: the good answers, and the problems that the endpoint itself raises.
 
-    With `headers` the answer has an ETag, and a client that names it is answered 304. The problems that dependencies
-    raise are added by the route.
+    With `headers` the answer has an ETag, and a client that names it is answered 304. `others` are good answers with
+    another status. The route adds the problems that dependencies raise.
     """
-    content = {media_type: {"schema": schema, "example": example}}
+    content: dict[str, Any] = {kind: {"schema": schema, "example": example} for kind in media_types}
     responses: dict[int | str, Any] = {200: {"content": content, "headers": dict(headers or {})}}
     for status, other in others.items():
         content = {JSON: {"schema": other.schema, "example": other.example}}
@@ -153,3 +155,14 @@ def with_refusals(
     """Return the answers of a route with the problems that its dependencies and the server raise."""
     statuses = {status for call in calls for status in problems.refusals(call)} | {*ALWAYS}
     return {**responses, **{status: refusal(status) for status in sorted(statuses)}}
+
+
+def restore_examples(description: dict[str, Any], routes: Iterable[APIRoute]) -> None:
+    """Put the examples of all answers into the OpenAPI description again: FastAPI takes every null out of them."""
+    for route in routes:
+        operations = description["paths"][route.path_format].values()
+        for operation, (status, response) in product(operations, route.responses.items()):
+            for media_type, content in response.get("content", {}).items():
+                if "example" in content and operation["operationId"] == route.operation_id:
+                    described = operation["responses"][str(status)]["content"][media_type]
+                    described["example"] = content["example"]

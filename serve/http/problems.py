@@ -23,8 +23,8 @@ DETAILS = {
     413: "The body is larger than this server accepts.",
     500: "The server failed in a way it should not. The log has the reason under the X-Request-ID of this answer.",
 }
-# Errors of pydantic whose message repeats a part of the input.
-NAMES_INPUT = ("union_tag_invalid",)
+# In place of pydantic's message, which names a class of ours or repeats a part of the input.
+REASONS = {"model_type": "must be an object", "union_tag_invalid": "must be of one of the documented kinds"}
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 log = logging.getLogger("almanac.serve")
 
@@ -74,8 +74,8 @@ def refusals(dependency: object) -> tuple[int, ...]:
 
 def reason_of(error: ErrorDetails) -> str:
     """Return what would fit, in the words of pydantic and without the input."""
-    if error["type"] in NAMES_INPUT:
-        return "must be one of the kinds that are documented"
+    if error["type"] in REASONS:
+        return REASONS[error["type"]]
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 
 

@@ -1,5 +1,6 @@
 """Path and query parameters as pydantic models: one model for each route, validated once for each request."""
 
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -167,7 +168,8 @@ def of_entity(contract: Contract, example: Any) -> type[EntityQuery]:
 
 def documented(model: type[QueryModel], path: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the parameters of `model` as OpenAPI describes them; `path` holds the names in the route's path."""
-    for name, info in model.model_fields.items():
+    for name in _own_first(model):
+        info = model.model_fields[name]
         public = info.alias or name
         schema = dict(next(part.schema for part in info.metadata if isinstance(part, Parsed)))
         if info.default is not None and not info.is_required():
@@ -183,6 +185,12 @@ def documented(model: type[QueryModel], path: Mapping[str, Any]) -> Iterator[dic
         if schema.get("type") == "array":
             parameter |= {"style": "form", "explode": False}
         yield parameter
+
+
+def _own_first(model: type[QueryModel]) -> list[str]:
+    """Return the names of the fields, those of the model itself before those that it inherits."""
+    order = [name for base in model.__mro__ for name in inspect.get_annotations(base)]
+    return sorted(model.model_fields, key=order.index)
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

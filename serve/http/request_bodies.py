@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from serve.http import schemas
-from serve.http.problems import CLOSE, Problem, refused
+from serve.http.problems import CLOSE, Problem, reason_of, refused
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
@@ -203,21 +203,17 @@ def _item(model: type[Model], value: Any) -> Model | BadItem:
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
-        return BadItem(tuple(_told(model, error)))
+        return BadItem(tuple(_errors(model, error)))
 
 
-def _told(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
-    """Yield what is wrong, by the names that the model knows: a name that the client made up is not repeated."""
-    for found in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
-        if found["type"] == "extra_forbidden":
-            yield {
-                "in": "body",
-                "reason": "has a member that is not known",
-                "known": sorted(model.model_fields),
-            }
+def _errors(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield what does not fit, by the names of the model: a name that the client invented is not repeated."""
+    for each in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
+        if each["type"] == "extra_forbidden":
+            members = sorted(model.model_fields)
+            yield {"in": "body", "reason": "has a member that is not known", "known": members}
         else:
-            reason = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            yield {"in": "body", **_place(model, found["loc"]), "reason": reason}
+            yield {"in": "body", **_place(model, each["loc"]), "reason": reason_of(each)}
 
 
 def _place(model: type[BaseModel], parts: Sequence[int | str]) -> dict[str, str]:

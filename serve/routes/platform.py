@@ -97,7 +97,7 @@ async def read_version(service: ServiceDep) -> Response:
     return responses.fresh(ENCODE(version).encode())
 
 
-@router.get("/metrics", **answers(TEXT, METRICS_EXAMPLE, media_type=MEDIA_TYPE))
+@router.get("/metrics", **answers(TEXT, METRICS_EXAMPLE, media_types=(MEDIA_TYPE,)))
 async def read_metrics(service: ServiceDep) -> Response:
     """Metrics for Prometheus
 

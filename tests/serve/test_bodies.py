@@ -276,7 +276,7 @@ def test_each_item_of_a_list_is_judged_by_itself(intake):
     first, second, third = answer.json()
     assert first == "a"
     assert second == [{"in": "body", "name": "weight", "reason": "must be a valid number"}]
-    assert third == [{"in": "body", "reason": "must be a valid dictionary or instance of Note"}]
+    assert third == [{"in": "body", "reason": "must be an object"}]
 
 
 def test_lines_of_json_are_read_one_by_one(intake):

@@ -101,7 +101,7 @@ def filters(contract: Contract) -> tuple[Parameter, ...]:
         Parameter("q", fields.text, text, "What to search for.", 'connection "node 7" -heartbeat'),
         *parameters.filters(contract),
         Parameter(
-            "anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"
+            "anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", True
         ),
         Parameter("source", fields.text, text, "A source.", "broker"),
         Parameter("session", fields.text, text, "A session.", "req-81"),
