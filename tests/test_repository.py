@@ -95,7 +95,7 @@ def test_a_lock_has_a_hash_for_every_package_and_names_no_server(path: Path) -> 
 
 
 def test_the_extras_have_one_lock_each() -> None:
-    assert {path.stem for path in LOCKS} == set(EXTRAS)
+    assert {path.stem for path in LOCKS} == {*EXTRAS, "uv"}
 
 
 def test_the_environment_example_names_every_setting_in_its_order_and_what_compose_needs_besides() -> None:
