@@ -9,6 +9,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $
 ALMANAC_MIRROR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
 export ALMANAC_MIRROR
 export ALMANAC_HOME := $(CURDIR)
+# uv leaves the compiling of modules to their first import. Without the compiled files each process would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 # In a container one is often root, which Jupyter refuses unless it is told; it listens on the loopback and asks for its token.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet

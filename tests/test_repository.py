@@ -34,7 +34,9 @@ def kept() -> list[str]:
 
 
 def wanted(extra: str) -> set[Requirement]:
-    """Return the requirements of an extra with those of the extras it stands on."""
+    """Return the requirements of an extra with those of the extras it stands on; `uv` is locked alone as well."""
+    if extra == "uv":
+        return {requirement for requirement in wanted("dev") if requirement.name == "uv"}
     own = {Requirement(line) for line in EXTRAS[extra]}
     house = {part for requirement in own if requirement.name == "almanac" for part in requirement.extras}
     others = {requirement for requirement in own if requirement.name != "almanac"}
