@@ -221,18 +221,18 @@ def published(url: str) -> list[str]:
     }
     migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
     owner = Database(url, "owner")
-    opening = runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+    opening = runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     staged = staging.stage(owner, CONTRACT, str(run_id), content)
-    facts = runs.Facts(
+    facts = runs.RunUpdate(
         data_as_of=CUT,
         source="steam",
         model_version=1,
         rows=staged.rows,
         prediction_hash=staged.prediction_hash,
     )
-    publish.publish(owner, publish.Order(CONTRACT, str(run_id), facts, "benchmark"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, str(run_id), facts, "benchmark"))
     owner.engine.dispose()
     return predictions["game_id"].head(ASKED + 3).tolist()
 

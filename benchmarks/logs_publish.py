@@ -30,7 +30,7 @@ from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
 from almanac.store.publishing import publish
 from almanac.store.publishing.incremental import increments, kept_inputs
-from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.records import runs
 from almanac.store.schema.migrate import migrate
 from almanac.workloads.logs import features, model, reproduction
@@ -114,13 +114,13 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
     logs_search.fill(owner, month.entries, after=span[0], until=span[1])
     with owner.engine.begin() as connection:
         run_id = runs.start(
-            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+            connection, runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
         )
     if run_id is None:
         raise SystemExit("The slot is taken: use an empty database.")
     worker = Database(owner.url, "worker")
-    unscored = increments.unscored(worker, CONTRACT, version)
-    part = increments.Part(version, unscored)
+    unscored = increments.unscored_entries(worker, CONTRACT, version)
+    part = increments.ScoredEntries(version, unscored)
     seconds, content = timed(lambda: scored(fitted, unscored, version))
     writing, staged = timed(lambda: write(worker, run_id, content, part))
     indexing = (
@@ -128,10 +128,13 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
         if unscored.rows <= MILLION
         else math.nan
     )
-    known = staged.facts()
+    known = staged.summary()
     told = {name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")}
-    order = publish.Order(
-        CONTRACT, run_id, runs.Facts(demo=False, simulated=False, model_version=version, **told), "benchmark"
+    order = publish.PublishRequest(
+        CONTRACT,
+        run_id,
+        runs.RunUpdate(demo=False, simulated=False, model_version=version, **told),
+        "benchmark",
     )
     publishing, _ = timed(lambda: publish.publish(owner, order))
     worker.engine.dispose()
@@ -145,20 +148,20 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
     }
 
 
-def scored(fitted: LogModel, unscored: Unscored, version: int) -> dict[str, pd.DataFrame]:
+def scored(fitted: LogModel, unscored: UnscoredEntries, version: int) -> dict[str, pd.DataFrame]:
     """Return the frames of a version that has published nothing yet, as its notebook makes them."""
     past = score.nothing_past()
     content = score.score(fitted, unscored, past, mark=score.Mark(version, datetime.now(UTC)))
-    unscored.known = reproduction.known(fitted, past, content)
+    unscored.context = reproduction.known(fitted, past, content)
     return content
 
 
 def write(
-    worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.Part
+    worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.ScoredEntries
 ) -> increments.Increment:
     """Stage the frames of a run, and keep what it knew."""
     staged = increments.stage(worker, CONTRACT, run_id, content, part=part)
-    kept_inputs.keep(worker, run_id, part.scored)
+    kept_inputs.save(worker, run_id, part.scored)
     return staged
 
 

@@ -205,13 +205,15 @@ def predict(owner: Database, after: int, until: int) -> None:
     """Publish a run over a span of entries."""
     with owner.engine.begin() as connection:
         run_id = runs.start(
-            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+            connection, runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
         )
     assert run_id  # noqa: S101  # the slot is this moment
-    places = {table.name: staging.place(CONTRACT, table, run_id) for table in CONTRACT.released_tables}
+    places = {
+        table.name: staging.staging_table(CONTRACT, table, run_id) for table in CONTRACT.released_tables
+    }
     with owner.connect() as connection:
         for table in CONTRACT.released_tables:
-            staging.make(connection, CONTRACT, table, run_id)
+            staging.create_table(connection, CONTRACT, table, run_id)
         for name, query in FILLED.items():
             source = (
                 (sql.Literal(after), sql.Literal(until))
@@ -220,12 +222,12 @@ def predict(owner: Database, after: int, until: int) -> None:
             )
             connection.execute(sql.SQL(query).format(places[name], *source))
         for table in CONTRACT.released_tables:
-            staging.index(connection, CONTRACT, table, run_id)
+            staging.create_indexes(connection, CONTRACT, table, run_id)
         hashes = [
             frames.table_hash(connection, places[table.name], table, run_id)
             for table in CONTRACT.released_tables
         ]
-    facts = runs.Facts(
+    facts = runs.RunUpdate(
         demo=False,
         simulated=False,
         model_version=1,
@@ -233,7 +235,7 @@ def predict(owner: Database, after: int, until: int) -> None:
         rows=until - after,
         covered_until=until,
     )
-    publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, run_id, facts, "benchmark"))
 
 
 def measure(client: httpx.Client, addresses: list[str]) -> dict[str, float]:

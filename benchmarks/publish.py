@@ -177,10 +177,10 @@ def publish_once(owner: Database, frame: pd.DataFrame) -> tuple[float, float]:
     began = time.perf_counter()
     staged = staging.stage(worker, CONTRACT, run_id, {TABLE.name: frame})
     between = time.perf_counter()
-    facts = runs.Facts(
+    facts = runs.RunUpdate(
         demo=False, simulated=False, model_version=1, prediction_hash=staged.prediction_hash, rows=staged.rows
     )
-    publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, run_id, facts, "benchmark"))
     return between - began, time.perf_counter() - between
 
 
@@ -188,7 +188,7 @@ def begin(owner: Database) -> str:
     """Start a run."""
     with owner.engine.begin() as connection:
         run_id = runs.start(
-            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+            connection, runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
         )
     if run_id is None:
         raise SystemExit("The slot is taken: use an empty database.")
@@ -244,7 +244,7 @@ def switching(owner: Database, rows: int) -> Switching:
                 "SELECT run_id FROM almanac.releases ORDER BY release_id DESC LIMIT 1"
             ).scalar_one()
         )
-    release = ledger.Entry(run_id, "promote", "benchmark", "benchmark")
+    release = ledger.NewRelease(run_id, "promote", "benchmark", "benchmark")
     times: dict[str, list[float]] = {"release": [], "rollback": [], "empty": []}
     for _ in range(SWITCHES):
         times["rollback"].append(

@@ -62,20 +62,20 @@ def published(url: str) -> list[str]:
     owner = Database(url, "owner")
     with owner.engine.begin() as connection:
         run_id = runs.start(
-            connection, runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "mock", "benchmark")
+            connection, runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "mock", "benchmark")
         )
     if run_id is None:
         raise SystemExit("the slot of the benchmark is taken")
     content = {table.name: made_up(CONTRACT, table) for table in CONTRACT.released_tables}
     staged = staging.stage(owner, CONTRACT, run_id, content)
-    facts = runs.Facts(
+    facts = runs.RunUpdate(
         data_as_of=date(2025, 4, 18),
         source="made up",
         model_version=1,
         rows=staged.rows,
         prediction_hash=staged.prediction_hash,
     )
-    publish.publish(owner, publish.Order(CONTRACT, run_id, facts, "benchmark"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, run_id, facts, "benchmark"))
     owner.engine.dispose()
     return list(content["predictions"][CONTRACT.entity])
 

@@ -13,12 +13,12 @@ from almanac.settings import Settings
 from serve import routes
 from serve.answers.cache import Cache
 from serve.answers.service import Service
-from serve.http import docs_page, documented, origins, problems, schemas
-from serve.http.documented import Bounds
+from serve.http import docs_page, endpoints, origins, problems, schemas
+from serve.http.endpoints import Bounds
 from serve.http.limits import Limits
 from serve.reading.choice import Editions
 from serve.reading.database import INGEST, READER, Database
-from serve.reading.live import Releases
+from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
 
@@ -56,13 +56,13 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     bounds = Bounds(
         settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts)
     )
-    documented.register(app, found, bounds)
+    endpoints.register(app, found, bounds)
     docs_page.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
-        app.add_middleware(origins.Readers, origins=readers)
+        app.add_middleware(origins.Cors, origins=readers)
     app.add_middleware(
-        Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=documented.largest_body(found)
+        Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found)
     )
     app.add_middleware(Access, metrics=service.metrics)
     return app
@@ -71,7 +71,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
 def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Service:
     """Return the parts of a server, not yet connected."""
     database = Database(settings, READER)
-    releases = Releases(database, contracts, deadline_seconds=settings.deadline_seconds)
+    releases = LiveReleases(database, contracts, deadline_seconds=settings.deadline_seconds)
     return Service(
         contracts=contracts,
         database=database,

@@ -89,7 +89,7 @@ class GamesPublisher:
     def publish(self, predictions: pd.DataFrame, *, version: int = 1, is_released: bool = True) -> str:
         """Publish one run with these predictions and return its id."""
         slot = FIRST_SLOT + timedelta(days=1) * next(self.numbers)
-        opening = runs.Opening(
+        opening = runs.NewRun(
             "games", slot, ("predict",), "mock", "tester", kind="run" if is_released else "shadow"
         )
         with self.database.engine.begin() as connection:
@@ -103,9 +103,9 @@ class GamesPublisher:
             "source": "steam",
             "model_version": version,
         }
-        facts = runs.Facts(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
+        facts = runs.RunUpdate(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
         publish.publish(
-            self.database, publish.Order(CONTRACT, run_id, facts, "test" if is_released else None)
+            self.database, publish.PublishRequest(CONTRACT, run_id, facts, "test" if is_released else None)
         )
         return run_id
 

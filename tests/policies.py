@@ -16,7 +16,7 @@ def release_policy(
     owner: Database, states: Sequence[dict[str, Any]], rhythm: pd.DataFrame | None = None
 ) -> str:
     """Publish a policy of these states, and of a rhythm of arrivals where one is given, and return the run's id."""
-    opening = runs.Opening(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "tester")
+    opening = runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "tester")
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     assert run_id is not None
@@ -33,5 +33,5 @@ def release_policy(
         "rows": staged.rows,
         "prediction_hash": staged.prediction_hash,
     }
-    publish.publish(owner, publish.Order(CONTRACT, run_id, runs.Facts(**known), "test"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, run_id, runs.RunUpdate(**known), "test"))
     return run_id

@@ -36,7 +36,7 @@ def change(database: Database, statement: str, **parameters: Any) -> int:
         return connection.execute(sa.text(statement), parameters).rowcount
 
 
-def live(database: Database) -> ledger.Release:
+def live(database: Database) -> ledger.ReleaseRow:
     """Return the release of the stub that answers."""
     found = within(database, ledger.live, STUB.name)
     assert found is not None, "nothing was released"

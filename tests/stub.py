@@ -74,7 +74,7 @@ def content(rows: int = 10, *, word: str = "first") -> dict[str, pd.DataFrame]:
 
 def begin(owner: Database, *, slot: datetime | None = None, sample: str = "full", kind: str = "run") -> str:
     """Start a run of the stub and return its id."""
-    opening = runs.Opening(STUB.name, slot or datetime.now(UTC), ("predict",), sample, "tester", kind=kind)
+    opening = runs.NewRun(STUB.name, slot or datetime.now(UTC), ("predict",), sample, "tester", kind=kind)
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     assert run_id is not None, "the slot is taken"
@@ -83,10 +83,10 @@ def begin(owner: Database, *, slot: datetime | None = None, sample: str = "full"
 
 def facts(
     staged: staging.Staged, *, version: int = 1, demo: bool = False, simulated: bool = False
-) -> runs.Facts:
+) -> runs.RunUpdate:
     """Return the facts of a run that has staged its predictions."""
     day = datetime(2025, 4, 15, tzinfo=UTC).date()
-    return runs.Facts(
+    return runs.RunUpdate(
         data_as_of=day,
         demo=demo,
         simulated=simulated,
@@ -107,5 +107,5 @@ def release(
     """Stage and publish one run of the stub and return its id."""
     run_id = begin(owner)
     staged = staging.stage(Database(owner.url, "worker"), STUB, run_id, frames or content())
-    publish.publish(owner, publish.Order(STUB, run_id, facts(staged, version=version), why))
+    publish.publish(owner, publish.PublishRequest(STUB, run_id, facts(staged, version=version), why))
     return run_id

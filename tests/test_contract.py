@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from almanac import discovery
 from almanac.contract import RESERVED, Column, Contract, Filter, SumRule, Table
+from almanac.errors import UsageError
 from tests.stub import STUB
 
 ITEM = Column(name="item", type="text")
@@ -100,3 +101,15 @@ def test_every_workload_s_contract_survives_being_written_down(name: str) -> Non
     assert Contract.model_validate_json(declared.model_dump_json()) == declared
     assert declared.name == name
     assert all(column.doc for column in declared.predictions.columns)
+
+
+@pytest.mark.parametrize("name", ["predictions", "totals", "facts"])
+def test_a_contract_returns_its_tables_by_name(name: str) -> None:
+    assert STUB.table(name).name == name
+
+
+def test_a_table_that_no_contract_declares_is_refused_with_the_names_of_the_others() -> None:
+    with pytest.raises(
+        UsageError, match=r"'stub' has no table 'fact'\. Its tables: facts, predictions, totals\."
+    ):
+        STUB.table("fact")

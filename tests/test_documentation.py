@@ -1,47 +1,36 @@
-"""The documentation names what there is, and the commands it shows exist."""
+"""The documentation names what there is, and its tables are those of the code."""
 
 import re
+import runpy
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
-from typer.main import get_command
 
-from almanac import discovery, errors
-from almanac.cli import build
+from almanac import discovery
 from almanac.settings import Settings
-from serve.app import create_app
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-SERVER = (ROOT / "serve" / "README.md").read_text(encoding="utf-8")
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "SECURITY.md",
+    ROOT / "serve" / "README.md",
+    ROOT / ".github" / "CONTRIBUTING.md",
+]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+README = PAGES[0].read_text(encoding="utf-8")
+REFERENCE = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+GLOSSARY = (ROOT / "docs" / "concepts.md").read_text(encoding="utf-8")
+LINK = re.compile(r"\]\((?!http)([^)#]*)(?:#([^)]+))?\)")
+MAKE = re.compile(r"^make ([a-z-]+)", re.MULTILINE)
+EVERY_PAGE = pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 
 
-def commands() -> list[str]:
-    """Return every command of the command line, below its groups."""
-    root = get_command(build())
-    assert isinstance(root, typer.core.TyperGroup)
-    found = []
-    for name, command in root.commands.items():
-        found += (
-            [f"{name} {below}" for below in command.commands]
-            if isinstance(command, typer.core.TyperGroup)
-            else [name]
-        )
-    return sorted(found)
-
-
-def routes() -> list[str]:
-    """Return every route of the server, with the workload's name left open where each workload has it."""
-    app = create_app(Settings(database_url="postgresql://nobody@localhost/nowhere"))
-    return sorted({re.sub(r":path\}", "}", path) for path in app.openapi()["paths"]})
-
-
-def generic(route: str) -> str:
-    """Return a route as the README's table spells it."""
-    shared = r"/v1/\w+/(model|releases|runs/\{run\}|predictions(?:/\{entity\})?)"
-    return re.sub(f"^{shared}$", r"/v1/{workload}/\1", route)
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", discovery.names())
@@ -49,40 +38,45 @@ def test_the_readme_names_every_workload(name: str) -> None:
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("name", commands())
-def test_the_readme_names_every_command(name: str) -> None:
-    group, _, command = name.partition(" ")
-    listed = re.search(rf"`almanac {group}\b[^`]*{re.escape(command)}\b", README)
-    assert listed, f"README.md does not mention: almanac {name}"
+def test_the_readme_has_at_most_120_lines() -> None:
+    assert len(README.splitlines()) <= 120
 
 
-@pytest.mark.parametrize("route", routes())
-def test_both_readmes_name_every_route(route: str) -> None:
-    assert generic(route) in README
-    assert generic(route) in SERVER or route in SERVER
+@pytest.mark.slow
+def test_the_tables_of_the_reference_are_those_of_the_code() -> None:
+    page: Callable[[], str] = runpy.run_path(str(ROOT / ".github" / "scripts" / "make_reference.py"))["page"]
+    assert page() == REFERENCE, "Run: .venv/bin/python .github/scripts/make_reference.py"
 
 
 @pytest.mark.parametrize("name", [field.alias for field in Settings.model_fields.values()])
-def test_the_readme_names_every_variable(name: str) -> None:
-    assert f"`{name}`" in README
+def test_the_reference_explains_every_variable(name: str) -> None:
+    assert re.search(rf"^\| `{name}` \| .* \| \w.*\. \|$", REFERENCE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", sorted(set(re.findall(r"^make ([a-z-]+)", README, flags=re.MULTILINE))))
-def test_make_knows_every_target_of_the_readme(command: str) -> None:
-    listed = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert f"make {command} " in listed
+@pytest.mark.parametrize("command", sorted(set(MAKE.findall(README))))
+def test_make_has_every_target_of_the_readme(command: str) -> None:
+    listing = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert f"make {command} " in listing
 
 
-@pytest.mark.parametrize("link", sorted(set(re.findall(r"\]\((?!http)([^)#]+)\)", README + SERVER))))
-def test_every_link_leads_somewhere(link: str) -> None:
-    assert (ROOT / link).exists() or (ROOT / "serve" / link).exists()
+@EVERY_PAGE
+def test_every_link_leads_to_a_file_and_a_heading(path: Path) -> None:
+    for place, anchor in LINK.findall(path.read_text(encoding="utf-8")):
+        target = (path.parent / place).resolve() if place else path
+        assert target.exists(), place
+        assert not anchor or anchor in anchors(target), f"{place}#{anchor}"
 
 
-def test_the_readme_shows_the_exit_codes_that_the_errors_have() -> None:
-    codes = {
-        kind.exit_code
-        for kind in vars(errors).values()
-        if isinstance(kind, type) and issubclass(kind, errors.AlmanacError)
-    }
-    shown = {int(code) for code in re.findall(r"(?<=[:·] )(\d+) [a-z]", README[README.index("Exit codes") :])}
-    assert codes <= shown
+def test_the_map_of_the_rooms_names_every_package() -> None:
+    packages = {path.parent.name for path in (ROOT / "src" / "almanac").glob("*/__init__.py")}
+    rooms = {path.parent.name for path in (ROOT / "serve").glob("*/__init__.py")}
+    assert [
+        name
+        for name in packages - {"scaffold"} | rooms
+        if f"{name}/`" not in GLOSSARY and f"{name}/<" not in GLOSSARY
+    ] == []
+
+
+def test_the_glossary_explains_each_word_once() -> None:
+    words = re.findall(r"^\| ([\w ,`-]+) \| [A-Z`]", GLOSSARY, re.MULTILINE)
+    assert len(words) == len(set(words)) > 20

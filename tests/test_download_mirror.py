@@ -55,7 +55,7 @@ def cached(folder: Path, file: PublicFile) -> Path:
 def test_a_mirror_folder_comes_before_the_network(tmp_path: Path, network: LocalServer) -> None:
     copy = mirror.read(HELLO, settings(tmp_path, mirror=mirrored(tmp_path, HELLO, b"hello")))
     assert (copy.content, copy.where, copy.sha256) == (b"hello", "mirror", HELLO.sha256)
-    assert network.asked == []
+    assert network.requests == []
 
 
 def test_a_mirror_may_be_a_url_with_the_same_layout(tmp_path: Path, network: LocalServer) -> None:
@@ -109,7 +109,7 @@ def test_offline_the_network_is_never_asked(tmp_path: Path, network: LocalServer
         mirror.read(HELLO, settings(tmp_path, offline=True, mirror=f"{network.url}/lib"))
     with pytest.raises(SourceUnavailable, match="Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD"):
         mirror.head("someone/things", "master", settings(tmp_path, offline=True))
-    assert network.asked == []
+    assert network.requests == []
 
 
 def test_offline_the_cache_still_answers(tmp_path: Path, network: LocalServer) -> None:

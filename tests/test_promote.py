@@ -121,7 +121,7 @@ def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can
 
 def test_two_promotions_of_one_workload_do_not_overlap(owner: Database, registry: Registry) -> None:
     with (
-        locks.alone(owner, "almanac promote stub"),
+        locks.advisory_lock(owner, "almanac promote stub"),
         pytest.raises(RunBusy, match="Another promotion of 'stub' is under way"),
     ):
         promote(owner, registry)

@@ -47,7 +47,12 @@ def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, str], me
 
 def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
     step = Step.open(STUB.name, "collect", run_id="", slot="", sample="mock", data_as_of="")
-    assert (step.is_exploration, step.sample, step.wanted_date, step.slot.tzinfo) == (True, "mock", None, UTC)
+    assert (step.is_exploration, step.sample, step.requested_date, step.slot.tzinfo) == (
+        True,
+        "mock",
+        None,
+        UTC,
+    )
 
 
 def test_reports_of_a_step_are_added_to_each_other_as_plain_data(step: Step, owner: Database) -> None:
@@ -58,15 +63,15 @@ def test_reports_of_a_step_are_added_to_each_other_as_plain_data(step: Step, own
 
 
 def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
-    assert step.settle(CUT) == date(2025, 4, 15)
+    assert step.report_cut_off(CUT) == date(2025, 4, 15)
     with owner.engine.begin() as connection:
-        runs.note(connection, step.run_id, runs.Facts(data_as_of=date(2025, 4, 15)))
+        runs.update(connection, step.run_id, runs.RunUpdate(data_as_of=date(2025, 4, 15)))
     later = replace(step)
     with pytest.raises(
         UsageError,
         match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it",
     ):
-        later.settle(replace(CUT, data_as_of=date(2025, 4, 16)))
+        later.report_cut_off(replace(CUT, data_as_of=date(2025, 4, 16)))
     for opened in (step, later):
         opened.database.engine.dispose()
 

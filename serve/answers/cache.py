@@ -8,7 +8,7 @@ OVERHEAD_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class Payload:
     """The bytes of an answer and the address of the next page, if there is one."""
 
     content: bytes
@@ -20,16 +20,16 @@ class Cache:
 
     def __init__(self, limit_bytes: float) -> None:
         self._limit = limit_bytes
-        self._entries: OrderedDict[str, Body] = OrderedDict()
+        self._entries: OrderedDict[str, Payload] = OrderedDict()
         self.used_bytes = 0
 
-    def get(self, key: str) -> Body | None:
+    def get(self, key: str) -> Payload | None:
         """Return the answer under `key` and count it as used."""
         if (found := self._entries.get(key)) is not None:
             self._entries.move_to_end(key)
         return found
 
-    def put(self, key: str, body: Body) -> None:
+    def put(self, key: str, body: Payload) -> None:
         """Keep `body` under `key`, unless it is too large to be worth the room."""
         if key in self._entries or _size(body) > self._limit / 8:
             return
@@ -40,5 +40,5 @@ class Cache:
             self.used_bytes -= _size(dropped)
 
 
-def _size(body: Body) -> int:
+def _size(body: Payload) -> int:
     return len(body.content) + len(body.next or "") + OVERHEAD_BYTES

@@ -6,16 +6,16 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request
 
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.reading import cursors, queries
 from serve.reading.edition import Edition
-from serve.reading.request import PINS, Question
+from serve.reading.request import PINS, ReadRequest
 
 
 async def page(
-    service: Service, question: Question, edition: Edition | None, *, chosen: Sequence[str] = ()
-) -> Body:
+    service: Service, question: ReadRequest, edition: Edition | None, *, chosen: Sequence[str] = ()
+) -> Payload:
     """Return one page of predictions and the address of the next; `chosen` are its columns where not all are wanted."""
     if edition is None:
         return listed([])
@@ -24,7 +24,7 @@ async def page(
     return limited(question, edition, await service.database.rows(query, wanted))
 
 
-def limited(question: Question, edition: Edition, found: Sequence[tuple[Any, ...]]) -> Body:
+def limited(question: ReadRequest, edition: Edition, found: Sequence[tuple[Any, ...]]) -> Payload:
     """Return a page out of pairs of JSON and key, of which one more than the limit was asked for."""
     rows = found[: question.values["limit"]]
     following = (
@@ -35,10 +35,10 @@ def limited(question: Question, edition: Edition, found: Sequence[tuple[Any, ...
     return listed((row for row, _ in rows), following)
 
 
-def listed(rows: Iterable[str], following: str | None = None) -> Body:
+def listed(rows: Iterable[str], following: str | None = None) -> Payload:
     """Return the members of a list answer from the JSON of its rows."""
     after = f'"{following}"' if following else "null"
-    return Body(f'"rows":[{",".join(rows)}],"next":{after}'.encode(), following)
+    return Payload(f'"rows":[{",".join(rows)}],"next":{after}'.encode(), following)
 
 
 def address(request: Request, without: Iterable[str], **replaced: object) -> str:

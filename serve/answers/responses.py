@@ -11,7 +11,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac.contract import Contract
-from serve.answers.cache import Body, Cache
+from serve.answers.cache import Cache, Payload
 from serve.reading.edition import Edition
 
 COMPRESS_FROM_BYTES = 1_000
@@ -71,7 +71,9 @@ def not_modified(known: str, edition: Edition | None = None) -> Response:
     return Response(status_code=304, headers=_headers(known, edition))
 
 
-def answer(request: Request, cache: Cache, tag: str, body: Body, edition: Edition | None = None) -> Response:
+def answer(
+    request: Request, cache: Cache, tag: str, body: Payload, edition: Edition | None = None
+) -> Response:
     """Return the full answer, compressed where the client accepts it and it is worth it."""
     if len(body.content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
         tag += "-gzip"
@@ -98,10 +100,10 @@ def wants_gzip(request: Request) -> bool:
     return False
 
 
-def _compressed(cache: Cache, tag: str, body: Body) -> Body:
+def _compressed(cache: Cache, tag: str, body: Payload) -> Payload:
     found = cache.get(tag)
     if found is None:
-        found = Body(gzip.compress(body.content, compresslevel=5, mtime=0), body.next)
+        found = Payload(gzip.compress(body.content, compresslevel=5, mtime=0), body.next)
         cache.put(tag, found)
     return found
 

@@ -9,17 +9,17 @@ from starlette.responses import Response
 
 from almanac.contract import Contract
 from serve.answers import responses
-from serve.answers.cache import Body, Cache
+from serve.answers.cache import Cache, Payload
 from serve.http.problems import Problem, Unavailable
 from serve.reading.choice import Editions
 from serve.reading.database import Database
 from serve.reading.edition import Edition, is_stale
-from serve.reading.live import Releases
-from serve.reading.request import Question
+from serve.reading.live import LiveReleases
+from serve.reading.request import ReadRequest
 from serve.telemetry.prometheus import Metrics
 
 # Makes the members of an answer beside its envelope, or None where there is no such thing; without a release it is given None.
-Make = Callable[[Edition | None], Awaitable[Body | None]]
+Make = Callable[[Edition | None], Awaitable[Payload | None]]
 ATTEMPTS = 5
 MISSING = "This release of '{workload}' has no such entry. GET /v1/{workload}/predictions lists what it has."
 UNRELEASED = "'{workload}' has no release to read here yet. GET /v1/{workload}/releases is its ledger."
@@ -31,14 +31,14 @@ class Service:
 
     contracts: Mapping[str, Contract]
     database: Database
-    releases: Releases
+    releases: LiveReleases
     editions: Editions
     cache: Cache
     metrics: Metrics
     version: str
     ingest: Database | None = None
 
-    async def answer(self, question: Question, make: Make) -> Response:
+    async def answer(self, question: ReadRequest, make: Make) -> Response:
         """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""
         for _ in range(ATTEMPTS):
             edition = await self.editions.choose(question)
@@ -57,12 +57,12 @@ class Service:
                 head = responses.envelope(
                     question.contract, edition, stale=stale, as_of=question.values.get("as_of")
                 )
-                body = Body(responses.compose(head, members.content), members.next)
+                body = Payload(responses.compose(head, members.content), members.next)
                 self.cache.put(tag, body)
             return responses.answer(question.request, self.cache, tag, body, edition)
-        raise Unavailable("Releases follow each other faster than they can be read.")
+        raise Unavailable("LiveReleases follow each other faster than they can be read.")
 
-    def document(self, request: Request, body: Body) -> Response:
+    def document(self, request: Request, body: Payload) -> Response:
         """Answer with a document that comes from no release, such as the ledger itself."""
         tag = responses.tag_of(body.content)
         if known := responses.known_tag(request, tag):
@@ -82,7 +82,7 @@ class Service:
         away = "" if self.releases.is_confirmed else "; its database is away, it will answer when that comes;"
         return (", ".join(words) or "no workloads") + away
 
-    async def _origin(self, question: Question) -> str:
+    async def _origin(self, question: ReadRequest) -> str:
         """Return what a tag names beside edition and parameters: program, route, and the live release where entries of an older one may be erased.
 
         Whoever erases makes a release, so an answer that was kept before is not given again.

@@ -16,7 +16,7 @@ REFUSED = "Pages of this origin may not ask so. ALMANAC_CORS_ORIGINS names those
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-class Readers(CORSMiddleware):
+class Cors(CORSMiddleware):
     """Lets pages of some origins read, also what is asked for by POST; to write they are refused by `check`."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:

@@ -24,17 +24,17 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class BadItem:
     """An item of a list that does not fit; each error says where and what would fit."""
 
     errors: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)
-class Content:
+class JsonBody:
     """What a route reads: one `model`, or with `most_items` a list of them, as a JSON array or as lines of JSON.
 
-    Items of a list are judged one by one: a bad one becomes `Wrong` and the others stand. Without `limit_bytes` the limit of the settings holds;
+    Items of a list are judged one by one: a bad one becomes `BadItem` and the others stand. Without `limit_bytes` the limit of the settings holds;
     it counts what comes out of gzip.
     """
 
@@ -64,8 +64,8 @@ class Content:
 
 
 async def read(
-    request: Request, content: Content, default_limit_bytes: int
-) -> BaseModel | list[BaseModel | Wrong]:
+    request: Request, content: JsonBody, default_limit_bytes: int
+) -> BaseModel | list[BaseModel | BadItem]:
     """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
     kind = _media_type(request, content)
     sent = await _received(request, content, content.limit_bytes or default_limit_bytes)
@@ -91,7 +91,7 @@ def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
     return {name: _inlined(member, parts) for name, member in {**named, **schema}.items() if name != "$ref"}
 
 
-def _media_type(request: Request, content: Content) -> str:
+def _media_type(request: Request, content: JsonBody) -> str:
     kind, _, rest = request.headers.get("content-type", "").lower().partition(";")
     charset = rest.replace(" ", "").replace('"', "").removeprefix("charset=")
     if kind.strip() not in content.media_types or charset not in ("", "utf-8"):
@@ -103,7 +103,7 @@ def _media_type(request: Request, content: Content) -> str:
     return kind.strip()
 
 
-async def _received(request: Request, content: Content, limit: int) -> bytes:
+async def _received(request: Request, content: JsonBody, limit: int) -> bytes:
     """Return the body unpacked; what is too large is refused as soon as that is known."""
     unpack = _unpacking(request, content)
     received, size = [], 0
@@ -148,7 +148,7 @@ class _Gzip:
         return self._stream.eof
 
 
-def _unpacking(request: Request, content: Content) -> _Gzip | None:
+def _unpacking(request: Request, content: JsonBody) -> _Gzip | None:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
         return None
@@ -173,23 +173,23 @@ def _lines(sent: bytes) -> Iterator[Any]:
         try:
             yield from_json(line, allow_inf_nan=False, cache_strings="none")
         except ValueError:
-            yield Wrong(({"in": "body", "reason": UNREADABLE},))
+            yield BadItem(({"in": "body", "reason": UNREADABLE},))
 
 
 def _one(model: type[Model], value: Any) -> Model:
     found = _item(model, value)
-    if isinstance(found, Wrong):
+    if isinstance(found, BadItem):
         raise refused(*found.errors)
     return found
 
 
-def _item(model: type[Model], value: Any) -> Model | Wrong:
-    if isinstance(value, Wrong):
+def _item(model: type[Model], value: Any) -> Model | BadItem:
+    if isinstance(value, BadItem):
         return value
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
-        return Wrong(tuple(_told(model, error)))
+        return BadItem(tuple(_told(model, error)))
 
 
 def _told(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:

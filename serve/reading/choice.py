@@ -10,8 +10,8 @@ from serve.reading import edition as ledger
 from serve.reading.cursors import READ_RELEASE, UNREADABLE, Cursor
 from serve.reading.database import Database
 from serve.reading.edition import Edition
-from serve.reading.live import Releases
-from serve.reading.request import Question
+from serve.reading.live import LiveReleases
+from serve.reading.request import ReadRequest
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Editions:
     """Finds the edition of a request; what is live is known without a query."""
 
     database: Database
-    releases: Releases
+    releases: LiveReleases
 
-    async def choose(self, question: Question) -> Edition | None:
+    async def choose(self, question: ReadRequest) -> Edition | None:
         """Return the edition that is asked for, None where there was no release.
 
         Raises Problem 404 for a version that never was, 410 for rows that were pruned, 422 for parameters that exclude each other.
@@ -47,7 +47,7 @@ class Editions:
         """Return a release by its number, None where the workload has no such release; raises Problem 410."""
         return await self._released(ledger.RELEASE, contract, release_id)
 
-    async def still_holds(self, question: Question, edition: Edition | None) -> bool:
+    async def still_holds(self, question: ReadRequest, edition: Edition | None) -> bool:
         """Tell whether what was just read may be answered: what is live still is, the rows of another edition were not pruned meanwhile."""
         contract = question.contract
         if self.releases.is_live(edition, contract.name):

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import DatabaseError, OtherSchema
+from almanac.errors import DatabaseError, SchemaMismatch
 from serve.http.deadline import ends_after
 from serve.http.problems import Unavailable
 from serve.reading.database import AWAY, Connection, Database, hang_up, hung_up_after
@@ -24,7 +24,7 @@ RETRY_SECONDS = 0.2
 log = logging.getLogger("almanac.serve")
 
 
-class Releases:
+class LiveReleases:
     """The live edition of each workload, followed on a connection of its own."""
 
     def __init__(self, database: Database, workloads: Iterable[str], *, deadline_seconds: float) -> None:
@@ -143,4 +143,4 @@ async def check_schema(connection: Connection) -> None:
         row = None
     found = row[0] if row else None
     if found != SCHEMA_REVISION:
-        raise OtherSchema(found, SCHEMA_REVISION)
+        raise SchemaMismatch(found, SCHEMA_REVISION)

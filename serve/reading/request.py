@@ -15,7 +15,7 @@ PINS = frozenset({"as_of", "model_version", "cursor"})
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ReadRequest:
     """What is asked; `values` are normalised, so that equal questions have equal values."""
 
     request: Request
@@ -29,9 +29,9 @@ class Question:
         return PINS & self.values.keys()
 
 
-def understood(contract: Contract, request: Request, values: Values) -> Question:
+def parse(contract: Contract, request: Request, values: Values) -> ReadRequest:
     """Return the question in a request whose parameters were read; raises Problem 422 for a cursor of another list."""
     if "cursor" not in values:
-        return Question(request, contract, values, None)
+        return ReadRequest(request, contract, values, None)
     readers = [of_type(contract.predictions.column(name).type) for name in queries.key_columns(contract)]
-    return Question(request, contract, values, cursors.read(values["cursor"], readers))
+    return ReadRequest(request, contract, values, cursors.read(values["cursor"], readers))

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from almanac.contract import Contract
 from serve.answers.service import Service
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.routes import generic, platform
 
 HERE = Path(__file__).parent

@@ -10,15 +10,15 @@ from starlette.responses import Response
 from almanac import fields
 from almanac.contract import Contract
 from serve.answers import pages
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, HEADERS, LIST, Endpoint
+from serve.http.endpoints import FROM_RELEASE, HEADERS, LIST, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import Problem
 from serve.reading import queries, records
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 
 NEWEST = 2**63 - 1
 RUN_EXAMPLE = "20250415t060000-1f2e3d4c"
@@ -167,9 +167,9 @@ def _run(service: Service, contract: Contract) -> Endpoint:
 async def _read_predictions(
     service: Service, contract: Contract, request: Request, values: Values
 ) -> Response:
-    question = understood(contract, request, values)
+    question = parse(contract, request, values)
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         return await pages.page(service, question, edition)
 
     return await service.answer(question, make)
@@ -178,27 +178,27 @@ async def _read_predictions(
 async def _read_prediction(
     service: Service, contract: Contract, request: Request, values: Values
 ) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         if edition is None:
             return None
         found = await service.database.rows(
             *queries.one(contract, contract.predictions, edition, values["entity"])
         )
-        return Body(b'"row":' + found[0][0].encode()) if found else None
+        return Payload(b'"row":' + found[0][0].encode()) if found else None
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_model(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         if edition is None or edition.model_version is None:
             return None
         found = await service.database.rows(
             records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
         )
-        return Body(b'"model":' + found[0][0].encode()) if found else None
+        return Payload(b'"model":' + found[0][0].encode()) if found else None
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_releases(service: Service, contract: Contract, request: Request, values: Values) -> Response:
@@ -209,7 +209,7 @@ async def _read_releases(service: Service, contract: Contract, request: Request,
     following = pages.address(request, (), before=kept[-1][0]) if len(found) > len(kept) else None
     members = pages.listed((entry for _, entry in kept), following)
     return service.document(
-        request, Body(f'{{"workload":"{contract.name}",'.encode() + members.content + b"}", following)
+        request, Payload(f'{{"workload":"{contract.name}",'.encode() + members.content + b"}", following)
     )
 
 
@@ -220,4 +220,6 @@ async def _read_run(service: Service, contract: Contract, request: Request, valu
             404,
             f"'{contract.name}' has no run with this id. GET /v1/{contract.name}/releases names those it released.",
         )
-    return service.document(request, Body(f'{{"workload":"{contract.name}","run":{found[0][0]}}}'.encode()))
+    return service.document(
+        request, Payload(f'{{"workload":"{contract.name}","run":{found[0][0]}}}'.encode())
+    )

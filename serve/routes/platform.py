@@ -12,9 +12,9 @@ from starlette.responses import JSONResponse, Response
 
 from almanac.contract import SCHEMA_REVISION, Contract
 from serve.answers import responses
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
-from serve.http.documented import HEADERS, Endpoint
+from serve.http.endpoints import HEADERS, Endpoint
 from serve.http.parameters import Values
 from serve.http.problems import Unavailable
 from serve.reading.edition import Edition, is_stale
@@ -127,7 +127,7 @@ async def _workloads(service: Service, request: Request, _values: Values) -> Res
                 contract, live, on_hold=holds.get(contract.name, False), stale=is_stale(contract, live, now)
             )
         )
-    return service.document(request, Body(json.dumps({"rows": rows}, separators=(",", ":")).encode()))
+    return service.document(request, Payload(json.dumps({"rows": rows}, separators=(",", ":")).encode()))
 
 
 def _described(contract: Contract, live: Edition | None, *, on_hold: bool, stale: bool) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from almanac.errors import UsageError
+
 Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
@@ -162,6 +164,13 @@ class Contract(_Declared):
                     f"side table '{table.name}' of incremental '{self.name}' does not say how to merge {unmerged}"
                 )
         return self
+
+    def table(self, name: str) -> Table:
+        """Return the prediction, side or raw table called `name`; raises UsageError."""
+        tables = {table.name: table for table in (*self.released_tables, *self.raw_tables)}
+        if name not in tables:
+            raise UsageError(f"'{self.name}' has no table '{name}'. Its tables: {', '.join(sorted(tables))}.")
+        return tables[name]
 
     @property
     def entity(self) -> str:

@@ -12,16 +12,16 @@ WORKLOADS = Path(__file__).with_name("workloads")
 # Every module of a workload that the platform looks for; all but the contract are optional.
 HOOKS = {
     "contract": "CONTRACT declares the tables, filters, cadence and parameters of the workload.",
-    "sources": "`fetch(...)` reads the raw tables of the workload.",
-    "features": "`build(...)` makes the frame of features; `one(read, inputs, as_of)` makes the features of one input, for `almanac predict-one`.",
-    "evaluation": "`score(...)` measures predictions on cases later than the training.",
-    "model": "`make(...)` makes the unfitted model, `predict(pipeline, rows)` scores rows; TRUSTED_TYPES lists its classes.",
-    "entries": "`store(connection, table, load)` stores entries of an incremental workload that are not there yet.",
-    "reproduction": "`again(...)` scores the entries of an incremental run again, for `almanac reproduce`.",
+    "sources": "`fetch` reads the raw tables of the workload.",
+    "features": "`build` makes the frame of features; `one` makes those of one input, for `almanac predict-one`.",
+    "evaluation": "`score` measures predictions on cases later than the training.",
+    "model": "`make` makes the unfitted model, `predict` scores rows; TRUSTED_TYPES lists the model's classes.",
+    "entries": "`store` stores those entries of an incremental workload that are not there yet.",
+    "reproduction": "`again` scores the entries of an incremental run again, for `almanac reproduce`.",
     "upkeep": "`prepare`, `tend` and `expired` run around each release: search, rules of alerts, retention.",
-    "summary": "`headline(frame)` and `facts(metrics)` are what the terminal shows of a run.",
-    "commands": "`add_to(app, imports)` adds the commands of the workload to the command line.",
-    "migrations": "Numbered SQL files: tables and functions that no contract can declare, applied once each in order.",
+    "summary": "`headline` and `facts` are what the terminal shows of a run.",
+    "commands": "`add_to` adds the commands of the workload to the command line.",
+    "migrations": "Numbered SQL files make tables and functions that no contract declares; each is applied once.",
 }
 
 

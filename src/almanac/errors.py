@@ -42,7 +42,7 @@ class DatabaseError(AlmanacError):
     exit_code = 3
 
 
-class OtherSchema(DatabaseError):
+class SchemaMismatch(DatabaseError):
     """The database has another schema revision than this program; `advice` is the way out."""
 
     def __init__(self, found: str | None, needed: str) -> None:

@@ -17,11 +17,11 @@ from almanac.fields import parse_date, parse_instant
 from almanac.judging.promotion import Decision, without_champion
 from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version, frame_bytes, open_registry
 from almanac.settings import Settings
-from almanac.store.connections.database import Answer, Connection, Database, Question, open_database
+from almanac.store.connections.database import Connection, Database, Result, Work, open_database
 from almanac.store.publishing import published as reading
 from almanac.store.publishing import staging
 from almanac.store.publishing.incremental import increments, kept_inputs
-from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.records import ledger, runs, versions
 from almanac.store.rows import binary_copy, frames, raw
 from almanac.store.schema import workload_sql
@@ -50,7 +50,7 @@ class Step:
     run_id: str
     sample: str
     slot: datetime
-    wanted_date: date | None
+    requested_date: date | None
     settings: Settings
 
     @classmethod
@@ -107,7 +107,7 @@ class Step:
             tags={"almanac.kind": "exploration", "almanac.step": self.name},
         )
 
-    def upsert(self, table: str, frame: pd.DataFrame) -> raw.Upserted:
+    def upsert(self, table: str, frame: pd.DataFrame) -> raw.UpsertCounts:
         """Bring rows into a raw table; corrections are updated and logged."""
         return raw.upsert(self.database, self.contract, table, frame, run_id=self.run_id or None)
 
@@ -115,15 +115,15 @@ class Step:
         """Return a raw table as a frame."""
         return raw.read(self.database, self.contract, table)
 
-    def observe(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
+    def newest_rows(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
         """Return the newest rows, oldest first, of a view that the workload's own migrations made, ordered `by` a column."""
-        return workload_sql.newest(self.database, self.workload, view, by=by, limit=limit)
+        return workload_sql.newest_rows(self.database, self.workload, view, by=by, limit=limit)
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""
         return raw.corrections(self.database, self.workload, limit=limit)
 
-    def settle(self, cut: CutOff) -> date:
+    def report_cut_off(self, cut: CutOff) -> date:
         """Report the cut-off of this run and return its date; raises UsageError where an earlier step had another."""
         if not self.is_exploration:
             known = self._record["data_as_of"]
@@ -136,7 +136,7 @@ class Step:
 
     def report(self, **results: Any) -> None:
         """Add results to the run's record; in an exploration they are only checked."""
-        clean = frames.plain(results)
+        clean = frames.plain_json(results)
         if not self.is_exploration:
             with self.database.engine.begin() as connection:
                 runs.report_step(connection, self.run_id, self.name, clean)
@@ -148,7 +148,7 @@ class Step:
         with self.database.engine.begin() as connection:
             return runs.results(connection, self.run_id, step)
 
-    def once(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def shared_frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Return the frame that an earlier step of this run kept as `name`, or make it and keep it for the later ones.
 
         An exploration always makes it. Raises UsageError where the kept file is not the one that was kept.
@@ -156,7 +156,7 @@ class Step:
         if self.is_exploration:
             return make()
         with self.database.engine.begin() as connection:
-            kept = runs.kept(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
+            kept = runs.saved_frame(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
         if kept is None:
             frame = make()
             uri, digest = self.registry.log_frame(self.mlflow_run_id, frame, name)
@@ -187,7 +187,7 @@ class Step:
             "recipe_hash": frames.combined_hash([code, frames.canonical_json(dict(submission.parameters))]),
         }
         with self.database.engine.begin() as connection:
-            known = versions.same(connection, self.workload, **hashes)
+            known = versions.find_same(connection, self.workload, **hashes)
         if known:
             version = Version(known["version"], known["mlflow_run_id"], known["artifact_hash"])
         else:
@@ -222,7 +222,7 @@ class Step:
             self.workload, version, artifact_hash=record["artifact_hash"], trusted_types=trusted
         )
 
-    def version(self, version: int) -> versions.Record:
+    def version(self, version: int) -> versions.VersionRow:
         """Return the record of a registered version; raises NotFound."""
         with self.database.engine.begin() as connection:
             return versions.get(connection, self.workload, version)
@@ -270,16 +270,16 @@ class Step:
             self.mlflow_run_id if self.is_exploration else record["mlflow_run_id"], metrics=metrics
         )
         with self.database.engine.begin() as connection:
-            versions.measure(
+            versions.save_metrics(
                 connection,
                 record,
-                frames.plain({**metrics, **(details or {})}),
+                frames.plain_json({**metrics, **(details or {})}),
                 step=(self.run_id, self.name),
             )
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
-        number = self._of_ledger(ledger.held_version) or self.champion(simulated=simulated)
+        number = self._of_ledger(ledger.version_on_hold) or self.champion(simulated=simulated)
         if number is None and not self.is_exploration:
             raise NotFound(without_champion(self.workload, self._decision))
         return number or self.challenger()
@@ -288,7 +288,7 @@ class Step:
         """Return the other version to score: challenger or replaced champion; if incremental, else the one to which a rollback would go."""
         decision = self._decision or {
             "challenger": serving,
-            "champion": self._of_ledger(ledger.version_before),
+            "champion": self._of_ledger(ledger.previous_version),
         }
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None
@@ -300,15 +300,15 @@ class Step:
         except (NotFound, KeyError):
             return None
 
-    def unscored(self, version: int) -> Unscored:
+    def unscored_entries(self, version: int) -> UnscoredEntries:
         """Return the entries of an incremental workload that a version has not predicted yet: an iterable of Arrow tables, to be read once."""
-        return increments.unscored(self.database, self.contract, version)
+        return increments.unscored_entries(self.database, self.contract, version)
 
-    def published(self, table: str, version: int) -> pd.DataFrame:
+    def read_published(self, table: str, version: int) -> pd.DataFrame:
         """Return a released table of an incremental workload over all runs of a version; side tables merged by key."""
-        return reading.of_version(self.database, self.contract, table, version)
+        return reading.read_version(self.database, self.contract, table, version)
 
-    def ask(self, question: Question[Answer]) -> Answer:
+    def query(self, question: Work[Result]) -> Result:
         """Ask the database a question of the workload's own, in the role of a worker and in one transaction."""
         with self.database.connect() as connection:
             return question(connection)
@@ -317,14 +317,14 @@ class Step:
         """Store entries of an incremental workload that are not there yet; return what became of each table. `demo` marks what nobody sent."""
         entries = self._module("entries")
         load = entries.Load(binary_copy.encode, demo)
-        return [self.ask(partial(entries.store, entries=table, load=load)) for table in tables]
+        return [self.query(partial(entries.store, entries=table, load=load)) for table in tables]
 
     def stage(
         self,
         content: Mapping[str, pd.DataFrame],
         *,
         version: int,
-        scored: pd.DataFrame | Unscored,
+        scored: pd.DataFrame | UnscoredEntries,
         shadow: bool = False,
     ) -> staging.Staged:
         """Load and audit the run's predictions, to be published when the notebook has ended well.
@@ -337,19 +337,19 @@ class Step:
             if self.is_exploration
             else self.run_id + ("-shadow" if shadow else "")
         )
-        if isinstance(scored, Unscored):
+        if isinstance(scored, UnscoredEntries):
             staged: staging.Staged = increments.stage(
-                self.database, self.contract, run_id, content, part=increments.Part(version, scored)
+                self.database, self.contract, run_id, content, part=increments.ScoredEntries(version, scored)
             )
         else:
             staged = staging.stage(self.database, self.contract, run_id, content)
         if self.is_exploration:
             staging.discard(self.database, self.contract, run_id)
             return staged
-        facts = staged.facts() | {"model_version": version}
+        facts = staged.summary() | {"model_version": version}
         self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})
-        if isinstance(scored, Unscored):
-            facts["known"] = kept_inputs.keep(self.database, run_id, scored)
+        if isinstance(scored, UnscoredEntries):
+            facts["known"] = kept_inputs.save(self.database, run_id, scored)
         facts["model_hash"] = self.version(version)["artifact_hash"]
         if isinstance(scored, pd.DataFrame):
             digest = hashlib.sha256(frame_bytes(scored)).hexdigest()
@@ -370,6 +370,6 @@ class Step:
             return question(connection, self.workload)
 
     @cached_property
-    def _record(self) -> runs.Record:
+    def _record(self) -> runs.RunRow:
         with self.database.engine.begin() as connection:
             return runs.get(connection, self.run_id)

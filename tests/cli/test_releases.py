@@ -52,7 +52,7 @@ def restored(loaded_installation: Installation, second: Second) -> Iterator[Inst
     yield loaded_installation
     with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            ledger.append(connection, ledger.Entry(second.run_id, "promote", "tester", "as before"))
+            ledger.append(connection, ledger.NewRelease(second.run_id, "promote", "tester", "as before"))
             ledger.set_hold(connection, WORKLOAD, on_hold=False)
         project.registry.set_alias(WORKLOAD, CHAMPION, 1)
 

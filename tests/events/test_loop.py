@@ -58,7 +58,7 @@ def test_a_run_is_advised_when_workers_leave_what_was_published_and_learns_what_
     assert bench.drain(Published(Fixed(50, 2.0, "default"), Goal(2.0, 0.01)), work=slowly).batches == {
         "published": 160
     }
-    history = measured.batches(partial(workload_sql.newest, owner, "events"))
+    history = measured.batches(partial(workload_sql.newest_rows, owner, "events"))
     batches = features.build(history)
     assert len(batches) == 160
     board = scoreboard.windows(batches)

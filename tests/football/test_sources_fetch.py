@@ -134,9 +134,9 @@ def test_sources_without_their_key_are_named(tmp_path: Path, network: LocalServe
 
 def test_a_second_fetch_comes_from_the_cache_and_is_the_same(tmp_path: Path, network: LocalServer) -> None:
     first = sources.fetch(settings(tmp_path), today=TODAY)
-    asked = len(network.asked)
+    count = len(network.requests)
     second = sources.fetch(settings(tmp_path), today=TODAY)
-    assert len(network.asked) == asked
+    assert len(network.requests) == count
     assert second.files["where"].to_list() == ["cache", "cache"]
     pd.testing.assert_frame_equal(first.matches, second.matches)
 
@@ -199,7 +199,7 @@ def test_the_mock_sample_asks_nobody(
         == len(fetched.unmatched)
         == 0
     )
-    assert (network.asked, caplog.text) == ([], "")
+    assert (network.requests, caplog.text) == ([], "")
 
 
 def test_the_head_is_never_replaced_by_a_generated_sample(tmp_path: Path, network: LocalServer) -> None:

@@ -92,9 +92,7 @@ def numbered(table: pa.Table) -> pa.Table:
 
 def predict(project: Project, owner: Database, model: LogModel, *, shadow: int | None = None) -> str:
     """Run the predict step as notebook and runner do, and return the id of the run."""
-    run_id = within(
-        owner, runs.start, runs.Opening("logs", datetime.now(UTC), ("predict",), "full", "tester")
-    )
+    run_id = within(owner, runs.start, runs.NewRun("logs", datetime.now(UTC), ("predict",), "full", "tester"))
     assert run_id
     within(owner, runs.start_step, run_id, "predict")
     step = Step(
@@ -102,13 +100,13 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     )
     for version in [1, shadow] if shadow else [1]:
         past = score.Past(
-            **{name: step.published(name, version) for name in ("templates", "usage", "sessions")}
+            **{name: step.read_published(name, version) for name in ("templates", "usage", "sessions")}
         )
-        unscored = step.unscored(version)
+        unscored = step.unscored_entries(version)
         content = score.score(
             model, unscored, past, mark=score.Mark(version, step.slot, ("asked by somebody",))
         )
-        unscored.known = reproduction.known(model, past, content)
+        unscored.context = reproduction.known(model, past, content)
         step.stage(content, version=version, scored=unscored, shadow=version == shadow)
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
@@ -200,9 +198,9 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(
 
 
 def test_what_a_run_knew_may_be_kept_again_and_the_last_counts(owner: Database, worker: Database) -> None:
-    unscored = increments.unscored(worker, CONTRACT, 1)
-    for unscored.known in ({"usage": pd.DataFrame(columns=CONTRACT.side_tables[1].column_names)}, USED):
-        told = kept_inputs.keep(worker, "some-run", unscored)
+    unscored = increments.unscored_entries(worker, CONTRACT, 1)
+    for unscored.context in ({"usage": pd.DataFrame(columns=CONTRACT.side_tables[1].column_names)}, USED):
+        told = kept_inputs.save(worker, "some-run", unscored)
     with owner.engine.begin() as connection:
         assert kept_inputs.hashes(connection, "some-run") == told
         assert kept_inputs.load(connection, CONTRACT, "some-run", told)["usage"]["entries"].tolist() == [7]
@@ -227,7 +225,7 @@ def test_entries_that_were_changed_are_told_from_entries_that_went(
     with pytest.raises(BrokenChain, match=r"that run .* has read were changed"):
         again(project, made[1])
     day = one(owner, "SELECT day FROM almanac.log_entries LIMIT 1")
-    order = erasures.Order(CONTRACT, retention.dropping(day), retention.mend, "retention", "old")
+    order = erasures.ErasureRequest(CONTRACT, retention.dropping(day), retention.mend, "retention", "old")
     assert erasures.erase(owner, order) == 3897
     with pytest.raises(
         NotFound, match=r"Of the entries of run .* 0 are kept; the others went by retention or were deleted"
@@ -240,7 +238,8 @@ def test_deleting_entries_also_drops_what_later_runs_knew_of_them(
 ) -> None:
     removing = retention.removing(["session=job-100", "source=jobs"])
     erasures.erase(
-        owner, erasures.Order(CONTRACT, removing, retention.mend, "tester", "asked for", thoroughly=True)
+        owner,
+        erasures.ErasureRequest(CONTRACT, removing, retention.mend, "tester", "asked for", drop_inputs=True),
     )
     assert again(project, made[0]).is_equal
     for run_id in made[1:]:

@@ -237,7 +237,7 @@ def test_two_runs_of_one_workload_never_overlap(bench: Bench) -> None:
 
 def test_a_run_whose_process_was_killed_becomes_failed_when_the_next_one_starts(bench: Bench) -> None:
     with bench.project.database.engine.begin() as connection:
-        lost = runs.start(connection, runs.Opening("stub", SLOT, ("collect",), "mock", "tester"))
+        lost = runs.start(connection, runs.NewRun("stub", SLOT, ("collect",), "mock", "tester"))
     assert lost
     bench.run()
     assert (bench.record(lost)["status"], bench.record(lost)["reason"]) == (

@@ -23,7 +23,7 @@ from almanac.steps import Step
 
 step = Step.open("stub", "{step}", run_id=RUN_ID, slot=SLOT, sample=SAMPLE, data_as_of=DATA_AS_OF)
 """
-REPORT = "step.report(sample=step.sample, wanted=str(step.wanted_date))\n"
+REPORT = "step.report(sample=step.sample, wanted=str(step.requested_date))\n"
 PUBLISH = """# %%
 from almanac.store.publishing.staging import stage
 from tests.stub import STUB, content

@@ -120,24 +120,26 @@ def _blocks(frame: pd.DataFrame) -> pd.DataFrame:
 
 def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test", tend: bool = True) -> str:
     """Predict what a version lacks, publish it as the runner does and return the run's id."""
-    opening = runs.Opening(
+    opening = runs.NewRun(
         "logs", datetime.now(UTC), ("predict",), "full", "tester", kind="run" if why else "shadow"
     )
     with owner.engine.begin() as connection:
         run_id = runs.start(connection, opening)
     assert run_id, "the slot is taken"
     worker = Database(owner.url, "worker")
-    unscored = increments.unscored(worker, CONTRACT, version)
+    unscored = increments.unscored_entries(worker, CONTRACT, version)
     content = judged(list(unscored), version=version)
-    staged = increments.stage(worker, CONTRACT, run_id, content, part=increments.Part(version, unscored))
+    staged = increments.stage(
+        worker, CONTRACT, run_id, content, part=increments.ScoredEntries(version, unscored)
+    )
     worker.engine.dispose()
-    known = staged.facts()
+    known = staged.summary()
     told = {name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")}
-    facts = runs.Facts(
+    facts = runs.RunUpdate(
         data_as_of=BEGIN.date(), demo=False, simulated=False, source="tests", model_version=version, **told
     )
     upkeep.prepare(owner, CONTRACT, known["covered_until"])
-    publish.publish(owner, publish.Order(CONTRACT, run_id, facts, why, tuple(known["absorbed"])))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, run_id, facts, why, tuple(known["absorbed"])))
     if tend:
         upkeep.tend(owner, CONTRACT)
     return run_id

@@ -78,7 +78,7 @@ class Publisher:
     ) -> str:
         """Publish one run with these predictions and results and return its id; `facts` replace those of the run."""
         slot = FIRST_SLOT + timedelta(hours=6) * next(self.numbers)
-        opening = runs.Opening(
+        opening = runs.NewRun(
             "football",
             slot,
             ("collect", "train", "evaluate", "predict"),
@@ -99,9 +99,9 @@ class Publisher:
             "source": "openfootball",
             "model_version": version,
         } | facts
-        known = runs.Facts(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
+        known = runs.RunUpdate(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
         publish.publish(
-            self.database, publish.Order(CONTRACT, run_id, known, "test" if is_released else None)
+            self.database, publish.PublishRequest(CONTRACT, run_id, known, "test" if is_released else None)
         )
         return run_id
 
@@ -128,7 +128,7 @@ class Publisher:
             ledger.set_hold(connection, "football", on_hold=False)
         return release_id
 
-    def live(self) -> ledger.Release:
+    def live(self) -> ledger.ReleaseRow:
         """Return the live row of the ledger."""
         with self.database.engine.begin() as connection:
             found = ledger.live(connection, "football")

@@ -12,8 +12,8 @@ from almanac.fields import Instant, Json, StrictModel, Text
 from almanac.settings import Settings
 from serve import routes
 from serve.answers import responses
-from serve.http.documented import Answer, Endpoint
-from serve.http.request_bodies import Content, Wrong
+from serve.http.endpoints import Answer, Endpoint
+from serve.http.request_bodies import BadItem, JsonBody
 from tests.serve.refusals import problem
 from tests.servers import in_thread
 from tests.stub import STUB
@@ -38,7 +38,7 @@ async def one(_request, values):
 
 
 async def many(_request, values):
-    told = [list(item.errors) if isinstance(item, Wrong) else item.name for item in values["body"]]
+    told = [list(item.errors) if isinstance(item, BadItem) else item.name for item in values["body"]]
     return responses.fresh(json.dumps(told).encode(), status=202)
 
 
@@ -48,12 +48,12 @@ def made(path: str, **how: object) -> Endpoint:
 
 
 ROUTES = [
-    made("/v1/stub/ask", handler=one, body=Content(Note, NOTE)),
-    made("/v1/stub/notes", handler=one, body=Content(Note, NOTE, gzip=True, limit_bytes=2_000), writes=True),
+    made("/v1/stub/ask", handler=one, body=JsonBody(Note, NOTE)),
+    made("/v1/stub/notes", handler=one, body=JsonBody(Note, NOTE, gzip=True, limit_bytes=2_000), writes=True),
     made(
         "/v1/stub/notes/bulk",
         handler=many,
-        body=Content(Note, [NOTE], most_items=3, limit_bytes=2_000_000, gzip=True),
+        body=JsonBody(Note, [NOTE], most_items=3, limit_bytes=2_000_000, gzip=True),
         writes=True,
         others=(Answer(202, "Taken", {"type": "array"}, ["a"]),),
     ),

@@ -1,8 +1,8 @@
 """Answers are kept within a bound of memory."""
 
-from serve.answers.cache import OVERHEAD_BYTES, Body, Cache
+from serve.answers.cache import OVERHEAD_BYTES, Cache, Payload
 
-ENTRY = Body(b"x" * (1_000 - OVERHEAD_BYTES))
+ENTRY = Payload(b"x" * (1_000 - OVERHEAD_BYTES))
 
 
 def test_the_least_recently_used_answer_goes_first():
@@ -26,12 +26,12 @@ def test_an_answer_of_more_than_an_eighth_of_the_room_is_not_kept():
 def test_the_same_answer_put_twice_counts_once():
     cache = Cache(100_000)
     cache.put("a", ENTRY)
-    cache.put("a", Body(b"other"))
+    cache.put("a", Payload(b"other"))
     assert cache.get("a") is ENTRY
     assert cache.used_bytes == 1_000
 
 
 def test_without_room_nothing_is_kept():
     cache = Cache(0)
-    cache.put("a", Body(b""))
+    cache.put("a", Payload(b""))
     assert cache.get("a") is None

@@ -167,7 +167,7 @@ def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(
     store(owner, recent(["token abc123 leaked", "harmless", "also harmless", "harmless"], session="s"))
     run_id = publish_logs(owner)
     assert searched(client, q="leaked") == ["token abc123 leaked"]
-    order = erasures.Order(
+    order = erasures.ErasureRequest(
         CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
     )
     assert erasures.erase(owner, order) == 1
@@ -195,7 +195,7 @@ def test_a_session_goes_with_its_last_entry_though_another_source_has_one_of_its
     publish_logs(owner)
     erasures.erase(
         owner,
-        erasures.Order(
+        erasures.ErasureRequest(
             CONTRACT, retention.removing(["source=broker"]), retention.mend, "tester", "asked for it"
         ),
     )
@@ -214,7 +214,9 @@ def test_a_kept_answer_of_an_older_release_is_not_given_again_after_a_deletion(
     kept = client.get(address, params=then)
     erasures.erase(
         owner,
-        erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"),
+        erasures.ErasureRequest(
+            CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
+        ),
     )
     wait_until(lambda: client.get(address).status_code == 404, seconds=2)
     again = client.get(address, params=then, headers={"If-None-Match": kept.headers["etag"]})
@@ -230,7 +232,9 @@ def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(
     assert sorted(searched(client, q="harmless", level="error", limit=200)) == sorted(errors)
     erasures.erase(
         owner,
-        erasures.Order(CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"),
+        erasures.ErasureRequest(
+            CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
+        ),
     )
     wait_until(lambda: searched(client, q="leaked") == [], seconds=2)
     assert sorted(searched(client, q="harmless", level="error", limit=200)) == sorted(errors)

@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from almanac.workloads.football.contract import CONTRACT
-from serve.answers.cache import Body, Cache
+from serve.answers.cache import Cache, Payload
 from serve.answers.service import ATTEMPTS, Service
 from serve.http.problems import Unavailable
 from serve.reading.choice import Editions
 from serve.reading.edition import Edition
-from serve.reading.request import Question
+from serve.reading.request import ReadRequest
 from serve.telemetry.prometheus import Metrics
 
 
@@ -32,7 +32,7 @@ def edition(release: int) -> Edition:
     )
 
 
-def question(**values: object) -> Question:
+def question(**values: object) -> ReadRequest:
     scope = {
         "type": "http",
         "method": "GET",
@@ -41,11 +41,11 @@ def question(**values: object) -> Question:
         "headers": [],
         "route": type("Route", (), {"path": "/"}),
     }
-    return Question(Request(scope), CONTRACT, values, None)
+    return ReadRequest(Request(scope), CONTRACT, values, None)
 
 
 class Following:
-    """Releases that follow each other: each time somebody asks, the next of them is live."""
+    """LiveReleases that follow each other: each time somebody asks, the next of them is live."""
 
     def __init__(self, *lives: int) -> None:
         self.coming, self.now = [edition(number) for number in lives], edition(lives[0])
@@ -83,11 +83,11 @@ def asked(releases: Following) -> tuple[Response, list[int]]:
     """Ask for what is live while a release comes in during each reading; return the answer and the releases that were read."""
     read: list[int] = []
 
-    async def make(found: Edition | None) -> Body:
+    async def make(found: Edition | None) -> Payload:
         assert found is not None
         read.append(int(found.release_id or 0))
         releases.overtake()
-        return Body(f'"rows":[{found.release_id}]'.encode())
+        return Payload(f'"rows":[{found.release_id}]'.encode())
 
     return asyncio.run(service(releases).answer(question(), make)), read
 

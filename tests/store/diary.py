@@ -95,33 +95,35 @@ def judged(entries: Sequence[pa.Table], *, version: int = 1) -> dict[str, pd.Dat
 def begin(owner: Database, *, kind: str = "run") -> str:
     """Start a run of the diary and return its id."""
     run_id = within(
-        owner, runs.start, runs.Opening("diary", datetime.now(UTC), ("predict",), "full", "tester", kind=kind)
+        owner, runs.start, runs.NewRun("diary", datetime.now(UTC), ("predict",), "full", "tester", kind=kind)
     )
     assert run_id is not None, "the slot is taken"
     return run_id
 
 
-def stage(owner: Database, run_id: str, *, version: int = 1) -> publish.Order:
+def stage(owner: Database, run_id: str, *, version: int = 1) -> publish.PublishRequest:
     """Judge what a version lacks, stage it for a run and return the order to publish it."""
     worker = Database(owner.url, "worker")
-    unscored = increments.unscored(worker, DIARY, version)
+    unscored = increments.unscored_entries(worker, DIARY, version)
     content = judged(list(unscored), version=version)
-    staged = increments.stage(worker, DIARY, run_id, content, part=increments.Part(version, unscored))
+    staged = increments.stage(
+        worker, DIARY, run_id, content, part=increments.ScoredEntries(version, unscored)
+    )
     worker.engine.dispose()
-    known = staged.facts()
-    facts = runs.Facts(
+    known = staged.summary()
+    facts = runs.RunUpdate(
         source="tests",
         demo=False,
         simulated=False,
         model_version=version,
         **{name: known[name] for name in ("rows", "prediction_hash", "covered_until", "input_hash")},
     )
-    return publish.Order(DIARY, run_id, facts, "test", tuple(known["absorbed"]))
+    return publish.PublishRequest(DIARY, run_id, facts, "test", tuple(known["absorbed"]))
 
 
 def release(owner: Database, *, version: int = 1, why: str | None = "test") -> str:
     """Judge what a version lacks, publish it and return the id of the run."""
     run_id = begin(owner, kind="run" if why else "shadow")
     order = stage(owner, run_id, version=version)
-    publish.publish(owner, publish.Order(DIARY, run_id, order.facts, why, order.absorbed))
+    publish.publish(owner, publish.PublishRequest(DIARY, run_id, order.update, why, order.absorbed))
     return run_id

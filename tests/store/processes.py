@@ -53,19 +53,22 @@ def publish_for_ever(url: str, rows: int) -> None:
 
 
 def attempt(
-    database: Database, frames: dict[str, object], at: object = staging.nothing, slot: datetime | None = None
+    database: Database,
+    frames: dict[str, object],
+    at: object = staging.no_checkpoint,
+    slot: datetime | None = None,
 ) -> str | None:
     """Run the stub once for a slot, as the runner does; return the run's id, or None where the slot was done."""
     with runs.exclusive(database, STUB.name):
         with database.engine.begin() as connection:
             staging.sweep(connection.connection.driver_connection, STUB)  # type: ignore[arg-type]
             run_id = runs.start(
-                connection, runs.Opening(STUB.name, slot or datetime.now(UTC), ("predict",), "full", "tester")
+                connection, runs.NewRun(STUB.name, slot or datetime.now(UTC), ("predict",), "full", "tester")
             )
         if run_id is None:
             return None
         staged = staging.stage(Database(database.url, "worker"), STUB, run_id, frames, at=at)  # type: ignore[arg-type]
-        publish.publish(database, publish.Order(STUB, run_id, facts(staged), "test"), at=at)  # type: ignore[arg-type]
+        publish.publish(database, publish.PublishRequest(STUB, run_id, facts(staged), "test"), at=at)  # type: ignore[arg-type]
         return run_id
 
 

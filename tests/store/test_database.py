@@ -13,7 +13,7 @@ from almanac.errors import DatabaseError
 from almanac.settings import Settings
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Connection, Database, open_database
-from almanac.store.connections.locks import patiently
+from almanac.store.connections.locks import retry_on_lock
 from tests.queries import change, one
 
 
@@ -90,7 +90,7 @@ def test_a_database_that_breaks_off_is_named_as_such(owner: Database) -> None:
     with pytest.raises(
         DatabaseError, match="The database broke off: terminating connection due to administrator command"
     ):
-        patiently(owner, die)
+        retry_on_lock(owner, die)
 
 
 def test_the_embedded_server_is_joined_while_it_runs_and_keeps_its_data_when_it_stops() -> None:

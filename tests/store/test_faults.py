@@ -133,9 +133,9 @@ def test_many_who_roll_back_at_once_write_one_chain(owner: Database) -> None:
     chain = rows(owner, "SELECT release_id, previous_release_id FROM almanac.releases ORDER BY release_id")
     assert len(chain) == 14
     assert [previous for _, previous in chain] == [None, *(number for number, _ in chain[:-1])]
-    entries = within(owner, ledger.entries, "stub")
+    entries = within(owner, ledger.releases, "stub")
     assert all(
-        ledger.entry_hash(row, before) == row["release_hash"]
+        ledger.release_hash(row, before) == row["release_hash"]
         for row, before in zip(entries, [*entries[1:], None], strict=True)
     )
     instants = [row["released_at"] for row in entries]

@@ -244,4 +244,4 @@ def test_results_become_plain_json() -> None:
         "d": date(2025, 4, 15),
         1: (np.bool_(True), [None]),
     }
-    assert frames.plain(given) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}
+    assert frames.plain_json(given) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}

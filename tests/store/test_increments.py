@@ -13,7 +13,7 @@ from almanac.operations import compare, promote
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune, publish, published
 from almanac.store.publishing.incremental import entries, erasures, increments
-from almanac.store.publishing.incremental.entries import Span, Unscored
+from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import ledger, runs, versions
 from almanac.store.rows import frames
 from almanac.store.schema.tables import SCHEMA
@@ -35,7 +35,7 @@ def piling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(increments, "LARGEST_ROWS", 0)
 
 
-def live(owner: Database) -> ledger.Release:
+def live(owner: Database) -> ledger.ReleaseRow:
     found = within(owner, ledger.live, "diary")
     assert found is not None, "nothing was released"
     return found
@@ -47,7 +47,7 @@ def answered(reader: Database) -> list[tuple[int, str, float]]:
 
 
 def moods(owner: Database, version: int = 1) -> list[tuple[object, ...]]:
-    return list(published.of_version(owner, DIARY, "moods", version).itertuples(index=False, name=None))
+    return list(published.read_version(owner, DIARY, "moods", version).itertuples(index=False, name=None))
 
 
 def test_each_run_judges_only_what_is_new_and_the_release_names_all_runs(
@@ -113,7 +113,7 @@ def test_reading_all_runs_of_a_version_merges_as_taking_over_does(owner: Databas
         ("glad", 3, 1, 7, "up to 7"),
         ("sad", 2, 2, 5, "up to 7"),
     ]
-    assert list(published.of_version(owner, DIARY, "predictions", 1)["entry_id"]) == [1, 2, 3, 4, 5, 6, 7]
+    assert list(published.read_version(owner, DIARY, "predictions", 1)["entry_id"]) == [1, 2, 3, 4, 5, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -138,14 +138,14 @@ def test_the_newest_runs_are_taken_over_while_they_are_not_much_larger_than_what
     sizes: list[int], new: int, taken: list[int]
 ) -> None:
     before = [{"rows": size} for size in sizes]
-    assert [record["rows"] for record in increments.taken_over(before, new)] == taken  # type: ignore[arg-type]
+    assert [record["rows"] for record in increments.runs_to_absorb(before, new)] == taken  # type: ignore[arg-type]
 
 
 def test_a_thousand_runs_leave_a_handful_of_tables_and_each_row_is_copied_a_few_times() -> None:
     held: list[dict[str, int]] = []
     most, copied = 0, 0
     for _ in range(1_000):
-        taken = increments.taken_over(held, 2_000)  # type: ignore[arg-type]
+        taken = increments.runs_to_absorb(held, 2_000)  # type: ignore[arg-type]
         copied += sum(record["rows"] for record in taken)
         held = [*held[: len(held) - len(taken)], {"rows": 2_000 + sum(record["rows"] for record in taken)}]
         most = max(most, len(held))
@@ -206,7 +206,7 @@ def test_a_version_that_lacks_entries_is_not_released_and_the_way_out_is_named(o
     with pytest.raises(UsageError, match=lacking):
         within(owner, ledger.rollback, "diary", who="tester")
     with pytest.raises(UsageError, match=lacking):
-        within(owner, ledger.append, ledger.Entry(older, "promote", "tester", "why not"))
+        within(owner, ledger.append, ledger.NewRelease(older, "promote", "tester", "why not"))
     assert live(owner)["run_id"] == newer
     assert not within(owner, ledger.is_on_hold, "diary")
 
@@ -275,7 +275,7 @@ def test_a_version_that_was_scored_beside_the_live_one_can_be_rolled_back_to(
     release(owner)
     write(owner, ["b"])
     release(owner, version=2)
-    assert within(owner, ledger.version_before, "diary") == 1
+    assert within(owner, ledger.previous_version, "diary") == 1
     shadow = release(owner, version=1, why=None)
     within(owner, ledger.rollback, "diary", who="tester")
     assert (live(owner)["run_id"], live(owner)["model_version"], live(owner)["kind"]) == (
@@ -295,7 +295,7 @@ def test_runs_of_another_workload_are_of_no_concern_though_their_version_has_the
     other = stub.release(owner, version=1)
     change(owner, "UPDATE almanac.runs SET covered_until = 99 WHERE run_id = :run", run=other)
     assert [record["run_id"] for record in within(owner, runs.of_version, "diary", 1)] == [first]
-    assert within(owner, runs.with_version, "diary", 1)["run_id"] == first
+    assert within(owner, runs.newest_of_version, "diary", 1)["run_id"] == first
     within(owner, ledger.rollback, "diary", who="tester")
     assert live(owner)["run_ids"] == [first]
 
@@ -313,9 +313,9 @@ def test_on_hold_the_version_that_answers_goes_on_and_others_wait(owner: Databas
     write(owner, ["a"])
     release(owner)
     release(owner, version=2)
-    assert within(owner, ledger.held_version, "diary") is None
+    assert within(owner, ledger.version_on_hold, "diary") is None
     within(owner, ledger.rollback, "diary", who="tester")
-    assert within(owner, ledger.held_version, "diary") == 1
+    assert within(owner, ledger.version_on_hold, "diary") == 1
     write(owner, ["b"])
     release(owner, version=2)
     assert answered(reader) == [(1, "glad", 0.25)]
@@ -352,7 +352,7 @@ def test_what_was_taken_over_stays_for_those_who_read_it_and_then_goes(owner: Da
         write(owner, [text])
         made.append(release(owner))
     assert prune.prune(owner, DIARY) == []
-    soon = datetime.now(UTC) + prune.READING_TIME + timedelta(minutes=1)
+    soon = datetime.now(UTC) + prune.READER_GRACE + timedelta(minutes=1)
     assert prune.prune(owner, DIARY, now=soon) == made[:1], "the release before is kept"
     assert live(owner)["run_ids"] == made[2:]
     assert rows(owner, "SELECT count(*) FROM almanac.diary_predictions WHERE run_id = :run", run=made[2]) == [
@@ -375,11 +375,13 @@ def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, w
     write(owner, ["a"])
     first = release(owner)
     write(owner, ["b"])
-    unscored = increments.unscored(worker, DIARY, 1)
+    unscored = increments.unscored_entries(worker, DIARY, 1)
     content = diary.judged(list(unscored))
-    staged = increments.stage(worker, DIARY, diary.begin(owner), content, part=increments.Part(1, unscored))
+    staged = increments.stage(
+        worker, DIARY, diary.begin(owner), content, part=increments.ScoredEntries(1, unscored)
+    )
     assert (staged.absorbed, staged.rows) == ((first,), 2)
-    assert staged.facts()["hashes"] == {
+    assert staged.summary()["hashes"] == {
         "predictions": frames.frame_hash(DIARY.predictions, content["predictions"])
     }
 
@@ -410,7 +412,7 @@ def test_each_entry_gets_exactly_one_prediction(owner: Database, worker: Databas
     release(owner)
     write(owner, ["a", "b", "c"])
     run_id = diary.begin(owner)
-    unscored = increments.unscored(worker, DIARY, 1)
+    unscored = increments.unscored_entries(worker, DIARY, 1)
     content = diary.judged(list(unscored))
     frame = content["predictions"]
     spoiled = {
@@ -425,17 +427,19 @@ def test_each_entry_gets_exactly_one_prediction(owner: Database, worker: Databas
             DIARY,
             run_id,
             content | {"predictions": spoiled[fault]},
-            part=increments.Part(1, unscored),
+            part=increments.ScoredEntries(1, unscored),
         )
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
 
 
 def test_a_broken_rule_is_named_and_nothing_is_left(owner: Database, worker: Database) -> None:
     write(owner, ["a", "b", "c"])
-    unscored = increments.unscored(worker, DIARY, 1)
+    unscored = increments.unscored_entries(worker, DIARY, 1)
     content = diary.judged(list(unscored), version=5)
     with pytest.raises(AuditFailed, match="3 rows break 'score <= 1'"):
-        increments.stage(worker, DIARY, diary.begin(owner), content, part=increments.Part(5, unscored))
+        increments.stage(
+            worker, DIARY, diary.begin(owner), content, part=increments.ScoredEntries(5, unscored)
+        )
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
 
 
@@ -450,7 +454,7 @@ def test_entries_are_read_in_batches_as_they_were_written(
     change(
         owner, "UPDATE almanac.diary_entries SET written_at = '2025-04-15T06:00:00.25Z' WHERE entry_id = 1"
     )
-    unscored = increments.unscored(worker, DIARY, 1)
+    unscored = increments.unscored_entries(worker, DIARY, 1)
     batches = list(unscored)
     assert [text for batch in batches for text in batch["text"].to_pylist()] == HOSTILE
     assert [len(batch) for batch in batches] == [4, 4, 1]
@@ -462,7 +466,7 @@ def test_the_hash_of_what_was_read_changes_with_an_entry(owner: Database, worker
     write(owner, ["a", "b"])
 
     def read() -> str:
-        again = Unscored(worker, DIARY, Span(0, 2))
+        again = UnscoredEntries(worker, DIARY, EntryRange(0, 2))
         assert sum(len(batch) for batch in again) == 2
         return again.input_hash
 
@@ -483,7 +487,9 @@ def test_an_entry_that_is_being_written_is_waited_for_so_that_none_is_left_out(
         ending.start()
         # Read before it is known that the slow one has ended: whoever does not wait for it here leaves it out for ever.
         found = [
-            text for batch in increments.unscored(worker, DIARY, 1) for text in batch["text"].to_pylist()
+            text
+            for batch in increments.unscored_entries(worker, DIARY, 1)
+            for text in batch["text"].to_pylist()
         ]
         ending.join()
     assert found == ["slow", "fast"]
@@ -508,7 +514,7 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(
             "DELETE FROM almanac.diary_moods WHERE run_id = ANY (%s) AND mood = 'sad'", [run_ids]
         )
 
-    assert erasures.erase(owner, erasures.Order(DIARY, remove, mend, "tester", "asked for it")) == 1
+    assert erasures.erase(owner, erasures.ErasureRequest(DIARY, remove, mend, "tester", "asked for it")) == 1
     assert [number for number, *_ in answered(reader)] == [1, 3]
     assert (live(owner)["run_id"], live(owner)["why"]) == (run_id, "erased: asked for it")
     assert [mood for mood, *_ in moods(owner)] == ["calm", "glad"]
@@ -517,7 +523,7 @@ def test_erasing_takes_entries_and_predictions_and_leaves_a_note_that_verifies(
         (run_id, 1, "tester", "asked for it"),
     ]
     with owner.connect() as connection:
-        note = within(owner, erasures.newest, run_id)
+        note = within(owner, erasures.newest_note, run_id)
         assert note is not None
         assert (
             publish.staged_hash(connection, DIARY, run_id, SCHEMA)
@@ -553,8 +559,8 @@ def test_what_runs_knew_goes_with_the_first_entry_that_somebody_wants_deleted(
     for until in (1, 2, 3):
         known_until(owner, until)
     known_until(owner, 3, workload="stub")
-    order = erasures.Order(
-        DIARY, lambda _: [2, 7], lambda _: lambda _: None, "tester", "asked for it", thoroughly=thoroughly
+    order = erasures.ErasureRequest(
+        DIARY, lambda _: [2, 7], lambda _: lambda _: None, "tester", "asked for it", drop_inputs=thoroughly
     )
     erasures.erase(owner, order)
     assert still_known(owner) == left
@@ -572,10 +578,10 @@ def test_what_runs_knew_goes_when_their_time_is_over(owner: Database) -> None:
 def test_an_entry_that_went_without_a_note_is_noticed(owner: Database) -> None:
     write(owner, ["a", "b", "c"])
     run = within(owner, runs.get, release(owner))
-    again = Unscored(owner, DIARY, Span(0, 3))
-    assert not erasures.took_some(owner, run, again)
+    again = UnscoredEntries(owner, DIARY, EntryRange(0, 3))
+    assert not erasures.explains_missing_entries(owner, run, again)
     change(owner, "DELETE FROM almanac.diary_entries WHERE entry_id = 1")
-    assert erasures.took_some(owner, run, again)
+    assert erasures.explains_missing_entries(owner, run, again)
 
 
 def changed(**values: object) -> dict[str, object]:

@@ -53,7 +53,7 @@ def predict(project: Project, owner: Database, *, version: int = 1, shadow: int 
     within(owner, runs.start_step, run_id, "predict")
     step = step_of(project.settings, run_id)
     for number, is_shadow in [(version, False)] + ([(shadow, True)] if shadow else []):
-        unscored = step.unscored(number)
+        unscored = step.unscored_entries(number)
         step.stage(judged(list(unscored), version=number), version=number, scored=unscored, shadow=is_shadow)
     step.database.engine.dispose()
     within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
@@ -80,8 +80,8 @@ def test_a_run_publishes_what_its_notebook_has_scored(project: Project, owner: D
     staged = within(owner, runs.results, second, "predict")["staged"]
     assert (staged["covered_after"], staged["covered_until"], staged["absorbed"]) == (2, 3, [first])
     step = step_of(project.settings, second)
-    assert list(step.published("moods", 1)["entries"]) == [1, 1, 1]
-    assert step.ask(
+    assert list(step.read_published("moods", 1)["entries"]) == [1, 1, 1]
+    assert step.query(
         lambda connection: connection.execute("SELECT count(*) FROM almanac.diary_entries").fetchall()
     ) == [(3,)]
     step.database.engine.dispose()
@@ -122,7 +122,7 @@ def test_while_a_rollback_holds_its_version_is_the_one_that_predicts(
 def test_an_exploration_scores_for_trial_and_leaves_nothing(project: Project, owner: Database) -> None:
     write(owner, ["a", "b"])
     step = step_of(project.settings, "")
-    unscored = step.unscored(1)
+    unscored = step.unscored_entries(1)
     staged = step.stage(judged(list(unscored)), version=1, scored=unscored)
     step.database.engine.dispose()
     assert staged.rows == 2
@@ -132,7 +132,7 @@ def test_an_exploration_scores_for_trial_and_leaves_nothing(project: Project, ow
 def links(project: Project, owner: Database, run_id: str) -> dict[str, tuple[str, str]]:
     """The links of the chain that differ for increments: what was scored, and the predictions."""
     run = within(owner, runs.get, run_id)
-    maker = within(owner, runs.maker, run)
+    maker = within(owner, runs.notebook_run, run)
     opened = verify.Chain(project, run, maker, within(owner, runs.steps, maker["run_id"]), [], None)
     return {
         link.name: (link.state, link.detail) for link in (verify._scored(opened), verify._predictions(opened))
@@ -182,7 +182,10 @@ def test_what_was_erased_is_pruned_and_what_is_left_verifies(project: Project, o
         ]
 
     erasures.erase(
-        owner, erasures.Order(DIARY, remove, lambda _run_ids: lambda _connection: None, "tester", "asked for")
+        owner,
+        erasures.ErasureRequest(
+            DIARY, remove, lambda _run_ids: lambda _connection: None, "tester", "asked for"
+        ),
     )
     found = links(project, owner, run_id)
     assert found["scored data"] == (

@@ -21,7 +21,7 @@ def publish_as(owner: Database, **kind: bool) -> str:
     """Publish a run of demo or simulated data and return its id."""
     run_id = begin(owner)
     staged = staging.stage(owner, STUB, run_id, content(3))
-    publish.publish(owner, publish.Order(STUB, run_id, facts(staged, **kind), "test"))
+    publish.publish(owner, publish.PublishRequest(STUB, run_id, facts(staged, **kind), "test"))
     return run_id
 
 
@@ -48,18 +48,18 @@ def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: st
 def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: Database) -> None:
     release(owner)
     release(owner)
-    second, first = within(owner, ledger.entries, "stub")
+    second, first = within(owner, ledger.releases, "stub")
     assert (first["previous_release_id"], second["previous_release_id"]) == (None, first["release_id"])
-    assert first["release_hash"] == ledger.entry_hash(first, None)
-    assert second["release_hash"] == ledger.entry_hash(second, first)
+    assert first["release_hash"] == ledger.release_hash(first, None)
+    assert second["release_hash"] == ledger.release_hash(second, first)
     for name in second.keys() - {"release_id", "release_hash"}:
-        assert second["release_hash"] != ledger.entry_hash(dict(second) | {name: "another"}, first), name
-    assert second["release_hash"] != ledger.entry_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
+        assert second["release_hash"] != ledger.release_hash(dict(second) | {name: "another"}, first), name
+    assert second["release_hash"] != ledger.release_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
 
 
 def test_as_of_answers_with_what_was_live_at_that_instant(owner: Database) -> None:
     first, second = release(owner), release(owner)
-    at = {row["run_id"]: row["released_at"] for row in within(owner, ledger.entries, "stub")}
+    at = {row["run_id"]: row["released_at"] for row in within(owner, ledger.releases, "stub")}
     moments = {
         at[first]: first,
         at[second] - timedelta(microseconds=1): first,
@@ -142,7 +142,7 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
     }
     for run_id, reason in reasons.items():
         with pytest.raises(UsageError, match=reason):
-            within(owner, ledger.append, ledger.Entry(run_id, "promote", "tester", "why not"))
+            within(owner, ledger.append, ledger.NewRelease(run_id, "promote", "tester", "why not"))
         with pytest.raises(UsageError, match=reason):
             rollback(owner, to=run_id)
     assert live(owner)["run_id"] == old
@@ -151,12 +151,12 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
 def test_a_version_without_kept_predictions_has_no_run_to_release(owner: Database) -> None:
     kept = release(owner, version=1)
     # Such as one that trained only: it has a version and no rows.
-    within(owner, runs.finish, begin(owner), "succeeded", facts=runs.Facts(model_version=1))
+    within(owner, runs.finish, begin(owner), "succeeded", update=runs.RunUpdate(model_version=1))
     other = release(owner, version=2, why=None)
     change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=other)
-    assert within(owner, runs.with_version, "stub", 1)["run_id"] == kept
-    assert within(owner, runs.with_version, "stub", 2) is None
-    assert within(owner, runs.with_version, "stub", 3) is None
+    assert within(owner, runs.newest_of_version, "stub", 1)["run_id"] == kept
+    assert within(owner, runs.newest_of_version, "stub", 2) is None
+    assert within(owner, runs.newest_of_version, "stub", 3) is None
 
 
 KINDS = {"simulated": {"simulated": True}, "demo": {"demo": True}, "real": {}}
@@ -183,7 +183,7 @@ def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(
         with pytest.raises(UsageError, match="never replaces it"):
             within(
                 owner,
-                ledger.refuse_invention,
+                ledger.refuse_downgrade,
                 "stub",
                 **({"demo": False, "simulated": False} | KINDS[newcomer]),
             )
@@ -201,14 +201,14 @@ def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database
     other = within(
         owner,
         runs.start,
-        runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"),
+        runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester"),
     )
     change(
         owner,
         "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run",
         run=other,
     )
-    within(owner, ledger.append, ledger.Entry(other, "publish", "tester", "another"))
+    within(owner, ledger.append, ledger.NewRelease(other, "publish", "tester", "another"))
     second = release(owner)
     change(
         owner,
@@ -216,7 +216,7 @@ def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database
     )
     within(owner, ledger.set_hold, "football", on_hold=True)
     assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
-    assert [row["run_id"] for row in within(owner, ledger.entries, "stub")] == [second, first]
+    assert [row["run_id"] for row in within(owner, ledger.releases, "stub")] == [second, first]
     assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
     rollback(owner)
     assert live(owner)["run_id"] == first
@@ -235,7 +235,7 @@ def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:
 def test_a_run_of_another_workload_is_refused(owner: Database) -> None:
     release(owner)
     release(owner)
-    opening = runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester")
+    opening = runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester")
     other = within(owner, runs.start, opening)
     with pytest.raises(UsageError, match=rf"Run {other} belongs to 'football', not to 'stub'"):
         rollback(owner, to=other)
@@ -256,7 +256,7 @@ def test_a_run_knows_its_releases_each_with_the_one_before(owner: Database) -> N
     rollback(owner)
     found = [
         (row["release_id"], before["release_id"] if before else None)
-        for row, before in within(owner, ledger.of_run, first)
+        for row, before in within(owner, ledger.releases_of_run, first)
     ]
     ids = [number for (number,) in rows(owner, "SELECT release_id FROM almanac.releases ORDER BY 1")]
     assert found == [(ids[0], None), (ids[2], ids[1])]

@@ -126,9 +126,12 @@ def test_the_newest_rows_of_an_own_view_come_as_a_frame_oldest_first(
     apply(owner)
     with owner.connect() as connection:
         connection.execute("INSERT INTO almanac.stub_notes VALUES ('a', 'one'), ('c', 'three'), ('b', 'two')")
-    found = workload_sql.newest(worker, "stub", "notes", by="note_id", limit=2)
+    found = workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=2)
     assert found.to_dict("list") == {"note_id": ["b", "c"], "words": ["two", "three"]}
-    assert list(workload_sql.newest(worker, "stub", "notes", by="note_id", limit=0)) == ["note_id", "words"]
+    assert list(workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=0)) == [
+        "note_id",
+        "words",
+    ]
 
 
 def test_a_file_of_a_workload_belongs_to_the_package() -> None:

@@ -49,7 +49,7 @@ def test_runs_past_retention_go_and_live_and_previous_stay(owner: Database) -> N
 
 def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> None:
     old, _, _ = release(owner), release(owner), release(owner)
-    moment = within(owner, ledger.of_run, old)[0][0]["released_at"]
+    moment = within(owner, ledger.releases_of_run, old)[0][0]["released_at"]
     prune.prune(owner, STUB, now=LATER)
     answered = within(owner, ledger.live, "stub", moment)
     assert answered is not None
@@ -59,7 +59,9 @@ def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> 
         True,
     )
     assert within(owner, runs.get, old)["status"] == "succeeded"
-    assert within(owner, ledger.of_run, old)[0][0]["run_hash"] == within(owner, runs.record_hash, old)
+    assert within(owner, ledger.releases_of_run, old)[0][0]["run_hash"] == within(
+        owner, runs.record_hash, old
+    )
     with pytest.raises(UsageError, match=r"were pruned at .* and cannot be released again"):
         within(owner, ledger.rollback, "stub", who="tester", to=old)
 
@@ -69,7 +71,7 @@ def test_the_run_to_which_a_rollback_goes_stays_however_often_the_live_one_was_r
 ) -> None:
     before, current = release(owner), release(owner)
     for _ in range(3):
-        within(owner, ledger.append, ledger.Entry(current, "promote", "tester", "again"))
+        within(owner, ledger.append, ledger.NewRelease(current, "promote", "tester", "again"))
     assert prune.prune(owner, STUB, now=LATER) == []
     within(owner, ledger.rollback, "stub", who="tester")
     assert live(owner)["run_id"] == before
@@ -93,9 +95,9 @@ def test_the_runs_of_another_workload_are_left_alone(owner: Database) -> None:
     other = within(
         owner,
         runs.start,
-        runs.Opening("football", live(owner)["released_at"], ("predict",), "full", "tester"),
+        runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester"),
     )
-    within(owner, runs.finish, other, "succeeded", facts=runs.Facts(rows=1))
+    within(owner, runs.finish, other, "succeeded", update=runs.RunUpdate(rows=1))
     assert prune.prune(owner, STUB, now=LATER) == []
     assert within(owner, runs.get, other)["pruned_at"] is None
 

@@ -17,18 +17,20 @@ from tests.stub import STUB, begin, content, facts, release
 
 
 @pytest.fixture
-def staged(owner: Database, worker: Database) -> publish.Order:
+def staged(owner: Database, worker: Database) -> publish.PublishRequest:
     """A run whose ten rows are staged, and the order to publish it."""
     run_id = begin(owner)
-    return publish.Order(STUB, run_id, facts(staging.stage(worker, STUB, run_id, content(10))), "test")
+    return publish.PublishRequest(
+        STUB, run_id, facts(staging.stage(worker, STUB, run_id, content(10))), "test"
+    )
 
 
-def table_of(order: publish.Order, table: str = "predictions") -> str:
+def table_of(order: publish.PublishRequest, table: str = "predictions") -> str:
     return f"staging.stub_{table}_{order.run_id.replace('-', '_')}"
 
 
 def test_publishing_attaches_the_rows_and_releases_them_together(
-    owner: Database, reader: Database, staged: publish.Order
+    owner: Database, reader: Database, staged: publish.PublishRequest
 ) -> None:
     seen = []
 
@@ -73,7 +75,7 @@ def test_a_statement_planned_before_a_release_is_answered_from_the_one_before(
 
 
 def test_attaching_neither_scans_the_rows_nor_builds_an_index(
-    owner: Database, staged: publish.Order, monkeypatch: pytest.MonkeyPatch
+    owner: Database, staged: publish.PublishRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
     attach = publish._attach
@@ -96,7 +98,7 @@ def test_attaching_neither_scans_the_rows_nor_builds_an_index(
 
 
 def test_the_record_of_a_published_run_is_sealed_by_its_release(
-    owner: Database, staged: publish.Order
+    owner: Database, staged: publish.PublishRequest
 ) -> None:
     publish.publish(owner, staged)
     row = live(owner)
@@ -120,7 +122,7 @@ def test_the_record_of_a_published_run_is_sealed_by_its_release(
 
 
 def test_the_hash_of_published_rows_is_the_hash_of_staged_rows_until_one_is_changed(
-    owner: Database, staged: publish.Order
+    owner: Database, staged: publish.PublishRequest
 ) -> None:
     publish.publish(owner, staged)
 
@@ -128,14 +130,14 @@ def test_the_hash_of_published_rows_is_the_hash_of_staged_rows_until_one_is_chan
         with owner.connect() as connection:
             return publish.staged_hash(connection, STUB, staged.run_id, SCHEMA)
 
-    assert found() == staged.facts.prediction_hash
+    assert found() == staged.update.prediction_hash
     for word in ("moved", "first"):
         change(
             owner, "UPDATE almanac.stub_predictions SET word = :word WHERE item = 'item-0000003'", word=word
         )
-    assert found() == staged.facts.prediction_hash, "wherever a row lies"
+    assert found() == staged.update.prediction_hash, "wherever a row lies"
     change(owner, "UPDATE almanac.stub_predictions SET up = up + 0.000001 WHERE item = 'item-0000003'")
-    assert found() != staged.facts.prediction_hash
+    assert found() != staged.update.prediction_hash
 
 
 CORRUPTIONS = [
@@ -155,7 +157,7 @@ def test_other_rows_than_those_audited_are_refused_and_the_old_release_answers(
 ) -> None:
     old = release(owner, content(3, word="old"))
     run_id = begin(owner)
-    order = publish.Order(
+    order = publish.PublishRequest(
         STUB, run_id, facts(staging.stage(worker, STUB, run_id, content(10, word="new"))), "test"
     )
     change(worker, corruption.format(predictions=table_of(order), totals=table_of(order, "totals")))
@@ -169,7 +171,7 @@ def test_other_rows_than_those_audited_are_refused_and_the_old_release_answers(
 
 
 def test_the_worker_cannot_touch_the_rows_once_publishing_has_begun(
-    owner: Database, worker: Database, staged: publish.Order
+    owner: Database, worker: Database, staged: publish.PublishRequest
 ) -> None:
     refused = []
 
@@ -183,13 +185,17 @@ def test_the_worker_cannot_touch_the_rows_once_publishing_has_begun(
     assert refused == ["after_audit"]
 
 
-def test_a_run_that_staged_nothing_has_nothing_to_publish(owner: Database, staged: publish.Order) -> None:
+def test_a_run_that_staged_nothing_has_nothing_to_publish(
+    owner: Database, staged: publish.PublishRequest
+) -> None:
     staging.discard(owner, STUB, staged.run_id)
     with pytest.raises(AuditFailed, match=rf"Run {staged.run_id} has staged no predictions"):
         publish.publish(owner, staged)
 
 
-def test_a_run_that_is_no_longer_running_cannot_publish(owner: Database, staged: publish.Order) -> None:
+def test_a_run_that_is_no_longer_running_cannot_publish(
+    owner: Database, staged: publish.PublishRequest
+) -> None:
     with (
         runs.exclusive(owner, "stub"),
         pytest.raises(
@@ -201,7 +207,7 @@ def test_a_run_that_is_no_longer_running_cannot_publish(owner: Database, staged:
     assert one(owner, "SELECT count(*) FROM almanac.releases") == 0
 
 
-def test_a_run_is_published_once(owner: Database, staged: publish.Order) -> None:
+def test_a_run_is_published_once(owner: Database, staged: publish.PublishRequest) -> None:
     publish.publish(owner, staged)
     with pytest.raises(AuditFailed, match="has staged no predictions"):
         publish.publish(owner, staged)
@@ -209,7 +215,7 @@ def test_a_run_is_published_once(owner: Database, staged: publish.Order) -> None
 
 
 def test_a_run_without_a_reason_why_is_kept_without_being_released(
-    owner: Database, reader: Database, staged: publish.Order
+    owner: Database, reader: Database, staged: publish.PublishRequest
 ) -> None:
     publication = publish.publish(owner, replace(staged, why=None))
     assert publication == publish.Publication(None, "kept without being released")
@@ -217,7 +223,9 @@ def test_a_run_without_a_reason_why_is_kept_without_being_released(
     assert one(reader, "SELECT count(*) FROM api.stub_live") == 0
 
 
-def test_a_workload_on_hold_publishes_without_releasing(owner: Database, staged: publish.Order) -> None:
+def test_a_workload_on_hold_publishes_without_releasing(
+    owner: Database, staged: publish.PublishRequest
+) -> None:
     old = release(owner)
     within(owner, ledger.set_hold, "stub", on_hold=True)
     publication = publish.publish(owner, staged)
@@ -230,17 +238,17 @@ def test_a_workload_on_hold_publishes_without_releasing(owner: Database, staged:
 
 
 def test_a_demo_run_leaves_neither_rows_nor_release_where_a_real_one_answers(
-    owner: Database, staged: publish.Order
+    owner: Database, staged: publish.PublishRequest
 ) -> None:
     real = release(owner)
     with pytest.raises(UsageError, match="a demo run never replaces it"):
-        publish.publish(owner, replace(staged, facts=replace(staged.facts, demo=True)))
+        publish.publish(owner, replace(staged, update=replace(staged.update, demo=True)))
     assert one(owner, "SELECT array_agg(DISTINCT run_id) FROM almanac.stub_predictions") == [real]
     assert within(owner, runs.get, staged.run_id)["status"] == "running"
 
 
 def test_publishing_waits_for_a_lock_and_tries_again(
-    owner: Database, staged: publish.Order, monkeypatch: pytest.MonkeyPatch
+    owner: Database, staged: publish.PublishRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "LOCK_TIMEOUT", "20ms")
     tried = []
@@ -260,7 +268,7 @@ def test_publishing_waits_for_a_lock_and_tries_again(
 
 
 def test_a_lock_that_never_comes_is_reported_with_the_way_out(
-    owner: Database, staged: publish.Order, monkeypatch: pytest.MonkeyPatch
+    owner: Database, staged: publish.PublishRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "LOCK_TIMEOUT", "20ms")
     monkeypatch.setattr(locks, "ATTEMPTS", 2)
@@ -275,11 +283,11 @@ def test_a_lock_that_never_comes_is_reported_with_the_way_out(
 
 def test_published_rows_come_back_as_a_frame_in_the_order_of_the_contract(owner: Database) -> None:
     run_id = release(owner, content(9))
-    found = published.published(owner, STUB, "predictions", run_id)
+    found = published.read_run(owner, STUB, "predictions", run_id)
     assert found["item"].str[-1].tolist() == ["0", "7", "1", "8", "2", "3", "4", "5", "6"], (
         "by day, then by item"
     )
-    assert published.published(owner, STUB, "totals", run_id).to_dict("list") == {
+    assert published.read_run(owner, STUB, "totals", run_id).to_dict("list") == {
         "name": ["rows"],
         "value": [9],
     }

@@ -28,8 +28,8 @@ def stored(worker: Database) -> dict[str, int | None]:
 
 
 def test_new_corrected_and_known_rows_are_told_apart(worker: Database) -> None:
-    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=2, c=None)) == raw.Upserted(3, 0, 0)
-    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=3, c=4, d=5)) == raw.Upserted(1, 2, 1)
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=2, c=None)) == raw.UpsertCounts(3, 0, 0)
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=3, c=4, d=5)) == raw.UpsertCounts(1, 2, 1)
     assert stored(worker) == {"a": 1, "b": 3, "c": 4, "d": 5}
 
 
@@ -41,7 +41,7 @@ def test_rows_are_read_in_the_order_of_their_keys_however_they_came(worker: Data
 
 def test_loading_the_same_rows_again_changes_nothing(owner: Database, worker: Database) -> None:
     raw.upsert(worker, STUB, "facts", facts(a=1, b=None))
-    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=None)) == raw.Upserted(0, 0, 2)
+    assert raw.upsert(worker, STUB, "facts", facts(a=1, b=None)) == raw.UpsertCounts(0, 0, 2)
     assert rows(owner, "SELECT count(*) FROM almanac.raw_changes") == [(0,)]
 
 
@@ -83,12 +83,12 @@ def test_a_bad_load_is_refused_whole(worker: Database, frame: pd.DataFrame, reas
 
 
 def test_an_unknown_raw_table_is_named_beside_the_known_ones(worker: Database) -> None:
-    with pytest.raises(UsageError, match=r"'stub' has no raw table 'fact'\. Known: facts\."):
+    with pytest.raises(UsageError, match=r"'stub' has no raw table 'fact'\. Its raw tables: facts\."):
         raw.upsert(worker, STUB, "fact", facts(a=1))
 
 
 def test_no_rows_are_no_rows(worker: Database) -> None:
-    assert raw.upsert(worker, STUB, "facts", facts()) == raw.Upserted(0, 0, 0)
+    assert raw.upsert(worker, STUB, "facts", facts()) == raw.UpsertCounts(0, 0, 0)
     assert raw.read(worker, STUB, "facts").empty
 
 
@@ -115,11 +115,11 @@ def test_json_is_compared_by_what_it_says(worker: Database, notes: Contract) -> 
         return pd.DataFrame({"item": ["a"], "day": pd.to_datetime(["2025-04-15"]), "note": [value]})
 
     raw.upsert(worker, notes, "notes", note({"x": 1, "y": [2]}))
-    assert raw.upsert(worker, notes, "notes", note({"y": [2], "x": 1})) == raw.Upserted(0, 0, 1)
-    assert raw.upsert(worker, notes, "notes", note({"x": 1, "y": [3]})) == raw.Upserted(0, 1, 0)
+    assert raw.upsert(worker, notes, "notes", note({"y": [2], "x": 1})) == raw.UpsertCounts(0, 0, 1)
+    assert raw.upsert(worker, notes, "notes", note({"x": 1, "y": [3]})) == raw.UpsertCounts(0, 1, 0)
 
 
 def test_a_table_of_keys_only_grows(worker: Database, notes: Contract) -> None:
-    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["a", "b"]})) == raw.Upserted(2, 0, 0)
-    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["b", "c"]})) == raw.Upserted(1, 0, 1)
+    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["a", "b"]})) == raw.UpsertCounts(2, 0, 0)
+    assert raw.upsert(worker, notes, "seen", pd.DataFrame({"item": ["b", "c"]})) == raw.UpsertCounts(1, 0, 1)
     assert raw.read(worker, notes, "seen")["item"].tolist() == ["a", "b", "c"]

@@ -60,15 +60,15 @@ def test_the_same_data_and_recipe_find_the_newest_version_made_of_them(worker: D
         version(5, workload="football"),
     ):
         within(worker, versions.add, row)
-    assert within(worker, versions.same, "stub", data_hash="d", recipe_hash="r")["version"] == 2
-    assert within(worker, versions.same, "stub", data_hash="other", recipe_hash="other") is None
+    assert within(worker, versions.find_same, "stub", data_hash="d", recipe_hash="r")["version"] == 2
+    assert within(worker, versions.find_same, "stub", data_hash="other", recipe_hash="other") is None
 
 
 def measure(owner: Database, number: int, figure: float, run_id: str = "") -> None:
     """Measure a version, in a run or (without one) in a notebook that was opened by hand."""
     worker = Database(owner.url, "worker")
     record = within(worker, versions.get, "stub", number)
-    within(worker, versions.measure, record, {"log_loss": figure}, step=(run_id, "evaluate"))
+    within(worker, versions.save_metrics, record, {"log_loss": figure}, step=(run_id, "evaluate"))
     worker.engine.dispose()
 
 
@@ -84,7 +84,7 @@ def figures(owner: Database, *numbers: int) -> list[float | None]:
 
 
 def is_sealed(owner: Database, number: int) -> bool:
-    return within(owner, versions.measured, "stub", number) == within(
+    return within(owner, versions.reported_metrics_hash, "stub", number) == within(
         owner, versions.metrics_hash, "stub", number
     )
 
@@ -115,7 +115,7 @@ def test_a_notebook_opened_by_hand_measures_its_own_version_but_replaces_no_figu
     measure(owner, 1, 0.5)
     measure(owner, 2, 0.6)
     assert figures(owner, 1, 2) == [1.01, 0.6]
-    assert within(owner, versions.measured, "stub", 2) is None
+    assert within(owner, versions.reported_metrics_hash, "stub", 2) is None
 
 
 def test_the_newest_decision_is_the_last_one_written(owner: Database) -> None:

@@ -14,8 +14,8 @@ from tests.stub import STUB, begin
 SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)
 
 
-def opening(**changes: object) -> runs.Opening:
-    return runs.Opening(
+def opening(**changes: object) -> runs.NewRun:
+    return runs.NewRun(
         **(
             {
                 "workload": "stub",
@@ -109,16 +109,16 @@ def test_a_run_ends_once(owner: Database) -> None:
     run_id = begin(owner)
     assert within(owner, runs.finish, run_id, "failed", "first")
     assert not within(owner, runs.finish, run_id, "succeeded")
-    within(owner, runs.note, run_id, runs.Facts(source="too late"))
+    within(owner, runs.update, run_id, runs.RunUpdate(source="too late"))
     record = within(owner, runs.get, run_id)
     assert (record["status"], record["reason"], record["source"]) == ("failed", "first", None)
 
 
 def test_facts_that_are_none_leave_what_was_noted_before(owner: Database) -> None:
     run_id = begin(owner)
-    within(owner, runs.note, run_id, runs.Facts(source="openfootball", demo=True))
-    within(owner, runs.note, run_id, runs.Facts())
-    within(owner, runs.finish, run_id, "succeeded", facts=runs.Facts(rows=0, demo=None))
+    within(owner, runs.update, run_id, runs.RunUpdate(source="openfootball", demo=True))
+    within(owner, runs.update, run_id, runs.RunUpdate())
+    within(owner, runs.finish, run_id, "succeeded", update=runs.RunUpdate(rows=0, demo=None))
     record = within(owner, runs.get, run_id)
     assert (record["source"], record["demo"], record["rows"]) == ("openfootball", True, 0)
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from almanac.errors import AuditFailed
-from almanac.store.connections.database import Database, driver
+from almanac.store.connections.database import Database, driver_connection
 from almanac.store.publishing import staging
 from tests.queries import change, one, rows, staged_tables, within
 from tests.stub import STUB, begin, content, release
@@ -148,7 +148,7 @@ def test_sweeping_drops_what_was_never_published_and_only_of_this_workload(
     staging.stage(worker, STUB, begin(owner), content(2))
     change(worker, "CREATE TABLE staging.stubborn_predictions_20250415t060000_1f2e3d4c (n int)")
     change(worker, "CREATE TABLE staging.stub_predictions_more_20250415t060000_1f2e3d4c (n int)")
-    assert len(within(owner, lambda connection: staging.sweep(driver(connection), STUB))) == 2
+    assert len(within(owner, lambda connection: staging.sweep(driver_connection(connection), STUB))) == 2
     assert staged_tables(owner) == [
         "stub_predictions_more_20250415t060000_1f2e3d4c",
         "stubborn_predictions_20250415t060000_1f2e3d4c",

@@ -13,10 +13,10 @@ from almanac.workloads.events.shared.intake import Event
 from serve.answers import responses
 from serve.answers.responses import ENCODE
 from serve.answers.service import Service
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.http.parameters import Values
 from serve.http.problems import Problem
-from serve.http.request_bodies import Content, Wrong
+from serve.http.request_bodies import BadItem, JsonBody
 from serve.reading.database import Database
 
 BULK_BYTES = 5_000_000
@@ -94,7 +94,7 @@ def _one(service: Service) -> Endpoint:
         refusals=(409, 422, 503),
         tag="events",
         method="POST",
-        body=Content(Event, EVENT),
+        body=JsonBody(Event, EVENT),
         writes=True,
     )
 
@@ -125,7 +125,7 @@ def _bulk(service: Service) -> Endpoint:
         example={"accepted": 1, "duplicates": 0, "rejected": 0, "results": [RESULT]},
         tag="events",
         method="POST",
-        body=Content(Event, [EVENT], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
+        body=JsonBody(Event, [EVENT], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
         writes=True,
     )
 
@@ -140,7 +140,7 @@ def _start(service: Service) -> Endpoint:
         example=SIMULATOR_EXAMPLE,
         tag="events",
         method="POST",
-        body=Content(Wish, {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}),
+        body=JsonBody(Wish, {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}),
         writes=True,
     )
 
@@ -165,11 +165,11 @@ async def _store(service: Service, _request: Request, values: Values) -> Respons
 
 
 async def _store_many(service: Service, _request: Request, values: Values) -> Response:
-    items: list[Event | Wrong] = values["body"]
+    items: list[Event | BadItem] = values["body"]
     outcomes = iter(await _outcomes(service, [item for item in items if isinstance(item, Event)]))
     results = [
         {"index": index, "status": "invalid", "errors": item.errors}
-        if isinstance(item, Wrong)
+        if isinstance(item, BadItem)
         else {"index": index, "status": next(outcomes)}
         for index, item in enumerate(items)
     ]

@@ -9,13 +9,13 @@ from starlette.responses import Response
 
 from almanac import fields
 from almanac.contract import Column, Contract
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, Endpoint
+from serve.http.endpoints import FROM_RELEASE, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.events import intake, queue
 from serve.routes.generic import example_of
 
@@ -75,13 +75,13 @@ async def _read_policy(service: Service, contract: Contract, request: Request, v
     parameters.demand(values, ASKED)
     asked: dict[str, Any] = {"hour": datetime.now(UTC).hour, **values}
 
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         wanted = {parameter.name: asked[parameter.name] for parameter in ASKED}
         found = (
             await service.database.rows(STATE, wanted | {"runs": list(edition.run_ids), "most": MOST})
             if edition
             else []
         )
-        return Body(f'"row":{found[0][0]}'.encode()) if found else None
+        return Payload(f'"row":{found[0][0]}'.encode()) if found else None
 
-    return await service.answer(understood(contract, request, asked), make)
+    return await service.answer(parse(contract, request, asked), make)

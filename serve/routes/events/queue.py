@@ -10,7 +10,7 @@ from almanac import fields
 from serve.answers import pages, responses
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.routes.events import queries as told
 

@@ -7,17 +7,17 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac import fields
-from almanac.contract import Column, Contract, Table
+from almanac.contract import Column, Contract
 from serve.answers import pages
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, LIST, Endpoint
+from serve.http.endpoints import FROM_RELEASE, LIST, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import Problem
 from serve.reading import queries
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.generic import example_of
 
 NOTICE = "Chances are estimates of a model. They are no betting advice."
@@ -103,7 +103,7 @@ def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
 
 
 def _leagues(service: Service, contract: Contract) -> Endpoint:
-    table = _side(contract, "leagues")
+    table = contract.table("leagues")
     row = schemas.example_row(table.columns) | {
         "league": "E0",
         "league_name": "Premier League",
@@ -125,7 +125,7 @@ def _leagues(service: Service, contract: Contract) -> Endpoint:
 
 
 def _league(service: Service, contract: Contract) -> Endpoint:
-    code = parameters.of_path("code", _side(contract, "leagues").column("league"), "E0")
+    code = parameters.of_path("code", contract.table("leagues").column("league"), "E0")
     return Endpoint(
         path="/v1/football/leagues/{code}/predictions",
         summary="The coming matches of one league",
@@ -165,7 +165,7 @@ def _picks(service: Service, contract: Contract) -> Endpoint:
 
 
 def _statistics(service: Service, contract: Contract) -> Endpoint:
-    averages, bands = _side(contract, "statistics").columns, _side(contract, "bands").columns
+    averages, bands = contract.table("statistics").columns, contract.table("bands").columns
     every = schemas.example_row(averages) | {"scope": "all"}
     members: schemas.Schema = {
         "all": schemas.row(averages),
@@ -225,20 +225,20 @@ def _results(service: Service, contract: Contract) -> Endpoint:
 
 
 async def _read_leagues(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         if edition is None:
-            return Body(b'"rows":[]')
-        return Body(b'"rows":' + await _rows_of(service, contract, "leagues", edition))
+            return Payload(b'"rows":[]')
+        return Payload(b'"rows":' + await _rows_of(service, contract, "leagues", edition))
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_league(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    question = understood(contract, request, {**values, "league": (values["code"],)})
+    question = parse(contract, request, {**values, "league": (values["code"],)})
 
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         if edition and not await service.database.rows(
-            *queries.one(contract, _side(contract, "leagues"), edition, values["code"])
+            *queries.one(contract, contract.table("leagues"), edition, values["code"])
         ):
             return None
         return await pages.page(service, question, edition)
@@ -247,11 +247,11 @@ async def _read_league(service: Service, contract: Contract, request: Request, v
 
 
 async def _read_picks(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    question = understood(contract, request, values)
+    question = parse(contract, request, values)
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         page = await pages.page(service, question, edition, chosen=PICK_COLUMNS)
-        return Body(page.content + f',"notice":"{NOTICE}"'.encode(), page.next)
+        return Payload(page.content + f',"notice":"{NOTICE}"'.encode(), page.next)
 
     return await service.answer(question, make)
 
@@ -259,9 +259,9 @@ async def _read_picks(service: Service, contract: Contract, request: Request, va
 async def _read_statistics(
     service: Service, contract: Contract, request: Request, values: Values
 ) -> Response:
-    table = _side(contract, "statistics")
+    table = contract.table("statistics")
 
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         every = await service.database.rows(*queries.one(contract, table, edition, "all")) if edition else []
         if edition is None or not every:
             return None
@@ -269,19 +269,19 @@ async def _read_statistics(
             queries.whole(contract, table, edition, ("scope", queries.OTHER)), ("all",)
         )
         bands = await _rows_of(service, contract, "bands", edition)
-        return Body(f'"all":{every[0][0]},"leagues":{leagues},"bands":'.encode() + bands)
+        return Payload(f'"all":{every[0][0]},"leagues":{leagues},"bands":'.encode() + bands)
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_results(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    question, release = understood(contract, request, values), values.get("release")
+    question, release = parse(contract, request, values), values.get("release")
     if release is not None and await service.editions.release(contract, release) is None:
         raise Problem(404, "Football has no such release. GET /v1/football/releases lists them.")
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         if edition is None:
-            return Body(
+            return Payload(
                 b'"rows":[],"next":null,"summary":{"matches":0,"hits":0,"hit_rate":null,"promised":null}'
             )
         day, match = question.cursor.key if question.cursor else (None, None)
@@ -295,15 +295,11 @@ async def _read_results(service: Service, contract: Contract, request: Request, 
         found = await service.database.rows(COMPARISON, wanted)
         [(total,)] = await service.database.rows(TOTAL, wanted)
         page = pages.limited(question, edition, found)
-        return Body(page.content + f',"summary":{total}'.encode(), page.next)
+        return Payload(page.content + f',"summary":{total}'.encode(), page.next)
 
     return await service.answer(question, make)
 
 
-def _side(contract: Contract, name: str) -> Table:
-    return {table.name: table for table in contract.side_tables}[name]
-
-
 async def _rows_of(service: Service, contract: Contract, name: str, edition: Edition) -> bytes:
-    [(rows,)] = await service.database.rows(queries.whole(contract, _side(contract, name), edition))
+    [(rows,)] = await service.database.rows(queries.whole(contract, contract.table(name), edition))
     return str(rows).encode()

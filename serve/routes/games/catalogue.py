@@ -6,18 +6,18 @@ from fastapi import Request
 from starlette.responses import Response
 
 from almanac import fields
-from almanac.contract import Column, Contract, Table
+from almanac.contract import Column, Contract
 from almanac.workloads.games.contract import LISTED
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, Endpoint
+from serve.http.endpoints import FROM_RELEASE, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import refused
-from serve.http.request_bodies import Content
+from serve.http.request_bodies import JsonBody
 from serve.reading import queries, records
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.games import combined, search
 from serve.routes.generic import example_of
 
@@ -159,7 +159,7 @@ def _combined(service: Service, contract: Contract) -> Endpoint:
         refusals=(404, 410, 422, 503),
         tag="games",
         method="POST",
-        body=Content(
+        body=JsonBody(
             combined.Liked,
             {"liked": [ID, "Dark Souls III"], "platforms": ["windows"], "from_year": 2010, "limit": 5},
             combined.DOC,
@@ -184,7 +184,9 @@ def _searched(service: Service, contract: Contract) -> Endpoint:
         refusals=(404, 410, 422, 503),
         tag="games",
         method="POST",
-        body=Content(combined.Searched, {"query": "witchr", "limit": 5}, "A title, or the beginning of one."),
+        body=JsonBody(
+            combined.Searched, {"query": "witchr", "limit": 5}, "A title, or the beginning of one."
+        ),
     )
 
 
@@ -193,10 +195,10 @@ def _model(service: Service, contract: Contract) -> Endpoint:
         "version": 3,
         "primary_metric": contract.primary_metric,
     }
-    measure = schemas.example_row(_health(contract).columns) | {"measure": "coverage", "value": 0.19}
+    measure = schemas.example_row(contract.table("health").columns) | {"measure": "coverage", "value": 0.19}
     members: schemas.Schema = {
         "model": schemas.row(records.MODEL_COLUMNS),
-        "health": {"type": "array", "items": schemas.row(_health(contract).columns)},
+        "health": {"type": "array", "items": schemas.row(contract.table("health").columns)},
     }
     return Endpoint(
         path="/v1/games/model",
@@ -213,17 +215,17 @@ def _model(service: Service, contract: Contract) -> Endpoint:
 
 
 async def _read_game(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         found = await service.database.rows(GAME, (edition.run_id, values["game"])) if edition else []
-        return Body(b'"game":' + found[0][0].encode()) if found else None
+        return Payload(b'"game":' + found[0][0].encode()) if found else None
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_list(
     service: Service, contract: Contract, kind: str, request: Request, values: Values
 ) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         found = (
             await service.database.rows(
                 combined.list_of(CHOSEN[kind]), (values["limit"], edition.run_id, values["game"])
@@ -231,9 +233,9 @@ async def _read_list(
             if edition
             else []
         )
-        return Body(f'"game":{found[0][0]},"rows":{found[0][1]}'.encode()) if found else None
+        return Payload(f'"game":{found[0][0]},"rows":{found[0][1]}'.encode()) if found else None
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_search(service: Service, contract: Contract, request: Request, values: Values) -> Response:
@@ -241,27 +243,27 @@ async def _read_search(service: Service, contract: Contract, request: Request, v
     if not parts:
         raise refused({"in": "query", **EMPTY})
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         found = (
             await search.search(service.database, edition.run_id, parts, values["limit"]) if edition else []
         )
-        return Body(f'"rows":[{",".join(row for row, _ in found)}]'.encode())
+        return Payload(f'"rows":[{",".join(row for row, _ in found)}]'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_combined(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     wanted: combined.Liked = values["body"]
     wanted.refuse_contradiction()
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         return (
             await combined.combined(service.database, edition.run_id, wanted)
             if edition
-            else Body(b'"liked":[],"unmatched":[],"rows":[]')
+            else Payload(b'"liked":[],"unmatched":[],"rows":[]')
         )
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_searched(service: Service, contract: Contract, request: Request, values: Values) -> Response:
@@ -270,29 +272,29 @@ async def _read_searched(service: Service, contract: Contract, request: Request,
     if not parts:
         raise refused({"in": "body", **EMPTY, "name": "query"})
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         found = await search.search(service.database, edition.run_id, parts, 1) if edition else []
         if not found or edition is None:
-            return Body(b'"match":null,"rows":[]')
+            return Payload(b'"match":null,"rows":[]')
         [(match, rows)] = await service.database.rows(
             combined.list_of(CHOSEN["recommendations"]), (wanted.limit, edition.run_id, found[0][1])
         )
-        return Body(f'"match":{match},"rows":{rows}'.encode())
+        return Payload(f'"match":{match},"rows":{rows}'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_model(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         if edition is None or edition.model_version is None:
             return None
         found = await service.database.rows(
             records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
         )
-        [(health,)] = await service.database.rows(queries.whole(contract, _health(contract), edition))
-        return Body(f'"model":{found[0][0]},"health":{health}'.encode()) if found else None
+        [(health,)] = await service.database.rows(queries.whole(contract, contract.table("health"), edition))
+        return Payload(f'"model":{found[0][0]},"health":{health}'.encode()) if found else None
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 def _id(contract: Contract) -> Parameter:
@@ -301,7 +303,3 @@ def _id(contract: Contract) -> Parameter:
 
 def _named(contract: Contract, *names: str) -> list[Column]:
     return [contract.predictions.column(name) for name in names]
-
-
-def _health(contract: Contract) -> Table:
-    return {table.name: table for table in contract.side_tables}["health"]

@@ -9,7 +9,7 @@ from almanac.contract import Column
 from almanac.fields import StrictModel, Text
 from almanac.workloads.games.contract import LISTED
 from almanac.workloads.games.shared.spelling import title_key
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.http.problems import refused
 from serve.reading.database import Database
 from serve.routes.games import search
@@ -99,7 +99,7 @@ class Searched(StrictModel):
     limit: int = Field(default=LISTED, ge=1, le=LISTED, description="Most rows.")
 
 
-async def combined(database: Database, run_id: str, wanted: Liked) -> Body:
+async def combined(database: Database, run_id: str, wanted: Liked) -> Payload:
     """Return the members of the answer: which games were understood, which names were not, and the combined list."""
     names = list(wanted.liked)
     known, shown, rows = await _combined(database, run_id, wanted, names)
@@ -108,7 +108,7 @@ async def combined(database: Database, run_id: str, wanted: Liked) -> Body:
             database, run_id, wanted, [found.get(place, name) for place, name in enumerate(names, start=1)]
         )
     unmatched = ",".join(str(place - 1) for place in range(1, len(names) + 1) if place not in known)
-    return Body(f'"liked":{shown},"unmatched":[{unmatched}],"rows":{rows}'.encode())
+    return Payload(f'"liked":{shown},"unmatched":[{unmatched}],"rows":{rows}'.encode())
 
 
 async def _combined(

@@ -2,7 +2,7 @@
 
 from almanac.contract import Contract
 from serve.answers.service import Service
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.routes.logs import alerts, export, intake, overview, search
 
 EXAMPLE = {

@@ -13,10 +13,10 @@ from almanac.fields import StrictModel
 from serve.answers import responses
 from serve.answers.service import Service
 from serve.http import schemas
-from serve.http.documented import Endpoint
+from serve.http.endpoints import Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import Problem
-from serve.http.request_bodies import Content
+from serve.http.request_bodies import JsonBody
 
 STATES = ("open", "acknowledged", "closed")
 COLUMNS = (
@@ -107,7 +107,7 @@ def _changing(service: Service, contract: Contract) -> Endpoint:
         refusals=(404, 422, 503),
         tag=contract.name,
         method="PATCH",
-        body=Content(Change, {"state": "acknowledged"}, "The new state."),
+        body=JsonBody(Change, {"state": "acknowledged"}, "The new state."),
         writes=True,
     )
 

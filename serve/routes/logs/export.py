@@ -14,13 +14,13 @@ from starlette.responses import Response, StreamingResponse
 
 from almanac import fields
 from almanac.contract import Contract
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import HEADERS, Endpoint
+from serve.http.endpoints import HEADERS, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.logs import overview, queries, search
 
 ROWS_AT_A_TIME = 1_000
@@ -106,7 +106,7 @@ COMPARISON: schemas.Schema = {
 
 
 async def _export(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    edition = await service.editions.choose(understood(contract, request, values))
+    edition = await service.editions.choose(parse(contract, request, values))
     write = csv_line if values["format"] == "csv" else _json_line
     head = {
         "Cache-Control": "no-store",
@@ -191,7 +191,7 @@ async def _compare(service: Service, contract: Contract, request: Request, value
     }
     told |= {"changed": sum(change["entries"] for change in changes), "changes": changes}
     return service.document(
-        request, Body(json.dumps(told, separators=(",", ":"))[:-1].encode() + f',"rows":{rows}}}'.encode())
+        request, Payload(json.dumps(told, separators=(",", ":"))[:-1].encode() + f',"rows":{rows}}}'.encode())
     )
 
 

@@ -15,10 +15,10 @@ from almanac.workloads.logs.shared import cleaning, masking
 from almanac.workloads.logs.shared.intake import ClassifyRequest, Entry, ingest_item
 from serve.answers import responses
 from serve.answers.service import Service
-from serve.http.documented import Answer, Endpoint
+from serve.http.endpoints import Answer, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.http.problems import Problem
-from serve.http.request_bodies import Content, Wrong
+from serve.http.request_bodies import BadItem, JsonBody
 
 MOST_ENTRIES = 1_000
 MOST_BYTES = 5_000_000
@@ -97,7 +97,7 @@ def _storing(service: Service, contract: Contract) -> Endpoint:
         },
         tag=contract.name,
         method="POST",
-        body=Content(
+        body=JsonBody(
             Entry,
             [EXAMPLE],
             "Entries; bad ones are told one by one.",
@@ -120,7 +120,7 @@ def _classifying(service: Service, contract: Contract) -> Endpoint:
         example=CLASS | {"model_version": 3, "release": 12},
         tag=contract.name,
         method="POST",
-        body=Content(ClassifyRequest, {"text": EXAMPLE["text"]}, "The text."),
+        body=JsonBody(ClassifyRequest, {"text": EXAMPLE["text"]}, "The text."),
         writes=True,
         others=(Answer(202, "Not known yet; ask again at `location`", WAITING_SCHEMA, WAITING),),
     )
@@ -150,12 +150,12 @@ def _answering(service: Service, contract: Contract) -> Endpoint:
 
 
 async def _store(service: Service, _request: Request, values: Values) -> Response:
-    items: Sequence[Entry | Wrong] = values["body"]
+    items: Sequence[Entry | BadItem] = values["body"]
     good = [(line, item) for line, item in enumerate(items, start=1) if isinstance(item, Entry)]
     results: list[dict[str, Any]] = [
         {"line": line, "status": "rejected", "errors": list(item.errors)}
         for line, item in enumerate(items, start=1)
-        if isinstance(item, Wrong)
+        if isinstance(item, BadItem)
     ]
     if good and service.ingest:
         told = json.dumps([ingest_item(item) for _, item in good])

@@ -11,13 +11,13 @@ from starlette.responses import Response
 from almanac import fields
 from almanac.contract import Column, Contract
 from serve.answers import responses
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, Endpoint
+from serve.http.endpoints import FROM_RELEASE, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.generic import example_of
 
 MOST_BUCKETS = 2_000
@@ -203,7 +203,7 @@ def _analytics(service: Service, contract: Contract, given: Sequence[Parameter])
 
 def _templates(service: Service, contract: Contract, given: Sequence[Parameter]) -> Endpoint:
     names = ("template_id", "template", "level", "entries", "anomalies", "first_seen", "last_seen")
-    table = next(table for table in contract.side_tables if table.name == "templates")
+    table = contract.table("templates")
     columns = [table.column(name) for name in names]
     level = next(parameter for parameter in parameters.filters(contract) if parameter.name == "level")
     return _endpoint(
@@ -275,7 +275,7 @@ async def _wanted(service: Service, edition: Edition, values: Values) -> dict[st
 
 async def _read_stats(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     """What waits changes without a release, so this answer is made anew each time."""
-    edition = await service.editions.choose(understood(contract, request, values))
+    edition = await service.editions.choose(parse(contract, request, values))
     wanted = (
         await _wanted(service, edition, values)
         if edition
@@ -295,9 +295,9 @@ async def _read_stats(service: Service, contract: Contract, request: Request, va
 
 
 async def _read_analytics(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         if edition is None:
-            return Body(b'"rows":[],"figures":{"entries":0,"errors":0,"anomalies":0,"error_rate":0.0}')
+            return Payload(b'"rows":[],"figures":{"entries":0,"errors":0,"anomalies":0,"error_rate":0.0}')
         wanted = await _wanted(service, edition, values) | {"step": BUCKETS[values["step"]]}
         is_fine = values["step"] in FINE and values["by"] != "template"
         if not is_fine:
@@ -310,13 +310,13 @@ async def _read_analytics(service: Service, contract: Contract, request: Request
             if values["by"] == "template"
             else _rated(*counts)
         )
-        return Body(f'"rows":{rows},"figures":{responses.ENCODE(figures)}'.encode())
+        return Payload(f'"rows":{rows},"figures":{responses.ENCODE(figures)}'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_templates(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         level = list(values["level"]) if "level" in values else None
         wanted = {
             "runs": list(edition.run_ids) if edition else [],
@@ -325,21 +325,21 @@ async def _read_templates(service: Service, contract: Contract, request: Request
             "limit": values["limit"],
         }
         [(rows,)] = await service.database.rows(TEMPLATES, wanted)
-        return Body(f'"rows":{rows}'.encode())
+        return Payload(f'"rows":{rows}'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _read_anomalies(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         if edition is None:
-            return Body(b'"sessions":[],"lines":[]')
+            return Payload(b'"sessions":[],"lines":[]')
         wanted = await _wanted(service, edition, values)
         [(sessions,)] = await service.database.rows(SESSIONS, wanted)
         [(lines,)] = await service.database.rows(LINES, wanted)
-        return Body(f'"sessions":{sessions},"lines":{lines}'.encode())
+        return Payload(f'"sessions":{sessions},"lines":{lines}'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _figures(

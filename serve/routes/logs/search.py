@@ -13,13 +13,13 @@ from starlette.responses import Response
 from almanac import fields
 from almanac.contract import Column, Contract
 from serve.answers import pages
-from serve.answers.cache import Body
+from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
-from serve.http.documented import FROM_RELEASE, LIST, Endpoint
+from serve.http.endpoints import FROM_RELEASE, LIST, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.reading.edition import Edition
-from serve.reading.request import understood
+from serve.reading.request import parse
 from serve.routes.generic import example_of
 from serve.routes.logs import queries
 from serve.routes.logs.queries import PREDICTED, SHOWN_CHARACTERS, TEXTS, names, predictions, text_of
@@ -123,23 +123,23 @@ def _predicted(contract: Contract) -> list[Column]:
 
 
 async def _search(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    question = understood(contract, request, values)
+    question = parse(contract, request, values)
 
-    async def make(edition: Edition | None) -> Body:
+    async def make(edition: Edition | None) -> Payload:
         if edition is None:
-            return Body(pages.listed([]).content + b',"total":0,"is_capped":false')
+            return Payload(pages.listed([]).content + b',"total":0,"is_capped":false')
         after = question.cursor.key if question.cursor else ()
         most = queries.MOST_COUNTED
         counted, rows = await queries.read(service, edition, values, after)
         listed = pages.limited(question, edition, rows)
         told = f',"total":{min(counted, most)},"is_capped":{str(counted > most).lower()}'
-        return Body(listed.content + told.encode(), listed.next)
+        return Payload(listed.content + told.encode(), listed.next)
 
     return await service.answer(question, make)
 
 
 async def _entry(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Body | None:
+    async def make(edition: Edition | None) -> Payload | None:
         number = await _number(service, values["id"])
         run_ids = edition.run_ids if edition else ()
         found = await service.database.rows(text_of(_one(run_ids, number)))
@@ -151,9 +151,9 @@ async def _entry(service: Service, contract: Contract, request: Request, values:
             if session is not None
             else []
         )
-        return Body(f'"row":{row},"session":[{",".join(near for near, *_ in around)}]'.encode())
+        return Payload(f'"row":{row},"session":[{",".join(near for near, *_ in around)}]'.encode())
 
-    return await service.answer(understood(contract, request, values), make)
+    return await service.answer(parse(contract, request, values), make)
 
 
 async def _number(service: Service, wanted: str) -> int:

@@ -9,7 +9,7 @@ import typer
 from almanac import discovery
 from almanac.cli import database, project, releases, runs, show
 from almanac.errors import AlmanacError
-from almanac.store.connections.database import broken_off
+from almanac.store.connections.database import connection_lost
 
 EPILOG = (
     "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 database · 4 source · 5 a step failed · 6 another run is under way · "
@@ -78,7 +78,7 @@ def main() -> None:
 
 def _unexpected(error: Exception) -> int:
     """Tell an error that nobody has handled and return its exit code; the database's and the machine's are no fault of Almanac."""
-    broken = broken_off(error)
+    broken = connection_lost(error)
     if broken:
         show.error(str(broken))
         return broken.exit_code

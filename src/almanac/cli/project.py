@@ -105,7 +105,7 @@ def predict_one_command(
         raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
     version = step.serving_version()
     try:
-        rows = features.one(step.read, given, as_of=step.wanted_date)
+        rows = features.one(step.read, given, as_of=step.requested_date)
     except ValueError as error:
         raise UsageError(f"The input does not fit: {error}.") from error
     answer = model.predict(step.load_model(version), rows).iloc[0].to_dict()

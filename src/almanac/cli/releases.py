@@ -50,7 +50,7 @@ def releases_command(
     if workload:
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
-        found = ledger.entries(connection, workload or None, limit=limit)
+        found = ledger.releases(connection, workload or None, limit=limit)
     if json:
         show.as_json(show.records(found))
         return

@@ -21,7 +21,7 @@ from almanac.runner.report import write_report
 from almanac.runner.run import Result, run
 from almanac.runner.slots import slot_of
 from almanac.settings import Settings
-from almanac.store.connections.database import broken_off
+from almanac.store.connections.database import connection_lost
 from almanac.store.records import runs
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -186,7 +186,7 @@ def _again_and_again(act: Callable[[], None], every: str) -> None:
         except UsageError:
             raise
         except Exception as error:
-            told = error if isinstance(error, AlmanacError) else broken_off(error)
+            told = error if isinstance(error, AlmanacError) else connection_lost(error)
             if told is None:
                 raise
             show.error(str(told))

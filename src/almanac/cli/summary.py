@@ -53,9 +53,9 @@ def print_next(project: Project, *, seconds: float) -> None:
     show.line("      [bold]make lab[/] (explore in JupyterLab) · [bold]make mlflow[/] (compare runs)")
 
 
-def _print_predictions(project: Project, workload: str, run: runs.Record) -> None:
+def _print_predictions(project: Project, workload: str, run: runs.RunRow) -> None:
     contract = discovery.contract(workload)
-    frame = published.published(project.database, contract, contract.predictions.name, run["run_id"])
+    frame = published.read_run(project.database, contract, contract.predictions.name, run["run_id"])
     own = discovery.module(workload, "summary")
     columns, rows = own.headline(frame, rows=ROWS) if own else _headline(frame)
     kind = "SIMULATED, " if run["simulated"] else "demo, " if run["demo"] else ""
@@ -71,7 +71,7 @@ def _headline(frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
 
 
 def _print_facts(
-    workload: str, release: ledger.Release, run: runs.Record, version: versions.Record | None
+    workload: str, release: ledger.ReleaseRow, run: runs.RunRow, version: versions.VersionRow | None
 ) -> None:
     made_by = f"run {run['run_id']}, model version {run['model_version']}"
     show.line(
@@ -90,7 +90,7 @@ def _print_facts(
         )
 
 
-def _print_notebooks(project: Project, run: runs.Record, steps: list[runs.Record]) -> None:
+def _print_notebooks(project: Project, run: runs.RunRow, steps: list[runs.RunRow]) -> None:
     folder = run_folder(project.settings, run["workload"], run["run_id"])
     took = ", ".join(f"{step['step']} {step['seconds'] or 0:.0f} s" for step in steps)
     show.line(f"Executed notebooks ({took}): {folder}")

@@ -32,7 +32,7 @@ def compare(database: Database, workload: str, first: int, second: int) -> Compa
     """Compare the newest kept predictions of two versions; raises NotFound where a version has none."""
     contract = discovery.contract(workload)
     ids = [_runs_of(database, contract, version) for version in (first, second)]
-    pair = published.differing(database, contract, ids[0], ids[1])
+    pair = published.differences(database, contract, ids[0], ids[1])
     before, after = pair.before.set_index(contract.entity), pair.after.set_index(contract.entity)
     moves, words = _moves(contract, before, after), _words(contract, before, after)
     return Comparison(
@@ -43,7 +43,7 @@ def compare(database: Database, workload: str, first: int, second: int) -> Compa
 def _runs_of(database: Database, contract: Contract, version: int) -> list[str]:
     """Return the newest run of a version, or all that make it up where the workload is incremental."""
     with database.engine.begin() as connection:
-        newest = runs.with_version(connection, contract.name, version)
+        newest = runs.newest_of_version(connection, contract.name, version)
         every = runs.of_version(connection, contract.name, version) if contract.incremental else []
     if newest is None:
         raise NotFound(

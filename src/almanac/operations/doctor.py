@@ -9,7 +9,7 @@ import psycopg
 
 from almanac import discovery
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import AlmanacError, OtherSchema
+from almanac.errors import AlmanacError, SchemaMismatch
 from almanac.registry import open_registry
 from almanac.runner import notebooks
 from almanac.settings import Settings
@@ -89,7 +89,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         return
     kind = "own server" if settings.database_url else "embedded"
     if found != SCHEMA_REVISION:
-        advice = OtherSchema(found, SCHEMA_REVISION).advice
+        advice = SchemaMismatch(found, SCHEMA_REVISION).advice
         yield Finding(
             "database",
             "error",

@@ -43,7 +43,7 @@ def promote(project: Project, workload: str, version: int, *, why: str) -> int |
 @contextmanager
 def _alone(project: Project, workload: str) -> Iterator[None]:
     """Let one promotion of a workload at a time ask the registry, so that alias and release name the same version in the end."""
-    with locks.alone(project.database, f"almanac promote {workload}") as is_alone:
+    with locks.advisory_lock(project.database, f"almanac promote {workload}") as is_alone:
         if not is_alone:
             raise RunBusy(
                 f"Another promotion of '{workload}' is under way. Wait for it to end, then see `almanac list`."
@@ -55,8 +55,8 @@ def _examined(project: Project, workload: str, version: int) -> int | None:
     """Refuse what cannot be promoted before anything is changed; return the number of the release that answers."""
     with project.database.engine.begin() as connection:
         versions.get(connection, workload, version)
-        if run := runs.with_version(connection, workload, version):
-            ledger.refuse_invention(connection, workload, demo=run["demo"], simulated=run["simulated"])
+        if run := runs.newest_of_version(connection, workload, version):
+            ledger.refuse_downgrade(connection, workload, demo=run["demo"], simulated=run["simulated"])
         live = ledger.live(connection, workload)
     return live["release_id"] if live else None
 
@@ -67,9 +67,11 @@ def _answering(project: Project, decision: Mapping[str, Any], seen: int | None) 
     with project.database.engine.begin() as connection:
         ledger.lock(connection, workload)
         _refuse_rolled_back(ledger.live(connection, workload), seen)
-        run = runs.with_version(connection, workload, version)
+        run = runs.newest_of_version(connection, workload, version)
         release_id = (
-            _released(connection, ledger.Entry(run["run_id"], "promote", decision["who"], decision["reason"]))
+            _released(
+                connection, ledger.NewRelease(run["run_id"], "promote", decision["who"], decision["reason"])
+            )
             if run
             else None
         )
@@ -78,7 +80,7 @@ def _answering(project: Project, decision: Mapping[str, Any], seen: int | None) 
     return release_id
 
 
-def _refuse_rolled_back(live: ledger.Release | None, seen: int | None) -> None:
+def _refuse_rolled_back(live: ledger.ReleaseRow | None, seen: int | None) -> None:
     """Raise UsageError where somebody rolled back while the registry was asked: that was decided later than this promotion."""
     if live and live["kind"] == "rollback" and live["release_id"] != seen:
         raise UsageError(
@@ -87,7 +89,7 @@ def _refuse_rolled_back(live: ledger.Release | None, seen: int | None) -> None:
         )
 
 
-def _released(connection: Connection, entry: ledger.Entry) -> int | None:
+def _released(connection: Connection, entry: ledger.NewRelease) -> int | None:
     """Release a run; return None where its version has to predict more before it may answer, which the next predict does."""
     try:
         return ledger.append(connection, entry)

@@ -14,7 +14,7 @@ from almanac.errors import BrokenChain, NotFound, UsageError
 from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store.publishing.incremental import erasures, kept_inputs
-from almanac.store.publishing.incremental.entries import Span, Unscored
+from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import runs, versions
 from almanac.store.rows import frames
 
@@ -37,9 +37,9 @@ class Reproduction:
 class Recorded:
     """What is recorded of a run: its own row, that of the run that made it (another one for a shadow), its version, what its step told."""
 
-    run: runs.Record
-    maker: runs.Record
-    version: versions.Record
+    run: runs.RunRow
+    maker: runs.RunRow
+    version: versions.VersionRow
     staged: Mapping[str, Any]
     hashes: Mapping[str, str]
 
@@ -82,7 +82,7 @@ def _recorded(project: Project, run_id: str) -> Recorded:
                 f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again."
             )
         is_shadow = run["kind"] == "shadow"
-        maker = runs.maker(connection, run)
+        maker = runs.notebook_run(connection, run)
         told = runs.results(connection, run["run_id"], "predict")
         version = versions.get(connection, run["workload"], run["model_version"])
     staged, hashes = (
@@ -98,13 +98,15 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
     replay: Any = discovery.module(run["workload"], "reproduction")
     with project.database.engine.begin() as connection:
         past = kept_inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
-    entries = Unscored(project.database, contract, Span(staged["covered_after"], staged["covered_until"]))
+    entries = UnscoredEntries(
+        project.database, contract, EntryRange(staged["covered_after"], staged["covered_until"])
+    )
     again: pd.DataFrame = replay.again(
         pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
     )
     if entries.input_hash == run["input_hash"]:
         return again
-    if erasures.took_some(project.database, run, entries):
+    if erasures.explains_missing_entries(project.database, run, entries):
         raise NotFound(
             f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
             "Its predictions cannot be made again."
@@ -114,7 +116,7 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
     )
 
 
-def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
+def _differences(project: Project, run: runs.RunRow) -> tuple[str, ...]:
     now = provenance.origin(project.settings, run["workload"])
     pairs = {
         "commit": (run["git_commit"], now.git_commit),
@@ -127,7 +129,7 @@ def _differences(project: Project, run: runs.Record) -> tuple[str, ...]:
     )
 
 
-def _scored(project: Project, run: runs.Record) -> pd.DataFrame:
+def _scored(project: Project, run: runs.RunRow) -> pd.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         path = project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", Path(folder))
         found = file_hash(path)

@@ -14,7 +14,7 @@ from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store.connections.database import Connection
 from almanac.store.publishing.incremental import erasures, kept_inputs
-from almanac.store.publishing.incremental.entries import Span, Unscored
+from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
 from almanac.store.records import ledger, runs, versions
 from almanac.store.schema.tables import SCHEMA
@@ -34,22 +34,22 @@ class Chain:
     """What checking needs: the run's record, that of the run that made it (another one for a shadow), its steps, and where to look."""
 
     project: Project
-    run: runs.Record
-    maker: runs.Record
-    steps: list[runs.Record]
-    releases: list[tuple[ledger.Release, ledger.Release | None]]
-    version: versions.Record | None
+    run: runs.RunRow
+    maker: runs.RunRow
+    steps: list[runs.RunRow]
+    releases: list[tuple[ledger.ReleaseRow, ledger.ReleaseRow | None]]
+    version: versions.VersionRow | None
 
 
 def verify(project: Project, run_id: str) -> list[Link]:
     """Return every link behind a run with its state, in the order release → run → notebooks → data → model → figures → predictions → commit."""
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
-        released = ledger.of_run(connection, run["run_id"])
+        released = ledger.releases_of_run(connection, run["run_id"])
         found = (
             versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
         )
-        maker = runs.maker(connection, run)
+        maker = runs.notebook_run(connection, run)
         chain = Chain(project, run, maker, _steps(connection, maker), released, found)
         links, figures = [*_releases(chain), _record(connection, chain)], _figures(connection, chain)
     links += [_notebook(chain, step) for step in chain.steps]
@@ -65,7 +65,7 @@ def verify(project: Project, run_id: str) -> list[Link]:
     ]
 
 
-def _steps(connection: Connection, run: runs.Record) -> list[runs.Record]:
+def _steps(connection: Connection, run: runs.RunRow) -> list[runs.RunRow]:
     """Return the steps of a run, before them those of the attempts that it continues."""
     found = runs.steps(connection, run["run_id"])
     while run["kind"] == "run" and run["parent_run_id"]:
@@ -90,7 +90,7 @@ def _releases(chain: Chain) -> list[Link]:
     return [
         _compared(
             f"release {row['release_id']}",
-            ledger.entry_hash(row, previous) == row["release_hash"],
+            ledger.release_hash(row, previous) == row["release_hash"],
             f"{row['kind']} by {row['who']}",
             "the ledger row differs from its hash",
         )
@@ -111,7 +111,7 @@ def _record(connection: Connection, chain: Chain) -> Link:
     )
 
 
-def _notebook(chain: Chain, step: runs.Record) -> Link:
+def _notebook(chain: Chain, step: runs.RunRow) -> Link:
     return _file(chain, f"notebook {step['step']}", step["notebook_uri"], step["notebook_hash"])
 
 
@@ -175,13 +175,13 @@ def _entries(chain: Chain) -> Link:
     staged = _staged(chain)
     if staged is None:
         return Link("scored data", "none", "no step told which entries it has read")
-    again = Unscored(
+    again = UnscoredEntries(
         chain.project.database,
         discovery.contract(chain.run["workload"]),
-        Span(staged["covered_after"], staged["covered_until"]),
+        EntryRange(staged["covered_after"], staged["covered_until"]),
     )
     read = sum(len(batch) for batch in again)
-    if again.input_hash != chain.run["input_hash"] and erasures.took_some(
+    if again.input_hash != chain.run["input_hash"] and erasures.explains_missing_entries(
         chain.project.database, chain.run, again
     ):
         return Link(
@@ -238,7 +238,7 @@ def _figures(connection: Connection, chain: Chain) -> Link:
         return Link("figures", "none", "no model version")
     workload, version = chain.run["workload"], chain.version["version"]
     recorded, found = (
-        versions.measured(connection, workload, version),
+        versions.reported_metrics_hash(connection, workload, version),
         versions.metrics_hash(connection, workload, version),
     )
     if recorded is None:
@@ -267,7 +267,7 @@ def _predictions(chain: Chain) -> Link:
     except psycopg.errors.UndefinedTable:
         return Link("predictions", "broken", "their table is gone")
     with chain.project.database.engine.begin() as asking:
-        note = erasures.newest(asking, chain.run["run_id"])
+        note = erasures.newest_note(asking, chain.run["run_id"])
     expected = note["prediction_hash"] if note else chain.run["prediction_hash"]
     return _compared(
         "predictions",

@@ -23,11 +23,11 @@ def apply_results(attempt: Attempt, step: str) -> None:
         results = runs.results(connection, attempt.run_id, step)
         if "cut_off" in results:
             cut = results["cut_off"]
-            facts = runs.Facts(
+            facts = runs.RunUpdate(
                 date.fromisoformat(cut["data_as_of"]), cut["demo"], cut["simulated"], cut["source"]
             )
-            runs.note(connection, attempt.run_id, facts)
-            ledger.refuse_invention(
+            runs.update(connection, attempt.run_id, facts)
+            ledger.refuse_downgrade(
                 connection, attempt.request.workload, demo=cut["demo"], simulated=cut["simulated"]
             )
         on_hold = ledger.is_on_hold(connection, attempt.request.workload)
@@ -64,10 +64,11 @@ def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
     if "shadow" in results:
         _publish_shadow(attempt, _reproducible(results["shadow"], staged))
     known, absorbed = _split(staged)
-    facts = runs.Facts(**known, **usage, data_hash=_data_hash(attempt, staged))
+    facts = runs.RunUpdate(**known, **usage, data_hash=_data_hash(attempt, staged))
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
     return publish.publish(
-        attempt.project.database, publish.Order(attempt.contract, attempt.run_id, facts, why, absorbed)
+        attempt.project.database,
+        publish.PublishRequest(attempt.contract, attempt.run_id, facts, why, absorbed),
     )
 
 
@@ -91,7 +92,7 @@ def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
     shadow = attempt.run_id + "-shadow"
     with attempt.project.database.engine.begin() as connection:
         main = runs.get(connection, attempt.run_id)
-        opening = runs.Opening(
+        opening = runs.NewRun(
             attempt.request.workload,
             attempt.slot,
             ("predict",),
@@ -103,8 +104,10 @@ def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
         runs.start(connection, opening, shadow)
     known, absorbed = _split(staged)
     origin = {name: main[name] for name in ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")}
-    facts = runs.Facts(**origin, data_hash=_data_hash(attempt, staged), **known)
-    publish.publish(attempt.project.database, publish.Order(attempt.contract, shadow, facts, None, absorbed))
+    facts = runs.RunUpdate(**origin, data_hash=_data_hash(attempt, staged), **known)
+    publish.publish(
+        attempt.project.database, publish.PublishRequest(attempt.contract, shadow, facts, None, absorbed)
+    )
 
 
 def _data_hash(attempt: Attempt, staged: Mapping[str, Any]) -> str:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from almanac.errors import NotFound
 from almanac.registry import Registry
-from almanac.store.records.runs import Record
+from almanac.store.records.runs import RunRow
 
 
-def write_report(registry: Registry, steps: Iterable[Record], folder: Path) -> list[Path]:
+def write_report(registry: Registry, steps: Iterable[RunRow], folder: Path) -> list[Path]:
     """Write each executed notebook below `folder` as HTML and return the pages; fetches what this machine lacks. Raises NotFound."""
     kept = [step for step in steps if step["notebook_uri"]]
     if not kept:

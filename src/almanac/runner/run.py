@@ -21,8 +21,8 @@ from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import apply_results, release
 from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
-from almanac.store.connections.database import driver
-from almanac.store.connections.locks import patiently
+from almanac.store.connections.database import driver_connection
+from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing import prune, publish, staging
 from almanac.store.records import runs
 from almanac.store.schema import contract_tables
@@ -52,10 +52,10 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     chosen = notebooks.choose(found, only=request.only, start=request.start)
     notebooks.parameters(chosen, request.parameters)
     slot = slots.due(request, contract, predicts=chosen[-1].step == "predict")
-    patiently(project.database, partial(contract_tables.ensure, contract=contract))
+    retry_on_lock(project.database, partial(contract_tables.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
-            staging.sweep(driver(connection), contract)
+            staging.sweep(driver_connection(connection), contract)
             done = runs.in_slot(connection, request.workload, slot)
             if done:
                 return Result(done["run_id"], done["status"], done["reason"], was_done=True)
@@ -107,7 +107,7 @@ def _open_mlflow_run(attempt: Attempt) -> str:
     tags = {"almanac.kind": "run", "almanac.run": attempt.run_id, "almanac.slot": attempt.slot.isoformat()}
     mlflow_run_id = attempt.project.registry.start_run(attempt.request.workload, attempt.run_id, tags=tags)
     with attempt.project.database.engine.begin() as connection:
-        runs.note(connection, attempt.run_id, runs.Facts(mlflow_run_id=mlflow_run_id))
+        runs.update(connection, attempt.run_id, runs.RunUpdate(mlflow_run_id=mlflow_run_id))
     return mlflow_run_id
 
 
@@ -192,7 +192,7 @@ def _usage(attempt: Attempt, outcomes: list[Outcome]) -> dict[str, Any]:
 
 def _finish(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
     with attempt.project.database.engine.begin() as connection:
-        runs.finish(connection, attempt.run_id, "succeeded", facts=runs.Facts(**usage))
+        runs.finish(connection, attempt.run_id, "succeeded", update=runs.RunUpdate(**usage))
     return publish.Publication(None, "no predict step, so nothing to release")
 
 
@@ -200,7 +200,7 @@ def _fail(attempt: Attempt, told: str) -> str:
     """Write why the run failed into its record, without secrets, and return it."""
     reason = environment.redact(told, environment.secrets(attempt.project.settings))
     log.error("run failed", run=attempt.run_id, reason=reason)
-    facts = runs.Facts(seconds=round(time.monotonic() - attempt.started, 3))
+    facts = runs.RunUpdate(seconds=round(time.monotonic() - attempt.started, 3))
     with attempt.project.database.engine.begin() as connection:
         for record in runs.steps(connection, attempt.run_id):
             if record["status"] == "running":

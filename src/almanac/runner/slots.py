@@ -58,10 +58,10 @@ def continued(connection: Connection, request: RunRequest, slot: datetime) -> tu
 
 def described(
     settings: Settings, request: RunRequest, *, slot: datetime, steps: Sequence[str], parent: str | None
-) -> runs.Opening:
+) -> runs.NewRun:
     """Return all that is known about a run before it starts."""
     origin = provenance.origin(settings, request.workload)
-    return runs.Opening(
+    return runs.NewRun(
         workload=request.workload,
         slot=slot,
         steps=tuple(steps),
@@ -77,7 +77,7 @@ def described(
     )
 
 
-def take(connection: Connection, opening: runs.Opening) -> str:
+def take(connection: Connection, opening: runs.NewRun) -> str:
     """Write the record of a run that begins and return its id; raises RunBusy where its slot was taken meanwhile."""
     run_id = runs.start(connection, opening)
     if run_id is None:

@@ -30,7 +30,7 @@ def tend(database: Database, contract: Contract, *, now: datetime | None = None)
     with database.connect() as connection:
         expired = list(module.expired(connection, moment))
     for why, entries, mend in expired:
-        erasures.erase(database, erasures.Order(contract, entries, mend, WHO, why))
+        erasures.erase(database, erasures.ErasureRequest(contract, entries, mend, WHO, why))
 
 
 def _module(contract: Contract) -> ModuleType | None:

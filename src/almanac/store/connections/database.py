@@ -16,8 +16,8 @@ from almanac.settings import Settings
 from almanac.store.connections import embedded
 
 Connection = sa.Connection
-Answer = TypeVar("Answer")
-Question = Callable[[psycopg.Connection[Any]], Answer]
+Result = TypeVar("Result")
+Work = Callable[[psycopg.Connection[Any]], Result]
 Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
 # Roles that may have a connection string of their own.
@@ -100,7 +100,7 @@ def _explain(database: Database, error: psycopg.OperationalError) -> str:
     return f"Cannot reach the database at {where}: {reason}. Check {own}DATABASE_URL, or unset it to use the embedded server."
 
 
-def broken_off(error: Exception) -> DatabaseError | None:
+def connection_lost(error: Exception) -> DatabaseError | None:
     """Return what to say where a database that was reached has ended the conversation, also wrapped by SQLAlchemy; None for other errors."""
     cause = getattr(error, "orig", error)
     if not isinstance(cause, psycopg.OperationalError):
@@ -111,6 +111,6 @@ def broken_off(error: Exception) -> DatabaseError | None:
     )
 
 
-def driver(connection: sa.Connection) -> psycopg.Connection[TupleRow]:
+def driver_connection(connection: sa.Connection) -> psycopg.Connection[TupleRow]:
     """Return the psycopg connection under a SQLAlchemy connection; both are in the same transaction."""
     return cast("psycopg.Connection[TupleRow]", connection.connection.driver_connection)

@@ -10,7 +10,7 @@ from psycopg import sql
 from almanac.contract import Contract
 from almanac.errors import DatabaseError
 from almanac.store.connections.database import Database
-from almanac.store.connections.locks import is_about_locks
+from almanac.store.connections.locks import is_lock_error
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.staging import partition_name
 from almanac.store.records import ledger, runs
@@ -22,7 +22,7 @@ from almanac.store.schema.tables import SCHEMA
 # Detaching concurrently waits for readers without making any of them wait.
 LOCK_TIMEOUT = "5s"
 # How long the rows of a run stay after a later run has taken them over: a list that is being read page by page can be read to its end.
-READING_TIME = timedelta(hours=1)
+READER_GRACE = timedelta(hours=1)
 Autocommitting = psycopg.Connection[Any]
 
 
@@ -48,7 +48,7 @@ def _mark(database: Database, contract: Contract, now: datetime) -> tuple[list[s
     with database.engine.begin() as connection:
         ledger.lock(connection, contract.name)
         victims = _victims(connection, contract, now)
-        kept_inputs.expire(connection, contract.name, before=now - contract.retention)
+        kept_inputs.delete_before(connection, contract.name, before=now - contract.retention)
         marked = sa.update(tables.runs).where(tables.runs.c.run_id.in_(victims))
         connection.execute(marked.values(pruned_at=sa.func.clock_timestamp()))
         return victims, _pruned(connection, contract)
@@ -68,7 +68,7 @@ def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> li
         return list(connection.execute(query.where(is_old)).scalars())
     absorber = tables.runs.alias()
     query = query.outerjoin_from(tables.runs, absorber, absorber.c.run_id == columns.absorbed_by)
-    is_left = absorber.c.finished_at < now - READING_TIME
+    is_left = absorber.c.finished_at < now - READER_GRACE
     return list(connection.execute(query.where(sa.or_(is_old, is_left))).scalars())
 
 
@@ -80,7 +80,7 @@ def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
     current = ledger.live(connection, contract.name)
     if current is None:
         return set()
-    before = ledger.before(connection, current)
+    before = ledger.previous_run(connection, current)
     kept = {*current["run_ids"], *([before] if before else [])}
     if not contract.incremental:
         return kept
@@ -123,15 +123,15 @@ def _drop(database: Database, contract: Contract, run_ids: list[str]) -> None:
                 for name in held & {partition_name(contract, table, run_id) for run_id in run_ids}:
                     _drop_partition(connection, table_name(contract, table), name)
         except psycopg.OperationalError as error:
-            if not is_about_locks(error):
+            if not is_lock_error(error):
                 raise
 
 
 def _drop_partition(connection: Autocommitting, parent: str, name: str) -> None:
     if (name, False) in _partitions(connection, parent):
         detach = sql.SQL("ALTER TABLE {} DETACH PARTITION {} CONCURRENTLY")
-        connection.execute(detach.format(frames.location(parent), frames.location(name)))
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(frames.location(name)))
+        connection.execute(detach.format(frames.qualified_name(parent), frames.qualified_name(name)))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(frames.qualified_name(name)))
 
 
 def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
@@ -140,7 +140,7 @@ def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
         if is_pending:
             connection.execute(
                 sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
-                    frames.location(parent), frames.location(name)
+                    frames.qualified_name(parent), frames.qualified_name(name)
                 )
             )
 

@@ -9,9 +9,9 @@ from psycopg import sql
 
 from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced
-from almanac.store.connections.database import Database, driver
-from almanac.store.connections.locks import patiently
-from almanac.store.publishing.staging import nothing, partition_name
+from almanac.store.connections.database import Database, driver_connection
+from almanac.store.connections.locks import retry_on_lock
+from almanac.store.publishing.staging import no_checkpoint, partition_name
 from almanac.store.records import ledger, runs
 from almanac.store.rows import frames
 from almanac.store.schema.contract_tables import table_name
@@ -19,7 +19,7 @@ from almanac.store.schema.tables import SCHEMA, STAGING
 
 
 @dataclass(frozen=True)
-class Order:
+class PublishRequest:
     """What is to be published: a run, the facts for its record, and why it becomes live (None keeps it without releasing it).
 
     `absorbed` are the runs whose rows the run has taken over; they are read no more once it is published.
@@ -27,7 +27,7 @@ class Order:
 
     contract: Contract
     run_id: str
-    facts: runs.Facts
+    update: runs.RunUpdate
     why: str | None
     absorbed: tuple[str, ...] = ()
 
@@ -40,36 +40,38 @@ class Publication:
     reason: str
 
 
-def publish(database: Database, order: Order, *, at: Callable[[str], None] = nothing) -> Publication:
+def publish(
+    database: Database, request: PublishRequest, *, at: Callable[[str], None] = no_checkpoint
+) -> Publication:
     """Attach the staged rows of a run, mark it succeeded and, if there is a reason why, make it live.
 
-    `facts.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A run that is no
+    `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A run that is no
     longer running raises RunFenced. `at` is called at the named points after_audit, before_commit and after_commit.
     """
     with database.connect() as connection:
-        _seal(connection, order)
+        _seal(connection, request)
     at("after_audit")
-    publication = patiently(database, lambda connection: _switch(connection, order, at))
+    publication = retry_on_lock(database, lambda connection: _switch(connection, request, at))
     at("after_commit")
     return publication
 
 
-def _seal(connection: psycopg.Connection[tuple[object, ...]], order: Order) -> None:
+def _seal(connection: psycopg.Connection[tuple[object, ...]], request: PublishRequest) -> None:
     """Take the staged tables away from the worker, then check that they hold what was audited."""
     places = [
-        frames.location(partition_name(order.contract, table, order.run_id), STAGING)
-        for table in order.contract.released_tables
+        frames.qualified_name(partition_name(request.contract, table, request.run_id), STAGING)
+        for table in request.contract.released_tables
     ]
     try:
         for place in places:
             connection.execute(sql.SQL("ALTER TABLE {} OWNER TO almanac_owner").format(place))
     except psycopg.errors.UndefinedTable as error:
         raise AuditFailed(
-            f"Run {order.run_id} has staged no predictions, so there is nothing to publish."
+            f"Run {request.run_id} has staged no predictions, so there is nothing to publish."
         ) from error
-    if staged_hash(connection, order.contract, order.run_id) != order.facts.prediction_hash:
+    if staged_hash(connection, request.contract, request.run_id) != request.update.prediction_hash:
         raise AuditFailed(
-            f"The staged rows of run {order.run_id} are not the rows that were audited; nothing was published."
+            f"The staged rows of run {request.run_id} are not the rows that were audited; nothing was published."
         )
 
 
@@ -78,22 +80,22 @@ def staged_hash(
 ) -> str:
     """Return the hash over all released tables of a run, staged or (with the schema `almanac`) published."""
     named = [
-        (table, frames.location(partition_name(contract, table, run_id), schema))
+        (table, frames.qualified_name(partition_name(contract, table, run_id), schema))
         for table in contract.released_tables
     ]
     return frames.combined_hash(frames.table_hash(connection, place, table, run_id) for table, place in named)
 
 
-def _switch(connection: sa.Connection, order: Order, at: Callable[[str], None]) -> Publication:
-    if not runs.finish(connection, order.run_id, "succeeded", facts=order.facts):
-        status = runs.get(connection, order.run_id)["status"]
-        raise RunFenced(f"Run {order.run_id} is {status}, no longer running; it may not publish.")
-    if not runs.absorb(connection, order.run_id, order.absorbed):
+def _switch(connection: sa.Connection, request: PublishRequest, at: Callable[[str], None]) -> Publication:
+    if not runs.finish(connection, request.run_id, "succeeded", update=request.update):
+        status = runs.get(connection, request.run_id)["status"]
+        raise RunFenced(f"Run {request.run_id} is {status}, no longer running; it may not publish.")
+    if not runs.absorb(connection, request.run_id, request.absorbed):
         raise RunFenced(
-            f"Run {order.run_id} took over rows of runs that are no longer kept ({', '.join(order.absorbed)}); run it again."
+            f"Run {request.run_id} took over rows of runs that are no longer kept ({', '.join(request.absorbed)}); run it again."
         )
-    _attach(driver(connection), order.contract, order.run_id)
-    publication = _release(connection, order)
+    _attach(driver_connection(connection), request.contract, request.run_id)
+    publication = _release(connection, request)
     at("before_commit")
     return publication
 
@@ -102,21 +104,30 @@ def _attach(connection: psycopg.Connection[tuple[object, ...]], contract: Contra
     """Make the staged tables partitions; their CHECK and their indexes spare PostgreSQL a scan and a build."""
     change = sql.SQL("ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})")
     for table in contract.released_tables:
-        name, parent = partition_name(contract, table, run_id), frames.location(table_name(contract, table))
+        name, parent = (
+            partition_name(contract, table, run_id),
+            frames.qualified_name(table_name(contract, table)),
+        )
         connection.execute(
             change.format(
-                frames.location(name, STAGING), sql.Identifier(SCHEMA), parent, frames.location(name), run_id
+                frames.qualified_name(name, STAGING),
+                sql.Identifier(SCHEMA),
+                parent,
+                frames.qualified_name(name),
+                run_id,
             )
         )
 
 
-def _release(connection: sa.Connection, order: Order) -> Publication:
-    if order.why is None:
+def _release(connection: sa.Connection, request: PublishRequest) -> Publication:
+    if request.why is None:
         return Publication(None, "kept without being released")
-    workload = order.contract.name
-    release_id = ledger.publish(connection, workload, ledger.Entry(order.run_id, "publish", None, order.why))
+    workload = request.contract.name
+    release_id = ledger.publish(
+        connection, workload, ledger.NewRelease(request.run_id, "publish", None, request.why)
+    )
     if release_id is None:
         return Publication(
             None, f"'{workload}' is on hold after a rollback; promote a version or resume to release again"
         )
-    return Publication(release_id, order.why)
+    return Publication(release_id, request.why)

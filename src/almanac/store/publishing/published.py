@@ -18,7 +18,7 @@ ABOUT_THE_RUN = frozenset({"model_version", "predicted_at"})
 
 
 @dataclass(frozen=True)
-class Pair:
+class Differences:
     """The rows of two sets of runs that differ, each in the order of the entity, and how many entities they have in common."""
 
     before: pd.DataFrame
@@ -28,20 +28,20 @@ class Pair:
     only_second: int
 
 
-def published(database: Database, contract: Contract, name: str, run_id: str) -> pd.DataFrame:
+def read_run(database: Database, contract: Contract, name: str, run_id: str) -> pd.DataFrame:
     """Return the rows of one run in a released table, in the contract's order."""
-    table = next(table for table in contract.released_tables if table.name == name)
+    table = contract.table(name)
     order = (*contract.order, contract.entity) if table is contract.predictions else table.key
     columns, keys = (sql.SQL(", ").join(map(sql.Identifier, names)) for names in (table.column_names, order))
-    place = frames.location(table_name(contract, table))
+    place = frames.qualified_name(table_name(contract, table))
     query = sql.SQL("SELECT {} FROM {} WHERE run_id = {} ORDER BY {}").format(columns, place, run_id, keys)
     with database.connect() as connection:
         return frames.read(connection, table, query)
 
 
-def of_version(database: Database, contract: Contract, name: str, version: int) -> pd.DataFrame:
+def read_version(database: Database, contract: Contract, name: str, version: int) -> pd.DataFrame:
     """Return a released table of an incremental workload over all runs of a version, in the order of its key; side tables merged by key."""
-    table = next(table for table in contract.released_tables if table.name == name)
+    table = contract.table(name)
     with database.engine.begin() as asking:
         run_ids = [str(record["run_id"]) for record in runs.of_version(asking, contract.name, version)]
     columns, keys = (
@@ -49,9 +49,9 @@ def of_version(database: Database, contract: Contract, name: str, version: int) 
     )
     turn = sql.SQL("array_position({}::text[], run_id::text) AS turn").format(run_ids)
     source = sql.SQL("SELECT {}, {} FROM {} WHERE run_id = ANY ({})").format(
-        columns, turn, frames.location(table_name(contract, table)), run_ids
+        columns, turn, frames.qualified_name(table_name(contract, table)), run_ids
     )
-    query = source if table is contract.predictions else increments.merged(table, source)
+    query = source if table is contract.predictions else increments.merge_query(table, source)
     with database.connect() as connection:
         return frames.read(
             connection,
@@ -60,10 +60,10 @@ def of_version(database: Database, contract: Contract, name: str, version: int) 
         )
 
 
-def differing(database: Database, contract: Contract, first: list[str], second: list[str]) -> Pair:
+def differences(database: Database, contract: Contract, first: list[str], second: list[str]) -> Differences:
     """Return the predictions of two sets of runs that differ in anything but ABOUT_THE_RUN."""
     table, entity = contract.predictions, sql.Identifier(contract.entity)
-    place = frames.location(table_name(contract, table))
+    place = frames.qualified_name(table_name(contract, table))
     sides = [
         sql.SQL("(SELECT * FROM {} WHERE run_id IN ({}))").format(
             place, sql.SQL(", ").join(map(sql.Literal, ids))
@@ -86,7 +86,7 @@ def differing(database: Database, contract: Contract, first: list[str], second: 
             connection.execute(sql.SQL("SELECT count(*) FROM {}").format(part)).fetchall()[0][0]
             for part in (joined, sql.SQL("{} AS a").format(sides[0]), sql.SQL("{} AS b").format(sides[1]))
         ]
-    return Pair(before, after, counts[0], counts[1] - counts[0], counts[2] - counts[0])
+    return Differences(before, after, counts[0], counts[1] - counts[0], counts[2] - counts[0])
 
 
 def _distinct(contract: Contract, name: str) -> sql.Composed:

@@ -27,12 +27,12 @@ class Staged:
     prediction_hash: str
     hashes: Mapping[str, str]
 
-    def facts(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return what the run's record is to say."""
         return {"rows": self.rows, "prediction_hash": self.prediction_hash, "hashes": dict(self.hashes)}
 
 
-def nothing(_point: str) -> None:
+def no_checkpoint(_point: str) -> None:
     """Do nothing at a named point of publishing."""
 
 
@@ -42,7 +42,7 @@ def stage(
     run_id: str,
     content: Mapping[str, pd.DataFrame],
     *,
-    at: Callable[[str], None] = nothing,
+    at: Callable[[str], None] = no_checkpoint,
 ) -> Staged:
     """Load one frame for each released table of `contract`, index and audit them; in one transaction.
 
@@ -77,7 +77,7 @@ def audit(connection: psycopg.Connection[Any], contract: Contract, run_id: str) 
             sql.SQL(", count(*) FILTER (WHERE NOT ({}))").format(rule) for _, rule in rules
         )
         (row,) = connection.execute(
-            sql.SQL("SELECT count(*){} FROM {}").format(counts, place(contract, table, run_id))
+            sql.SQL("SELECT count(*){} FROM {}").format(counts, staging_table(contract, table, run_id))
         ).fetchall()
         if table is contract.predictions:
             rows = row[0]
@@ -107,10 +107,10 @@ def refuse_other_tables(contract: Contract, content: Mapping[str, pd.DataFrame])
 def _load(
     connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, frame: pd.DataFrame
 ) -> str:
-    target = make(connection, contract, table, run_id)
+    target = create_table(connection, contract, table, run_id)
     try:
         digest = frames.copy_in(connection, target, table, frame)
-        index(connection, contract, table, run_id)
+        create_indexes(connection, contract, table, run_id)
     except (psycopg.IntegrityError, psycopg.DataError) as error:
         raise AuditFailed(
             f"Table '{table.name}' of run {run_id} was not accepted: {detail(error)}."
@@ -118,16 +118,19 @@ def _load(
     return digest
 
 
-def place(contract: Contract, table: Table, run_id: str) -> sql.Identifier:
+def staging_table(contract: Contract, table: Table, run_id: str) -> sql.Identifier:
     """Return the quoted name of the table in which a run's rows are staged."""
-    return frames.location(partition_name(contract, table, run_id), STAGING)
+    return frames.qualified_name(partition_name(contract, table, run_id), STAGING)
 
 
-def make(
+def create_table(
     connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str
 ) -> sql.Identifier:
     """Make the table in which a run's rows are staged, empty and without indexes, and return its name."""
-    parent, target = frames.location(table_name(contract, table)), place(contract, table, run_id)
+    parent, target = (
+        frames.qualified_name(table_name(contract, table)),
+        staging_table(contract, table, run_id),
+    )
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target))
     # The run's id is a constant of the table, so the rows that are sent need not repeat it.
     connection.execute(
@@ -139,9 +142,11 @@ def make(
     return target
 
 
-def index(connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str) -> None:
+def create_indexes(
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str
+) -> None:
     """Build the key and the indexes after loading, which is faster than keeping them up to date row by row."""
-    target = place(contract, table, run_id)
+    target = staging_table(contract, table, run_id)
     connection.execute(SORTED_IN_MEMORY)
     key = sql.SQL(", ").join(map(sql.Identifier, ("run_id", *table.key)))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY ({})").format(target, key))
@@ -192,7 +197,7 @@ def sweep(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
         row[0] for row in connection.execute(query, [STAGING, rf"^({parents})_\d{{8}}t\d{{6}}_"]).fetchall()
     ]
     for name in left:
-        connection.execute(sql.SQL("DROP TABLE {}").format(frames.location(name, STAGING)))
+        connection.execute(sql.SQL("DROP TABLE {}").format(frames.qualified_name(name, STAGING)))
     return left
 
 
@@ -202,6 +207,6 @@ def discard(database: Database, contract: Contract, run_id: str) -> None:
         for table in contract.released_tables:
             connection.execute(
                 sql.SQL("DROP TABLE IF EXISTS {}").format(
-                    frames.location(partition_name(contract, table, run_id), STAGING)
+                    frames.qualified_name(partition_name(contract, table, run_id), STAGING)
                 )
             )

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from almanac.store.schema.tables import decisions
 
-Decided = sa.RowMapping
+DecisionRow = sa.RowMapping
 
 
 def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
@@ -15,7 +15,7 @@ def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     connection.execute(sa.insert(decisions).values(dict(row)))
 
 
-def newest(connection: sa.Connection, workload: str) -> Decided | None:
+def newest(connection: sa.Connection, workload: str) -> DecisionRow | None:
     """Return the newest decision of a workload, or None."""
     query = (
         sa.select(decisions)

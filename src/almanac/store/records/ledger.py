@@ -11,7 +11,7 @@ from almanac.store.rows.frames import canonical_json, combined_hash
 from almanac.store.schema import tables
 
 CHANNEL = "almanac_release"
-Release = sa.RowMapping
+ReleaseRow = sa.RowMapping
 RANKS = ("simulated", "demo", "real")
 HASHED = (
     "workload",
@@ -62,7 +62,7 @@ INSERT = sa.text(f"""
 
 
 @dataclass(frozen=True)
-class Entry:
+class NewRelease:
     """What somebody wants the ledger to say; `who` None is whoever started the run."""
 
     run_id: str
@@ -71,7 +71,7 @@ class Entry:
     why: str
 
 
-def append(connection: sa.Connection, entry: Entry) -> int:
+def append(connection: sa.Connection, entry: NewRelease) -> int:
     """Release a run: write the next row of the ledger, tell the servers, return the release id.
 
     Raises UsageError when the run has no complete set of published predictions, or stands below the release that answers
@@ -82,7 +82,7 @@ def append(connection: sa.Connection, entry: Entry) -> int:
     return _write(connection, entry, live(connection, workload), instant)
 
 
-def publish(connection: sa.Connection, workload: str, entry: Entry) -> int | None:
+def publish(connection: sa.Connection, workload: str, entry: NewRelease) -> int | None:
     """Release a run as `append` does, unless the workload is on hold; then return None.
 
     A hold is about versions: an incremental run of the version that answers goes on answering.
@@ -104,23 +104,23 @@ def lock(connection: sa.Connection, workload: str) -> datetime:
     return instant
 
 
-def entry_hash(row: sa.RowMapping | dict[str, object], previous: sa.RowMapping | None) -> str:
+def release_hash(row: sa.RowMapping | dict[str, object], previous: sa.RowMapping | None) -> str:
     """Return the SHA-256 that links a ledger row to the row before it."""
     content = canonical_json({name: row[name] for name in HASHED})
     return combined_hash([previous["release_hash"] if previous else "", content])
 
 
-def refuse_invention(connection: sa.Connection, workload: str, *, demo: bool, simulated: bool) -> None:
+def refuse_downgrade(connection: sa.Connection, workload: str, *, demo: bool, simulated: bool) -> None:
     """Raise UsageError for demo or simulated predictions while the workload is answered from something closer to life."""
     _refuse_lower(live(connection, workload), demo=demo, simulated=simulated)
 
 
-def live(connection: sa.Connection, workload: str, as_of: datetime | None = None) -> Release | None:
+def live(connection: sa.Connection, workload: str, as_of: datetime | None = None) -> ReleaseRow | None:
     """Return the release that answers now, or answered at the instant `as_of`, with `demo` and `simulated` of its run."""
     return connection.execute(LIVE, {"workload": workload, "as_of": as_of}).mappings().first()
 
 
-def entries(connection: sa.Connection, workload: str | None = None, *, limit: int = 20) -> list[Release]:
+def releases(connection: sa.Connection, workload: str | None = None, *, limit: int = 20) -> list[ReleaseRow]:
     """Return the newest rows of the ledger first."""
     query = sa.select(tables.releases).order_by(tables.releases.c.release_id.desc()).limit(limit)
     if workload:
@@ -128,7 +128,7 @@ def entries(connection: sa.Connection, workload: str | None = None, *, limit: in
     return list(connection.execute(query).mappings().all())
 
 
-def of_run(connection: sa.Connection, run_id: str) -> list[tuple[Release, Release | None]]:
+def releases_of_run(connection: sa.Connection, run_id: str) -> list[tuple[ReleaseRow, ReleaseRow | None]]:
     """Return every release of a run, each with the release before it."""
     columns = tables.releases.c
     found = (
@@ -151,12 +151,12 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
     current = live(connection, workload)
     if current is None:
         raise NotFound(f"'{workload}' has no release yet, so there is nothing to roll back.")
-    target = _wanted(connection, to) if to else before(connection, current)
+    target = _wanted(connection, to) if to else previous_run(connection, current)
     if target is None:
         raise NotFound(
             f"Release {current['release_id']} of '{workload}' is the first that is kept; there is no earlier run to go back to."
         )
-    entry = Entry(target, "rollback", who, f"rolled back from release {current['release_id']}")
+    entry = NewRelease(target, "rollback", who, f"rolled back from release {current['release_id']}")
     release_id = _write(connection, entry, current, instant)
     set_hold(connection, workload, on_hold=True)
     return release_id
@@ -167,7 +167,7 @@ def _wanted(connection: sa.Connection, run_id: str) -> str:
     run = connection.execute(CANDIDATE, {"run_id": runs.get(connection, run_id)["run_id"]}).mappings().one()
     if not run["incremental"] or run["model_version"] is None:
         return str(run["run_id"])
-    newest = runs.with_version(connection, run["workload"], run["model_version"])
+    newest = runs.newest_of_version(connection, run["workload"], run["model_version"])
     return str(newest["run_id"] if newest else run["run_id"])
 
 
@@ -184,7 +184,7 @@ def is_on_hold(connection: sa.Connection, workload: str) -> bool:
     return bool(connection.execute(query).scalar())
 
 
-def before(connection: sa.Connection, current: Release) -> str | None:
+def previous_run(connection: sa.Connection, current: ReleaseRow) -> str | None:
     """Return the run to which a rollback goes: the newest other one released earlier whose rows are kept.
 
     An incremental workload goes back to the newest run of the version released before, whichever runs that consists of by now.
@@ -193,20 +193,22 @@ def before(connection: sa.Connection, current: Release) -> str | None:
     return found
 
 
-def held_version(connection: sa.Connection, workload: str) -> int | None:
+def version_on_hold(connection: sa.Connection, workload: str) -> int | None:
     """Return the version that a rollback holds, with which an incremental workload goes on answering."""
     current = live(connection, workload)
     return current["model_version"] if current and is_on_hold(connection, workload) else None
 
 
-def version_before(connection: sa.Connection, workload: str) -> int | None:
+def previous_version(connection: sa.Connection, workload: str) -> int | None:
     """Return the version to which a rollback would go."""
     current = live(connection, workload)
-    run_id = before(connection, current) if current else None
+    run_id = previous_run(connection, current) if current else None
     return runs.get(connection, run_id)["model_version"] if run_id else None
 
 
-def _write(connection: sa.Connection, entry: Entry, current: Release | None, instant: datetime) -> int:
+def _write(
+    connection: sa.Connection, entry: NewRelease, current: ReleaseRow | None, instant: datetime
+) -> int:
     run = connection.execute(CANDIDATE, {"run_id": entry.run_id}).mappings().one()
     if current and current["workload"] != run["workload"]:
         raise UsageError(
@@ -227,12 +229,12 @@ def _write(connection: sa.Connection, entry: Entry, current: Release | None, ins
         "run_hash": run["run_hash"],
         "released_at": instant,
     }
-    row["release_hash"] = entry_hash(row, current)
+    row["release_hash"] = release_hash(row, current)
     release_id: int = connection.execute(INSERT, row | {"channel": CHANNEL}).one()[0]
     return release_id
 
 
-def _continues(connection: sa.Connection, run_id: str, current: Release | None) -> bool:
+def _continues(connection: sa.Connection, run_id: str, current: ReleaseRow | None) -> bool:
     run = connection.execute(CANDIDATE, {"run_id": run_id}).mappings().one()
     return bool(current and run["incremental"] and run["model_version"] == current["model_version"])
 
@@ -249,7 +251,7 @@ def _refuse_incomplete(run: sa.RowMapping) -> None:
         )
 
 
-def _refuse_gaps(run: sa.RowMapping, current: Release | None) -> None:
+def _refuse_gaps(run: sa.RowMapping, current: ReleaseRow | None) -> None:
     """Raise IncompleteVersion where an incremental run's version covers less of the entries than what answers now."""
     if (
         not run["incremental"]
@@ -269,7 +271,7 @@ def _answering(connection: sa.Connection, run: sa.RowMapping) -> list[str]:
     return [made["run_id"] for made in runs.of_version(connection, run["workload"], run["model_version"])]
 
 
-def _refuse_lower(current: Release | None, *, demo: bool, simulated: bool) -> None:
+def _refuse_lower(current: ReleaseRow | None, *, demo: bool, simulated: bool) -> None:
     rank = _rank(demo=demo, simulated=simulated)
     if current and rank < (answering := _rank(demo=current["demo"], simulated=current["simulated"])):
         raise UsageError(

@@ -36,7 +36,7 @@ ABANDON = """
 
 
 @dataclass(frozen=True)
-class Opening:
+class NewRun:
     """What is known about a run before it starts."""
 
     workload: str
@@ -54,7 +54,7 @@ class Opening:
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunUpdate:
     """What is known about a run once its steps have ended; None leaves what was recorded before."""
 
     data_as_of: date | None = None
@@ -73,12 +73,12 @@ class Facts:
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
 
-    def known(self) -> dict[str, Any]:
+    def values(self) -> dict[str, Any]:
         """Return the facts that are not None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
-Record = sa.RowMapping
+RunRow = sa.RowMapping
 
 
 @contextmanager
@@ -106,7 +106,7 @@ def new_id(slot: datetime, kind: str = "run") -> str:
     return f"{slot.astimezone(UTC):%Y%m%dt%H%M%S}-{uuid4().hex[:8]}{'' if kind == 'run' else '-' + kind}"
 
 
-def start(connection: sa.Connection, opening: Opening, run_id: str = "") -> str | None:
+def start(connection: sa.Connection, opening: NewRun, run_id: str = "") -> str | None:
     """Insert a run that is running and return its id (a new one unless given), or None where its slot is taken."""
     run_id = run_id or new_id(opening.slot, opening.kind)
     values = asdict(opening) | {"steps": list(opening.steps), "run_id": run_id}
@@ -114,7 +114,7 @@ def start(connection: sa.Connection, opening: Opening, run_id: str = "") -> str 
     return connection.execute(from_insert).scalar()
 
 
-def get(connection: sa.Connection, run_id: str) -> Record:
+def get(connection: sa.Connection, run_id: str) -> RunRow:
     """Return the record of one run; a unique beginning of the id is enough. Raises NotFound."""
     query = sa.select(tables.runs)
     exact = connection.execute(query.where(tables.runs.c.run_id == run_id)).mappings().first()
@@ -131,12 +131,12 @@ def get(connection: sa.Connection, run_id: str) -> Record:
     return found[0]
 
 
-def maker(connection: sa.Connection, run: Record) -> Record:
+def notebook_run(connection: sa.Connection, run: RunRow) -> RunRow:
     """Return the run whose notebooks made the rows of a run: for a shadow the one beside which it was scored."""
     return get(connection, run["parent_run_id"]) if run["kind"] == "shadow" and run["parent_run_id"] else run
 
 
-def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> Record | None:
+def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow | None:
     """Return the running or succeeded run of a slot, if there is one."""
     columns = tables.runs.c
     query = sa.select(tables.runs).where(
@@ -163,7 +163,7 @@ def mlflow_run(database: Database, run_id: str) -> str:
 
 def newest(
     connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any
-) -> list[Record]:
+) -> list[RunRow]:
     """Return the newest runs first, of one workload or of all; `equal` compares columns."""
     query = (
         sa.select(tables.runs)
@@ -177,7 +177,7 @@ def newest(
     return list(connection.execute(query).mappings().all())
 
 
-def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> Record:
+def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> RunRow:
     """Return the newest failed attempt at a slot; raises NotFound, which names the slot of another one where there is one."""
     found = newest(connection, workload, limit=1, slot=slot, kind="run", status="failed")
     if found:
@@ -191,7 +191,7 @@ def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> Rec
     raise NotFound(f"Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way}")
 
 
-def with_version(connection: sa.Connection, workload: str, version: int) -> Record | None:
+def newest_of_version(connection: sa.Connection, workload: str, version: int) -> RunRow | None:
     """Return the newest run (also a shadow) whose rows were made by a model version and are still kept."""
     columns = tables.runs.c
     made = (
@@ -206,7 +206,7 @@ def with_version(connection: sa.Connection, workload: str, version: int) -> Reco
     return connection.execute(query).mappings().first()
 
 
-def of_version(connection: sa.Connection, workload: str, version: int) -> list[Record]:
+def of_version(connection: sa.Connection, workload: str, version: int) -> list[RunRow]:
     """Return the runs that make up an incremental workload's version, oldest first: kept, and not taken over by a later one."""
     columns = tables.runs.c
     made = (
@@ -228,22 +228,26 @@ def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> b
     ).rowcount == len(absorbed)
 
 
-def note(connection: sa.Connection, run_id: str, facts: Facts) -> None:
+def update(connection: sa.Connection, run_id: str, update: RunUpdate) -> None:
     """Write what has become known about a running run."""
-    if facts.known():
+    if update.values():
         connection.execute(
             sa.update(tables.runs)
             .where(tables.runs.c.run_id == run_id, tables.runs.c.status == "running")
-            .values(facts.known())
+            .values(update.values())
         )
 
 
 def finish(
-    connection: sa.Connection, run_id: str, status: str, reason: str | None = None, facts: Facts | None = None
+    connection: sa.Connection,
+    run_id: str,
+    status: str,
+    reason: str | None = None,
+    update: RunUpdate | None = None,
 ) -> bool:
     """End a running run; return False where it was no longer running."""
     values = {"status": status, "reason": reason, "finished_at": sa.func.clock_timestamp()} | (
-        facts.known() if facts else {}
+        update.values() if update else {}
     )
     running = (tables.runs.c.run_id == run_id) & (tables.runs.c.status == "running")
     return connection.execute(sa.update(tables.runs).where(running).values(values)).rowcount == 1
@@ -273,7 +277,7 @@ def finish_step(connection: sa.Connection, run_id: str, step: str, values: Mappi
     connection.execute(query.values(dict(values)))
 
 
-def steps(connection: sa.Connection, run_id: str) -> list[Record]:
+def steps(connection: sa.Connection, run_id: str) -> list[RunRow]:
     """Return the steps of a run in the order in which they started."""
     query = (
         sa.select(tables.run_steps)
@@ -296,7 +300,9 @@ def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]
     )
 
 
-def kept(connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str) -> dict[str, str] | None:
+def saved_frame(
+    connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str
+) -> dict[str, str] | None:
     """Return where an earlier step of a run keeps the frame `name`, and its hash, or None."""
     for step in earlier:
         try:

@@ -11,14 +11,14 @@ from almanac.store.rows import frames
 from almanac.store.schema.tables import model_versions, run_steps
 from almanac.store.schema.tables import runs as all_runs
 
-Record = sa.RowMapping
+VersionRow = sa.RowMapping
 COLUMNS = model_versions.c
 # What a step reports of the version it has measured; the ledger seals it with the record of the run.
 MEASURED = "measured_{}"
 METRICS_HASH = "encode(sha256(convert_to(metrics::text, 'UTF8')), 'hex')"
 
 
-def get(connection: sa.Connection, workload: str, version: int) -> Record:
+def get(connection: sa.Connection, workload: str, version: int) -> VersionRow:
     """Return the record of one version; raises NotFound."""
     query = sa.select(model_versions).where(COLUMNS.workload == workload, COLUMNS.version == version)
     found = connection.execute(query).mappings().first()
@@ -36,7 +36,9 @@ def newest(connection: sa.Connection, workload: str) -> int | None:
     return number
 
 
-def same(connection: sa.Connection, workload: str, *, data_hash: str, recipe_hash: str) -> Record | None:
+def find_same(
+    connection: sa.Connection, workload: str, *, data_hash: str, recipe_hash: str
+) -> VersionRow | None:
     """Return the newest version made from the same data by the same recipe, or None."""
     alike = (
         (COLUMNS.workload == workload)
@@ -52,12 +54,12 @@ def same(connection: sa.Connection, workload: str, *, data_hash: str, recipe_has
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     """Record a version that was registered; its parameters and metrics may hold NumPy's numbers."""
-    plain = {name: frames.plain(dict(row[name])) for name in ("parameters", "metrics") if name in row}
+    plain = {name: frames.plain_json(dict(row[name])) for name in ("parameters", "metrics") if name in row}
     connection.execute(sa.insert(model_versions).values({**row, **plain}))
 
 
-def measure(
-    connection: sa.Connection, record: Record, metrics: Mapping[str, Any], *, step: tuple[str, str]
+def save_metrics(
+    connection: sa.Connection, record: VersionRow, metrics: Mapping[str, Any], *, step: tuple[str, str]
 ) -> None:
     """Write the held-out figures of a version; the step (run id and name) that has measured them reports their hash.
 
@@ -65,7 +67,7 @@ def measure(
     """
     run_id, name = step
     workload, version = record["workload"], record["version"]
-    if not run_id and measured(connection, workload, version):
+    if not run_id and reported_metrics_hash(connection, workload, version):
         return
     mine = (COLUMNS.workload == workload) & (COLUMNS.version == version)
     changed = (
@@ -76,7 +78,7 @@ def measure(
         runs.report_step(connection, run_id, name, {MEASURED.format(version): digest})
 
 
-def measured(connection: sa.Connection, workload: str, version: int) -> str | None:
+def reported_metrics_hash(connection: sa.Connection, workload: str, version: int) -> str | None:
     """Return the hash of the figures that the newest run to evaluate a version has reported, or None."""
     steps, key = run_steps.c, MEASURED.format(version)
     query = (

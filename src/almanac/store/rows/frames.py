@@ -85,7 +85,7 @@ def table_hash(connection: psycopg.Connection[Any], source: sql.Composable, tabl
     # Naming the run lets PostgreSQL walk the primary key, which begins with it, instead of sorting.
     query = sql.SQL("COPY (SELECT {} FROM {} WHERE run_id = {} ORDER BY {}) TO STDOUT (FORMAT binary)")
     digest = hashlib.sha256()
-    for block in binary_copy.received(
+    for block in binary_copy.read_copy(
         connection, query.format(_listed(counted), source, run_id, _listed(table.key))
     ):
         digest.update(block)
@@ -113,7 +113,7 @@ def read(
     )
 
 
-def packed(table: Table, frame: pd.DataFrame) -> bytes:
+def to_parquet(table: Table, frame: pd.DataFrame) -> bytes:
     """Return the rows of a frame as Parquet, in the one form that is stored and hashed."""
     sink = pa.BufferOutputStream()
     parquet.write_table(canonical(table, frame), sink, compression="zstd")
@@ -121,7 +121,7 @@ def packed(table: Table, frame: pd.DataFrame) -> bytes:
     return content
 
 
-def unpacked(table: Table, content: bytes) -> pd.DataFrame:
+def from_parquet(table: Table, content: bytes) -> pd.DataFrame:
     """Return the frame that was packed, with the types that `read` gives it."""
     rows = parquet.read_table(pa.BufferReader(content))
     return pd.DataFrame(
@@ -129,7 +129,7 @@ def unpacked(table: Table, content: bytes) -> pd.DataFrame:
     )
 
 
-def location(name: str, schema: str = SCHEMA) -> sql.Identifier:
+def qualified_name(name: str, schema: str = SCHEMA) -> sql.Identifier:
     """Return the quoted name of a table."""
     return sql.Identifier(schema, name)
 
@@ -285,7 +285,7 @@ def canonical_json(value: object) -> str:
         ) from error
 
 
-def plain(value: object) -> Any:
+def plain_json(value: object) -> Any:
     """Return a value as plain JSON data (NumPy numbers as numbers, dates as text, NaN as null)."""
     return json.loads(json.dumps(_without_nan(value), default=lambda item: _without_nan(_plain_scalar(item))))
 

@@ -16,7 +16,7 @@ from almanac.store.schema.tables import raw_changes
 
 
 @dataclass(frozen=True)
-class Upserted:
+class UpsertCounts:
     """How many rows of a load were new, corrected, or known already."""
 
     inserted: int
@@ -26,13 +26,13 @@ class Upserted:
 
 def upsert(
     database: Database, contract: Contract, name: str, frame: pd.DataFrame, *, run_id: str | None = None
-) -> Upserted:
+) -> UpsertCounts:
     """Bring the rows of `frame` into raw table `name`; a changed row is updated and its old and new values are logged.
 
     Raises UsageError for an unknown table, AuditFailed for values that cannot be stored or two rows with one key; then nothing is changed.
     """
-    table = table_of(contract, name)
-    target = frames.location(table_name(contract, table))
+    table = _raw_table(contract, name)
+    target = frames.qualified_name(table_name(contract, table))
     with database.connect() as connection:
         connection.execute(
             sql.SQL("CREATE TEMP TABLE incoming (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP").format(target)
@@ -40,16 +40,16 @@ def upsert(
         frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
         _log_changes(connection, contract, table, run_id)
         inserted, updated = _merge(connection, target, table)
-    return Upserted(inserted, updated, len(frame) - inserted - updated)
+    return UpsertCounts(inserted, updated, len(frame) - inserted - updated)
 
 
 def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:
     """Return a raw table as a frame in key order; dates are datetime64[s]."""
-    table = table_of(contract, name)
+    table = _raw_table(contract, name)
     columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
     keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
     query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
-        columns, frames.location(table_name(contract, table)), keys
+        columns, frames.qualified_name(table_name(contract, table)), keys
     )
     with database.connect() as connection:
         return frames.read(connection, table, query)
@@ -70,14 +70,14 @@ def corrections(database: Database, workload: str, *, limit: int) -> pd.DataFram
     return pd.DataFrame(found, columns=["table_name", "key", "before", "after", "changed_at"])
 
 
-def table_of(contract: Contract, name: str) -> Table:
+def _raw_table(contract: Contract, name: str) -> Table:
     """Return the raw table called `name`; raises UsageError."""
-    known = {table.name: table for table in contract.raw_tables}
-    if name not in known:
+    names = sorted(table.name for table in contract.raw_tables)
+    if name not in names:
         raise UsageError(
-            f"'{contract.name}' has no raw table '{name}'. Known: {', '.join(sorted(known)) or 'none'}."
+            f"'{contract.name}' has no raw table '{name}'. Its raw tables: {', '.join(names) or 'none'}."
         )
-    return known[name]
+    return contract.table(name)
 
 
 def _differs(table: Table) -> sql.Composable:
@@ -100,7 +100,7 @@ def _log_changes(
         "INSERT INTO almanac.raw_changes (workload, table_name, key, before, after, run_id) "
         "SELECT {}, {}, jsonb_build_object({}), to_jsonb(t), to_jsonb(i), {} FROM {} AS t JOIN incoming AS i ON {} WHERE {}"
     )
-    target = frames.location(table_name(contract, table))
+    target = frames.qualified_name(table_name(contract, table))
     connection.execute(
         statement.format(contract.name, table.name, key, run_id, target, join, _differs(table))
     )

@@ -11,9 +11,9 @@ from alembic import command
 from alembic.config import Config
 
 from almanac.contract import SCHEMA_REVISION, Contract
-from almanac.errors import DatabaseError, OtherSchema
+from almanac.errors import DatabaseError, SchemaMismatch
 from almanac.store.connections.database import Database
-from almanac.store.connections.locks import patiently
+from almanac.store.connections.locks import retry_on_lock
 from almanac.store.schema import contract_tables
 
 ROLES = ("owner", "worker", "reader", "ingest")
@@ -29,11 +29,11 @@ def migrate(login: Database, contracts: Mapping[str, Contract]) -> str:
     owner = Database(login.url, "owner")
     found = revision(owner)
     if found is not None and found > SCHEMA_REVISION:
-        raise OtherSchema(found, SCHEMA_REVISION)
+        raise SchemaMismatch(found, SCHEMA_REVISION)
     try:
-        patiently(owner, _upgrade)
+        retry_on_lock(owner, _upgrade)
         for contract in contracts.values():
-            patiently(owner, partial(contract_tables.ensure, contract=contract))
+            retry_on_lock(owner, partial(contract_tables.ensure, contract=contract))
     finally:
         owner.engine.dispose()
     return SCHEMA_REVISION
@@ -57,7 +57,7 @@ def check(database: Database) -> None:
     """Raise DatabaseError unless the database is at the revision this program knows."""
     found = revision(database)
     if found != SCHEMA_REVISION:
-        raise OtherSchema(found, SCHEMA_REVISION)
+        raise SchemaMismatch(found, SCHEMA_REVISION)
 
 
 def _upgrade(connection: sa.Connection) -> None:

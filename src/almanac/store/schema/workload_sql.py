@@ -9,7 +9,7 @@ from psycopg import sql
 
 from almanac import discovery
 from almanac.errors import ContractError
-from almanac.store.connections.database import Database, driver
+from almanac.store.connections.database import Database, driver_connection
 from almanac.store.schema.tables import API, workload_migrations
 
 COLUMNS = workload_migrations.c
@@ -36,7 +36,7 @@ def migrate(connection: sa.Connection, workload: str) -> list[str]:
     return [path.name for path in pending]
 
 
-def newest(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
+def newest_rows(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
     """Return the newest rows, oldest of them first and ordered `by` a column, of the view `api.<workload>_<view>` that its migrations made."""
     names = {"view": sql.Identifier(API, f"{workload}_{view}"), "by": sql.Identifier(by)}
     query = sql.SQL(
@@ -61,7 +61,7 @@ def _refuse_missing(workload: str, names: list[str]) -> None:
 
 def _apply(connection: sa.Connection, workload: str, path: Path) -> None:
     # Without parameters a percent sign is a percent sign, and one call may hold many statements.
-    driver(connection).execute(path.read_bytes())
+    driver_connection(connection).execute(path.read_bytes())
     connection.execute(
         sa.insert(workload_migrations).values(workload=workload, name=path.name, sha256=_hash(path))
     )

@@ -93,13 +93,13 @@ def delete_command(
         raise UsageError('Say why: --why "…". The note keeps the reason for ever.')
     project = Project(Settings.read())
     names = json_format.dumps([condition.partition("=")[0] for condition in where])
-    order = erasures.Order(
+    order = erasures.ErasureRequest(
         CONTRACT,
         retention.removing(where),
         retention.mend,
         project.settings.who,
         f"{why} (by {names})",
-        thoroughly=True,
+        drop_inputs=True,
     )
     gone = erasures.erase(project.database, order)
     show.as_json({"deleted": gone}) if json else show.line(

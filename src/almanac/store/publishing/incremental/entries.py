@@ -14,7 +14,7 @@ from psycopg import sql
 
 from almanac.contract import Contract
 from almanac.store.connections.database import Database
-from almanac.store.connections.locks import patiently
+from almanac.store.connections.locks import retry_on_lock
 from almanac.store.rows import columnar, frames
 
 # Both divide the numbers at the same places whatever number a span begins behind, so that the hash of what is read does not depend on it.
@@ -31,7 +31,7 @@ ARROW_TYPES = {
 
 
 @dataclass(frozen=True)
-class Span:
+class EntryRange:
     """The entries with a number above `after`, up to and with `until`."""
 
     after: int
@@ -39,17 +39,17 @@ class Span:
 
 
 @dataclass
-class Unscored:
+class UnscoredEntries:
     """The entries of a span, read once: an iterable of Arrow tables; afterwards it knows how many they were and their hash.
 
-    `known` are the rows of side tables that scoring them depends on, set by whoever scores and kept for `almanac reproduce`.
+    `context` are the rows of side tables that scoring them depends on, set by whoever scores and kept for `almanac reproduce`.
     """
 
     database: Database
     contract: Contract
-    span: Span
+    span: EntryRange
     rows: int = 0
-    known: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    context: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     _sha: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def __iter__(self) -> Iterator[pa.Table]:
@@ -62,10 +62,10 @@ class Unscored:
                 self.rows += len(batch)
                 yield batch
 
-    def first_kept(self) -> int:
+    def first_number(self) -> int:
         """Return the lowest number among all entries that are kept."""
         with self.database.connect() as connection:
-            return first_kept(connection, self.contract)
+            return first_number(connection, self.contract)
 
     @property
     def input_hash(self) -> str:
@@ -79,7 +79,8 @@ def settled_until(database: Database, contract: Contract) -> int:
     Raises DatabaseError where an insert goes on for too long; the table has the trigger almanac.number_entries.
     """
     entity, place = (
-        part.as_string() for part in (sql.Identifier(contract.entity), frames.location(contract.entries))
+        part.as_string()
+        for part in (sql.Identifier(contract.entity), frames.qualified_name(contract.entries))
     )
 
     def ask(connection: sa.Connection) -> int:
@@ -91,28 +92,30 @@ def settled_until(database: Database, contract: Contract) -> int:
             connection.execute(sa.text(f"SELECT coalesce(max({entity}), 0) FROM {place}")).scalar_one()
         )
 
-    return patiently(database, ask)
+    return retry_on_lock(database, ask)
 
 
-def first_kept(connection: psycopg.Connection[Any], contract: Contract) -> int:
+def first_number(connection: psycopg.Connection[Any], contract: Contract) -> int:
     """Return the lowest number among the entries that are kept, 1 where there are none."""
     query = sql.SQL("SELECT coalesce(min({}), 1) FROM {}").format(
-        sql.Identifier(contract.entity), frames.location(contract.entries)
+        sql.Identifier(contract.entity), frames.qualified_name(contract.entries)
     )
     (found,) = connection.execute(query).fetchall()
     return int(found[0])
 
 
 def _batches(
-    connection: psycopg.Connection[Any], contract: Contract, span: Span
+    connection: psycopg.Connection[Any], contract: Contract, span: EntryRange
 ) -> Iterator[tuple[list[list[bytes]], pa.Table]]:
     """Yield what PostgreSQL sends and what it says; the next batch is fetched while the present one is worked on."""
-    kinds = columnar.kinds(connection, frames.location(contract.entries), contract.entry_columns, ARROW_TYPES)
-    begin = max(span.after, first_kept(connection, contract) - 1)
-    parts = [Span(*part) for part in columnar.groups(begin, span.until, NUMBERS_AT_A_TIME)]
+    kinds = columnar.wire_columns(
+        connection, frames.qualified_name(contract.entries), contract.entry_columns, ARROW_TYPES
+    )
+    begin = max(span.after, first_number(connection, contract) - 1)
+    parts = [EntryRange(*part) for part in columnar.spans(begin, span.until, NUMBERS_AT_A_TIME)]
 
-    def fetch(part: Span) -> list[list[bytes]]:
-        return columnar.received(connection, _query(contract, part, kinds))
+    def fetch(part: EntryRange) -> list[list[bytes]]:
+        return columnar.fetch_columns(connection, _query(contract, part, kinds))
 
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(fetch, parts[0]) if parts else None
@@ -125,7 +128,7 @@ def _batches(
                 yield content, columnar.table(kinds, content)
 
 
-def _query(contract: Contract, span: Span, kinds: list[columnar.Kind]) -> sql.Composed:
+def _query(contract: Contract, span: EntryRange, kinds: list[columnar.WireColumn]) -> sql.Composed:
     """Return the query of a row for each NUMBERS_TOGETHER, whose texts together stay far below PostgreSQL's limit of a gigabyte."""
     query = sql.SQL("""
         SELECT joined.* FROM generate_series({first}::bigint, {last}::bigint) AS part, LATERAL (
@@ -137,9 +140,9 @@ def _query(contract: Contract, span: Span, kinds: list[columnar.Kind]) -> sql.Co
     return query.format(
         first=span.after // NUMBERS_TOGETHER,
         last=(span.until - 1) // NUMBERS_TOGETHER,
-        sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.sent),
+        sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.aggregates),
         columns=sql.SQL(", ").join(map(sql.Identifier, contract.entry_columns)),
-        place=frames.location(contract.entries),
+        place=frames.qualified_name(contract.entries),
         entity=sql.Identifier(contract.entity),
         after=span.after,
         until=span.until,

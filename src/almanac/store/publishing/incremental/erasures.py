@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
-from almanac.store.connections.database import Connection, Database, Question, driver
-from almanac.store.connections.locks import patiently
+from almanac.store.connections.database import Connection, Database, Work, driver_connection
+from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing.incremental import kept_inputs
-from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
 from almanac.store.records import ledger, runs
 from almanac.store.rows import frames
@@ -22,56 +22,56 @@ from almanac.store.schema.tables import SCHEMA
 
 COLUMNS = tables.erasures.c
 # Brings the side tables of these runs in line with the predictions that are left, on a connection of the owner.
-Mend = Callable[[list[str]], Question[None]]
+Repair = Callable[[list[str]], Work[None]]
 
 
 @dataclass(frozen=True)
-class Order:
-    """Who erases what of a workload and why: `entries` removes rows from the table of entries and returns their numbers.
+class ErasureRequest:
+    """Who erases what of a workload and why: `delete_entries` removes rows from the table of entries and returns their numbers.
 
-    `thoroughly` also drops what later runs knew of these entries; retention leaves that to its own time.
+    `drop_inputs` also drops what later runs knew of these entries; retention leaves that to its own time.
     """
 
     contract: Contract
-    entries: Question[list[int]]
-    mend: Mend
+    delete_entries: Work[list[int]]
+    repair: Repair
     who: str
     why: str
-    thoroughly: bool = False
+    drop_inputs: bool = False
 
 
-def erase(database: Database, order: Order) -> int:
+def erase(database: Database, request: ErasureRequest) -> int:
     """Remove entries with their predictions from every kept run, note it per run, and return how many entries went.
 
     In one transaction, which gives way to readers and tries again; raises DatabaseError where they never let it.
     """
-    return patiently(database, partial(_erase, order=order))
+    return retry_on_lock(database, partial(_erase, request=request))
 
 
-def _erase(connection: Connection, order: Order) -> int:
-    ledger.lock(connection, order.contract.name)
-    numbers = order.entries(driver(connection))
-    touched = _remove(connection, order.contract, numbers)
-    if numbers and order.thoroughly:
-        kept_inputs.forget(connection, order.contract.name, since=min(numbers))
-    order.mend(sorted(touched))(driver(connection))
-    _note(connection, order, None, len(numbers))
+def _erase(connection: Connection, request: ErasureRequest) -> int:
+    ledger.lock(connection, request.contract.name)
+    numbers = request.delete_entries(driver_connection(connection))
+    touched = _remove(connection, request.contract, numbers)
+    if numbers and request.drop_inputs:
+        kept_inputs.delete_since(connection, request.contract.name, since=min(numbers))
+    request.repair(sorted(touched))(driver_connection(connection))
+    _note(connection, request, None, len(numbers))
     for run_id, rows in sorted(touched.items()):
-        _note(connection, order, run_id, rows)
-    _release_again(connection, order, touched)
+        _note(connection, request, run_id, rows)
+    _release_again(connection, request, touched)
     return len(numbers)
 
 
-def _release_again(connection: Connection, order: Order, touched: dict[str, int]) -> None:
+def _release_again(connection: Connection, request: ErasureRequest, touched: dict[str, int]) -> None:
     """Give what is left a release of its own, so that no copy of an old answer passes for the present one."""
-    current = ledger.live(connection, order.contract.name)
+    current = ledger.live(connection, request.contract.name)
     if current and touched.keys() & set(current["run_ids"]):
         ledger.append(
-            connection, ledger.Entry(current["run_id"], "publish", order.who, f"erased: {order.why}")
+            connection, ledger.NewRelease(current["run_id"], "publish", request.who, f"erased: {request.why}")
         )
 
 
-def newest(connection: Connection, run_id: str) -> sa.RowMapping | None:
+def newest_note(connection: Connection, run_id: str) -> sa.RowMapping | None:
     """Return the newest note about a run, or None."""
     query = (
         sa.select(tables.erasures)
@@ -82,41 +82,41 @@ def newest(connection: Connection, run_id: str) -> sa.RowMapping | None:
     return connection.execute(query).mappings().first()
 
 
-def of_workload(connection: Connection, workload: str, *, since: datetime) -> list[sa.RowMapping]:
+def notes_since(connection: Connection, workload: str, *, since: datetime) -> list[sa.RowMapping]:
     """Return the notes about a workload that were made since an instant, newest first."""
     query = sa.select(tables.erasures).where(COLUMNS.workload == workload, COLUMNS.erased_at >= since)
     return list(connection.execute(query.order_by(COLUMNS.erasure_id.desc())).mappings().all())
 
 
-def took_some(database: Database, run: runs.Record, again: Unscored) -> bool:
+def explains_missing_entries(database: Database, run: runs.RunRow, again: UnscoredEntries) -> bool:
     """Tell whether entries of a run have gone in a way that left a note, or by retention."""
     with database.engine.begin() as connection:
-        notes = of_workload(connection, run["workload"], since=run["started_at"])
-    return bool(notes) or again.first_kept() > again.span.after + 1
+        notes = notes_since(connection, run["workload"], since=run["started_at"])
+    return bool(notes) or again.first_number() > again.span.after + 1
 
 
 def _remove(connection: Connection, contract: Contract, numbers: list[int]) -> dict[str, int]:
     """Delete the predictions of entries and return how many of each run went."""
-    place = frames.location(table_name(contract, contract.predictions))
+    place = frames.qualified_name(table_name(contract, contract.predictions))
     statement = sql.SQL(
         "WITH gone AS (DELETE FROM {} WHERE {} = ANY (%s::bigint[]) RETURNING run_id) SELECT run_id, count(*) FROM gone GROUP BY run_id"
     )
     found = (
-        driver(connection)
+        driver_connection(connection)
         .execute(statement.format(place, sql.Identifier(contract.entity)), [numbers])
         .fetchall()
     )
     return {str(run_id): int(rows) for run_id, rows in found}
 
 
-def _note(connection: Connection, order: Order, run_id: str | None, rows: int) -> None:
-    digest = staged_hash(driver(connection), order.contract, run_id, SCHEMA) if run_id else None
+def _note(connection: Connection, request: ErasureRequest, run_id: str | None, rows: int) -> None:
+    digest = staged_hash(driver_connection(connection), request.contract, run_id, SCHEMA) if run_id else None
     values = {
-        "workload": order.contract.name,
+        "workload": request.contract.name,
         "run_id": run_id,
         "rows": rows,
         "prediction_hash": digest,
-        "who": order.who,
-        "why": order.why,
+        "who": request.who,
+        "why": request.why,
     }
     connection.execute(sa.insert(tables.erasures).values(values))

@@ -18,7 +18,7 @@ from almanac.errors import AuditFailed
 from almanac.store.connections.database import Database
 from almanac.store.publishing import staging
 from almanac.store.publishing.incremental import entries
-from almanac.store.publishing.incremental.entries import Span, Unscored
+from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import runs
 from almanac.store.rows import frames
 from almanac.store.schema.contract_tables import table_name
@@ -35,23 +35,23 @@ SUMS = {"integer": "integer", "bigint": "bigint", "real": "double precision"}
 
 
 @dataclass(frozen=True)
-class Part:
+class ScoredEntries:
     """Which version has predicted which entries."""
 
     version: int
-    scored: Unscored
+    scored: UnscoredEntries
 
 
 @dataclass(frozen=True)
 class Increment(staging.Staged):
     """What an incremental run has staged: its own rows and those taken over from the runs `absorbed`; `own_hash` is that of its own."""
 
-    span: Span
+    span: EntryRange
     absorbed: tuple[str, ...]
     own_hash: str
     input_hash: str
 
-    def facts(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         """Return what the run's record is to say; `hashes` has the hash of its own predictions, which `almanac reproduce` compares."""
         covered = {
             "covered_after": self.span.after,
@@ -59,17 +59,17 @@ class Increment(staging.Staged):
             "input_hash": self.input_hash,
         }
         return (
-            super().facts()
+            super().summary()
             | covered
             | {"absorbed": list(self.absorbed), "hashes": {"predictions": self.own_hash}}
         )
 
 
-def unscored(database: Database, contract: Contract, version: int) -> Unscored:
+def unscored_entries(database: Database, contract: Contract, version: int) -> UnscoredEntries:
     """Return the entries that a version lacks: all after its newest run, or all that are kept."""
     settled = entries.settled_until(database, contract)
     covered = covered_until(database, contract, version)
-    return Unscored(database, contract, Span(covered, max(settled, covered)))
+    return UnscoredEntries(database, contract, EntryRange(covered, max(settled, covered)))
 
 
 def covered_until(database: Database, contract: Contract, version: int) -> int:
@@ -80,7 +80,12 @@ def covered_until(database: Database, contract: Contract, version: int) -> int:
 
 
 def stage(
-    database: Database, contract: Contract, run_id: str, content: Mapping[str, pd.DataFrame], *, part: Part
+    database: Database,
+    contract: Contract,
+    run_id: str,
+    content: Mapping[str, pd.DataFrame],
+    *,
+    part: ScoredEntries,
 ) -> Increment:
     """Load the frames of what is new, take over the rows of small runs of the same version, index and audit; in one transaction.
 
@@ -91,19 +96,19 @@ def stage(
     own_rows = _refuse_gaps(contract, content[predictions.name], part.scored)
     with database.engine.begin() as asking:
         before = runs.of_version(asking, contract.name, part.version)
-    absorbed = [str(record["run_id"]) for record in taken_over(before, own_rows)]
+    absorbed = [str(record["run_id"]) for record in runs_to_absorb(before, own_rows)]
     with database.connect() as connection:
         try:
-            target = staging.make(connection, contract, predictions, run_id)
+            target = staging.create_table(connection, contract, predictions, run_id)
             own_hash = frames.copy_in(connection, target, predictions, content[predictions.name])
             _take_over(connection, contract, run_id, absorbed)
             sent = {predictions.name: own_hash}
             for table in contract.side_tables:
                 sent[table.name] = _merge(
-                    connection, contract, table, run_id, Rows(content[table.name], absorbed)
+                    connection, contract, table, run_id, SideTableRows(content[table.name], absorbed)
                 )
             for table in contract.released_tables:
-                staging.index(connection, contract, table, run_id)
+                staging.create_indexes(connection, contract, table, run_id)
             hashes = _hashes(connection, contract, run_id) if absorbed else sent
         except (psycopg.IntegrityError, psycopg.DataError) as error:
             raise AuditFailed(
@@ -114,7 +119,7 @@ def stage(
     return Increment(rows, every, hashes, part.scored.span, tuple(absorbed), own_hash, part.scored.input_hash)
 
 
-def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: Unscored) -> int:
+def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: UnscoredEntries) -> int:
     """Return how many predictions there are; raises AuditFailed unless each entry that was read has exactly one."""
     rows, numbers = len(predictions), predictions[contract.entity]
     is_within = rows == 0 or (scored.span.after < numbers.min() and numbers.max() <= scored.span.until)
@@ -125,7 +130,7 @@ def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: Unscored
     return rows
 
 
-def taken_over(before: Sequence[runs.Record], own_rows: int) -> list[runs.Record]:
+def runs_to_absorb(before: Sequence[runs.RunRow], own_rows: int) -> list[runs.RunRow]:
     """Return the newest runs of a version that a run with `own_rows` new rows takes over, newest first.
 
     Always an unbroken row of the newest ones, so that of the runs of one release either all are readable or the newest is gone too.
@@ -145,9 +150,12 @@ def _take_over(
     """Copy the predictions of the runs taken over, as far as their entries are kept."""
     if not absorbed:
         return
-    table, first = contract.predictions, entries.first_kept(connection, contract)
+    table, first = contract.predictions, entries.first_number(connection, contract)
     copy = sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {} WHERE run_id = ANY ({}) AND {} >= {}")
-    target, parent = staging.place(contract, table, run_id), frames.location(table_name(contract, table))
+    target, parent = (
+        staging.staging_table(contract, table, run_id),
+        frames.qualified_name(table_name(contract, table)),
+    )
     connection.execute(
         copy.format(
             target,
@@ -161,7 +169,7 @@ def _take_over(
 
 
 @dataclass(frozen=True)
-class Rows:
+class SideTableRows:
     """Rows of one side table: those of the new frame, and the runs whose rows are to be merged with them, newest first."""
 
     frame: pd.DataFrame
@@ -169,12 +177,12 @@ class Rows:
 
 
 def _merge(
-    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: Rows
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str, rows: SideTableRows
 ) -> str:
     """Stage a side table: one row per key of what is new and what is taken over; return the hash of what is new."""
     target, parent = (
-        staging.make(connection, contract, table, run_id),
-        frames.location(table_name(contract, table)),
+        staging.create_table(connection, contract, table, run_id),
+        frames.qualified_name(table_name(contract, table)),
     )
     if not rows.absorbed:
         return frames.copy_in(connection, target, table, rows.frame)
@@ -188,11 +196,11 @@ def _merge(
         "SELECT {}, -array_position({runs}::text[], run_id::text) FROM {} WHERE run_id = ANY ({runs}::text[])"
     )
     source = sql.SQL("{} UNION ALL {}").format(newer, older.format(columns, parent, runs=rows.absorbed))
-    connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(target, columns, merged(table, source)))
+    connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(target, columns, merge_query(table, source)))
     return digest
 
 
-def merged(table: Table, source: sql.Composable) -> sql.Composed:
+def merge_query(table: Table, source: sql.Composable) -> sql.Composed:
     """Return the query that makes one row per key of the rows of `source`, whose column `turn` grows from older to newer."""
     columns = [
         sql.SQL(f"{MERGED[column.merge]} AS {{0}}").format(
@@ -209,7 +217,9 @@ def merged(table: Table, source: sql.Composable) -> sql.Composed:
 def _hashes(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> dict[str, str]:
     """Return the hash of each staged table, read back from the database."""
     return {
-        table.name: frames.table_hash(connection, staging.place(contract, table, run_id), table, run_id)
+        table.name: frames.table_hash(
+            connection, staging.staging_table(contract, table, run_id), table, run_id
+        )
         for table in contract.released_tables
     }
 

@@ -10,22 +10,22 @@ from sqlalchemy.dialects.postgresql import insert
 from almanac.contract import Contract
 from almanac.errors import BrokenChain, NotFound
 from almanac.store.connections.database import Connection, Database
-from almanac.store.publishing.incremental.entries import Unscored
+from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.rows import frames
 from almanac.store.schema import tables
 
 COLUMNS = tables.run_inputs.c
 
 
-def keep(database: Database, run_id: str, scored: Unscored) -> dict[str, str]:
+def save(database: Database, run_id: str, scored: UnscoredEntries) -> dict[str, str]:
     """Keep the side tables that a run knew and return the hash of each."""
     contract, hashes = scored.contract, {}
     known = [
-        (table, scored.known[table.name]) for table in contract.side_tables if table.name in scored.known
+        (table, scored.context[table.name]) for table in contract.side_tables if table.name in scored.context
     ]
     with database.engine.begin() as connection:
         for table, frame in known:
-            content = frames.packed(table, frame)
+            content = frames.to_parquet(table, frame)
             hashes[table.name] = hashlib.sha256(content).hexdigest()
             row = {
                 "run_id": run_id,
@@ -61,7 +61,7 @@ def load(
             f"What run {run_id} knew of {', '.join(sorted(changed))} was changed; its predictions cannot be made again."
         )
     return {
-        table.name: frames.unpacked(table, kept[table.name])
+        table.name: frames.from_parquet(table, kept[table.name])
         for table in contract.side_tables
         if table.name in hashes
     }
@@ -73,14 +73,14 @@ def hashes(connection: Connection, run_id: str) -> dict[str, str]:
     return {name: hashlib.sha256(content).hexdigest() for name, content in connection.execute(query)}
 
 
-def forget(connection: Connection, workload: str, *, since: int) -> None:
+def delete_since(connection: Connection, workload: str, *, since: int) -> None:
     """Drop what every run knew that covers the entry `since` or later ones: it may speak of that entry."""
     connection.execute(
         sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.covered_until >= since)
     )
 
 
-def expire(connection: Connection, workload: str, *, before: datetime) -> None:
+def delete_before(connection: Connection, workload: str, *, before: datetime) -> None:
     """Drop what runs knew whose inputs were kept before an instant."""
     connection.execute(
         sa.delete(tables.run_inputs).where(COLUMNS.workload == workload, COLUMNS.kept_at < before)

@@ -42,5 +42,5 @@ def cut_off(
 
 def settled_cut(step: Any, statements: pd.DataFrame) -> CutOff:
     """Return the cut-off of an open step, asking the store whether anybody has sent entries."""
-    nothing_sent = step.ask(lambda connection: entries.is_empty(connection, demo=False))
-    return cut_off(statements, slot=step.slot.date(), nothing_sent=nothing_sent, wanted=step.wanted_date)
+    nothing_sent = step.query(lambda connection: entries.is_empty(connection, demo=False))
+    return cut_off(statements, slot=step.slot.date(), nothing_sent=nothing_sent, wanted=step.requested_date)

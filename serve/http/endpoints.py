@@ -10,7 +10,7 @@ from starlette.responses import Response
 from serve.http import origins, parameters, problems, request_bodies, schemas
 from serve.http.deadline import answering_within
 from serve.http.parameters import Parameter, Values
-from serve.http.request_bodies import Content
+from serve.http.request_bodies import JsonBody
 
 Handler = Callable[[Request, Values], Awaitable[Response]]
 MEANINGS = {
@@ -77,7 +77,7 @@ class Endpoint:
     media_type: str = "application/json"
     other_media_types: tuple[str, ...] = ()
     method: Literal["GET", "POST", "PATCH"] = "GET"
-    body: Content | None = None
+    body: JsonBody | None = None
     writes: bool = False
     others: tuple[Answer, ...] = ()
 

@@ -1,6 +1,7 @@
 """Binary COPY: byte for byte what PostgreSQL itself writes."""
 
 from datetime import UTC, date, datetime
+from uuid import UUID
 
 import psycopg
 import pyarrow as pa
@@ -59,6 +60,26 @@ def test_all_columns_side_by_side_are_encoded_as_postgresql_encodes_them(owner: 
     assert b"".join(binary_copy.encode(pa.table(COLUMNS))) == written_by_postgresql(owner, COLUMNS)
 
 
+def test_the_bytes_of_a_uuid_are_encoded_as_postgresql_encodes_them(owner: Database) -> None:
+    ids = [UUID(int=0), UUID(int=2**128 - 1), UUID("6f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0")]
+    columns = {"uuid": pa.array([value.bytes for value in ids], pa.binary(16))}
+    numbers = {"int8": pa.array([1, 2, 3], pa.int64())}
+    by_postgresql = written_by_postgresql(owner, {"uuid": pa.array(ids, pa.uuid())} | numbers)
+    assert b"".join(binary_copy.encode(pa.table(columns | numbers))) == by_postgresql
+
+
+def test_columns_without_null_are_encoded_as_postgresql_encodes_them(owner: Database) -> None:
+    columns = {name: column.drop_null() for name, column in COLUMNS.items()}
+    assert b"".join(binary_copy.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
+
+
+def test_a_slice_of_a_table_is_encoded_as_a_table_of_its_own() -> None:
+    ids = pa.array([bytes([number]) * 16 for number in range(5)], pa.binary(16))
+    table = pa.table({"id": ids, **COLUMNS})
+    alone = pa.Table.from_pylist(table.slice(1, 3).to_pylist(), schema=table.schema)
+    assert b"".join(binary_copy.encode(table.slice(1, 3))) == b"".join(binary_copy.encode(alone))
+
+
 def test_rows_encoded_in_several_pieces_are_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = b"".join(binary_copy.encode(pa.table(COLUMNS)))
     monkeypatch.setattr(binary_copy, "ROWS_AT_A_TIME", 2)
@@ -75,7 +96,7 @@ def test_no_row_at_all_is_a_head_and_a_tail(owner: Database) -> None:
 def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
     query = sql.SQL("COPY (SELECT {}::int4 UNION ALL SELECT 2) TO STDOUT (FORMAT binary)").format(1)
     with owner.connect() as connection:
-        assert b"".join(bytes(block) for block in binary_copy.received(connection, query)) == b"".join(
+        assert b"".join(bytes(block) for block in binary_copy.read_copy(connection, query)) == b"".join(
             binary_copy.encode(pa.table({"n": pa.array([1, 2], pa.int32())}))
         )
         assert connection.execute("SELECT 'still usable'").fetchone() == ("still usable",)
@@ -85,13 +106,13 @@ def test_a_copy_that_fails_at_once_or_on_the_way_raises_the_error_of_postgresql(
     with owner.connect(autocommit=True) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable):
             list(
-                binary_copy.received(
+                binary_copy.read_copy(
                     connection, sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier("nowhere"))
                 )
             )
         with pytest.raises(psycopg.errors.DivisionByZero):
             list(
-                binary_copy.received(
+                binary_copy.read_copy(
                     connection,
                     sql.SQL("COPY (SELECT 1 / (3 - n) FROM generate_series(1, {}) AS n) TO STDOUT").format(3),
                 )
