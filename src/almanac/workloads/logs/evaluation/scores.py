@@ -126,7 +126,8 @@ def random_lines(statements: pd.DataFrame, *, seed: int, share: float = 0.2) -> 
 
 def warning_chances(chances: Floats) -> Floats:
     """Return the chance of "warning or worse" of each row."""
-    return chances[:, WARNING:].sum(axis=1)
+    sums: Floats = chances[:, WARNING:].sum(axis=1)
+    return sums
 
 
 def _agreement(labels: Labels | Flags, answers: Labels | Flags) -> dict[str, float]:
@@ -140,7 +141,7 @@ def _agreement(labels: Labels | Flags, answers: Labels | Flags) -> dict[str, flo
 
 def _places_by_system(forecasts: Forecasts) -> "dict[str, Labels]":
     groups = forecasts.frame.reset_index(drop=True).groupby("system", sort=True)
-    return dict(groups.indices)
+    return {str(name): np.asarray(places) for name, places in groups.indices.items()}
 
 
 def _bin(promised: Floats, happened: Flags) -> dict[str, float]:

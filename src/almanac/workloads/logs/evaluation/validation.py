@@ -139,7 +139,7 @@ def _fold_scores(examples: Examples, split: Iterator[Fold], alpha: float) -> tup
     return scores, base, fold
 
 
-def _is_late(seen_at: "pd.Series[pd.Timestamp]") -> Flags:
+def _is_late(seen_at: pd.Series) -> Flags:
     times = seen_at.dropna()
     if times.empty:
         return np.zeros(len(seen_at), dtype=bool)

@@ -117,9 +117,7 @@ def _replace(connection: Connection, day: date) -> None:
     _create(connection, copy, day, CLUSTER.format(copy, table, ORDER))
     connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
     connection.execute(sql.SQL("DROP TABLE {}").format(table))
-    connection.execute(
-        sql.SQL("ALTER TABLE {} RENAME TO {}").format(copy, sql.Identifier(partition(day)))
-    )
+    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(copy, sql.Identifier(partition(day))))
     connection.execute(ATTACH.format(table, day))
     connection.execute(SET_ONE_PART, [day])
 

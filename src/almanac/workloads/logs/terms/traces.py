@@ -91,7 +91,7 @@ def _count_before(seconds: Sequence[float], limit: float) -> int:
     return int(np.searchsorted(seconds, limit, side="left"))
 
 
-def _heads(lists: "pd.Series[Any]", counts: Sequence[int]) -> list[list[Any]]:
+def _heads(lists: "pd.Series[Any]", counts: Sequence[int]) -> list[Any]:
     return [values[:count] for values, count in zip(lists, counts, strict=True)]
 
 
