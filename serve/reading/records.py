@@ -1,5 +1,6 @@
 """What the server tells of runs, model versions and the ledger: columns, their meaning, and the queries."""
 
+from almanac import run_columns
 from almanac.contract import Column
 
 ENTRY_COLUMNS = (
@@ -29,40 +30,15 @@ ENTRY_COLUMNS = (
         doc="Since when the predictions are no longer kept.",
     ),
 )
+# Columns of a run that an answer leaves out; `steps` shows the steps themselves instead of their names.
+NOT_ANSWERED = ("steps", "covered_until", "absorbed_by")
+RUN_NAMES = {"run_id": "run", "parent_run_id": "parent_run", "mlflow_run_id": "mlflow_run"}
 RUN_COLUMNS = (
-    Column(name="run", type="text"),
-    Column(name="workload", type="text"),
-    Column(
-        name="kind", type="text", doc="run, or shadow: the challenger's predictions, kept for comparison."
+    *(
+        column.model_copy(update={"name": RUN_NAMES.get(column.name, column.name)})
+        for column in run_columns.RUN_COLUMNS
+        if column.name not in NOT_ANSWERED
     ),
-    Column(name="slot", type="timestamp", doc="When the run was due."),
-    Column(name="status", type="text", doc="running, succeeded or failed."),
-    Column(name="reason", type="text", nullable=True, doc="Why it failed."),
-    Column(name="parent_run", type="text", nullable=True, doc="The attempt that this one continues."),
-    Column(name="parameters", type="json"),
-    Column(name="sample", type="text", doc="full or mock."),
-    Column(name="data_as_of", type="date", nullable=True),
-    Column(name="demo", type="boolean"),
-    Column(name="simulated", type="boolean"),
-    Column(name="source", type="text", nullable=True),
-    Column(name="git_commit", type="text", nullable=True),
-    Column(name="code_hash", type="text", nullable=True),
-    Column(name="lock_hash", type="text", nullable=True),
-    Column(name="python", type="text", nullable=True),
-    Column(name="data_hash", type="text", nullable=True, doc="SHA-256 of the data it trained on."),
-    Column(name="input_hash", type="text", nullable=True, doc="SHA-256 of the data it scored."),
-    Column(name="model_version", type="integer", nullable=True),
-    Column(name="model_hash", type="text", nullable=True, doc="SHA-256 of the model's files."),
-    Column(name="prediction_hash", type="text", nullable=True, doc="SHA-256 of the predictions."),
-    Column(name="rows", type="bigint", nullable=True),
-    Column(name="mlflow_run", type="text", nullable=True),
-    Column(name="actor", type="text"),
-    Column(name="started_at", type="timestamp"),
-    Column(name="finished_at", type="timestamp", nullable=True),
-    Column(name="seconds", type="real", nullable=True),
-    Column(name="cpu_seconds", type="real", nullable=True),
-    Column(name="peak_memory_mb", type="real", nullable=True),
-    Column(name="pruned_at", type="timestamp", nullable=True),
     Column(name="steps", type="json", doc="The notebooks of the run, their results and hashes."),
 )
 MODEL_COLUMNS = (

@@ -23,7 +23,9 @@ from almanac.store.publishing import staging
 from almanac.store.publishing.incremental import increments, kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.records import ledger, runs, versions
-from almanac.store.rows import binary_copy, frames, raw
+from almanac.store.rows import binary_copy, raw
+from almanac.store.rows.hashes import combined_hash
+from almanac.store.rows.json_values import canonical_json, plain_json
 from almanac.store.schema import workload_sql
 
 if TYPE_CHECKING:
@@ -136,7 +138,7 @@ class Step:
 
     def report(self, **results: Any) -> None:
         """Add results to the run's record; in an exploration they are only checked."""
-        clean = frames.plain_json(results)
+        clean = plain_json(results)
         if not self.is_exploration:
             with self.database.engine.begin() as connection:
                 runs.report_step(connection, self.run_id, self.name, clean)
@@ -184,7 +186,7 @@ class Step:
         code = provenance.code_hash(self.settings.home, self.workload)
         hashes = {
             "data_hash": hashlib.sha256(frame_bytes(training)).hexdigest(),
-            "recipe_hash": frames.combined_hash([code, frames.canonical_json(dict(submission.parameters))]),
+            "recipe_hash": combined_hash([code, canonical_json(dict(submission.parameters))]),
         }
         with self.database.engine.begin() as connection:
             known = versions.find_same(connection, self.workload, **hashes)
@@ -273,7 +275,7 @@ class Step:
             versions.save_metrics(
                 connection,
                 record,
-                frames.plain_json({**metrics, **(details or {})}),
+                plain_json({**metrics, **(details or {})}),
                 step=(self.run_id, self.name),
             )
 

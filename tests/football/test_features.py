@@ -12,7 +12,14 @@ from almanac.workloads.football.features import FEATURES
 from tests.football.match_samples import CUT, match, matches, sample, sample_features
 
 LATER = date(2030, 1, 1)
-MODULES = ["strength.past", "offers.markets", "offers.picks", "offers.value", "evaluation", "estimators"]
+MODULES = [
+    "strength.running_sums",
+    "offers.markets",
+    "offers.picks",
+    "offers.value",
+    "evaluation",
+    "estimators",
+]
 
 
 def last(*rows: dict[str, object], as_of: date = LATER, horizon_days: int = 0) -> pd.Series:

@@ -68,7 +68,7 @@ def test_totals_of_a_table_with_three_scores_are_added_by_hand() -> None:
 def test_the_likely_scores_come_most_likely_first() -> None:
     scores = np.zeros((1, 13, 13))
     scores[0, 1, 0], scores[0, 2, 1], scores[0, 3, 3] = 0.5, 0.3, 0.2
-    told = markets.likely(scores)[0]
+    told = markets.likely_scores(scores)[0]
     assert told[:3] == [
         {"score": "1-0", "chance": 0.5},
         {"score": "2-1", "chance": 0.3},
@@ -94,7 +94,7 @@ def test_the_expected_goals_lie_halfway_between_ratings_and_fit_and_keep_the_fit
 def test_all_markets_of_a_match_agree_with_each_other() -> None:
     known = sample_features().head(50)
     wanted = pd.DataFrame({"home_win": 0.45, "draw": 0.25, "away_win": 0.30}, index=known.index)
-    told = markets.of(known, wanted)
+    told = markets.derive(known, wanted)
     assert told["home_or_draw"].tolist() == pytest.approx([0.70] * 50)
     assert told["home_or_away"].tolist() == pytest.approx([0.75] * 50)
     assert told["draw_or_away"].tolist() == pytest.approx([0.55] * 50)
@@ -104,7 +104,7 @@ def test_all_markets_of_a_match_agree_with_each_other() -> None:
 
 def test_goals_and_scores_follow_the_chances_of_the_match() -> None:
     known = sample_features().iloc[[0, 0]].reset_index(drop=True)
-    told = markets.of(
+    told = markets.derive(
         known, pd.DataFrame({"home_win": [0.9, 0.05], "draw": [0.05, 0.05], "away_win": [0.05, 0.9]})
     )
     assert told["expected_home_goals"][0] > told["expected_away_goals"][0]

@@ -6,20 +6,21 @@ from math import exp, log
 
 import pytest
 
-from almanac.workloads.football.strength import ratings, timeline
-from almanac.workloads.football.strength.ratings import EloRules, GoalRules, Pair
+from almanac.workloads.football.strength import ratings
+from almanac.workloads.football.strength.ratings import EloRules, GoalRules, HomeAway
+from almanac.workloads.football.strength.timeline import Timeline
 from tests.football.match_samples import match, matches
 
 LATER = date(2030, 1, 1)
 RULES = EloRules()
 
 
-def elo(*rows: dict[str, object], rules: EloRules = RULES) -> Pair:
-    return ratings.elo(timeline.make(matches(*rows), as_of=LATER), rules=rules)
+def elo(*rows: dict[str, object], rules: EloRules = RULES) -> HomeAway:
+    return ratings.elo(Timeline.of(matches(*rows), as_of=LATER), rules=rules)
 
 
-def goals(*rows: dict[str, object]) -> Pair:
-    return ratings.goals(timeline.make(matches(*rows), as_of=LATER))
+def goals(*rows: dict[str, object]) -> HomeAway:
+    return ratings.goals(Timeline.of(matches(*rows), as_of=LATER))
 
 
 def test_clubs_of_the_highest_league_begin_at_1500_and_one_tier_lower_130_points_below() -> None:
@@ -69,7 +70,7 @@ def test_after_a_summer_a_club_is_as_if_20_matches_of_it_were_known() -> None:
 def test_after_a_summer_goals_move_as_if_20_matches_of_a_club_were_known() -> None:
     # Steps so small that the expected goals stay what they are at the beginning.
     rules = GoalRules(step=1e-6, league_step=0.0, seasons=replace(GoalRules().seasons, pull=0.0))
-    seen = ratings.goals(timeline.make(matches(*SEASON, *SUMMER_LATER), as_of=LATER), rules=rules)
+    seen = ratings.goals(Timeline.of(matches(*SEASON, *SUMMER_LATER), as_of=LATER), rules=rules)
     assert log(seen.home[41] / seen.home[40]) / 1e-6 == pytest.approx(
         2 * (1 + exp(-20 / 15)) * (1 - exp(0.37)), rel=1e-3
     )
@@ -151,7 +152,7 @@ def test_goals_of_unknown_clubs_are_the_same_in_every_tier() -> None:
     assert (seen.home[0], seen.away[0]) == (pytest.approx(exp(0.37)), pytest.approx(exp(0.13)))
 
 
-@pytest.mark.parametrize("rules", [GoalRules(), ratings.QUICK])
+@pytest.mark.parametrize("rules", [GoalRules(), ratings.QUICK_RULES])
 def test_a_newcomer_scores_less_and_concedes_more_than_the_mean_of_known_leagues(rules: GoalRules) -> None:
     first = [match("2020-08-01", "Ash", "Birch", "0-0"), match("2020-08-01", "Cedar", "Dogwood", "0-0")]
     second = [
@@ -160,7 +161,7 @@ def test_a_newcomer_scores_less_and_concedes_more_than_the_mean_of_known_leagues
         match("2021-08-08", "Dogwood", "Ash", "0-0"),
     ]
     seen = ratings.goals(
-        timeline.make(matches(*first, *second), as_of=LATER), rules=replace(rules, step=0.0, league_step=0.0)
+        Timeline.of(matches(*first, *second), as_of=LATER), rules=replace(rules, step=0.0, league_step=0.0)
     )
     assert (seen.home[2], seen.away[2]) == (pytest.approx(exp(0.37 + 0.1)), pytest.approx(exp(0.13 - 0.1)))
 
@@ -175,8 +176,11 @@ def test_goals_beyond_expectation_raise_the_attack_and_lower_the_others_defence(
 
 
 def test_the_quick_ratings_follow_one_result_further_than_the_steady_ones() -> None:
-    line = timeline.make(
+    timeline = Timeline.of(
         matches(match("2020-08-01", "Ash", "Birch", "5-0"), match("2020-08-08", "Ash", "Birch", "0-0")),
         as_of=LATER,
     )
-    assert ratings.goals(line, rules=ratings.QUICK).home[1] > ratings.goals(line, rules=GoalRules()).home[1]
+    assert (
+        ratings.goals(timeline, rules=ratings.QUICK_RULES).home[1]
+        > ratings.goals(timeline, rules=GoalRules()).home[1]
+    )

@@ -38,7 +38,7 @@ def test_no_match_at_all_is_said_with_the_way_out() -> None:
 
 
 def test_the_slot_s_day_is_the_cut_off_where_matches_follow_it() -> None:
-    cut = sources.cut_off(matches("2026-11-20", "2026-11-25"), wanted=None, slot=date(2026, 11, 22))
+    cut = sources.cut_off(matches("2026-11-20", "2026-11-25"), requested=None, slot=date(2026, 11, 22))
     assert (cut.data_as_of, cut.demo, cut.simulated, cut.source) == (
         date(2026, 11, 22),
         False,
@@ -48,13 +48,13 @@ def test_the_slot_s_day_is_the_cut_off_where_matches_follow_it() -> None:
 
 
 def test_without_coming_matches_a_day_inside_the_data_is_the_cut_off_and_it_says_so() -> None:
-    cut = sources.cut_off(matches("2025-05-01"), wanted=None, slot=date(2026, 11, 22))
+    cut = sources.cut_off(matches("2025-05-01"), requested=None, slot=date(2026, 11, 22))
     assert (cut.data_as_of, cut.demo) == (selection.DEMO_DATE, True)
 
 
 def test_a_day_that_somebody_asked_for_is_the_cut_off() -> None:
     cut = sources.cut_off(
-        matches("2025-05-01", source="simulated"), wanted=date(2025, 3, 1), slot=date(2026, 11, 22)
+        matches("2025-05-01", source="simulated"), requested=date(2025, 3, 1), slot=date(2026, 11, 22)
     )
     assert (cut.data_as_of, cut.demo, cut.simulated, cut.source) == (
         date(2025, 3, 1),

@@ -6,8 +6,9 @@ from importlib.resources import files
 import pandas as pd
 import pytest
 
-from almanac.workloads.football.sources import clubs, matches
+from almanac.workloads.football.sources import clubs
 from almanac.workloads.football.sources.linking import Directory
+from almanac.workloads.football.sources.match_frame import match_frame
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 
@@ -74,7 +75,7 @@ def test_no_spelling_in_the_table_fits_two_clubs_of_a_country() -> None:
     for row in rows():
         for spelling in [row["club"], *filter(None, row["aliases"].split("|"))]:
             owners.setdefault((row["country"], clubs.key(spelling)), set()).add(row["club"])
-    assert {where: found for where, found in owners.items() if len(found) > 1 or not where[1]} == {}
+    assert {key: clubs for key, clubs in owners.items() if len(clubs) > 1 or not key[1]} == {}
 
 
 def test_the_table_knows_only_countries_with_a_league() -> None:
@@ -99,7 +100,7 @@ def test_a_new_club_of_the_leading_source_keeps_its_first_spelling() -> None:
         ("Scotland", "Testbury Town FC"),
         ("England", "Man City"),
     ]
-    assert list(clubs.settle(names).values()) == [
+    assert list(clubs.canonical_names(names).values()) == [
         "Testbury Town",
         "Testbury Town",
         "Testbury Town FC",
@@ -107,7 +108,7 @@ def test_a_new_club_of_the_leading_source_keeps_its_first_spelling() -> None:
     ]
 
 
-def known() -> pd.DataFrame:
+def meetings() -> pd.DataFrame:
     pair = {
         "league": "E0",
         "season": "2024-25",
@@ -116,7 +117,7 @@ def known() -> pd.DataFrame:
         "status": "played",
         "source": "openfootball",
     }
-    return matches.frame(
+    return match_frame(
         [
             pair | {"date": "2024-08-31", "home_goals": 1, "away_goals": 0},
             pair | {"date": "2025-03-01", "home_goals": 2, "away_goals": 2},
@@ -126,31 +127,31 @@ def known() -> pd.DataFrame:
 
 
 def test_an_unmatched_name_comes_with_its_nearest_candidates() -> None:
-    found = Directory.of(known()).club("E0", "Manchster City")
-    assert isinstance(found, clubs.Unmatched)
-    assert (found.country, found.name, found.candidates[0]) == (
+    club = Directory.of(meetings()).club("E0", "Manchster City")
+    assert isinstance(club, clubs.UnmatchedClub)
+    assert (club.country, club.name, club.candidates[0]) == (
         "England",
         "Manchster City",
         "Manchester City FC",
     )
-    assert len(found.candidates) <= 3
+    assert len(club.candidates) <= 3
 
 
 def test_a_club_known_only_from_matches_is_found() -> None:
-    assert Directory.of(known()).club("E3", "TESTBURY TOWN FC") == "Testbury Town"
+    assert Directory.of(meetings()).club("E3", "TESTBURY TOWN FC") == "Testbury Town"
 
 
 def test_a_match_is_found_by_its_nearest_date_within_thirty_days() -> None:
-    directory = Directory.of(known())
+    directory = Directory.of(meetings())
     first, second = "E0-2024-25-arsenal-fc-chelsea-fc", "E0-2024-25-arsenal-fc-chelsea-fc-2"
     days = ["2024-07-31", "2024-08-01", "2024-08-31", "2024-09-30", "2024-10-01", "2025-02-20"]
-    found = [directory.match_id("E0", "Arsenal FC", "Chelsea FC", pd.Timestamp(day).date()) for day in days]
-    assert found == [None, first, first, first, None, second]
+    ids = [directory.match_id("E0", "Arsenal FC", "Chelsea FC", pd.Timestamp(day).date()) for day in days]
+    assert ids == [None, first, first, first, None, second]
     assert directory.match_id("E1", "Arsenal FC", "Chelsea FC", pd.Timestamp("2024-08-31").date()) is None
 
 
 def test_a_moved_match_keeps_its_id_and_a_second_meeting_gets_its_own() -> None:
-    ids = known()["match_id"].to_list()
+    ids = meetings()["match_id"].to_list()
     assert ids == [
         "E0-2024-25-arsenal-fc-chelsea-fc",
         "E0-2024-25-arsenal-fc-chelsea-fc-2",

@@ -13,7 +13,8 @@ from almanac.errors import SourceCorrupt, SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import MATCHES, ODDS
-from almanac.workloads.football.sources import matches, openfootball
+from almanac.workloads.football.sources import openfootball
+from almanac.workloads.football.sources.match_frame import match_frame
 from tests.local_server import LocalServer, Response
 
 TODAY = date(2025, 10, 1)
@@ -50,7 +51,7 @@ def network(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> LocalServer
     monkeypatch.setattr(mirror, "RAW_URL", server.url)
     monkeypatch.setattr(mirror, "API_URL", server.url)
     pins = [
-        openfootball.season(code, "2024-25", "a" * 40, hashlib.sha256(text.encode()).hexdigest())
+        openfootball.season_file(code, "2024-25", "a" * 40, hashlib.sha256(text.encode()).hexdigest())
         for code, text in (("E0", PREMIER), ("E1", CHAMPIONSHIP))
     ]
     monkeypatch.setattr(openfootball, "pinned", lambda: pins)
@@ -115,12 +116,15 @@ def test_stray_lines_bad_rows_and_files_are_listed(tmp_path: Path, network: Loca
     premier, championship = (
         f"openfootball/england/2024-25/{name}.txt" for name in ("1-premierleague", "2-championship")
     )
-    assert fetched.unparsed.to_numpy().tolist() == [[premier, 6, "some stray words"]]
-    assert fetched.skipped[["file", "line", "reason"]].to_numpy().tolist() == [
+    assert fetched.unparsed_lines.to_numpy().tolist() == [[premier, 6, "some stray words"]]
+    assert fetched.refused_rows[["file", "line", "reason"]].to_numpy().tolist() == [
         [championship, 5, "Derby County cannot meet itself"]
     ]
     assert fetched.files["where"].to_list() == ["network", "network"]
-    assert fetched.files[["league", "promised", "found"]].to_numpy().tolist() == [["E0", 2, 2], ["E1", 3, 3]]
+    assert fetched.files[["league", "matches_declared", "matches_parsed"]].to_numpy().tolist() == [
+        ["E0", 2, 2],
+        ["E1", 3, 3],
+    ]
     assert fetched.files["commit"].to_list() == ["a" * 40] * 2
 
 
@@ -193,10 +197,10 @@ def test_the_mock_sample_asks_nobody(
     assert fetched.simulated
     assert (
         len(fetched.files)
-        == len(fetched.unparsed)
-        == len(fetched.skipped)
+        == len(fetched.unparsed_lines)
+        == len(fetched.refused_rows)
         == len(fetched.odds)
-        == len(fetched.unmatched)
+        == len(fetched.unmatched_clubs)
         == 0
     )
     assert (network.requests, caplog.text) == ([], "")
@@ -244,13 +248,13 @@ def test_the_fresher_row_wins_unless_only_the_other_has_a_result(
         "away": "Chelsea FC",
         "date": "2024-09-01",
     }
-    leading = matches.frame(
+    leading = match_frame(
         [
             row | {"status": league_status, "source": "leading"},
             row | {"home": "Fulham FC", "source": "leading"},
         ]
     )
-    fresher = matches.frame(
+    fresher = match_frame(
         [
             row | {"status": fresher_status, "source": "fresher"},
             row | {"home": "Everton FC", "source": "fresher"},

@@ -66,7 +66,7 @@ def match_of(line: str) -> Match:
 def test_the_score_may_stand_between_the_clubs() -> None:
     parsed = parse(SCORE_BETWEEN, "2015-16")
     assert parsed.unparsed == []
-    assert parsed.promised == 4
+    assert parsed.declared == 4
     assert parsed.matches == [
         Match("Matchday 1", date(2015, 8, 8), "12:45", "North Rovers", "South Town", 1, 0, "played", 9),
         Match("Matchday 1", date(2015, 8, 8), "12:45", "East United", "West & Sons FC", 2, 2, "played", 10),
@@ -88,7 +88,7 @@ def test_the_score_may_stand_between_the_clubs() -> None:
 def test_the_score_may_stand_after_the_clubs() -> None:
     parsed = parse(SCORE_AFTER, "2024-25")
     assert parsed.unparsed == []
-    assert parsed.promised == 3
+    assert parsed.declared == 3
     assert parsed.matches == [
         Match("Matchday 1", date(2024, 8, 16), "20:00", "North Rovers", "South Town", 1, 0, "played", 8),
         Match(

@@ -12,7 +12,8 @@ from almanac.download.client import RequestPolicy
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football import sources
-from almanac.workloads.football.sources import Fetched, football_data_org, matches, results, the_odds_api
+from almanac.workloads.football.sources import Fetched, football_data_org, results, the_odds_api
+from almanac.workloads.football.sources.match_frame import match_frame
 from tests.local_server import LocalServer, Response
 
 TOKEN, KEY = "tok-1234-secret", "key-5678-secret"
@@ -45,7 +46,7 @@ def keyed(server: LocalServer, tmp_path: Path) -> Settings:
 @pytest.fixture
 def known() -> pd.DataFrame:
     row = {"league": "E0", "season": "2025-26", "status": "scheduled", "source": "openfootball"}
-    return matches.frame(
+    return match_frame(
         [
             row | {"date": "2025-10-04", "home": "Arsenal FC", "away": "West Ham United FC"},
             row
@@ -259,7 +260,11 @@ def test_a_row_that_cannot_be_read_is_listed_and_left_out(
     assert len(found) == 1
     assert [row[:3] for row in problems.rows] == [
         ("football-data.org PL 2025-26", 1, "KeyError: 'INVENTED'"),
-        ("football-data.org PL 2025-26", 2, "ValueError: Invalid isoformat string: 'soon'"),
+        (
+            "football-data.org PL 2025-26",
+            2,
+            "UsageError: 'soon' is not an instant. Write it as 2025-04-15T06:00Z.",
+        ),
     ]
 
 
@@ -369,8 +374,8 @@ def test_a_rate_limit_of_the_odds_api_is_waited_out(
 
 
 def told(known: pd.DataFrame) -> results.Results:
-    nothing = results.nothing()
-    return results.Results(known, nothing.unparsed, nothing.skipped, nothing.files)
+    nothing = results.empty()
+    return results.Results(known, nothing.unparsed_lines, nothing.refused_rows, nothing.files)
 
 
 def fetch(

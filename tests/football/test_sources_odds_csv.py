@@ -7,7 +7,7 @@ import pytest
 
 from almanac.errors import UsageError
 from almanac.workloads.football.contract import ODDS
-from almanac.workloads.football.sources import matches
+from almanac.workloads.football.sources.match_frame import match_frame
 from almanac.workloads.football.sources.odds_csv import OddsImport, read_odds
 
 HEADER = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,B365D,B365A,AvgH,AvgD,AvgA,PSCH,PSCD,PSCA"
@@ -15,9 +15,9 @@ UNITED = "E0-2024-25-manchester-united-fc-nottingham-forest-fc"
 
 
 @pytest.fixture
-def known() -> pd.DataFrame:
+def matches() -> pd.DataFrame:
     row = {"season": "2024-25", "status": "played", "source": "openfootball"}
-    return matches.frame(
+    return match_frame(
         [
             row
             | {
@@ -31,43 +31,43 @@ def known() -> pd.DataFrame:
     )
 
 
-def read(known: pd.DataFrame, *lines: str, header: str = HEADER) -> OddsImport:
-    return read_odds("\n".join([header, *lines]), known)
+def read(matches: pd.DataFrame, *lines: str, header: str = HEADER) -> OddsImport:
+    return read_odds("\n".join([header, *lines]), matches)
 
 
-def rows(found: OddsImport) -> list[list[object]]:
-    return found.odds.drop(columns="source").to_numpy().tolist()
+def rows(imported: OddsImport) -> list[list[object]]:
+    return imported.odds.drop(columns="source").to_numpy().tolist()
 
 
-def test_each_bookmaker_and_time_becomes_a_row(known: pd.DataFrame) -> None:
-    found = read(
-        known, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,1.62,4.2,5.0,1.6,4.1,5.1,1.55,4.3,5.6"
+def test_each_bookmaker_and_time_becomes_a_row(matches: pd.DataFrame) -> None:
+    imported = read(
+        matches, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,1.62,4.2,5.0,1.6,4.1,5.1,1.55,4.3,5.6"
     )
-    assert rows(found) == [
+    assert rows(imported) == [
         [UNITED, "B365", "open", 1.62, 4.2, 5.0],
         [UNITED, "Avg", "open", 1.6, 4.1, 5.1],
         [UNITED, "PS", "close", 1.55, 4.3, 5.6],
     ]
-    assert list(found.odds.columns) == ODDS.column_names
-    assert set(found.odds["source"]) == {"csv"}
-    assert len(found.bad_rows) == len(found.unmatched) == 0
+    assert list(imported.odds.columns) == ODDS.column_names
+    assert set(imported.odds["source"]) == {"csv"}
+    assert len(imported.bad_rows) == len(imported.unmatched_clubs) == 0
 
 
 @pytest.mark.parametrize("written", ["07/12/2024", "07/12/24", "7/12/24", "20/12/2024"])
 def test_dates_have_two_or_four_digits_of_year_and_a_moved_match_is_found(
-    written: str, known: pd.DataFrame
+    written: str, matches: pd.DataFrame
 ) -> None:
-    assert len(read(known, f"E0,{written},,Man United,Nott'm Forest,,,,1.62,4.2,5,,,,,,").odds) == 1
+    assert len(read(matches, f"E0,{written},,Man United,Nott'm Forest,,,,1.62,4.2,5,,,,,,").odds) == 1
 
 
-def test_a_bookmaker_whose_name_ends_in_c_is_not_taken_for_closing_odds(known: pd.DataFrame) -> None:
+def test_a_bookmaker_whose_name_ends_in_c_is_not_taken_for_closing_odds(matches: pd.DataFrame) -> None:
     header = "Div,Date,HomeTeam,AwayTeam,VCH,VCD,VCA,VCCH,VCCD,VCCA,B365CH,B365CD,B365CA,XYCH,XYCD,XYCA"
-    found = read(
-        known,
+    imported = read(
+        matches,
         "E0,07/12/2024,Man United,Nott'm Forest,2,3,4,2.1,3.1,4.1,2.2,3.2,4.2,2.3,3.3,4.3",
         header=header,
     )
-    assert [row[1:3] for row in rows(found)] == [
+    assert [row[1:3] for row in rows(imported)] == [
         ["VC", "open"],
         ["VC", "close"],
         ["B365", "close"],
@@ -75,10 +75,10 @@ def test_a_bookmaker_whose_name_ends_in_c_is_not_taken_for_closing_odds(known: p
     ]
 
 
-def test_an_empty_bookmaker_is_passed_over(known: pd.DataFrame) -> None:
-    found = read(known, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,,,,1.6,4.1,5.1,,,")
-    assert [row[1] for row in rows(found)] == ["Avg"]
-    assert len(found.bad_rows) == 0
+def test_an_empty_bookmaker_is_passed_over(matches: pd.DataFrame) -> None:
+    imported = read(matches, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,,,,1.6,4.1,5.1,,,")
+    assert [row[1] for row in rows(imported)] == ["Avg"]
+    assert len(imported.bad_rows) == 0
 
 
 @pytest.mark.parametrize(
@@ -120,39 +120,39 @@ def test_an_empty_bookmaker_is_passed_over(known: pd.DataFrame) -> None:
     ],
 )
 def test_a_bad_line_is_reported_with_its_number_and_left_out(
-    line: str, reason: str, known: pd.DataFrame
+    line: str, reason: str, matches: pd.DataFrame
 ) -> None:
-    found = read(known, "SP2,08/12/2024,,Malaga,La Coruna,,,,2,3,4,,,,,,", line)
-    assert found.bad_rows["line"].to_list() == [3]
-    assert found.bad_rows["reason"][0].startswith(reason)
-    assert found.odds["match_id"].to_list() == ["SP2-2024-25-malaga-cf-deportivo-la-coruna"]
+    imported = read(matches, "SP2,08/12/2024,,Malaga,La Coruna,,,,2,3,4,,,,,,", line)
+    assert imported.bad_rows["line"].to_list() == [3]
+    assert imported.bad_rows["reason"][0].startswith(reason)
+    assert imported.odds["match_id"].to_list() == ["SP2-2024-25-malaga-cf-deportivo-la-coruna"]
 
 
-def test_unknown_clubs_come_with_their_nearest_candidates(known: pd.DataFrame) -> None:
-    found = read(known, "E0,07/12/2024,,Man Untied,Nott'm Forest,,,,2,3,4,,,,,,")
-    assert found.unmatched[["country", "name"]].to_numpy().tolist() == [["England", "Man Untied"]]
-    assert found.unmatched["candidates"][0] != ""
+def test_unknown_clubs_come_with_their_nearest_candidates(matches: pd.DataFrame) -> None:
+    imported = read(matches, "E0,07/12/2024,,Man Untied,Nott'm Forest,,,,2,3,4,,,,,,")
+    assert imported.unmatched_clubs[["country", "name"]].to_numpy().tolist() == [["England", "Man Untied"]]
+    assert imported.unmatched_clubs["candidates"][0] != ""
 
 
-def test_a_repeated_match_is_reported_and_its_first_odds_stay(known: pd.DataFrame) -> None:
+def test_a_repeated_match_is_reported_and_its_first_odds_stay(matches: pd.DataFrame) -> None:
     line = "E0,07/12/2024,,Man United,Nott'm Forest,,,,{},3,4,,,,,,"
-    found = read(known, line.format("2"), line.format("9"))
-    assert rows(found) == [[UNITED, "B365", "open", 2.0, 3.0, 4.0]]
-    assert found.bad_rows.to_numpy().tolist() == [
+    imported = read(matches, line.format("2"), line.format("9"))
+    assert rows(imported) == [[UNITED, "B365", "open", 2.0, 3.0, 4.0]]
+    assert imported.bad_rows.to_numpy().tolist() == [
         [3, f"{UNITED} has odds of B365 (open) in an earlier line already"]
     ]
 
 
-def test_empty_lines_at_the_end_are_no_bad_rows(known: pd.DataFrame) -> None:
-    assert len(read(known, ",,,,,,,,,,,,,,,,", "").bad_rows) == 0
+def test_empty_lines_at_the_end_are_no_bad_rows(matches: pd.DataFrame) -> None:
+    assert len(read(matches, ",,,,,,,,,,,,,,,,", "").bad_rows) == 0
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "latin-1"])
-def test_a_file_may_come_in_the_usual_encodings(encoding: str, known: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_may_come_in_the_usual_encodings(encoding: str, matches: pd.DataFrame, tmp_path: Path) -> None:
     text = f"{HEADER}\r\nSP2,08/12/2024,,Málaga,La Coruña,,,,2,3,4,,,,,,\r\n"
     path = tmp_path / "odds.csv"
     path.write_bytes(text.encode(encoding))
-    assert len(read_odds(path, known).odds) == 1
+    assert len(read_odds(path, matches).odds) == 1
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,11 @@ def test_a_file_may_come_in_the_usual_encodings(encoding: str, known: pd.DataFra
         ("", "It has: nothing"),
     ],
 )
-def test_missing_columns_are_named(header: str, lacking: str, known: pd.DataFrame) -> None:
+def test_missing_columns_are_named(header: str, lacking: str, matches: pd.DataFrame) -> None:
     with pytest.raises(UsageError, match=lacking):
-        read(known, header=header)
+        read(matches, header=header)
 
 
-def test_a_file_that_is_not_there_is_named(known: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_named(matches: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv' cannot be read: No such file"):
-        read_odds(tmp_path / "nowhere.csv", known)
+        read_odds(tmp_path / "nowhere.csv", matches)

@@ -32,15 +32,15 @@ def test_several_bookmakers_count_with_their_median() -> None:
         ("one", "B", "open", 2.2, 3.1, 4.4),
         ("one", "C", "open", 9.0, 3.2, 4.1),
     )
-    assert value.prices(three, taken="open").loc["one"].tolist() == [2.2, 3.1, 4.1]
+    assert value.median_odds(three, taken="open").loc["one"].tolist() == [2.2, 3.1, 4.1]
 
 
 def test_closing_odds_are_not_offered() -> None:
-    assert value.prices(odds(("one", "A", "close", 2.0, 3.0, 4.0)), taken="open").empty
+    assert value.median_odds(odds(("one", "A", "close", 2.0, 3.0, 4.0)), taken="open").empty
 
 
 def test_odds_tell_the_best_outcome_its_expected_value_and_a_quarter_of_kellys_stake() -> None:
-    told = value.told(value.attach(PREDICTIONS, odds(*OPEN)))
+    told = value.summaries(value.attach(PREDICTIONS, odds(*OPEN)))
     # 0.5 x 2.2 - 1 = 0.1; Kelly 0.1 / 1.2 = 0.0833, a quarter of it 0.0208.
     assert told[0] == {
         "home": 2.2,
@@ -53,7 +53,7 @@ def test_odds_tell_the_best_outcome_its_expected_value_and_a_quarter_of_kellys_s
 
 
 def test_a_bad_price_gets_no_stake() -> None:
-    told = value.told(value.attach(PREDICTIONS, odds(*OPEN)))
+    told = value.summaries(value.attach(PREDICTIONS, odds(*OPEN)))
     # Best of 0.2 x 4 = 0.8, 0.3 x 3.2 = 0.96 and 0.5 x 1.9 = 0.95.
     assert told[1] == {
         "home": 4.0,
@@ -66,12 +66,12 @@ def test_a_bad_price_gets_no_stake() -> None:
 
 
 def test_a_match_without_odds_says_nothing() -> None:
-    assert value.told(value.attach(PREDICTIONS, odds(*OPEN)))[2] is None
-    assert value.told(PREDICTIONS).tolist() == [None, None, None]
+    assert value.summaries(value.attach(PREDICTIONS, odds(*OPEN)))[2] is None
+    assert value.summaries(PREDICTIONS).tolist() == [None, None, None]
 
 
 def test_a_match_whose_odds_are_not_all_known_says_nothing() -> None:
-    assert value.told(value.attach(PREDICTIONS, odds(("one", "A", "open", np.nan, 3.0, 4.0))))[0] is None
+    assert value.summaries(value.attach(PREDICTIONS, odds(("one", "A", "open", np.nan, 3.0, 4.0))))[0] is None
 
 
 def test_prices_go_to_their_match_in_whatever_order_matches_come() -> None:

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from almanac.judging import promotion
 from almanac.judging.scores import Interval
-from almanac.workloads.games import deciding, evaluation, features, model
+from almanac.workloads.games import evaluation, features, model
 from almanac.workloads.games.content import Content
 from almanac.workloads.games.features import Known
 from almanac.workloads.games.lists import search_index
@@ -115,8 +116,11 @@ def test_where_the_truth_is_known_models_stand_in_their_order_and_the_blend_pass
         for name in ("popularity", best)
     }
     assert evidence[best].high < 0
-    assert deciding.decide(
-        deciding.Evidence("plays", "ndcg_at_10", 3000, evidence["popularity"], evidence[best])
+    against_popularity, against_best = evidence["popularity"], evidence[best]
+    assert promotion.decide(
+        promotion.Evidence(
+            "ndcg_at_10", 3000, against_popularity, against_champion=against_best, kind="plays"
+        )
     ).promoted
 
 
@@ -181,9 +185,8 @@ def test_editions_are_no_series():
     ],
 )
 def test_the_rule_decides_and_says_why(evidence, promoted, word):
-    decision = deciding.decide(
-        deciding.Evidence(**({"kind": "plays", "metric": "ndcg_at_10", "cases": 500} | evidence))
-    )
+    defaults = {"kind": "plays", "metric": "ndcg_at_10", "cases": 500}
+    decision = promotion.decide(promotion.Evidence(**(defaults | evidence)))
     assert decision.promoted is promoted
     assert word in decision.reason
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from almanac.workloads.games import blend, deciding, encoding, evaluation, features, played, titles
+from almanac.workloads.games import blend, encoding, evaluation, features, played, titles
 from almanac.workloads.games.lists import reasons
 from almanac.workloads.games.measuring import measure
 from almanac.workloads.games.shared import spelling
@@ -15,7 +15,7 @@ from tests.games_samples import catalogue, game, play
 
 @pytest.mark.parametrize(
     "module",
-    [blend, deciding, encoding, evaluation, features, measure, played, reasons, spelling, titles],
+    [blend, encoding, evaluation, features, measure, played, reasons, spelling, titles],
     ids=lambda module: module.__name__,
 )
 def test_the_examples_in_the_documentation_hold(module):

@@ -15,7 +15,7 @@ from almanac.store.publishing import prune, publish, published
 from almanac.store.publishing.incremental import entries, erasures, increments
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import ledger, runs, versions
-from almanac.store.rows import frames
+from almanac.store.rows.hashes import frame_hash
 from almanac.store.schema.tables import SCHEMA
 from tests import stub
 from tests.queries import change, one, rows, within
@@ -382,7 +382,7 @@ def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, w
     )
     assert (staged.absorbed, staged.rows) == ((first,), 2)
     assert staged.summary()["hashes"] == {
-        "predictions": frames.frame_hash(DIARY.predictions, content["predictions"])
+        "predictions": frame_hash(DIARY.predictions, content["predictions"])
     }
 
 

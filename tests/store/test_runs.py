@@ -1,11 +1,13 @@
 """Runs: a slot is taken once, a workload runs once at a time, a lost run is noticed."""
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from almanac.errors import NotFound, RunBusy
+from almanac.run_columns import RUN_COLUMNS
 from almanac.store.connections.database import Database
 from almanac.store.records import runs
 from tests.queries import change, one, within
@@ -230,3 +232,11 @@ def test_a_status_is_one_of_three(owner: Database) -> None:
     with pytest.raises(Exception, match="status_is_known"):
         within(owner, runs.finish, run_id, "done")
     assert one(owner, "SELECT status FROM almanac.runs WHERE workload = :name", name=STUB.name) == "running"
+
+
+def test_every_column_of_a_run_is_written_by_its_start_by_its_update_or_by_the_store() -> None:
+    at_start = {field.name for field in dataclasses.fields(runs.NewRun)}
+    later = {field.name for field in dataclasses.fields(runs.RunUpdate)}
+    by_the_store = {"run_id", "status", "reason", "started_at", "finished_at", "pruned_at", "absorbed_by"}
+    assert not at_start & later
+    assert at_start | later | by_the_store == {column.name for column in RUN_COLUMNS}

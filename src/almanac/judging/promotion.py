@@ -1,8 +1,8 @@
-"""Champion or not: a pure rule over numbers that returns the decision and its reason."""
+"""The promotion rule: a pure function from evidence to a decision and its reason."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
 
 from almanac.judging.scores import Interval
 
@@ -12,20 +12,71 @@ CALIBRATION_MARGIN = 0.01
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What evaluation found on cases later than anything either model was fitted on.
+class Kind:
+    """How many cases one kind of evidence needs, and how its reasons are worded.
 
-    An interval is the challenger's loss minus the other's on the same cases, so less than zero is better.
-    The champion's fields are None where there is no champion to compare with.
+    The texts are filled with `metric`, `interval`, `cases` and `minimum`.
+    """
+
+    minimum_cases: int
+    baseline: str
+    too_few_cases: str
+    baseline_figures: str
+    champion_figures: str
+
+
+def _scores_of(cases: str, minimum_cases: int) -> Kind:
+    return Kind(
+        minimum_cases=minimum_cases,
+        baseline="popularity",
+        too_few_cases=f"not enough evidence on {cases}: {{minimum}} are needed; champion stays",
+        baseline_figures=f"{{metric}} of popularity less the challenger's {{interval}} on {cases}",
+        champion_figures=f"{{metric}} of the champion's recipe less the challenger's {{interval}} on {cases}",
+    )
+
+
+KINDS: Mapping[str, Kind] = {
+    "losses": Kind(
+        minimum_cases=MINIMUM_CASES,
+        baseline="the baseline",
+        too_few_cases="no new evidence: {cases} cases after both models' training end, {minimum} are needed;"
+        " champion stays",
+        baseline_figures="{metric} {interval} on {cases} cases",
+        champion_figures="{metric} {interval} against the champion on {cases} cases",
+    ),
+    "plays": _scores_of("{cases} players", 100),
+    "proxy": _scores_of("{cases} series games (a proxy: nobody’s plays are known)", 30),
+}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The measurements that decide on a challenger, on cases that no model was fitted on.
+
+    An interval is a paired difference on the same cases, and less than zero is better: the challenger's loss minus the
+    other model's, or for recommendations the other model's score minus the challenger's. `kind` is a key of KINDS.
+    `against_champion` is None without a champion to compare with, a calibration error where it is not defined.
+    `same_recipe` means that the champion has the same parameters and older data.
     """
 
     metric: str
     cases: int
     against_baseline: Interval
-    calibration_error: float
+    calibration_error: float | None = None
     against_champion: Interval | None = None
     champion_calibration_error: float | None = None
     same_version: bool = False
+    same_recipe: bool = False
+    kind: Literal["losses", "plays", "proxy"] = "losses"
+
+    @property
+    def has_enough_cases(self) -> bool:
+        """Whether the cases are enough to decide on anything but "champion stays"."""
+        return self.cases >= KINDS[self.kind].minimum_cases
+
+    def with_champion(self, difference: Interval, calibration_error: float) -> "Evidence":
+        """Return the evidence with the comparison against the champion and the champion's calibration error."""
+        return replace(self, against_champion=difference, champion_calibration_error=calibration_error)
 
 
 @dataclass(frozen=True)
@@ -36,55 +87,69 @@ class Decision:
     reason: str
 
 
+class DecidingStep(Protocol):
+    """The part of `almanac.steps.Step` that reports a decision."""
+
+    def decide(self, decision: Decision, *, challenger: int, champion: int | None, evidence: Any) -> None:
+        """Report the decision with the run."""
+
+
+def judge(step: DecidingStep, challenger: int, champion: int | None, evidence: Evidence) -> Decision:
+    """Compare the versions, decide on the evidence, report the decision with the run, and return it."""
+    complete = replace(evidence, same_version=challenger == champion)
+    decision = decide(complete)
+    step.decide(decision, challenger=challenger, champion=champion, evidence=complete)
+    return decision
+
+
 def decide(evidence: Evidence) -> Decision:
     """Decide whether the challenger becomes champion.
 
-    A first version must beat the baseline beyond noise. A later one must be better than the champion on average, not worse
-    by more than MARGIN at the upper end of the paired interval, and not worse calibrated by more than CALIBRATION_MARGIN.
+    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first version,
+    or the champion's recipe on newer data. Any other must be better than the champion on average, not worse by more
+    than MARGIN at the upper end of the interval, and not worse calibrated by more than CALIBRATION_MARGIN.
 
     >>> decide(Evidence("log_loss", 900, Interval(-0.02, -0.03, -0.01), 0.01)).promoted
     True
     """
     if evidence.same_version:
         return Decision(False, "the challenger is the champion: same data, code and parameters")
-    if evidence.cases < MINIMUM_CASES:
-        return Decision(
-            False,
-            f"no new evidence: {evidence.cases} cases after both models' training end, {MINIMUM_CASES} are needed; champion stays",
-        )
+    kind = KINDS[evidence.kind]
+    if not evidence.has_enough_cases:
+        return Decision(False, kind.too_few_cases.format(cases=evidence.cases, minimum=kind.minimum_cases))
+    figures = _figures(kind.baseline_figures, evidence, evidence.against_baseline)
     if evidence.against_baseline.high >= 0:
-        return Decision(
-            False,
-            f"does not beat the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases",
-        )
+        return Decision(False, f"does not beat {kind.baseline}: {figures}")
     if evidence.against_champion is None:
-        return Decision(
-            True,
-            f"first version, beats the baseline: {evidence.metric} {_words(evidence.against_baseline)} on {evidence.cases} cases",
-        )
+        return Decision(True, f"first version, beats {kind.baseline}: {figures}")
+    if evidence.same_recipe:
+        return Decision(True, f"the champion's recipe on newer data, beats {kind.baseline}: {figures}")
     return _against_champion(evidence, evidence.against_champion)
 
 
 def _against_champion(evidence: Evidence, difference: Interval) -> Decision:
-    figures = f"{evidence.metric} {_words(difference)} against the champion on {evidence.cases} cases"
+    figures = _figures(KINDS[evidence.kind].champion_figures, evidence, difference)
     if difference.estimate >= 0:
         return Decision(False, f"not better: {figures}")
     if difference.high > MARGIN:
         return Decision(False, f"could be worse by more than {MARGIN:g}: {figures}")
-    worse = evidence.calibration_error - (evidence.champion_calibration_error or 0.0)
+    worse = (evidence.calibration_error or 0.0) - (evidence.champion_calibration_error or 0.0)
     if worse > CALIBRATION_MARGIN:
         return Decision(False, f"worse calibrated by {worse:.4f}: {figures}")
     return Decision(True, f"better: {figures}")
 
 
-def _words(interval: Interval) -> str:
-    return f"{interval.estimate:+.4f} [{interval.low:+.4f}, {interval.high:+.4f}]"
+def _figures(text: str, evidence: Evidence, difference: Interval) -> str:
+    interval = f"{difference.estimate:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    return text.format(metric=evidence.metric, interval=interval, cases=evidence.cases)
 
 
 def without_champion(workload: str, decision: Mapping[str, Any] | None) -> str:
-    """Return why a workload has no champion, and the way out; `decision` as it was reported, if there was one."""
+    """Return why a workload has no champion, and what to do; `decision` is the reported one, None without any."""
     if decision is None:
         return f"'{workload}' has no champion yet. Train and evaluate first: almanac run {workload}"
     number, reason = decision["challenger"], decision["reason"]
-    forced = f'`almanac promote {workload} {number} --why "…"` makes it champion all the same, from the next run on'
-    return f"'{workload}' has no champion: version {number} was not promoted ({reason}). More data may change that; {forced}."
+    command = f'`almanac promote {workload} {number} --why "…"`'
+    forced = f"{command} makes it champion all the same, from the next run on"
+    rejected = f"'{workload}' has no champion: version {number} was not promoted ({reason})."
+    return f"{rejected} More data may change that; {forced}."

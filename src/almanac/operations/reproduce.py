@@ -16,7 +16,7 @@ from almanac.registry import file_hash
 from almanac.store.publishing.incremental import erasures, kept_inputs
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import runs, versions
-from almanac.store.rows import frames
+from almanac.store.rows.hashes import frame_hash
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reprodu
         if is_increment
         else model.predict(pipeline, _scored(project, run))
     )
-    return Reproduction(recorded.hashes[table.name], frames.frame_hash(table, again), differences)
+    return Reproduction(recorded.hashes[table.name], frame_hash(table, again), differences)
 
 
 def _recorded(project: Project, run_id: str) -> Recorded:

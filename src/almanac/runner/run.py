@@ -25,7 +25,7 @@ from almanac.store.connections.database import driver_connection
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing import prune, publish, staging
 from almanac.store.records import runs
-from almanac.store.schema import contract_tables
+from almanac.store.schema import ensure
 
 log = structlog.get_logger("almanac")
 
@@ -52,7 +52,7 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     chosen = notebooks.choose(found, only=request.only, start=request.start)
     notebooks.parameters(chosen, request.parameters)
     slot = slots.due(request, contract, predicts=chosen[-1].step == "predict")
-    retry_on_lock(project.database, partial(contract_tables.ensure, contract=contract))
+    retry_on_lock(project.database, partial(ensure.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
             staging.sweep(driver_connection(connection), contract)

@@ -7,7 +7,8 @@ import sqlalchemy as sa
 
 from almanac.errors import IncompleteVersion, NotFound, UsageError
 from almanac.store.records import runs
-from almanac.store.rows.frames import canonical_json, combined_hash
+from almanac.store.rows.hashes import combined_hash
+from almanac.store.rows.json_values import canonical_json
 from almanac.store.schema import tables
 
 CHANNEL = "almanac_release"

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from almanac.errors import NotFound
 from almanac.store.records import runs
-from almanac.store.rows import frames
+from almanac.store.rows.json_values import plain_json
 from almanac.store.schema.tables import model_versions, run_steps
 from almanac.store.schema.tables import runs as all_runs
 
@@ -54,7 +54,7 @@ def find_same(
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
     """Record a version that was registered; its parameters and metrics may hold NumPy's numbers."""
-    plain = {name: frames.plain_json(dict(row[name])) for name in ("parameters", "metrics") if name in row}
+    plain = {name: plain_json(dict(row[name])) for name in ("parameters", "metrics") if name in row}
     connection.execute(sa.insert(model_versions).values({**row, **plain}))
 
 

@@ -1,7 +1,12 @@
 """The platform's own tables, the same for every workload; Alembic creates them."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from almanac.contract import Column
+from almanac.run_columns import RUN_COLUMNS
 
 SCHEMA = "almanac"
 STAGING = "staging"
@@ -10,6 +15,37 @@ API = "api"
 metadata = sa.MetaData(schema=SCHEMA)
 Instant = sa.DateTime(timezone=True)
 NOW = sa.text("clock_timestamp()")
+
+TYPES: dict[str, sa.types.TypeEngine[Any]] = {
+    "text": sa.Text(),
+    "integer": sa.Integer(),
+    "bigint": sa.BigInteger(),
+    "real": sa.Double(),
+    "boolean": sa.Boolean(),
+    "date": sa.Date(),
+    "timestamp": Instant,
+    "json": JSONB(),
+}
+RUN_DEFAULTS: dict[str, str | sa.TextClause] = {
+    "kind": "run",
+    "status": "running",
+    "parameters": "{}",
+    "demo": sa.text("false"),
+    "simulated": sa.text("false"),
+    "started_at": NOW,
+}
+
+
+def _run_column(column: Column) -> sa.Column[Any]:
+    kind = ARRAY(sa.Text) if column.name == "steps" else TYPES[column.type]
+    return sa.Column(
+        column.name,
+        kind,
+        primary_key=column.name == "run_id",
+        nullable=column.nullable,
+        server_default=RUN_DEFAULTS.get(column.name),
+    )
+
 
 workloads = sa.Table(
     "workloads",
@@ -22,40 +58,7 @@ workloads = sa.Table(
 runs = sa.Table(
     "runs",
     metadata,
-    sa.Column("run_id", sa.Text, primary_key=True),
-    sa.Column("workload", sa.Text, nullable=False),
-    sa.Column("kind", sa.Text, nullable=False, server_default="run"),
-    sa.Column("slot", Instant, nullable=False),
-    sa.Column("status", sa.Text, nullable=False, server_default="running"),
-    sa.Column("reason", sa.Text),
-    sa.Column("parent_run_id", sa.Text),
-    sa.Column("steps", ARRAY(sa.Text), nullable=False),
-    sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
-    sa.Column("sample", sa.Text, nullable=False),
-    sa.Column("data_as_of", sa.Date),
-    sa.Column("demo", sa.Boolean, nullable=False, server_default=sa.text("false")),
-    sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),
-    sa.Column("source", sa.Text),
-    sa.Column("git_commit", sa.Text),
-    sa.Column("code_hash", sa.Text),
-    sa.Column("lock_hash", sa.Text),
-    sa.Column("python", sa.Text),
-    sa.Column("data_hash", sa.Text),
-    sa.Column("input_hash", sa.Text),
-    sa.Column("model_version", sa.Integer),
-    sa.Column("model_hash", sa.Text),
-    sa.Column("prediction_hash", sa.Text),
-    sa.Column("rows", sa.BigInteger),
-    sa.Column("mlflow_run_id", sa.Text),
-    sa.Column("actor", sa.Text, nullable=False),
-    sa.Column("started_at", Instant, nullable=False, server_default=NOW),
-    sa.Column("finished_at", Instant),
-    sa.Column("seconds", sa.Double),
-    sa.Column("cpu_seconds", sa.Double),
-    sa.Column("peak_memory_mb", sa.Double),
-    sa.Column("pruned_at", Instant),
-    sa.Column("covered_until", sa.BigInteger),
-    sa.Column("absorbed_by", sa.Text),
+    *map(_run_column, RUN_COLUMNS),
     sa.CheckConstraint("status IN ('running', 'succeeded', 'failed')", name="status_is_known"),
     sa.CheckConstraint("kind IN ('run', 'shadow')", name="kind_is_known"),
     sa.Index(

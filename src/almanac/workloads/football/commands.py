@@ -1,17 +1,26 @@
-"""Football's own commands: bring in odds that the user owns."""
+"""The commands that only football has: import odds that the user owns."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 import typer
 
 from almanac.cli import show
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.rows import raw
+from almanac.store.rows.raw import UpsertCounts
 from almanac.workloads.football import sources
 from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import odds_csv
+from almanac.workloads.football.sources.odds_csv import OddsImport
+
+CsvFile = Annotated[
+    Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV as of football-data.co.uk.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def add_to(app: typer.Typer, imports: typer.Typer) -> None:
@@ -20,36 +29,29 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
     imports.command("football-odds")(import_odds)
 
 
-def import_odds(
-    file: Annotated[
-        Path,
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="CSV as of football-data.co.uk."),
-    ],
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Bring in decimal odds from a CSV with the columns Div, Date, HomeTeam, AwayTeam and prices such as B365H, B365D, B365A."""
+def import_odds(file: CsvFile, json: AsJson = False) -> None:
+    """Import decimal odds from a CSV with the columns Div, Date, HomeTeam, AwayTeam and B365H, B365D, B365A or the like."""
     project = Project(Settings.read())
-    known = sources.select(raw.read(project.database, CONTRACT, "matches"), sample=project.settings.sample)
-    told = odds_csv.read_odds(file, known)
-    loaded = raw.upsert(project.worker, CONTRACT, "odds", told.odds)
+    stored = raw.read(project.database, CONTRACT, "matches")
+    matches = sources.select(stored, sample=project.settings.sample)
+    imported = odds_csv.read_odds(file, matches)
+    loaded = raw.upsert(project.worker, CONTRACT, "odds", imported.odds)
     if json:
-        unmatched, bad = told.unmatched.to_dict("records"), told.bad_rows.to_dict("records")
-        show.as_json(
-            {
-                "inserted": loaded.inserted,
-                "updated": loaded.updated,
-                "unchanged": loaded.unchanged,
-                "unmatched": unmatched,
-                "bad_rows": bad,
-            }
-        )
+        show.as_json(_as_json(loaded, imported))
         return
     show.line(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
-    if len(told.unmatched):
-        show.table(
-            "Clubs that match nobody; nothing is matched unasked",
-            tuple(told.unmatched.columns),
-            told.unmatched.to_numpy(),
-        )
-    if len(told.bad_rows):
-        show.table("Rows that were skipped", tuple(told.bad_rows.columns), told.bad_rows.to_numpy())
+    _show("Clubs that match no club of the database; nothing is guessed", imported.unmatched_clubs)
+    _show("Rows that were skipped", imported.bad_rows)
+
+
+def _as_json(loaded: UpsertCounts, imported: OddsImport) -> dict[str, object]:
+    return {
+        **asdict(loaded),
+        "unmatched": imported.unmatched_clubs.to_dict("records"),
+        "bad_rows": imported.bad_rows.to_dict("records"),
+    }
+
+
+def _show(title: str, rows: pd.DataFrame) -> None:
+    if len(rows):
+        show.table(title, tuple(rows.columns), rows.to_numpy())

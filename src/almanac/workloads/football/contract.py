@@ -4,6 +4,9 @@ from datetime import timedelta
 
 from almanac.contract import Column, Contract, Filter, SumRule, Table
 
+# The column with the chance of each outcome.
+CHANCE_COLUMNS = {"home": "home_win", "draw": "draw", "away": "away_win"}
+
 
 def chance(name: str, doc: str) -> Column:
     """Return a column that holds a probability."""
@@ -206,7 +209,7 @@ CONTRACT = Contract(
         Filter(name="min_confidence", column="confidence", op="min", doc="Least confidence of the pick."),
         Filter(name="pick", column="pick", op="in", doc="Picks, comma separated."),
     ),
-    sums=(SumRule(columns=("home_win", "draw", "away_win")),),
+    sums=(SumRule(columns=tuple(CHANCE_COLUMNS.values())),),
     side_tables=(LEAGUES, STATISTICS, BANDS, RESULTS),
     raw_tables=(MATCHES, ODDS),
     primary_metric="log_loss",

@@ -15,7 +15,7 @@ LEAST_CHANCE = 1e-12
 
 
 class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Each league's shares of outcomes, held to the shares of all leagues as if those had been seen `strength` times."""
+    """Each league's shares of outcomes, shrunk to those of all leagues as if these had been seen `strength` times."""
 
     def __init__(self, *, strength: float = 100.0) -> None:
         self.strength = strength
@@ -24,26 +24,25 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Count the outcomes of each league in column `league`."""
         outcomes = np.asarray(y)
         self.classes_ = np.unique(outcomes)
-        happened = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
-        self.overall_ = happened.mean().to_numpy()
-        counts = happened.groupby(X["league"].to_numpy()).agg(["sum", "size"]).swaplevel(axis=1)
-        shares = (counts["sum"] + self.strength * self.overall_).div(
-            counts["size"][0] + self.strength, axis=0
-        )
-        self.rates_ = dict(zip(shares.index.tolist(), shares.to_numpy(), strict=True))
+        is_outcome = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
+        self.overall_ = is_outcome.mean().to_numpy()
+        leagues = is_outcome.groupby(X["league"].to_numpy())
+        counts = leagues.sum() + self.strength * self.overall_
+        rates = counts.div(leagues.size() + self.strength, axis=0)
+        self.rates_ = dict(zip(rates.index.tolist(), rates.to_numpy(), strict=True))
         return self
 
     def predict_proba(self, X: pd.DataFrame) -> Floats:
-        """Return the shares of each match's league; those of all leagues where it is new."""
+        """Return the shares of each match's league, or those of all leagues if the league is new."""
         return np.array([self.rates_.get(league, self.overall_) for league in X["league"]])
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
         """Return the most likely outcome of each match."""
-        return _likeliest(self.classes_, self.predict_proba(X))
+        return _most_likely(self.classes_, self.predict_proba(X))
 
 
 class LogPool(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Several forecasts made one by adding up their logarithms times `weights`; a total above 1 makes the pool bolder."""
+    """A logarithmic pool of forecasts: logarithms times `weights`, added up. A total above 1 makes the pool bolder."""
 
     def __init__(self, members: list[tuple[str, Any]], *, weights: list[float]) -> None:
         self.members = members
@@ -61,7 +60,7 @@ class LogPool(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-l
 
     def predict(self, X: pd.DataFrame) -> npt.NDArray[Any]:
         """Return the most likely outcome of each match."""
-        return _likeliest(self.classes_, self.predict_proba(X))
+        return _most_likely(self.classes_, self.predict_proba(X))
 
 
 def pooled(chances: Sequence[Floats], weights: Sequence[float]) -> Floats:
@@ -72,28 +71,35 @@ def pooled(chances: Sequence[Floats], weights: Sequence[float]) -> Floats:
     """
     logs = np.log(np.clip(np.stack(chances), LEAST_CHANCE, 1.0))
     powers = np.exp(np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1))
-    whole: Floats = powers / powers.sum(axis=1, keepdims=True)
-    return whole
+    pool: Floats = powers / powers.sum(axis=1, keepdims=True)
+    return pool
 
 
-def _likeliest(classes: npt.NDArray[Any], chances: Floats) -> npt.NDArray[Any]:
-    chosen: npt.NDArray[Any] = classes[chances.argmax(axis=1)]
-    return chosen
+def _most_likely(classes: npt.NDArray[Any], chances: Floats) -> npt.NDArray[Any]:
+    outcomes: npt.NDArray[Any] = classes[chances.argmax(axis=1)]
+    return outcomes
 
 
 def log_odds(goals: npt.ArrayLike) -> Floats:
-    """Return the logarithmic odds of home and of away win against a draw, from expected home and away goals and their dependence."""
+    """Return the log odds of a home and of an away win against a draw.
+
+    `goals` has the columns expected home goals, expected away goals and their dependence.
+    """
     home, away, dependence = np.asarray(goals, dtype=np.float64).T
-    chances = np.log(markets.outcome_chances(markets.score_chances(home, away, dependence)))
-    odds: Floats = chances[:, [0, 2]] - chances[:, [1]]
+    scores = markets.score_chances(home, away, dependence)
+    logs = np.log(markets.outcome_chances(scores))
+    odds: Floats = logs[:, [0, 2]] - logs[:, [1]]
     return odds
 
 
 def contrasts(goals: npt.ArrayLike) -> Floats:
-    """Return the logarithms of pairs of expected goals, and the square of each pair's difference: uneven matches have fewer draws.
+    """Return the logarithms of pairs of expected goals, and the square of each pair's difference.
+
+    Uneven matches have fewer draws.
 
     >>> contrasts([[np.e, 1.0]]).tolist()
     [[1.0, 0.0, 1.0]]
     """
     logs = np.log(np.asarray(goals, dtype=np.float64))
-    return np.hstack([logs, (logs[:, 0::2] - logs[:, 1::2]) ** 2])
+    differences = logs[:, 0::2] - logs[:, 1::2]
+    return np.hstack([logs, differences**2])

@@ -1,23 +1,23 @@
-"""How good the forecasts are on later matches than they were made from, and how sure that is."""
+"""How good forecasts are on matches later than the training, beside intervals and baselines."""
 
 from datetime import date, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from almanac.judging import scores as metrics
+from almanac.judging import scores
 from almanac.judging.scores import Floats, Interval, Labels
 from almanac.workloads.football.model import OUTCOMES
 from almanac.workloads.football.offers import picks
 from almanac.workloads.football.strength.timeline import days_of
 
 LOSSES = {
-    "rps": metrics.ranked_probability_scores,
-    "log_loss": metrics.log_losses,
-    "brier": metrics.brier_scores,
-    "accuracy": metrics.hits,
+    "rps": scores.ranked_probability_scores,
+    "log_loss": scores.log_losses,
+    "brier": scores.brier_scores,
+    "accuracy": scores.hits,
 }
 BAND_EDGES = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 
@@ -31,37 +31,37 @@ class Split(NamedTuple):
 
 
 def split_by_season(frame: pd.DataFrame, *, validation: str, test: str) -> Split:
-    """Split played matches at the beginning of two seasons; the first season only warms the ratings up and is left out."""
-    played = frame[frame["outcome"].notna()]
+    """Split played matches at the beginning of two seasons, without the first season, which only warms the ratings up."""
+    played = _usable(frame)
     season = played["season"]
-    train = played[(season > season.min()) & (season < validation)]
-    return Split(train, played[season == validation], played[season == test])
+    return Split(played[season < validation], played[season == validation], played[season == test])
 
 
 def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validation_days: int) -> Split:
-    """Split played matches before `as_of`: the newest `test_days` to test on, the `validation_days` before them to choose on."""
-    played = frame[frame["outcome"].notna() & (frame["season"] > frame["season"].min())]
+    """Split played matches before `as_of`: the last `test_days` are the test, the `validation_days` before them validation."""
+    played = _usable(frame)
     test_from = pd.Timestamp(as_of - timedelta(days=test_days))
-    validation_from = test_from - pd.Timedelta(days=validation_days)
-    before = played["date"] < test_from
-    early = played["date"] < validation_from
-    return Split(played[early], played[before & ~early], played[~before])
+    is_test = played["date"] >= test_from
+    is_train = played["date"] < test_from - pd.Timedelta(days=validation_days)
+    return Split(played[is_train], played[~is_train & ~is_test], played[is_test])
 
 
 def before(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
-    """Return the played matches before a day, the first season left out."""
-    earlier: pd.DataFrame = frame[
-        frame["outcome"].notna()
-        & (frame["season"] > frame["season"].min())
-        & (frame["date"] < pd.Timestamp(day))
-    ]
-    return earlier
+    """Return the played matches before a day, without the first season."""
+    played = _usable(frame)
+    return played[played["date"] < pd.Timestamp(day)]
 
 
 def after(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
     """Return the played matches from a day on."""
-    later: pd.DataFrame = frame[frame["outcome"].notna() & (frame["date"] >= pd.Timestamp(day))]
-    return later
+    rows: pd.DataFrame = frame[frame["outcome"].notna() & (frame["date"] >= pd.Timestamp(day))]
+    return rows
+
+
+def _usable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the played matches without the first season."""
+    rows: pd.DataFrame = frame[frame["outcome"].notna() & (frame["season"] > frame["season"].min())]
+    return rows
 
 
 def labels(outcomes: pd.Series) -> Labels:
@@ -76,55 +76,67 @@ def labels(outcomes: pd.Series) -> Labels:
 def score(outcomes: pd.Series, chances: Floats) -> dict[str, float]:
     """Return rps, log_loss, brier, accuracy, calibration_error and n of forecasts of OUTCOMES."""
     numbers = labels(outcomes)
-    scores = {name: float(loss(numbers, chances).mean()) for name, loss in LOSSES.items()}
-    return {**scores, "calibration_error": metrics.calibration_error(numbers, chances), "n": len(numbers)}
+    means = {name: float(loss(numbers, chances).mean()) for name, loss in LOSSES.items()}
+    error = scores.calibration_error(numbers, chances)
+    return {**means, "calibration_error": error, "n": len(numbers)}
 
 
 def intervals(test: pd.DataFrame, chances: Floats, *, seed: int) -> dict[str, Interval]:
     """Return each mean score with its 95 % bootstrap interval; matches of one day are drawn together."""
-    days = days_of(test["date"])
+    numbers, days = labels(test["outcome"]), days_of(test["date"])
     return {
-        name: metrics.bootstrap_interval(loss(labels(test["outcome"]), chances), clusters=days, seed=seed)
+        name: scores.bootstrap_interval(loss(numbers, chances), clusters=days, seed=seed)
         for name, loss in LOSSES.items()
     }
 
 
 def compare(test: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> dict[str, Interval]:
-    """Return each score of ours minus theirs on the same matches with its 95 % paired bootstrap interval by match day."""
+    """Return each score of ours minus theirs on the same matches, with its 95 % paired bootstrap interval by match day."""
     numbers, days = labels(test["outcome"]), days_of(test["date"])
     return {
-        name: metrics.paired_bootstrap(loss(numbers, ours), loss(numbers, theirs), clusters=days, seed=seed)
+        name: scores.paired_bootstrap(loss(numbers, ours), loss(numbers, theirs), clusters=days, seed=seed)
         for name, loss in LOSSES.items()
     }
 
 
 def table(test: pd.DataFrame, chances: dict[str, Floats]) -> pd.DataFrame:
     """Return the scores of several models on the same matches, best RPS first, one row per model."""
-    rows = {name: score(test["outcome"], each) for name, each in chances.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").sort_values("rps")
+    rows = {name: score(test["outcome"], forecast) for name, forecast in chances.items()}
+    return _best_first(rows, "model")
 
 
 def by_league(test: pd.DataFrame, chances: Floats) -> pd.DataFrame:
     """Return the scores of each league, one row per league, best RPS first."""
-    places = pd.Series(np.arange(len(test))).groupby(test["league"].to_numpy())
-    rows = {league: score(test["outcome"].iloc[at], chances[at]) for league, at in places.indices.items()}
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("league").sort_values("rps")
+    places = pd.Series(np.arange(len(test))).groupby(test["league"].to_numpy()).indices
+    rows = {league: score(test["outcome"].iloc[at], chances[at]) for league, at in places.items()}
+    return _best_first(rows, "league")
+
+
+def _best_first(rows: dict[Any, dict[str, float]], name: str) -> pd.DataFrame:
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis(name).sort_values("rps")
 
 
 def reliability(outcomes: pd.Series, chances: Floats, *, bins: int = 10) -> pd.DataFrame:
-    """Return promised chance and frequency with Wilson's interval in `bins` of equally many matches for each outcome."""
+    """Return mean chance and frequency with Wilson's interval, in `bins` of equally many matches for each outcome.
+
+    The columns are outcome, promised, happened, low, high, n.
+    """
     numbers = labels(outcomes)
-    rows = [
-        _bin(name, chances[part, column], numbers[part] == column)
+    curves = [
+        _reliability(name, chances[:, column], numbers == column, bins)
         for column, name in enumerate(OUTCOMES)
-        for part in np.array_split(np.argsort(chances[:, column], kind="stable"), bins)
-        if len(part)
     ]
-    return pd.DataFrame(rows)
+    return pd.concat(curves, ignore_index=True)
+
+
+def _reliability(outcome: str, promised: Floats, happened: Labels, bins: int) -> pd.DataFrame:
+    order = np.argsort(promised, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
+    return pd.DataFrame([_bin(outcome, promised[part], happened[part]) for part in parts])
 
 
 def _bin(outcome: str, promised: Floats, happened: Labels) -> dict[str, object]:
-    share = metrics.wilson(int(happened.sum()), len(happened))
+    share = scores.wilson(int(happened.sum()), len(happened))
     return {
         "outcome": outcome,
         "promised": promised.mean(),
@@ -136,30 +148,31 @@ def _bin(outcome: str, promised: Floats, happened: Labels) -> dict[str, object]:
 
 
 def bands(outcomes: pd.Series, chances: pd.DataFrame) -> pd.DataFrame:
-    """Return how often picks came true beside what they promised, per band of confidence (the contract's `bands`).
+    """Return the hit rate of picks beside their mean confidence, per band of confidence (the contract's `bands`).
 
     `chances` has the columns home_win, draw and away_win, with the index of `outcomes`.
     """
     chosen = picks.choose(chances)
-    came_true = picks.hit(chosen["pick"], outcomes)
-    place = np.clip(np.digitize(chosen["confidence"], BAND_EDGES) - 1, 0, len(BAND_EDGES) - 2)
+    hits = picks.hit(chosen["pick"], outcomes)
+    band = np.clip(np.digitize(chosen["confidence"], BAND_EDGES) - 1, 0, len(BAND_EDGES) - 2)
     rows = [
-        _band(low, high, chosen["confidence"][place == at], came_true[place == at])
-        for at, (low, high) in enumerate(pairwise(BAND_EDGES))
+        _band(edges, chosen["confidence"][band == number], hits[band == number])
+        for number, edges in enumerate(pairwise(BAND_EDGES))
     ]
     return pd.DataFrame(rows)
 
 
-def _band(low: float, high: float, confidence: pd.Series, came_true: pd.Series) -> dict[str, object]:
-    share = metrics.wilson(int(came_true.sum()), len(came_true))
+def _band(edges: tuple[float, float], confidence: pd.Series, hits: pd.Series) -> dict[str, object]:
+    low, high = edges
+    rate = scores.wilson(int(hits.sum()), len(hits))
     return {
         "band": f"{low:.2f}-{high:.2f}",
         "low": low,
         "high": high,
-        "picks": len(came_true),
-        "hits": int(came_true.sum()),
+        "picks": len(hits),
+        "hits": int(hits.sum()),
         "promised": float(confidence.mean()),
-        "hit_rate": share.estimate,
-        "hit_rate_low": share.low,
-        "hit_rate_high": share.high,
+        "hit_rate": rate.estimate,
+        "hit_rate_low": rate.low,
+        "hit_rate_high": rate.high,
     }

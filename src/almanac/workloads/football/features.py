@@ -1,4 +1,4 @@
-"""What is known before a match: one plain function per column, the function's name is the column's."""
+"""What is known before a match: one plain function per column, and the function's name is the column's."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,215 +8,218 @@ import pandas as pd
 
 from almanac.errors import UsageError
 from almanac.workloads.football import sources
-from almanac.workloads.football.strength import dixon_coles, form, ratings, timeline
-from almanac.workloads.football.strength.ratings import Pair
-from almanac.workloads.football.strength.timeline import Floats, Timeline
+from almanac.workloads.football.strength import dixon_coles, form, league_table, ratings
+from almanac.workloads.football.strength.ratings import HomeAway
+from almanac.workloads.football.strength.timeline import KEYS, Floats, Timeline
+
+# `almanac predict-one` prints this id.
+SINGLE_MATCH = "wanted"
 
 
 @dataclass(frozen=True)
-class Known:
-    """The matches, and what several features share."""
+class History:
+    """The matches, and the ratings and sums that several features share."""
 
-    line: Timeline
-    elo: Pair
-    steady: Pair
-    quick: Pair
-    fitted: dixon_coles.Expected
-    points: Pair
-    scored: Pair
-    conceded: Pair
-    surprise: Pair
-    ground_wins: Pair
-    rest: Pair
-    season_points: Pair
-    season_matches: Pair
-    positions: Pair
+    timeline: Timeline
+    elo: HomeAway
+    steady: HomeAway
+    quick: HomeAway
+    fitted: dixon_coles.ExpectedGoals
+    points: HomeAway
+    scored: HomeAway
+    conceded: HomeAway
+    surprise: HomeAway
+    ground_wins: HomeAway
+    rest: HomeAway
+    season_points: HomeAway
+    season_matches: HomeAway
+    positions: HomeAway
 
     @classmethod
-    def of(cls, line: Timeline) -> "Known":
-        """Compute what is shared once."""
-        steady = ratings.goals(line)
+    def of(cls, timeline: Timeline) -> "History":
+        """Compute each shared array once."""
+        steady = ratings.goals(timeline)
         return cls(
-            line=line,
-            elo=ratings.elo(line),
+            timeline=timeline,
+            elo=ratings.elo(timeline),
             steady=steady,
-            quick=ratings.goals(line, rules=ratings.QUICK),
-            fitted=dixon_coles.expected(line),
-            points=form.points(line),
-            scored=form.scored(line),
-            conceded=form.conceded(line),
-            surprise=form.surprise(line, steady),
-            ground_wins=form.wins_on_ground(line),
-            rest=form.rest_days(line),
-            season_points=form.season_points(line),
-            season_matches=form.season_matches(line),
-            positions=form.positions(line),
+            quick=ratings.goals(timeline, rules=ratings.QUICK_RULES),
+            fitted=dixon_coles.expected(timeline),
+            points=form.points(timeline),
+            scored=form.scored(timeline),
+            conceded=form.conceded(timeline),
+            surprise=form.surprise(timeline, steady),
+            ground_wins=form.wins_on_ground(timeline),
+            rest=form.rest_days(timeline),
+            season_points=form.season_points(timeline),
+            season_matches=form.season_matches(timeline),
+            positions=league_table.positions(timeline),
         )
 
 
 def build(matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> pd.DataFrame:
-    """Return one row per match with a known score before `as_of`, or coming from then on, sorted by date and match.
+    """Return one row per match with a score before `as_of`, or coming from then on, sorted by date and match.
 
     The grain is the day: a feature knows results of earlier days only, and none from `as_of` on. `outcome` is None for
     coming matches. With `horizon_days`, each row knows only what was known at a snapshot up to that many days before.
     """
-    known = Known.of(timeline.make(matches, as_of=as_of, horizon_days=horizon_days))
-    columns = {feature.__name__: feature(known) for feature in FEATURES}
-    frame = known.line.frame[timeline.KEYS].assign(**columns)
+    history = History.of(Timeline.of(matches, as_of=as_of, horizon_days=horizon_days))
+    columns = {feature.__name__: feature(history) for feature in FEATURES}
+    frame = history.timeline.frame[KEYS].assign(**columns)
     return frame.sort_values(["date", "match_id"], ignore_index=True)
 
 
-def elo_difference(known: Known) -> Floats:
+def elo_difference(history: History) -> Floats:
     """Elo points by which the home club is stronger."""
-    return known.elo.home - known.elo.away
+    return history.elo.home - history.elo.away
 
 
-def rated_home_goals(known: Known) -> Floats:
+def rated_home_goals(history: History) -> Floats:
     """Home goals expected from slowly moving ratings."""
-    return known.steady.home
+    return history.steady.home
 
 
-def rated_away_goals(known: Known) -> Floats:
+def rated_away_goals(history: History) -> Floats:
     """Away goals expected from slowly moving ratings."""
-    return known.steady.away
+    return history.steady.away
 
 
-def recent_home_goals(known: Known) -> Floats:
+def recent_home_goals(history: History) -> Floats:
     """Home goals expected from quickly moving ratings."""
-    return known.quick.home
+    return history.quick.home
 
 
-def recent_away_goals(known: Known) -> Floats:
+def recent_away_goals(history: History) -> Floats:
     """Away goals expected from quickly moving ratings."""
-    return known.quick.away
+    return history.quick.away
 
 
-def fitted_home_goals(known: Known) -> Floats:
+def fitted_home_goals(history: History) -> Floats:
     """Home goals expected by Dixon and Coles."""
-    return known.fitted.home
+    return history.fitted.home
 
 
-def fitted_away_goals(known: Known) -> Floats:
+def fitted_away_goals(history: History) -> Floats:
     """Away goals expected by Dixon and Coles."""
-    return known.fitted.away
+    return history.fitted.away
 
 
-def fitted_dependence(known: Known) -> Floats:
+def fitted_dependence(history: History) -> Floats:
     """Dependence of low scores by Dixon and Coles."""
-    return known.fitted.dependence
+    return history.fitted.dependence
 
 
-def home_form(known: Known) -> Floats:
+def home_form(history: History) -> Floats:
     """Points per match of the home club lately."""
-    return known.points.home
+    return history.points.home
 
 
-def away_form(known: Known) -> Floats:
+def away_form(history: History) -> Floats:
     """Points per match of the away club lately."""
-    return known.points.away
+    return history.points.away
 
 
-def home_goals_for(known: Known) -> Floats:
+def home_goals_for(history: History) -> Floats:
     """Goals per match of the home club lately."""
-    return known.scored.home
+    return history.scored.home
 
 
-def away_goals_for(known: Known) -> Floats:
+def away_goals_for(history: History) -> Floats:
     """Goals per match of the away club lately."""
-    return known.scored.away
+    return history.scored.away
 
 
-def home_goals_against(known: Known) -> Floats:
+def home_goals_against(history: History) -> Floats:
     """Goals per match against the home club lately."""
-    return known.conceded.home
+    return history.conceded.home
 
 
-def away_goals_against(known: Known) -> Floats:
+def away_goals_against(history: History) -> Floats:
     """Goals per match against the away club lately."""
-    return known.conceded.away
+    return history.conceded.away
 
 
-def home_surprise(known: Known) -> Floats:
+def home_surprise(history: History) -> Floats:
     """Goals per match by which the home club lately did better than expected."""
-    return known.surprise.home
+    return history.surprise.home
 
 
-def away_surprise(known: Known) -> Floats:
+def away_surprise(history: History) -> Floats:
     """Goals per match by which the away club lately did better than expected."""
-    return known.surprise.away
+    return history.surprise.away
 
 
-def home_ground(known: Known) -> Floats:
+def home_ground(history: History) -> Floats:
     """Goals per match by which the home club does better at home than clubs usually do."""
-    return form.ground(known.line, known.steady)
+    return form.ground(history.timeline, history.steady)
 
 
-def home_wins_at_home(known: Known) -> Floats:
+def home_wins_at_home(history: History) -> Floats:
     """Wins of the home club in its last five home matches."""
-    return known.ground_wins.home
+    return history.ground_wins.home
 
 
-def away_wins_away(known: Known) -> Floats:
+def away_wins_away(history: History) -> Floats:
     """Wins of the away club in its last five away matches."""
-    return known.ground_wins.away
+    return history.ground_wins.away
 
 
-def home_rest_days(known: Known) -> Floats:
+def home_rest_days(history: History) -> Floats:
     """Days since the home club's match before, at most 14."""
-    return known.rest.home
+    return history.rest.home
 
 
-def away_rest_days(known: Known) -> Floats:
+def away_rest_days(history: History) -> Floats:
     """Days since the away club's match before, at most 14."""
-    return known.rest.away
+    return history.rest.away
 
 
-def head_to_head(known: Known) -> Floats:
+def head_to_head(history: History) -> Floats:
     """Mean goal difference of the home club in earlier meetings of the two, pulled to 0."""
-    return form.meetings(known.line)
+    return form.meetings(history.timeline)
 
 
-def home_points_per_game(known: Known) -> Floats:
+def home_points_per_game(history: History) -> Floats:
     """Points per match of the home club in this season."""
-    return known.season_points.home
+    return history.season_points.home
 
 
-def away_points_per_game(known: Known) -> Floats:
+def away_points_per_game(history: History) -> Floats:
     """Points per match of the away club in this season."""
-    return known.season_points.away
+    return history.season_points.away
 
 
-def home_position(known: Known) -> Floats:
+def home_position(history: History) -> Floats:
     """Place of the home club in its table: 0 is the top, 1 the bottom."""
-    return known.positions.home
+    return history.positions.home
 
 
-def away_position(known: Known) -> Floats:
+def away_position(history: History) -> Floats:
     """Place of the away club in its table: 0 is the top, 1 the bottom."""
-    return known.positions.away
+    return history.positions.away
 
 
-def season_phase(known: Known) -> Floats:
+def season_phase(history: History) -> Floats:
     """Share of the league's double round that the home club has behind it."""
-    return known.season_matches.home / form.rounds(known.line)
+    return history.season_matches.home / form.rounds(history.timeline)
 
 
-def league_home_rate(known: Known) -> Floats:
+def league_home_rate(history: History) -> Floats:
     """Share of home wins in the league."""
-    return form.home_win_rate(known.line)
+    return form.home_win_rate(history.timeline)
 
 
-def league_draw_rate(known: Known) -> Floats:
+def league_draw_rate(history: History) -> Floats:
     """Share of draws in the league."""
-    return form.draw_rate(known.line)
+    return form.draw_rate(history.timeline)
 
 
-def league_goals(known: Known) -> Floats:
+def league_goals(history: History) -> Floats:
     """Goals per match in the league."""
-    return form.goal_rate(known.line)
+    return form.goal_rate(history.timeline)
 
 
-FEATURES: list[Callable[[Known], Floats]] = [
+FEATURES: list[Callable[[History], Floats]] = [
     elo_difference,
     rated_home_goals,
     rated_away_goals,
@@ -253,32 +256,37 @@ FEATURES: list[Callable[[Known], Floats]] = [
 def coming(frame: pd.DataFrame, *, as_of: date, days: int) -> pd.DataFrame:
     """Return the rows of matches without a score on the `days` days from `as_of` on."""
     ahead = (frame["date"] - pd.Timestamp(as_of)).dt.days
-    return frame[frame["outcome"].isna() & (ahead >= 0) & (ahead < days)].reset_index(drop=True)
+    is_coming = frame["outcome"].isna() & (ahead >= 0) & (ahead < days)
+    return frame[is_coming].reset_index(drop=True)
 
 
 def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:
-    """Return the features of a match `home=… away=…` played on the cut-off day in the home club's league; `read` gives a raw table.
+    """Return the features of a match `home=… away=…` on the cut-off day, in the league of the home club.
 
-    Raises UsageError for a missing input or an unknown club, with the nearest names.
+    `read` returns a raw table. Raises UsageError for a missing input, or an unknown club with the nearest names.
     """
     missing = {"home", "away"} - set(inputs)
     if missing:
         raise UsageError(f"A match needs {sorted(missing)}. Write home='Arsenal FC' away='Chelsea FC'.")
     matches = sources.select(read("matches"), sample="full")
-    day = sources.cut_off(matches, wanted=as_of, slot=datetime.now(UTC).date()).data_as_of
+    cut = sources.cut_off(matches, requested=as_of, slot=datetime.now(UTC).date())
     home, away = (sources.club(matches, inputs[side]) for side in ("home", "away"))
-    last = (
-        matches[(matches["home"] == home) & (matches["date"] < pd.Timestamp(day))].sort_values("date").tail(1)
-    )
-    wanted = last.assign(
-        match_id="wanted",
+    match = _single_match(matches, home, away, cut.data_as_of)
+    frame = build(pd.concat([matches, match], ignore_index=True), as_of=cut.data_as_of)
+    return frame[frame["match_id"] == SINGLE_MATCH].reset_index(drop=True)
+
+
+def _single_match(matches: pd.DataFrame, home: str, away: str, day: date) -> pd.DataFrame:
+    """Return a match that is scheduled on `day` in the league and season of the home club's last home match."""
+    is_earlier = (matches["home"] == home) & (matches["date"] < pd.Timestamp(day))
+    last = matches[is_earlier].sort_values("date").tail(1)
+    return last.assign(
+        match_id=SINGLE_MATCH,
         date=pd.Timestamp(day),
         kickoff=None,
         home=home,
         away=away,
         home_goals=None,
         away_goals=None,
+        status="scheduled",
     )
-    asked = pd.concat([matches, wanted.assign(status="scheduled")], ignore_index=True)
-    frame = build(asked, as_of=day)
-    return frame[frame["match_id"] == "wanted"].reset_index(drop=True)

@@ -6,31 +6,36 @@ from typing import Any
 import pandas as pd
 
 from almanac.judging.scores import Floats
-from almanac.workloads.football import contract, evaluation
-from almanac.workloads.football.model import OUTCOMES
+from almanac.workloads.football import contract, evaluation, model
 
+Row = dict[Hashable, Any]
 SCORES = ["rps", "log_loss", "accuracy"]
 
 
-def details(test: pd.DataFrame, chances: Floats) -> dict[str, list[dict[Hashable, Any]]]:
-    """Return `scopes` (scores of all leagues together and of each) and `bands` (promise and hit rate of picks) as lists of rows."""
-    whole = pd.DataFrame([evaluation.score(test["outcome"], chances)], index=pd.Index(["all"], name="league"))
-    scopes = pd.concat([whole, evaluation.by_league(test, chances)]).rename_axis("scope").reset_index()
-    named = pd.DataFrame(chances, columns=OUTCOMES, index=test.index).rename(
-        columns={"home": "home_win", "away": "away_win"}
-    )
-    return {
-        "scopes": scopes.to_dict("records"),
-        "bands": evaluation.bands(test["outcome"], named).to_dict("records"),
-    }
+def details(test: pd.DataFrame, chances: Floats) -> dict[str, list[Row]]:
+    """Return the held-out figures as lists of rows.
+
+    `scopes` has the scores of all leagues together and of each, `bands` has promise and hit rate of picks.
+    """
+    bands = evaluation.bands(test["outcome"], model.chance_frame(chances, test.index))
+    return {"scopes": _scopes(test, chances).to_dict("records"), "bands": bands.to_dict("records")}
+
+
+def _scopes(test: pd.DataFrame, chances: Floats) -> pd.DataFrame:
+    overall = pd.DataFrame([evaluation.score(test["outcome"], chances)], index=["all"])
+    rows = pd.concat([overall, evaluation.by_league(test, chances)])
+    return rows.rename_axis("scope").reset_index()
 
 
 def scopes(metrics: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the scores per scope that were kept with a version: scope, held_out_matches, rps, log_loss, accuracy; empty where none were."""
-    kept = pd.DataFrame(metrics.get("scopes", []), columns=["scope", "n", *SCORES])
-    return kept.rename(columns={"n": "held_out_matches"})
+    """Return the stored scores of a version per scope: scope, held_out_matches, rps, log_loss, accuracy.
+
+    The frame is empty if the version has none.
+    """
+    rows = pd.DataFrame(metrics.get("scopes", []), columns=["scope", "n", *SCORES])
+    return rows.rename(columns={"n": "held_out_matches"})
 
 
 def bands(metrics: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the bands that were kept with a version (the contract's `bands`); empty where none were."""
+    """Return the stored bands of a version (the contract's `bands`); empty if it has none."""
     return pd.DataFrame(metrics.get("bands", []), columns=contract.BANDS.column_names)

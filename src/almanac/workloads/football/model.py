@@ -1,4 +1,4 @@
-"""The models that forecast away win, draw or home win from what is known before a match."""
+"""The models that forecast away win, draw or home win from the features of a match."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
 from almanac.judging import scores
-from almanac.workloads.football.contract import PREDICTIONS
+from almanac.workloads.football.contract import CHANCE_COLUMNS, PREDICTIONS
 from almanac.workloads.football.estimators import LeagueRates, LogPool, contrasts, log_odds, pooled
 from almanac.workloads.football.features import FEATURES
 from almanac.workloads.football.offers import markets, picks, value
@@ -29,8 +29,9 @@ from almanac.workloads.football.strength.timeline import Floats
 OUTCOMES = ["away", "draw", "home"]
 BASELINES = ["base_rates", "always_home", "elo_logit"]
 CANDIDATES = ["dixon_coles", "logit", "random_forest", "gradient_boosting", "blend"]
-# Found on the seasons 2021-22 to 2023-24. Adding up to more than 1 makes the average as bold as its members were.
+# Fitted on the seasons 2021-22 to 2023-24. A total above 1 makes the average as bold as its members.
 BLEND = {"logit": 0.5, "gradient_boosting": 0.15, "random_forest": 0.4}
+MOST_WEIGHT = 1.5
 
 COLUMNS = [feature.__name__ for feature in FEATURES]
 FITTED = ["fitted_home_goals", "fitted_away_goals", "fitted_dependence"]
@@ -44,7 +45,9 @@ STRENGTHS = [
 ]
 OTHERS = [name for name in COLUMNS if name not in STRENGTHS]
 
-# What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
+LEAGUE_NAMES = {code: league.name for code, league in LEAGUES.items()}
+
+# Every type beyond plain arrays and scikit-learn's estimators that a saved model may contain; review before adding one.
 TRUSTED_TYPES = [
     "almanac.workloads.football.estimators.LeagueRates",
     "almanac.workloads.football.estimators.LogPool",
@@ -61,52 +64,64 @@ def candidates(*, seed: int) -> dict[str, Pipeline]:
 
 
 def make(name: str = "blend", *, seed: int, weights: Mapping[str, float] = BLEND) -> Pipeline:
-    """Return one pipeline from a features frame to the chances of OUTCOMES; `weights` are the blend's members and shares."""
-    if name not in [*BASELINES, *CANDIDATES]:
-        raise UsageError(f"Unknown model '{name}'. Known models: {', '.join([*BASELINES, *CANDIDATES])}.")
+    """Return an unfitted pipeline from a features frame to the chances of OUTCOMES.
+
+    `weights` are the members and weights of the blend. Raises UsageError for an unknown name.
+    """
+    names = [*BASELINES, *CANDIDATES]
+    if name not in names:
+        raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(names)}.")
     if name == "blend":
         members = [(member, make(member, seed=seed)) for member in weights]
         return Pipeline([("pool", LogPool(members, weights=list(weights.values())))])
-    return _single(name, seed)
+    return make_pipeline(*_steps(name, seed))
 
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline that kept parameters describe: `candidate`, `seed` and, for a blend, `weight_<member>`; numbers may be text."""
+    """Return the unfitted pipeline that stored parameters describe.
+
+    `recipe` has `candidate`, `seed` and, for a blend, `weight_<member>`. Numbers may be text.
+    """
     weights = {
-        key.removeprefix("weight_"): float(share)
-        for key, share in recipe.items()
+        key.removeprefix("weight_"): float(weight)
+        for key, weight in recipe.items()
         if key.startswith("weight_")
     }
     return make(str(recipe["candidate"]), seed=int(recipe.get("seed", 0)), weights=weights or BLEND)
 
 
-def _single(name: str, seed: int) -> Pipeline:
+def recipe(name: str, *, seed: int, weights: Mapping[str, float]) -> dict[str, Any]:
+    """Return the parameters from which `from_recipe` makes a model; only a blend has weights."""
+    shares = weights.items() if name == "blend" else ()
+    return {"candidate": name, "seed": seed, **{f"weight_{member}": share for member, share in shares}}
+
+
+def _steps(name: str, seed: int) -> list[Any]:
+    """Return the steps of a single model's pipeline."""
     match name:
         case "base_rates":
-            return make_pipeline(LeagueRates())
+            return [LeagueRates()]
         case "always_home":
-            return make_pipeline(DummyClassifier(strategy="constant", constant="home"))
+            return [DummyClassifier(strategy="constant", constant="home")]
         case "elo_logit":
-            return make_pipeline(_chosen(["elo_difference"], StandardScaler()), LogisticRegression())
+            return [_of_columns(["elo_difference"], StandardScaler()), LogisticRegression()]
         case "dixon_coles":
-            return make_pipeline(_chosen(FITTED, FunctionTransformer(log_odds)), LogisticRegression())
+            return [_of_columns(FITTED, FunctionTransformer(log_odds)), LogisticRegression()]
         case "logit":
-            return make_pipeline(
-                _strengths_and_others(), StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)
-            )
+            return [_with_contrasts(), StandardScaler(), LogisticRegression(C=0.01, max_iter=1000)]
         case "random_forest":
-            return make_pipeline(_chosen(COLUMNS, "passthrough"), _forest(seed))
-    return make_pipeline(_chosen(COLUMNS, "passthrough"), _boosting(seed))
+            return [_of_columns(COLUMNS, "passthrough"), _forest(seed)]
+    return [_of_columns(COLUMNS, "passthrough"), _boosting(seed)]
 
 
-def _chosen(names: list[str], transformer: object) -> ColumnTransformer:
+def _of_columns(names: list[str], transformer: object) -> ColumnTransformer:
     return ColumnTransformer([("chosen", transformer, names)])
 
 
-def _strengths_and_others() -> ColumnTransformer:
-    return ColumnTransformer(
-        [("strengths", FunctionTransformer(contrasts), STRENGTHS), ("others", "passthrough", OTHERS)]
-    )
+def _with_contrasts() -> ColumnTransformer:
+    """Return a transformer that replaces pairs of expected goals by their contrasts."""
+    strengths = ("strengths", FunctionTransformer(contrasts), STRENGTHS)
+    return ColumnTransformer([strengths, ("others", "passthrough", OTHERS)])
 
 
 def _forest(seed: int) -> RandomForestClassifier:
@@ -128,37 +143,46 @@ def _boosting(seed: int) -> HistGradientBoostingClassifier:
 
 
 def fit(pipeline: Pipeline, played: pd.DataFrame) -> Pipeline:
-    """Fit a copy of the pipeline on played matches; the result does not depend on how many processors there are."""
-    # The forest grows on two threads. Sums stay on one: there threads only wait for each other, and rounding would depend on their number.
+    """Fit a copy of the pipeline on played matches; the result does not depend on the number of processors."""
+    # The forest grows on two threads. Linear algebra stays on one: more threads would only wait for each other,
+    # and rounding would depend on their number.
     with threadpool_limits(limits=1), parallel_config("threading", n_jobs=2):
         return clone(pipeline).fit(played, played["outcome"])
 
 
-def weigh(told: Mapping[str, Floats], outcomes: pd.Series) -> dict[str, float]:
-    """Return the weights of a log-linear pool with the least log-loss on these matches; meant for a validation season."""
-    numbers, given = outcomes.map(OUTCOMES.index).to_numpy(), list(told.values())
-    start = np.full(len(given), 1 / len(given))
-    found = minimize(
-        lambda weights: scores.log_losses(numbers, pooled(given, weights)).mean(),
-        start,
-        bounds=[(0, 1.5)] * len(given),
-    )
-    return dict(zip(told, found.x.round(2).tolist(), strict=True))
+def weigh(chances: Mapping[str, Floats], outcomes: pd.Series) -> dict[str, float]:
+    """Return the weights of a logarithmic pool with the least log-loss on these matches; use a validation season."""
+    labels = outcomes.map(OUTCOMES.index).to_numpy()
+    forecasts = list(chances.values())
+
+    def loss(weights: Floats) -> float:
+        return float(scores.log_losses(labels, pooled(forecasts, weights.tolist())).mean())
+
+    count = len(forecasts)
+    optimum = minimize(loss, np.full(count, 1 / count), bounds=[(0, MOST_WEIGHT)] * count)
+    return dict(zip(chances, optimum.x.round(2).tolist(), strict=True))
 
 
 def chances(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     """Return home_win, draw and away_win of each match, with the index of `frame`."""
-    named = pd.DataFrame(pipeline.predict_proba(frame), columns=list(pipeline.classes_), index=frame.index)
-    return named[["home", "draw", "away"]].set_axis(["home_win", "draw", "away_win"], axis=1)
+    return chance_frame(pipeline.predict_proba(frame), frame.index)
+
+
+def chance_frame(chances: Floats, index: pd.Index) -> pd.DataFrame:
+    """Return chances of OUTCOMES as the columns home_win, draw and away_win."""
+    frame = pd.DataFrame(chances, columns=OUTCOMES, index=index)
+    return frame[list(CHANCE_COLUMNS)].rename(columns=CHANCE_COLUMNS)
 
 
 def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per match with the columns of the contract's predictions; `odds` is filled where `value.attach` found some."""
+    """Return one row per match with the columns of the contract's predictions.
+
+    `odds` is null unless `value.attach` added odds to the frame.
+    """
     rows = frame.reset_index(drop=True)
     outcomes = chances(pipeline, rows)
-    names = rows["league"].map({code: league.name for code, league in LEAGUES.items()})
-    filled = pd.concat(
-        [rows.assign(league_name=names), outcomes, markets.of(rows, outcomes), picks.choose(outcomes)], axis=1
-    )
-    reasons = [picks.reason(match) for match in filled.to_dict("records")]
-    return filled.assign(reason=reasons, odds=value.told(filled))[PREDICTIONS.column_names]
+    rows = rows.assign(league_name=rows["league"].map(LEAGUE_NAMES))
+    predictions = pd.concat([rows, outcomes, markets.derive(rows, outcomes), picks.choose(outcomes)], axis=1)
+    reasons = [picks.reason(match) for match in predictions.to_dict("records")]
+    predictions = predictions.assign(reason=reasons, odds=value.summaries(predictions))
+    return predictions[PREDICTIONS.column_names]

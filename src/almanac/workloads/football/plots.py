@@ -88,7 +88,7 @@ def ratings(matches: pd.DataFrame, *, as_of: date) -> Figure:
 
 
 def _rated(matches: pd.DataFrame, as_of: date) -> pd.DataFrame:
-    line = timeline.make(matches, as_of=as_of)
+    line = timeline.Timeline.of(matches, as_of=as_of)
     elo, frame = rating_systems.elo(line), line.frame
     told = pd.DataFrame(
         {

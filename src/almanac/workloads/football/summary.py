@@ -1,4 +1,4 @@
-"""What a person sees of football at the end of a run."""
+"""Football in the terminal at the end of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,34 +7,42 @@ import pandas as pd
 
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
+COLUMNS = ["date", "league", "match", "home", "draw", "away", "over 2.5", "pick", "confidence"]
+TIERS = {code: league.tier for code, league in LEAGUES.items()}
+
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
-    """Return columns and rows of a table of coming matches: the first days first, and on each day the first tiers first."""
-    tiers = predictions["league"].map({code: league.tier for code, league in LEAGUES.items()})
-    ordered = predictions.assign(tier=tiers).sort_values(["date", "tier", "league", "kickoff"])
-    columns = ["date", "league", "match", "home", "draw", "away", "over 2.5", "pick", "confidence"]
-    return columns, [_row(match) for match in ordered.head(rows).itertuples()]
+    """Return columns and rows of a table of coming matches, by day and tier."""
+    by_tier = predictions.assign(tier=predictions["league"].map(TIERS))
+    ordered = by_tier.sort_values(["date", "tier", "league", "kickoff"])
+    return COLUMNS, [_row(match) for match in ordered.head(rows).itertuples()]
+
+
+def _row(match: Any) -> list[object]:
+    chances = [match.home_win, match.draw, match.away_win, match.over_2_5]
+    return [
+        f"{match.date:%a %d %b}",
+        match.league,
+        f"{match.home} – {match.away}",
+        *(f"{chance:.0%}" for chance in chances),
+        match.pick.replace("_", " "),
+        f"{match.confidence:.0%}",
+    ]
 
 
 def facts(metrics: Mapping[str, Any]) -> str:
     """Return a sentence about held-out matches, with the baseline beside the model."""
     if "log_loss" not in metrics:
         return "This version has not been evaluated on held-out matches yet."
-    scores = (
-        f"log-loss {metrics['log_loss']:.4f}, RPS {metrics['rps']:.4f}, accuracy {metrics['accuracy']:.1%}"
-    )
-    against = metrics.get("log_loss_against_elo_logit")
-    beside = f" ({against:+.4f} log-loss against Elo + logit)" if against is not None else ""
-    return f"On {metrics['n']:.0f} held-out matches: {scores}, calibration error {metrics['calibration_error']:.3f}{beside}. No betting advice."
-
-
-def _row(match: Any) -> list[object]:
-    chances = [f"{value:.0%}" for value in (match.home_win, match.draw, match.away_win, match.over_2_5)]
-    return [
-        f"{match.date:%a %d %b}",
-        match.league,
-        f"{match.home} – {match.away}",
-        *chances,
-        match.pick.replace("_", " "),
-        f"{match.confidence:.0%}",
+    scores = [
+        f"log-loss {metrics['log_loss']:.4f}",
+        f"RPS {metrics['rps']:.4f}",
+        f"accuracy {metrics['accuracy']:.1%}",
+        f"calibration error {metrics['calibration_error']:.3f}{_against_baseline(metrics)}",
     ]
+    return f"On {metrics['n']:.0f} held-out matches: {', '.join(scores)}. No betting advice."
+
+
+def _against_baseline(metrics: Mapping[str, Any]) -> str:
+    difference = metrics.get("log_loss_against_elo_logit")
+    return "" if difference is None else f" ({difference:+.4f} log-loss against Elo + logit)"

@@ -5,69 +5,73 @@ from typing import Any
 
 import pandas as pd
 
+from almanac.workloads.football.contract import CHANCE_COLUMNS
+
 SINGLE_FROM = 0.5
-SINGLES = {"home": "home_win", "draw": "draw", "away": "away_win"}
 DOUBLES = {
     "home_or_draw": ("home", "draw"),
     "home_or_away": ("home", "away"),
     "draw_or_away": ("draw", "away"),
 }
-COVERS = {**{single: (single,) for single in SINGLES}, **DOUBLES}
+COVERS = {**{single: (single,) for single in CHANCE_COLUMNS}, **DOUBLES}
 EVEN_ELO = 25
 GOOD_RUN = 3
 
+Match = Mapping[Hashable, Any]
+
 
 def choose(chances: pd.DataFrame) -> pd.DataFrame:
-    """Return pick and confidence for rows of home_win, draw, away_win: an outcome of at least one half, else the likeliest double chance.
+    """Return pick and confidence for rows of home_win, draw, away_win.
 
-    >>> choose(pd.DataFrame({"home_win": [0.6, 0.4], "draw": [0.25, 0.25], "away_win": [0.15, 0.35]})).pick.tolist()
+    The pick is an outcome with a chance of at least one half, else the most likely double chance.
+
+    >>> chances = pd.DataFrame({"home_win": [0.6, 0.4], "draw": [0.25, 0.25], "away_win": [0.15, 0.35]})
+    >>> choose(chances).pick.tolist()
     ['home', 'home_or_away']
     """
-    single = pd.DataFrame({name: chances[column] for name, column in SINGLES.items()})
+    single = pd.DataFrame({name: chances[column] for name, column in CHANCE_COLUMNS.items()})
     double = pd.DataFrame({name: single[list(parts)].sum(axis=1) for name, parts in DOUBLES.items()})
-    sure = single.max(axis=1) >= SINGLE_FROM
-    return pd.DataFrame(
-        {
-            "pick": single.idxmax(axis=1).where(sure, double.idxmax(axis=1)),
-            "confidence": single.max(axis=1).where(sure, double.max(axis=1)),
-        }
-    )
+    is_sure = single.max(axis=1) >= SINGLE_FROM
+    pick = single.idxmax(axis=1).where(is_sure, double.idxmax(axis=1))
+    confidence = single.max(axis=1).where(is_sure, double.max(axis=1))
+    return pd.DataFrame({"pick": pick, "confidence": confidence})
 
 
 def hit(pick: pd.Series, outcome: pd.Series) -> pd.Series:
-    """Return whether each pick covers what happened.
+    """Return whether each pick covers the outcome.
 
     >>> hit(pd.Series(["home_or_draw", "away"]), pd.Series(["draw", "home"])).tolist()
     [True, False]
     """
-    covered = [happened in COVERS[chosen] for chosen, happened in zip(pick, outcome, strict=True)]
+    covered = [result in COVERS[chosen] for chosen, result in zip(pick, outcome, strict=True)]
     return pd.Series(covered, index=pick.index, dtype=bool)
 
 
-def reason(match: Mapping[Hashable, Any]) -> str:
-    """Say in words what speaks for the pick of one match: strength, goals, and how both clubs have fared."""
-    return "; ".join([_strength(match), _goals(match), *_fared(match)]) + "."
+def reason(match: Match) -> str:
+    """Say in words what supports the pick of one match: strength, goals, and recent results of both clubs."""
+    return "; ".join([_strength(match), _goals(match), *_recent_results(match)]) + "."
 
 
-def _strength(match: Mapping[Hashable, Any]) -> str:
+def _strength(match: Match) -> str:
     points = round(match["elo_difference"])
     if abs(points) < EVEN_ELO:
         return "Clubs of about equal strength"
-    return f"{match['home'] if points > 0 else match['away']} stronger by {abs(points)} Elo points"
+    stronger = match["home"] if points > 0 else match["away"]
+    return f"{stronger} stronger by {abs(points)} Elo points"
 
 
-def _goals(match: Mapping[Hashable, Any]) -> str:
+def _goals(match: Match) -> str:
     home, away = match["expected_home_goals"], match["expected_away_goals"]
     return f"{home:.1f} to {away:.1f} goals expected"
 
 
-def _fared(match: Mapping[Hashable, Any]) -> list[str]:
-    home, away = round(match["home_wins_at_home"]), round(match["away_wins_away"])
-    told = []
-    if match["pick"] in {"home", "home_or_draw"} and home >= GOOD_RUN:
-        told.append(f"{match['home']} won {home} of the last 5 at home")
-    if match["pick"] in {"away", "draw_or_away"} and away >= GOOD_RUN:
-        told.append(f"{match['away']} won {away} of the last 5 away")
+def _recent_results(match: Match) -> list[str]:
+    home_wins, away_wins = round(match["home_wins_at_home"]), round(match["away_wins_away"])
+    results = []
+    if match["pick"] in {"home", "home_or_draw"} and home_wins >= GOOD_RUN:
+        results.append(f"{match['home']} won {home_wins} of the last 5 at home")
+    if match["pick"] in {"away", "draw_or_away"} and away_wins >= GOOD_RUN:
+        results.append(f"{match['away']} won {away_wins} of the last 5 away")
     if match["pick"] == "home_or_away":
-        told.append(f"a draw has {match['draw']:.0%}")
-    return told
+        results.append(f"a draw has {match['draw']:.0%}")
+    return results

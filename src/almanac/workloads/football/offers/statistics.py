@@ -11,28 +11,26 @@ from almanac.workloads.football.strength import timeline
 
 RESULT_DAYS = 60
 SEASONS = 2
+PLAYED_OF_LEAGUE = {
+    "matches_played": ("match_id", "size"),
+    "first_season": ("season", "min"),
+    "last_season": ("season", "max"),
+}
 
 
 def played(matches: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
-    """Return the matches with a known score before `as_of`, with their outcome."""
-    known = matches[
-        (matches["status"] == "played")
-        & (pd.to_datetime(matches["date"]) < pd.Timestamp(as_of))
-        & matches["home_goals"].notna()
-    ]
-    goals = [known[name].to_numpy(dtype=np.float64) for name in ("home_goals", "away_goals")]
-    return known.assign(outcome=timeline.outcomes(*goals)).reset_index(drop=True)
+    """Return the matches with a score before `as_of`, with their outcome."""
+    rows = matches[timeline.is_played(matches, as_of=as_of)]
+    home_goals, away_goals = (rows[name].to_numpy(dtype=np.float64) for name in timeline.GOALS)
+    return rows.assign(outcome=timeline.outcomes(home_goals, away_goals)).reset_index(drop=True)
 
 
 def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
-    """Return one row per league with what is known of it (the contract's `leagues`)."""
-    known = played(matches, as_of=as_of)
-    rows = known.groupby("league").agg(
-        matches_played=("match_id", "size"), first_season=("season", "min"), last_season=("season", "max")
-    )
-    coming = predictions["league"].value_counts().reindex(rows.index, fill_value=0)
+    """Return one row per league: its name, seasons, and numbers of matches (the contract's `leagues`)."""
+    rows = played(matches, as_of=as_of).groupby("league").agg(**PLAYED_OF_LEAGUE)
+    coming = predictions["league"].value_counts()
     rows = rows.assign(
-        matches_coming=coming,
+        matches_coming=coming.reindex(rows.index, fill_value=0),
         league_name=[LEAGUES[code].name for code in rows.index],
         country=[LEAGUES[code].country for code in rows.index],
     )
@@ -40,22 +38,26 @@ def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) ->
 
 
 def statistics(matches: pd.DataFrame, held_out: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
-    """Return averages of the last two seasons beside held-out scores, for 'all' and each league (the contract's `statistics`).
+    """Return averages of the last two seasons beside held-out scores, for 'all' and each league.
 
-    `held_out` has the columns scope, held_out_matches, rps, log_loss, accuracy.
+    The rows are those of the contract's `statistics`. `held_out` has the columns scope, held_out_matches, rps,
+    log_loss, accuracy.
     """
-    known = played(matches, as_of=as_of)
-    recent = known[known["season"].isin(sorted(known["season"].unique())[-SEASONS:])]
-    scopes = {"all": recent, **{str(league): rows for league, rows in recent.groupby("league")}}
-    averages = pd.DataFrame([{"scope": scope, **_averages(rows)} for scope, rows in scopes.items()])
-    beside = averages.merge(held_out, on="scope", how="left")
-    return beside.assign(held_out_matches=beside["held_out_matches"].fillna(0).astype("int64"))[
-        contract.STATISTICS.column_names
-    ]
+    recent = _last_seasons(played(matches, as_of=as_of))
+    scopes = [("all", recent), *recent.groupby("league")]
+    averages = pd.DataFrame([{"scope": scope, **_averages(rows)} for scope, rows in scopes])
+    rows = averages.merge(held_out, on="scope", how="left")
+    counts = rows["held_out_matches"].fillna(0).astype("int64")
+    return rows.assign(held_out_matches=counts)[contract.STATISTICS.column_names]
+
+
+def _last_seasons(matches: pd.DataFrame) -> pd.DataFrame:
+    seasons = sorted(matches["season"].unique())[-SEASONS:]
+    return matches[matches["season"].isin(seasons)]
 
 
 def _averages(rows: pd.DataFrame) -> dict[str, float]:
-    home, away = (rows[name].to_numpy(dtype=np.float64) for name in ("home_goals", "away_goals"))
+    home, away = (rows[name].to_numpy(dtype=np.float64) for name in timeline.GOALS)
     return {
         "matches": len(rows),
         "home_win_rate": float((home > away).mean()),
@@ -70,6 +72,7 @@ def _averages(rows: pd.DataFrame) -> dict[str, float]:
 
 def results(matches: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return the scores of the last 60 days before `as_of` (the contract's `results`)."""
-    known = played(matches, as_of=as_of)
-    recent = known[pd.to_datetime(known["date"]) >= pd.Timestamp(as_of - timedelta(days=RESULT_DAYS))]
+    rows = played(matches, as_of=as_of)
+    first = pd.Timestamp(as_of - timedelta(days=RESULT_DAYS))
+    recent = rows[pd.to_datetime(rows["date"]) >= first]
     return recent[contract.RESULTS.column_names].reset_index(drop=True)

@@ -1,66 +1,78 @@
-"""What the user's odds say about the chances: expected value, stake, return and closing-line value; no betting advice."""
+"""What the user's odds say about the chances: expected value, stake, return, closing-line value; no betting advice."""
+
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from almanac.judging.scores import Interval, bootstrap_interval
+from almanac.workloads.football.contract import CHANCE_COLUMNS
 from almanac.workloads.football.strength.timeline import Floats, days_of
 
 KELLY_SHARE = 0.25
-CHANCES = ["home_win", "draw", "away_win"]
-PRICES = ["home_odds", "draw_odds", "away_odds"]
-NAMES = np.array(["home", "draw", "away"])
+ODDS = ["home_odds", "draw_odds", "away_odds"]
+OUTCOMES = np.array(list(CHANCE_COLUMNS))
 
 
-def prices(odds: pd.DataFrame, *, taken: str) -> pd.DataFrame:
+class Offer(NamedTuple):
+    """The outcome with the greatest expected value of each match, with its opening and closing odds."""
+
+    bet: npt.NDArray[np.str_]
+    price: Floats
+    closing: Floats
+    expected_value: Floats
+
+
+def median_odds(odds: pd.DataFrame, *, taken: str) -> pd.DataFrame:
     """Return the median odds over bookmakers by match_id, of those `taken` at 'open' or 'close'."""
-    return odds[odds["taken"] == taken].groupby("match_id")[PRICES].median()
+    return odds[odds["taken"] == taken].groupby("match_id")[ODDS].median()
 
 
-def expected_values(chances: Floats, offered: Floats) -> Floats:
+def expected_values(chances: Floats, odds: Floats) -> Floats:
     """Return the mean profit per unit staked on each outcome.
 
     >>> expected_values(np.array([[0.5, 0.3, 0.2]]), np.array([[2.2, 3.0, 4.0]])).round(2).tolist()
     [[0.1, -0.1, -0.2]]
     """
-    return chances * offered - 1
+    return chances * odds - 1
 
 
-def kelly_stakes(chances: Floats, offered: Floats, *, share: float = KELLY_SHARE) -> Floats:
-    """Return the share of the bank to stake on each outcome: `share` of Kelly's (1956), nothing where the expected value is negative.
+def kelly_stakes(chances: Floats, odds: Floats, *, share: float = KELLY_SHARE) -> Floats:
+    """Return the share of the bank to stake on each outcome, nothing if the expected value is negative.
+
+    It is `share` of Kelly's (1956).
 
     >>> kelly_stakes(np.array([[0.5]]), np.array([[2.2]]), share=1.0).round(4).tolist()
     [[0.0833]]
     """
-    profit = np.where(offered > 1, offered - 1, np.inf)
-    stakes: Floats = share * np.maximum(expected_values(chances, offered), 0) / profit
+    profit = np.where(odds > 1, odds - 1, np.inf)
+    stakes: Floats = share * np.maximum(expected_values(chances, odds), 0) / profit
     return stakes
 
 
 def attach(coming: pd.DataFrame, odds: pd.DataFrame) -> pd.DataFrame:
-    """Return the coming matches with the user's prices beside them (home_odds, draw_odds, away_odds; NaN where there are none)."""
-    offered = prices(odds, taken="open").reindex(coming["match_id"])
-    return coming.assign(**{name: offered[name].to_numpy() for name in PRICES})
+    """Return the coming matches with the user's opening odds in home_odds, draw_odds, away_odds; NaN without odds."""
+    opening = median_odds(odds, taken="open").reindex(coming["match_id"])
+    return coming.assign(**{name: opening[name].to_numpy() for name in ODDS})
 
 
-def told(predictions: pd.DataFrame) -> pd.Series:
-    """Return per match the odds, the outcome with the greatest expected value, and a stake; None where no odds were attached."""
-    offered = predictions.reindex(columns=PRICES).to_numpy(dtype=np.float64)
-    rows = [
-        _told(chances, given) for chances, given in zip(predictions[CHANCES].to_numpy(), offered, strict=True)
-    ]
+def summaries(predictions: pd.DataFrame) -> pd.Series:
+    """Return per match the odds, the outcome with the greatest expected value and a stake; None without odds."""
+    chances = _chances(predictions)
+    odds = predictions.reindex(columns=ODDS).to_numpy(dtype=np.float64)
+    rows = [_summary(*match) for match in zip(chances, odds, strict=True)]
     return pd.Series(rows, index=predictions.index, dtype=object)
 
 
-def _told(chances: Floats, offered: Floats) -> dict[str, object] | None:
-    if np.isnan(offered).any():
+def _summary(chances: Floats, odds: Floats) -> dict[str, object] | None:
+    if np.isnan(odds).any():
         return None
-    values, stakes = expected_values(chances, offered), kelly_stakes(chances, offered)
+    values, stakes = expected_values(chances, odds), kelly_stakes(chances, odds)
     best = int(values.argmax())
-    given = {str(name): round(float(price), 3) for name, price in zip(NAMES, offered, strict=True)}
     return {
-        **given,
-        "best": str(NAMES[best]),
+        **{name: round(price, 3) for name, price in zip(CHANCE_COLUMNS, odds.tolist(), strict=True)},
+        "best": str(OUTCOMES[best]),
         "expected_value": round(float(values[best]), 4),
         "kelly_stake": round(float(stakes[best]), 4),
     }
@@ -69,40 +81,44 @@ def _told(chances: Floats, offered: Floats) -> dict[str, object] | None:
 def bets(predictions: pd.DataFrame, odds: pd.DataFrame, outcomes: pd.Series) -> pd.DataFrame:
     """Return one row per match whose best outcome has a positive expected value at the opening odds.
 
-    `outcomes` is home, draw or away by match_id. Columns: match_id, date, bet, price, closing, expected_value, outcome, profit of one unit.
+    `outcomes` is home, draw or away by match_id. Columns: match_id, date, bet, price, closing, expected_value, outcome
+    and the profit of one unit.
     """
-    offered = prices(odds, taken="open").reindex(predictions["match_id"]).to_numpy()
-    closing = prices(odds, taken="close").reindex(predictions["match_id"]).to_numpy()
-    values = expected_values(predictions[CHANCES].to_numpy(), offered)
-    best, rows = np.nan_to_num(values, nan=-1.0).argmax(axis=1), np.arange(len(values))
-    made = pd.DataFrame(
-        {
-            "match_id": predictions["match_id"].to_numpy(),
-            "date": predictions["date"].to_numpy(),
-            "bet": NAMES[best],
-            "price": offered[rows, best],
-            "closing": closing[rows, best],
-            "expected_value": values[rows, best],
-            "outcome": outcomes.reindex(predictions["match_id"]).to_numpy(),
-        }
+    rows = predictions[["match_id", "date"]].reset_index(drop=True)
+    offer = _best_offer(predictions, odds)
+    rows = rows.assign(**offer._asdict(), outcome=outcomes.reindex(rows["match_id"]).to_numpy())
+    rows = rows[(rows["expected_value"] > 0) & rows["outcome"].notna()].reset_index(drop=True)
+    is_won = rows["bet"] == rows["outcome"]
+    return rows.assign(profit=np.where(is_won, rows["price"] - 1, -1.0))
+
+
+def _best_offer(predictions: pd.DataFrame, odds: pd.DataFrame) -> Offer:
+    opening, closing = (
+        median_odds(odds, taken=taken).reindex(predictions["match_id"]).to_numpy()
+        for taken in ("open", "close")
     )
-    made = made[(made["expected_value"] > 0) & made["outcome"].notna()].reset_index(drop=True)
-    return made.assign(profit=np.where(made["bet"] == made["outcome"], made["price"] - 1, -1.0))
+    values = expected_values(_chances(predictions), opening)
+    best = np.nan_to_num(values, nan=-1.0).argmax(axis=1)
+    rows = np.arange(len(values))
+    return Offer(OUTCOMES[best], opening[rows, best], closing[rows, best], values[rows, best])
 
 
-def return_on_investment(made: pd.DataFrame, *, seed: int) -> Interval | None:
-    """Return the mean profit per unit staked with its bootstrap interval by day; None without bets, for then there is none."""
-    if made.empty:
+def _chances(predictions: pd.DataFrame) -> Floats:
+    return predictions[list(CHANCE_COLUMNS.values())].to_numpy()
+
+
+def return_on_investment(bets: pd.DataFrame, *, seed: int) -> Interval | None:
+    """Return the mean profit per unit staked with its bootstrap interval by day; None without bets."""
+    if bets.empty:
         return None
-    return bootstrap_interval(
-        made["profit"].to_numpy(dtype=np.float64), clusters=days_of(made["date"]), seed=seed
-    )
+    profits = bets["profit"].to_numpy(dtype=np.float64)
+    return bootstrap_interval(profits, clusters=days_of(bets["date"]), seed=seed)
 
 
-def closing_line_value(made: pd.DataFrame, *, seed: int) -> Interval | None:
-    """Return by what share the taken odds beat the closing odds, with its interval; None where no closing odds are known."""
-    known = made[made["closing"].notna()]
-    if known.empty:
+def closing_line_value(bets: pd.DataFrame, *, seed: int) -> Interval | None:
+    """Return by what share the taken odds beat the closing odds, with its interval; None without closing odds."""
+    closed = bets[bets["closing"].notna()]
+    if closed.empty:
         return None
-    better = (known["price"] / known["closing"] - 1).to_numpy(dtype=np.float64)
-    return bootstrap_interval(better, clusters=days_of(known["date"]), seed=seed)
+    gains = (closed["price"] / closed["closing"] - 1).to_numpy(dtype=np.float64)
+    return bootstrap_interval(gains, clusters=days_of(closed["date"]), seed=seed)

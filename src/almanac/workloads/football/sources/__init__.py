@@ -12,37 +12,39 @@ from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.football.sources import (
     football_data_org,
-    odds,
     openfootball,
     results,
     simulated,
     the_odds_api,
 )
 from almanac.workloads.football.sources.linking import Problems, unmatched_frame
+from almanac.workloads.football.sources.odds_frame import odds_frame
 from almanac.workloads.football.sources.selection import club, cut_off, select
 
 __all__ = ["Fetched", "club", "combined", "commits", "cut_off", "fetch", "select"]
 
-COMING = timedelta(days=14)
+ODDS_AHEAD = timedelta(days=14)
+DECIDED = ["played", "awarded"]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Everything one collect brought in.
+    """Everything that one collect brought in.
 
-    `matches` and `odds` are as declared in the contract. `unparsed` holds file, line, text; `skipped` holds file, line, reason, text of
-    refused rows; `files` holds repository, commit, path, sha256, where, league, season, promised and found matches; `unmatched` holds
-    country, name, candidates of clubs that only another source knows. `skipped_sources` names each source, or part of one, that told nothing.
+    `matches` and `odds` are as declared in the contract. `unparsed_lines` has file, line, text; `refused_rows` has
+    file, line, reason, text. `files` has repository, commit, path, sha256, where, league, season, matches_declared,
+    matches_parsed. `unmatched_clubs` has country, name, candidates of clubs that only another source has.
+    `skipped_sources` names each source, or part of one, that brought nothing.
     """
 
     matches: pd.DataFrame
-    unparsed: pd.DataFrame
-    skipped: pd.DataFrame
+    unparsed_lines: pd.DataFrame
+    refused_rows: pd.DataFrame
     files: pd.DataFrame
     odds: pd.DataFrame
-    unmatched: pd.DataFrame
+    unmatched_clubs: pd.DataFrame
     source: str
     simulated: bool
     skipped_sources: list[str]
@@ -55,106 +57,125 @@ def fetch(
     today: date | None = None,
     progress: Progress | None = None,
 ) -> Fetched:
-    """Fetch all matches, and with the user's keys fresher ones and odds.
+    """Fetch all matches and, with the user's keys, fresher matches and odds.
 
-    Without mirror, cache and network a generated sample takes their place, said loudly and in `simulated`; never so where the
-    head of the source was asked for. Raises SourceUnavailable, SourceCorrupt, UsageError.
+    Without mirror, cache and network a generated sample takes their place; a warning and `simulated` say so. With
+    ALMANAC_SOURCE_HEAD nothing takes their place. Raises SourceUnavailable, SourceCorrupt, UsageError.
     """
     if sample == "mock":
-        return _generated()
+        return _simulated()
     today = today or datetime.now(UTC).date()
     try:
-        told = results.read(settings, today, progress=progress)
+        public = results.read(settings, today, progress=progress)
     except NoFilesAvailable as error:
         if settings.source_head:
             raise
-        log.warning(
-            "NO REAL DATA: %s A GENERATED SAMPLE is used; every answer will say 'source: simulated'.", error
-        )
-        return replace(_generated(), skipped_sources=[f"{results.SOURCE} ({error})"])
-    return _with_odds(settings, today, _with_fresher(settings, today, _fetched(told, results.SOURCE)))
+        return _simulated_instead(error)
+    fetched = _with_fresher_matches(_public(public), settings, today)
+    return _with_odds(fetched, settings, today)
 
 
 def commits(files: pd.DataFrame) -> dict[str, str]:
     """Return the commit of each public repository that was read."""
-    return dict(zip(files["repository"], files["commit"], strict=True)) if len(files) else {}
+    if files.empty:
+        return {}
+    return dict(zip(files["repository"], files["commit"], strict=True))
 
 
-def combined(leading: pd.DataFrame, fresher: pd.DataFrame) -> pd.DataFrame:
-    """Return the matches of both; of a match in both the fresher row stays, unless only the leading one has a result."""
-    decided = ["played", "awarded"]
-    without = fresher.loc[~fresher["status"].isin(decided), "match_id"]
-    stays = leading["status"].isin(decided) & leading["match_id"].isin(without)
-    kept = leading[stays | ~leading["match_id"].isin(fresher["match_id"])]
-    return pd.concat([kept, fresher[~fresher["match_id"].isin(kept["match_id"])]], ignore_index=True)
+def combined(main: pd.DataFrame, fresher: pd.DataFrame) -> pd.DataFrame:
+    """Return the matches of both; the fresher row replaces the other, unless only the main one has a result."""
+    undecided = fresher.loc[~fresher["status"].isin(DECIDED), "match_id"]
+    stays = main["status"].isin(DECIDED) & main["match_id"].isin(undecided)
+    remaining = main[stays | ~main["match_id"].isin(fresher["match_id"])]
+    added = fresher[~fresher["match_id"].isin(remaining["match_id"])]
+    return pd.concat([remaining, added], ignore_index=True)
 
 
-def _fetched(told: results.Results, source: str) -> Fetched:
-    nothing = odds.frame([]), unmatched_frame(set())
+def _public(public: results.Results) -> Fetched:
     return Fetched(
-        told.matches,
-        told.unparsed,
-        told.skipped,
-        told.files,
-        *nothing,
-        source,
-        source == simulated.SOURCE,
-        [],
+        matches=public.matches,
+        unparsed_lines=public.unparsed_lines,
+        refused_rows=public.refused_rows,
+        files=public.files,
+        odds=odds_frame([]),
+        unmatched_clubs=unmatched_frame([]),
+        source=results.SOURCE,
+        simulated=False,
+        skipped_sources=[],
     )
 
 
-def _generated() -> Fetched:
-    return replace(_fetched(results.nothing(), simulated.SOURCE), matches=simulated.matches())
+def _simulated() -> Fetched:
+    nothing = _public(results.empty())
+    return replace(nothing, matches=simulated.matches(), source=simulated.SOURCE, simulated=True)
 
 
-def _with_fresher(settings: Settings, today: date, told: Fetched) -> Fetched:
-    reason = _why_not(settings, settings.football_data_org_token is not None, "FOOTBALL_DATA_ORG_TOKEN")
-    if reason:
-        return _without(told, football_data_org.SOURCE, reason)
-    now, newest = openfootball.season_of(today), told.matches["season"].max()
-    try:
-        matches, problems = football_data_org.fetch(
-            settings, openfootball.seasons_after(newest, now) or [now], told.matches
-        )
-    except SourceUnavailable as error:
-        return _without(told, football_data_org.SOURCE, str(error))
-    source = f"{told.source} + {football_data_org.SOURCE}" if len(matches) else told.source
-    return _with_problems(replace(told, matches=combined(told.matches, matches), source=source), problems)
-
-
-def _with_odds(settings: Settings, today: date, told: Fetched) -> Fetched:
-    reason = _why_not(settings, settings.odds_api_key is not None, "ODDS_API_KEY")
-    if reason:
-        return _without(told, the_odds_api.SOURCE, reason)
-    is_coming = (told.matches["status"] == "scheduled") & told.matches["date"].between(
-        pd.Timestamp(today), pd.Timestamp(today + COMING)
+def _simulated_instead(error: NoFilesAvailable) -> Fetched:
+    log.warning(
+        "NO REAL DATA: %s A GENERATED SAMPLE is used; every answer will say 'source: simulated'.", error
     )
+    return replace(_simulated(), skipped_sources=[f"{results.SOURCE} ({error})"])
+
+
+def _with_fresher_matches(fetched: Fetched, settings: Settings, today: date) -> Fetched:
+    has_key = settings.football_data_org_token is not None
+    if reason := _why_skipped(settings, "FOOTBALL_DATA_ORG_TOKEN", has_key=has_key):
+        return _without(fetched, football_data_org.SOURCE, reason)
+    season = openfootball.season_of(today)
+    seasons = openfootball.seasons_after(fetched.matches["season"].max(), season) or [season]
     try:
-        found, problems = the_odds_api.fetch(
-            settings, sorted(set(told.matches.loc[is_coming, "league"])), told.matches
-        )
+        matches, problems = football_data_org.fetch(settings, seasons, fetched.matches)
     except SourceUnavailable as error:
-        return _without(told, the_odds_api.SOURCE, str(error))
-    return _with_problems(replace(told, odds=found), problems)
+        return _without(fetched, football_data_org.SOURCE, str(error))
+    return _with_problems(_with_matches(fetched, matches), problems)
 
 
-def _why_not(settings: Settings, has_key: bool, variable: str) -> str:
+def _with_matches(fetched: Fetched, matches: pd.DataFrame) -> Fetched:
+    if matches.empty:
+        return fetched
+    source = f"{fetched.source} + {football_data_org.SOURCE}"
+    return replace(fetched, matches=combined(fetched.matches, matches), source=source)
+
+
+def _with_odds(fetched: Fetched, settings: Settings, today: date) -> Fetched:
+    has_key = settings.odds_api_key is not None
+    if reason := _why_skipped(settings, "ODDS_API_KEY", has_key=has_key):
+        return _without(fetched, the_odds_api.SOURCE, reason)
+    leagues = _coming_leagues(fetched.matches, today)
+    try:
+        odds, problems = the_odds_api.fetch(settings, leagues, fetched.matches)
+    except SourceUnavailable as error:
+        return _without(fetched, the_odds_api.SOURCE, str(error))
+    return _with_problems(replace(fetched, odds=odds), problems)
+
+
+def _coming_leagues(matches: pd.DataFrame, today: date) -> list[str]:
+    first, last = pd.Timestamp(today), pd.Timestamp(today + ODDS_AHEAD)
+    coming = (matches["status"] == "scheduled") & matches["date"].between(first, last)
+    return sorted(matches.loc[coming, "league"].unique())
+
+
+def _why_skipped(settings: Settings, variable: str, *, has_key: bool) -> str:
+    """Return why a source that needs a key is skipped; an empty text if it is not."""
     if not has_key:
         return f"{variable} is not set"
     return "the network is off (ALMANAC_OFFLINE)" if settings.offline else ""
 
 
-def _without(told: Fetched, source: str, reason: str) -> Fetched:
+def _without(fetched: Fetched, source: str, reason: str) -> Fetched:
     log.warning("%s is skipped: %s", source, reason)
-    return replace(told, skipped_sources=[*told.skipped_sources, f"{source} ({reason})"])
+    return replace(fetched, skipped_sources=[*fetched.skipped_sources, f"{source} ({reason})"])
 
 
-def _with_problems(told: Fetched, problems: Problems) -> Fetched:
-    rows = pd.DataFrame(problems.rows, columns=results.SKIPPED)
-    names = pd.concat([told.unmatched, unmatched_frame(problems.names)], ignore_index=True).drop_duplicates(
-        ignore_index=True
-    )
-    skipped = pd.concat([told.skipped, rows], ignore_index=True) if problems.rows else told.skipped
+def _with_problems(fetched: Fetched, problems: Problems) -> Fetched:
+    clubs = pd.concat([fetched.unmatched_clubs, unmatched_frame(problems.names)])
+    refused = fetched.refused_rows
+    if problems.rows:
+        rows = pd.DataFrame(problems.rows, columns=results.REFUSED_COLUMNS)
+        refused = pd.concat([refused, rows], ignore_index=True)
     return replace(
-        told, skipped=skipped, unmatched=names, skipped_sources=[*told.skipped_sources, *problems.refused]
+        fetched,
+        refused_rows=refused,
+        unmatched_clubs=clubs.drop_duplicates(ignore_index=True),
+        skipped_sources=[*fetched.skipped_sources, *problems.refused],
     )

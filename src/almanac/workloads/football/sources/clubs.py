@@ -4,19 +4,21 @@ import csv
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-# Letters that Unicode does not take apart into a base letter and an accent.
+# Letters that Unicode does not decompose into a base letter and an accent.
 UNDIVIDED = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d"})
 COMPANY_FORMS = {"fc", "afc"}
+MOST_CANDIDATES = 3
 
 
 @dataclass(frozen=True)
-class Unmatched:
-    """A club's name that no known club answers to, with the nearest known names."""
+class UnmatchedClub:
+    """A name that matches no club, with the most similar club names."""
 
     country: str
     name: str
@@ -24,48 +26,55 @@ class Unmatched:
 
 
 def key(name: str) -> str:
-    """Return what is left of a name without case, accents, punctuation and the words FC and AFC.
+    """Return a name without case, accents, punctuation and the words FC and AFC.
 
     >>> key("AFC Bournemouth"), key("1. FC Köln"), key("Nott'm Forest")
     ('bournemouth', '1 koln', 'nott m forest')
     """
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(UNDIVIDED))
-    words = re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
-    return " ".join(word for word in words if word not in COMPANY_FORMS)
+    return " ".join(word for word in _words(name) if word not in COMPANY_FORMS)
 
 
 def slug(name: str) -> str:
-    """Return a name as it stands in a match id.
+    """Return a name as it is written in a match id.
 
     >>> slug("Brighton & Hove Albion FC"), slug("FC Bayern München")
     ('brighton-hove-albion-fc', 'fc-bayern-munchen')
     """
-    plain = unicodedata.normalize("NFKD", name.casefold().translate(UNDIVIDED))
-    return "-".join(
-        re.findall(r"[a-z0-9]+", "".join(letter for letter in plain if not unicodedata.combining(letter)))
-    )
+    return "-".join(_words(name))
+
+
+def _words(name: str) -> list[str]:
+    decomposed = unicodedata.normalize("NFKD", name.casefold().translate(UNDIVIDED))
+    letters = [letter for letter in decomposed if not unicodedata.combining(letter)]
+    return re.findall(r"[a-z0-9]+", "".join(letters))
 
 
 @cache
-def known() -> dict[tuple[str, str], str]:
-    """Return the club for each (country, key) of a known spelling; a key that would fit two clubs fits none."""
-    found: dict[tuple[str, str], set[str]] = {}
+def spellings() -> dict[tuple[str, str], str]:
+    """Return the club of each (country, key) in the table of spellings, without keys that match two clubs."""
+    owners = defaultdict[tuple[str, str], set[str]](set)
+    for country, club, spelling in _table():
+        owners[country, key(spelling)].add(club)
+    return {where: next(iter(clubs)) for where, clubs in owners.items() if where[1] and len(clubs) == 1}
+
+
+def _table() -> Iterator[tuple[str, str, str]]:
+    """Yield country, club and spelling of each row of clubs.tsv."""
     with (files(__package__) / "clubs.tsv").open(encoding="utf-8") as table:
         for row in csv.DictReader(table, delimiter="\t"):
             for spelling in [row["club"], *row["aliases"].split("|")]:
-                found.setdefault((row["country"], key(spelling)), set()).add(row["club"])
-    return {where: next(iter(clubs)) for where, clubs in found.items() if where[1] and len(clubs) == 1}
+                yield row["country"], row["club"], spelling
 
 
 def canonical(country: str, name: str) -> str | None:
-    """Return the one name of the club that is spelt `name`, or None; nothing is guessed."""
-    return known().get((country, key(name)))
+    """Return the canonical name of the club that is spelt `name`, or None. Nothing is guessed."""
+    return spellings().get((country, key(name)))
 
 
-def settle(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the one name for each (country, name) of the leading source, where an unknown name is a new club.
+def canonical_names(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Return the canonical name for each (country, name) of the main source, where an unknown name is a new club.
 
-    A new club keeps its first spelling, also where a later season spells it with or without FC.
+    A new club keeps its first spelling, even if a later season adds or drops FC.
     """
     new: dict[tuple[str, str], str] = {}
     return {
@@ -74,8 +83,8 @@ def settle(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
     }
 
 
-def unmatched(country: str, name: str, clubs: Iterable[str]) -> Unmatched:
-    """Describe a name that is not known, with at most three of `clubs` that look like it."""
+def unmatched(country: str, name: str, clubs: Iterable[str]) -> UnmatchedClub:
+    """Describe a name that matches no club, with at most three of `clubs` that look like it."""
     by_key = {key(club): club for club in clubs}
-    nearest = difflib.get_close_matches(key(name), by_key, n=3, cutoff=0.5)
-    return Unmatched(country, name, tuple(by_key[each] for each in nearest))
+    nearest = difflib.get_close_matches(key(name), by_key, n=MOST_CANDIDATES, cutoff=0.5)
+    return UnmatchedClub(country, name, tuple(by_key[each] for each in nearest))

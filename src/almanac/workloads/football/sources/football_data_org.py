@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,10 +10,11 @@ import httpx
 import pandas as pd
 
 from almanac.download.client import Client, RequestPolicy, RequestRefused
-from almanac.errors import SourceUnavailable
+from almanac.errors import SourceUnavailable, UsageError
+from almanac.fields import parse_instant
 from almanac.settings import Settings
-from almanac.workloads.football.sources import matches as frames
 from almanac.workloads.football.sources.linking import Directory, Problems
+from almanac.workloads.football.sources.match_frame import match_frame
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 SOURCE = "football-data.org"
@@ -38,6 +39,7 @@ STATUSES = {
     "SUSPENDED": "abandoned",
     "CANCELLED": "cancelled",
 }
+WITH_GOALS = {"played", "awarded"}
 ZONES = {
     "England": "Europe/London",
     "Germany": "Europe/Berlin",
@@ -47,82 +49,87 @@ ZONES = {
     "Netherlands": "Europe/Amsterdam",
     "Portugal": "Europe/Lisbon",
 }
+TOO_MANY_REQUESTS = 429
+OUTSIDE_THE_PLAN = {403, 404}
+LAST_MATCHDAY = 99
 
 log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, seasons: Iterable[str], known: pd.DataFrame, policy: RequestPolicy | None = None
+    settings: Settings, seasons: Iterable[str], matches: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the matches of every competition of the plan in these seasons ('2025-26').
 
-    A competition outside the plan is named among the refused. Waits as the headers of the source say.
-    Raises SourceUnavailable, which never repeats the token.
+    Clubs are linked to those of `matches`. A competition outside the plan is listed in `Problems.refused`.
+    Waits as the headers of the source say. Raises SourceUnavailable, which never repeats the token.
     """
-    token = settings.football_data_org_token.get_secret_value() if settings.football_data_org_token else ""
-    directory, problems, rows = Directory.of(known), Problems(), list[dict[str, Any]]()
-    with Client(
-        settings.football_data_org_url,
-        headers={"X-Auth-Token": token},
-        policy=policy or RequestPolicy(pause_after=pause),
-    ) as client:
-        for league, season in [(league, season) for season in seasons for league in COMPETITIONS]:
-            rows += _rows(_told(client, league, season, problems), (league, season), directory, problems)
-    return frames.frame(rows), problems
+    directory, problems, rows = Directory.of(matches), Problems(), list[dict[str, Any]]()
+    with _client(settings, policy) as client:
+        for season in seasons:
+            for league in COMPETITIONS:
+                items = _items(client, league, season, problems)
+                rows += _rows(items, (league, season), directory, problems)
+    return match_frame(rows), problems
+
+
+def _client(settings: Settings, policy: RequestPolicy | None) -> Client:
+    secret = settings.football_data_org_token
+    headers = {"X-Auth-Token": secret.get_secret_value() if secret else ""}
+    patient = RequestPolicy(pause_after=pause)
+    return Client(settings.football_data_org_url, headers=headers, policy=policy or patient)
 
 
 def pause(response: httpx.Response) -> float:
-    """Return how long to stay silent: until the counter's reset when no request of this minute is left."""
-    left, reset = (
-        response.headers.get("x-requests-available-minute", ""),
-        response.headers.get("x-requestcounter-reset", ""),
-    )
-    spent = response.status_code == 429 or (left.isdigit() and int(left) == 0)
-    return float(reset) if spent and reset.isdigit() else 0.0
+    """Return the seconds to wait: until the counter's reset if no request of this minute is left."""
+    left = response.headers.get("x-requests-available-minute", "")
+    reset = response.headers.get("x-requestcounter-reset", "")
+    is_spent = response.status_code == TOO_MANY_REQUESTS or (left.isdigit() and int(left) == 0)
+    return float(reset) if is_spent and reset.isdigit() else 0.0
 
 
-def _told(client: Client, league: str, season: str, problems: Problems) -> list[dict[str, Any]]:
+def _items(client: Client, league: str, season: str, problems: Problems) -> list[dict[str, Any]]:
     code = COMPETITIONS[league]
     try:
         return list(_pages(client, f"competitions/{code}/matches", season))
     except RequestRefused as error:
-        if error.status not in {403, 404}:
+        if error.status not in OUTSIDE_THE_PLAN:
             raise
-        log.warning("football-data.org does not tell %s %s under this token: %s", code, season, error)
+        log.warning("football-data.org refuses %s %s for this token: %s", code, season, error)
         problems.refused.append(f"{SOURCE}: {code} {season} (outside the plan, HTTP {error.status})")
         return []
 
 
 def _pages(client: Client, path: str, season: str) -> Iterator[dict[str, Any]]:
-    seen, total = 0, 1
-    while seen < total:
-        page = client.json(path, {"season": season[:4]} | ({"offset": str(seen)} if seen else {}))
-        found = page.get("matches") if isinstance(page, dict) else None
-        if not isinstance(found, list):
-            raise SourceUnavailable(
-                f"{client.base_url}/{path} answered without 'matches'; the source may have changed its format."
-            )
-        yield from found
-        seen += len(found)
-        total = int(page.get("resultSet", {}).get("count", seen)) if found else seen
+    offset, total = 0, 1
+    while offset < total:
+        page = _page(client, path, season, offset)
+        items = page["matches"]
+        yield from items
+        offset += len(items)
+        # A page without items ends the list, whatever the source says about its length.
+        total = int(page.get("resultSet", {}).get("count", offset)) if items else offset
+
+
+def _page(client: Client, path: str, season: str, offset: int) -> dict[str, Any]:
+    query = {"season": season[:4]} | ({"offset": str(offset)} if offset else {})
+    page = client.json(path, query)
+    if isinstance(page, dict) and isinstance(page.get("matches"), list):
+        return page
+    raise SourceUnavailable(
+        f"{client.base_url}/{path} answered without 'matches'; the source may have changed its format."
+    )
 
 
 def _rows(
-    told: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems
+    items: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems
 ) -> Iterator[dict[str, Any]]:
     league, season = where
-    for number, item in enumerate(sorted(told, key=_place), start=1):
+    for number, item in enumerate(sorted(items, key=_place), start=1):
         try:
             row = _row(item, league, season)
-        except (KeyError, TypeError, ValueError) as error:
-            problems.rows.append(
-                (
-                    f"{SOURCE} {COMPETITIONS[league]} {season}",
-                    number,
-                    f"{type(error).__name__}: {error}",
-                    str(item)[:200],
-                )
-            )
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            problems.add_row(f"{SOURCE} {COMPETITIONS[league]} {season}", number, error, item)
             continue
         pair = directory.pairing(league, row["home"], row["away"])
         if isinstance(pair, tuple):
@@ -132,18 +139,18 @@ def _rows(
 
 
 def _place(item: dict[str, Any]) -> tuple[int, str]:
-    return item.get("matchday") or 99, str(item.get("utcDate"))
+    return item.get("matchday") or LAST_MATCHDAY, str(item.get("utcDate"))
 
 
 def _row(item: dict[str, Any], league: str, season: str) -> dict[str, Any]:
-    day, kickoff = _when(item["utcDate"], LEAGUES[league].country, timed=item["status"] != "SCHEDULED")
+    is_timed = item["status"] != "SCHEDULED"
+    day, kickoff = _when(item["utcDate"], LEAGUES[league].country, is_timed=is_timed)
     status = STATUSES[item["status"]]
-    home_goals, away_goals = _goals(item["score"]) if status in {"played", "awarded"} else (None, None)
-    stage = str(item.get("stage") or "").replace("_", " ").capitalize()
+    home_goals, away_goals = _goals(item["score"]) if status in WITH_GOALS else (None, None)
     return {
         "league": league,
         "season": season,
-        "round": f"Matchday {item['matchday']}" if item.get("matchday") else stage or None,
+        "round": _round(item),
         "date": day,
         "kickoff": kickoff,
         "home": str(item["homeTeam"]["name"]),
@@ -155,16 +162,23 @@ def _row(item: dict[str, Any], league: str, season: str) -> dict[str, Any]:
     }
 
 
+def _round(item: dict[str, Any]) -> str | None:
+    if item.get("matchday"):
+        return f"Matchday {item['matchday']}"
+    stage = str(item.get("stage") or "")
+    return stage.replace("_", " ").capitalize() or None
+
+
 def _goals(score: dict[str, Any]) -> tuple[int, int]:
-    # Where extra time followed, fullTime counts it and regularTime does not.
+    # After extra time, fullTime includes its goals and regularTime does not.
     goals = score.get("regularTime") or score["fullTime"]
     return int(goals["home"]), int(goals["away"])
 
 
-def _when(text: str, country: str, *, timed: bool) -> tuple[date, str | None]:
-    moment = datetime.fromisoformat(text)
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    if not timed:
-        return moment.date(), None
-    local = moment.astimezone(ZoneInfo(ZONES[country]))
+def _when(text: str, country: str, *, is_timed: bool) -> tuple[date, str | None]:
+    """Return the day and the local time of the kick-off; without a fixed time the day in UTC and None."""
+    instant = parse_instant(text)
+    if not is_timed:
+        return instant.date(), None
+    local = instant.astimezone(ZoneInfo(ZONES[country]))
     return local.date(), local.strftime("%H:%M")

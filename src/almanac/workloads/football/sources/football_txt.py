@@ -1,21 +1,17 @@
-"""Reads the three layouts of the Football.TXT format: text in, matches and unparsed lines out."""
+"""Parses the three layouts of the Football.TXT format: text in, matches and unparsed lines out."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import chain
 
 # Not from `calendar`, whose names follow the locale.
-MONTHS = dict(
-    zip(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
-        range(1, 13),
-        strict=True,
-    )
-)
-WEEKDAYS = dict(zip(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), range(7), strict=True))
-NOTES = {
+MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+WEEKDAY_NAMES = "Mon Tue Wed Thu Fri Sat Sun".split()
+MONTHS = {name: number for number, name in enumerate(MONTH_NAMES, start=1)}
+WEEKDAYS = {name: number for number, name in enumerate(WEEKDAY_NAMES)}
+# A month from July on belongs to the first year of a season.
+FIRST_MONTH = 7
+STATUS_OF_NOTE = {
     "awarded": "awarded",
     "walkover": "awarded",
     "cancelled": "cancelled",
@@ -26,7 +22,12 @@ NOTES = {
     "suspended": "abandoned",
 }
 
-_DAY = rf"(?:(?P<weekday>{'|'.join(WEEKDAYS)})[a-z]*\.?,?\s+)?(?P<month>{'|'.join(MONTHS)})[a-z]*[/ ](?P<day>\d{{1,2}})(?:,?\s+(?P<year>\d{{4}}))?"
+_ANY_MONTH, _ANY_WEEKDAY = "|".join(MONTHS), "|".join(WEEKDAYS)
+_DAY = (
+    rf"(?:(?P<weekday>{_ANY_WEEKDAY})[a-z]*\.?,?\s+)?"
+    rf"(?P<month>{_ANY_MONTH})[a-z]*[/ ](?P<day>\d{{1,2}})(?:,?\s+(?P<year>\d{{4}}))?"
+)
+_LAST_DAY = rf"(?:{_ANY_WEEKDAY})\s+\w{{3}}[/ ]\d{{1,2}}(?:\s+(?P<last>\d{{4}}))?"
 _TIME = r"(?:(?P<time>\d{1,2}[.:]\d{2})\s+)?"
 _PAIR = r"\d+-\d+"
 _PENALTIES = rf"(?:{_PAIR}\s+pen\.?\s+)?"
@@ -35,9 +36,7 @@ _SCORE = rf"{_PENALTIES}(?P<score>{_PAIR})(?P<extra>\s+a\.?e\.?t\.?)?{_EARLIER}(
 _NOTE = r"(?:\s*\[(?P<note>[^\]]*)\])?"
 
 DATE = re.compile(rf"\[?{_DAY}\]?")
-SPAN = re.compile(
-    rf"#\s*Date\s+{_DAY}(?:\s+-\s+(?:{'|'.join(WEEKDAYS)})\s+\w{{3}}[/ ]\d{{1,2}}(?:\s+(?P<last>\d{{4}}))?)?"
-)
+SPAN = re.compile(rf"#\s*Date\s+{_DAY}(?:\s+-\s+{_LAST_DAY})?")
 TOTAL = re.compile(r"#\s*Matches\s+(\d+)")
 ROUND = re.compile(r"(?P<mark>={2,}|[▪»]+)?\s*(?P<name>.+)")
 BARE_ROUND = re.compile(r"(?:Matchday|Round|Week|Quarterfinals?|Semifinals?|Finals?|Play-?offs?)\b[\w ,/-]*")
@@ -49,7 +48,7 @@ GOALS = re.compile(r".*\d'.*")
 
 @dataclass(frozen=True)
 class Match:
-    """One match as written; goals are those after 90 minutes, also where extra time or penalties followed."""
+    """One match as written. Goals are those after 90 minutes, also if extra time or penalties followed."""
 
     round: str | None
     date: date
@@ -64,79 +63,85 @@ class Match:
 
 @dataclass(frozen=True)
 class Parsed:
-    """The matches of one file, the number of matches its header promises, and every line that was not understood."""
+    """The content of one file: its matches, the count that its header declares, and every other line."""
 
     matches: list[Match]
-    promised: int | None
+    declared: int | None
     unparsed: list[tuple[int, str]]
 
 
 @dataclass
-class _Reader:
+class _Parser:
     first_year: int
     last_year: int
     rounds: list[tuple[int, str]] = field(default_factory=list)
     day: date | None = None
     kickoff: str | None = None
-    promised: int | None = None
+    declared: int | None = None
+    matches: list[Match] = field(default_factory=list)
+    unparsed: list[tuple[int, str]] = field(default_factory=list)
 
-    def take(self, line: str, number: int) -> Iterator[Match | None]:
-        """Yield the match of this line, nothing where the line only sets the scene, None where it is not understood."""
+    def read(self, line: str, number: int) -> None:
+        """Read one line: a header, a day, the heading of a round, a match or its goal scorers."""
         if line.startswith("#"):
-            self._header(line)
-        elif line[0] == "=" and not line.startswith("=="):
-            return
-        elif found := DATE.fullmatch(line):
-            self.day, self.kickoff = self._date(found), None
+            self._read_header(line)
+        elif day := DATE.fullmatch(line):
+            self.day, self.kickoff = self._date(day), None
         elif line[0] in "=▪»" or BARE_ROUND.fullmatch(line):
-            self._round(line)
-        elif found := (BEFORE_AFTER if " v " in line else BETWEEN).fullmatch(line):
-            yield self._match(found, number)
+            self._read_round(line)
+        elif text := (BEFORE_AFTER if " v " in line else BETWEEN).fullmatch(line):
+            self._read_match(text, number)
         elif not GOALS.fullmatch(line):
-            yield None
+            self.unparsed.append((number, line))
 
-    def _header(self, line: str) -> None:
-        if found := SPAN.match(line):
-            self.first_year = int(found["year"] or self.first_year)
-            self.last_year = int(found["last"] or self.first_year + 1)
-        elif found := TOTAL.match(line):
-            self.promised = int(found[1])
+    def _read_header(self, line: str) -> None:
+        if span := SPAN.match(line):
+            self.first_year = int(span["year"] or self.first_year)
+            self.last_year = int(span["last"] or self.first_year + 1)
+        elif total := TOTAL.match(line):
+            self.declared = int(total[1])
 
-    def _date(self, found: re.Match[str]) -> date | None:
-        month, day = MONTHS[found["month"]], int(found["day"])
-        if found["year"]:
-            return _day(int(found["year"]), month, day)
-        usual = self.first_year if month >= 7 else self.last_year
-        candidates = [_day(year, month, day) for year in (usual, *range(self.first_year, self.last_year + 1))]
-        # The weekday tells the year: it is what keeps a season that ran into August apart from its beginning.
-        wanted = WEEKDAYS.get(found["weekday"] or "")
-        return next((each for each in candidates if each and each.weekday() == wanted), candidates[0])
+    def _date(self, text: re.Match[str]) -> date | None:
+        month, day = MONTHS[text["month"]], int(text["day"])
+        if text["year"]:
+            return _day(int(text["year"]), month, day)
+        usual = self.first_year if month >= FIRST_MONTH else self.last_year
+        years = [usual, *range(self.first_year, self.last_year + 1)]
+        candidates = [_day(year, month, day) for year in years]
+        # The weekday tells the year: in 2019-20, August is both the beginning and the end of the season.
+        weekday = WEEKDAYS.get(text["weekday"] or "")
+        return next((each for each in candidates if each and each.weekday() == weekday), candidates[0])
 
-    def _round(self, line: str) -> None:
-        found = ROUND.fullmatch(line)
-        if found is None:
+    def _read_round(self, line: str) -> None:
+        heading = ROUND.fullmatch(line)
+        if heading is None or _is_title(line):
             return
-        mark = found["mark"] or ""
+        mark = heading["mark"] or ""
         depth = 0 if mark.startswith("=") else len(mark) or 1
         above = [(level, name) for level, name in self.rounds if level < depth]
-        self.rounds = [*above, (depth, found["name"].strip())]
+        self.rounds = [*above, (depth, heading["name"].strip())]
         self.kickoff = None
 
-    def _match(self, found: re.Match[str], number: int) -> Match | None:
-        status = _status(found)
-        score = found["earlier"] if found["extra"] else found["score"]
-        if self.day is None or status is None or (found["extra"] and not score):
-            return None
+    def _read_match(self, text: re.Match[str], number: int) -> None:
+        """Read a match; without a day, a known status or clear goals its line counts as unparsed."""
+        status = _status(text)
+        score = text["earlier"] if text["extra"] else text["score"]
+        if self.day is None or status is None or (text["extra"] and not score):
+            self.unparsed.append((number, text[0]))
+            return
         # A match without a time starts with the one above it, if that is on the same day.
-        self.kickoff = found["time"].replace(".", ":").zfill(5) if found["time"] else self.kickoff
+        self.kickoff = _time(text["time"]) if text["time"] else self.kickoff
         home_goals, away_goals = map(int, score.split("-")) if score else (None, None)
-        home, away = found["home"], found["away"]
-        return Match(
-            self._round_name(), self.day, self.kickoff, home, away, home_goals, away_goals, status, number
-        )
+        setting = (self._round_name(), self.day, self.kickoff, text["home"], text["away"])
+        self.matches.append(Match(*setting, home_goals, away_goals, status, number))
 
     def _round_name(self) -> str | None:
-        return REGULAR.sub("", ", ".join(name for _, name in self.rounds)) or None
+        names = ", ".join(name for _, name in self.rounds)
+        return REGULAR.sub("", names) or None
+
+
+def _is_title(line: str) -> bool:
+    return line.startswith("=") and not line.startswith("==")
 
 
 def _day(year: int, month: int, day: int) -> date | None:
@@ -146,27 +151,29 @@ def _day(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def _status(found: re.Match[str]) -> str | None:
-    if found["note"] is not None:
-        return NOTES.get(found["note"].strip().lower())
-    return "played" if found["score"] else "scheduled"
+def _time(text: str) -> str:
+    return text.replace(".", ":").zfill(5)
+
+
+def _status(text: re.Match[str]) -> str | None:
+    if text["note"] is not None:
+        return STATUS_OF_NOTE.get(text["note"].strip().lower())
+    return "played" if text["score"] else "scheduled"
 
 
 def parse(text: str, season: str) -> Parsed:
     """Parse one file of the season '2024-25', which gives the years of dates written without one.
 
-    >>> text = "Matchday 1\\n[Sat Aug/8]\\n  12.45  Manchester United  1-0 (1-0)  Tottenham Hotspur\\n  what is this?"
-    >>> parsed = parse(text, "2015-16")
+    >>> lines = ["Matchday 1", "[Sat Aug/8]", "  12.45  Manchester United  1-0 (1-0)  Tottenham Hotspur", "  what?"]
+    >>> parsed = parse("\\n".join(lines), "2015-16")
     >>> parsed.matches[0].date, parsed.matches[0].kickoff, parsed.matches[0].home_goals, parsed.matches[0].away
     (datetime.date(2015, 8, 8), '12:45', 1, 'Tottenham Hotspur')
     >>> parsed.unparsed
-    [(4, 'what is this?')]
+    [(4, 'what?')]
     """
-    reader = _Reader(first_year=int(season[:4]), last_year=int(season[:4]) + 1)
-    lines = [
-        (number, line.strip()) for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1)
-    ]
-    taken = [((number, line), list(reader.take(line, number))) for number, line in lines if line]
-    unparsed = [where for where, found in taken if found == [None]]
-    matches = [match for match in chain.from_iterable(found for _, found in taken) if match is not None]
-    return Parsed(matches, reader.promised, unparsed)
+    first_year = int(season[:4])
+    parser = _Parser(first_year, first_year + 1)
+    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
+        if line.strip():
+            parser.read(line.strip(), number)
+    return Parsed(parser.matches, parser.declared, parser.unparsed)

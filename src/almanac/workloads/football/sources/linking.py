@@ -1,74 +1,95 @@
-"""Finds the known match that another source means: club names by alias, the date nearby, nothing guessed."""
+"""Links rows of other sources to matches in the database: clubs by their spellings, matches by the nearest date."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Self
+from typing import NamedTuple, Self
 
 import pandas as pd
 
 from almanac.workloads.football.sources import clubs
-from almanac.workloads.football.sources.clubs import Unmatched
+from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 # A postponed match of the same pairing is the same match; the return match is months away.
 NEAR_DAYS = 30
+MOST_CHARACTERS = 200
+UNMATCHED_COLUMNS = ["country", "name", "candidates"]
+
+
+class BadRow(NamedTuple):
+    """An item of a source that cannot be used."""
+
+    file: str
+    line: int
+    reason: str
+    text: str
 
 
 @dataclass
 class Problems:
-    """What could not be used: rows (file, line, reason, text), names of clubs, and parts that a source would not tell."""
+    """What a source sent that cannot be used: rows, club names, and parts that the source refused."""
 
-    rows: list[tuple[str, int, str, str]] = field(default_factory=list)
-    names: set[Unmatched] = field(default_factory=set)
+    rows: list[BadRow] = field(default_factory=list)
+    names: set[UnmatchedClub] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
+
+    def add_row(self, file: str, number: int, error: Exception, item: object) -> None:
+        """Record an item that cannot be parsed."""
+        reason = f"{type(error).__name__}: {error}"
+        self.rows.append(BadRow(file, number, reason, str(item)[:MOST_CHARACTERS]))
 
 
 @dataclass(frozen=True)
 class Directory:
-    """Who is known: every club by country and key, and the matches of each pairing by date."""
+    """Every club by country and key, and the dates and ids of the matches of each pairing."""
 
     clubs: Mapping[tuple[str, str], str]
     meetings: Mapping[tuple[str, str, str], list[tuple[date, str]]]
 
     @classmethod
-    def of(cls, known: pd.DataFrame) -> Self:
-        """Make the directory of the known matches and the known spellings of clubs."""
-        meetings: dict[tuple[str, str, str], list[tuple[date, str]]] = {}
-        columns = [known[name].to_list() for name in ("league", "home", "away", "match_id")]
-        for league, home, away, match_id, day in zip(
-            *columns, pd.to_datetime(known["date"]).dt.date.to_list(), strict=True
-        ):
-            meetings.setdefault((league, home, away), []).append((day, match_id))
+    def of(cls, matches: pd.DataFrame) -> Self:
+        """Return the directory of these matches and of the table of spellings."""
+        meetings = defaultdict[tuple[str, str, str], list[tuple[date, str]]](list)
+        for league, home, away, match_id, day in _meetings(matches):
+            meetings[league, home, away].append((day, match_id))
         seen = {(LEAGUES[league].country, club) for league, *pair in meetings for club in pair}
-        return cls({(country, clubs.key(club)): club for country, club in seen} | clubs.known(), meetings)
+        by_key = {(country, clubs.key(club)): club for country, club in seen}
+        return cls(by_key | clubs.spellings(), meetings)
 
-    def club(self, league: str, name: str) -> str | Unmatched:
+    def club(self, league: str, name: str) -> str | UnmatchedClub:
         """Return the club that is spelt `name` in the country of this league, or the nearest candidates."""
         country = LEAGUES[league].country
         club = self.clubs.get((country, clubs.key(name)))
-        return club or clubs.unmatched(
-            country, name, {club for (where, _), club in self.clubs.items() if where == country}
-        )
+        return club or clubs.unmatched(country, name, self._clubs_of(country))
 
-    def pairing(self, league: str, home: str, away: str) -> tuple[str, str] | set[Unmatched]:
-        """Return the two clubs, or those names of the two that are not known."""
+    def _clubs_of(self, country: str) -> set[str]:
+        return {club for (where, _), club in self.clubs.items() if where == country}
+
+    def pairing(self, league: str, home: str, away: str) -> tuple[str, str] | set[UnmatchedClub]:
+        """Return the two clubs, or those of the two names that match no club."""
         pair = self.club(league, home), self.club(league, away)
         if isinstance(pair[0], str) and isinstance(pair[1], str):
             return pair[0], pair[1]
-        return {club for club in pair if isinstance(club, Unmatched)}
+        return {club for club in pair if isinstance(club, UnmatchedClub)}
 
     def match_id(self, league: str, home: str, away: str, day: date) -> str | None:
         """Return the id of the pairing's match nearest to `day`, at most 30 days from it."""
-        meetings = [
-            (abs((when - day).days), match_id)
-            for when, match_id in self.meetings.get((league, home, away), [])
-        ]
-        nearest = min(meetings, default=(NEAR_DAYS + 1, ""))
-        return nearest[1] if nearest[0] <= NEAR_DAYS else None
+        meetings = self.meetings.get((league, home, away), [])
+        distances = [(abs((when - day).days), match_id) for when, match_id in meetings]
+        days, nearest = min(distances, default=(NEAR_DAYS + 1, ""))
+        return nearest if days <= NEAR_DAYS else None
 
 
-def unmatched_frame(names: set[Unmatched]) -> pd.DataFrame:
-    """Return the names that no club answers to: country, name, candidates (joined by ' | '), sorted."""
-    rows = sorted((each.country, each.name, " | ".join(each.candidates)) for each in names)
-    return pd.DataFrame(rows, columns=["country", "name", "candidates"])
+def _meetings(matches: pd.DataFrame) -> Iterator[tuple[str, str, str, str, date]]:
+    """Yield league, home, away, match id and day of each match."""
+    columns = [matches[name].to_list() for name in ("league", "home", "away", "match_id")]
+    days = pd.to_datetime(matches["date"]).dt.date.to_list()
+    return zip(*columns, days, strict=True)
+
+
+def unmatched_frame(names: Iterable[UnmatchedClub]) -> pd.DataFrame:
+    """Return the names that match no club: country, name, candidates (joined by ' | '), sorted."""
+    rows = [(each.country, each.name, " | ".join(each.candidates)) for each in names]
+    return pd.DataFrame(sorted(rows), columns=UNMATCHED_COLUMNS)

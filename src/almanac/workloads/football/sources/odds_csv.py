@@ -3,91 +3,122 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pandas as pd
 
 from almanac.errors import UsageError
-from almanac.workloads.football.sources import odds
-from almanac.workloads.football.sources.clubs import Unmatched
+from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.linking import Directory, unmatched_frame
+from almanac.workloads.football.sources.odds_frame import OddsRow, decimal_odds, odds_frame
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 SOURCE = "csv"
 MANDATORY = ("Div", "Date", "HomeTeam", "AwayTeam")
 DATE_FORMATS = ("%d/%m/%Y", "%d/%m/%y")
-# Closing odds carry a C before H, D and A, and VC is a bookmaker: only these names may be read as closing without their opening columns.
-BOOKMAKERS = frozenset(
-    {
-        "B365",
-        "BF",
-        "BFD",
-        "BFE",
-        "BMGM",
-        "BS",
-        "BV",
-        "BW",
-        "CL",
-        "GB",
-        "IW",
-        "LB",
-        "PS",
-        "WH",
-        "VC",
-        "1XB",
-        "Max",
-        "Avg",
-    }
-)
+# Closing odds carry a C before H, D and A, and VC is a bookmaker.
+# Only these names may be read as closing odds without their opening columns.
+BOOKMAKERS = frozenset("B365 BF BFD BFE BMGM BS BV BW CL GB IW LB PS WH VC 1XB Max Avg".split())
 
 
 @dataclass(frozen=True)
 class OddsImport:
-    """Odds as declared in the contract; unmatched names (country, name, candidates); bad rows (line, reason)."""
+    """Odds as declared in the contract; unmatched clubs (country, name, candidates); bad rows (line, reason)."""
 
     odds: pd.DataFrame
-    unmatched: pd.DataFrame
+    unmatched_clubs: pd.DataFrame
     bad_rows: pd.DataFrame
 
 
 @dataclass(frozen=True)
 class _Market:
+    """Three columns of odds: their common prefix, the bookmaker, and 'open' or 'close'."""
+
     column: str
     bookmaker: str
     taken: str
 
 
-def read_odds(source: Path | str, known: pd.DataFrame) -> OddsImport:
-    """Read odds for known matches from a file (Path) or its text (str); bad rows are reported by line and left out.
+@dataclass
+class _Import:
+    directory: Directory
+    markets: list[_Market]
+    rows: dict[tuple[str, str, str], OddsRow] = field(default_factory=dict)
+    names: set[UnmatchedClub] = field(default_factory=set)
+    bad: list[tuple[int, str]] = field(default_factory=list)
 
-    Raises UsageError where the file cannot be read, or naming the columns it lacks.
+    def read(self, row: Mapping[str, str], line: int) -> None:
+        """Read the odds of one line; everything that cannot be used becomes a bad row."""
+        try:
+            match_id = self._match_id(row)
+        except ValueError as error:
+            self.bad.append((line, str(error)))
+            return
+        quotes = list(_quotes(row, self.markets))
+        if not quotes:
+            self.bad.append((line, "the line has no odds"))
+        for market, texts in quotes:
+            self._read_quote(match_id, market, texts, line)
+
+    def _read_quote(self, match_id: str, market: _Market, texts: list[str], line: int) -> None:
+        try:
+            home, draw, away = map(decimal_odds, texts)
+        except ValueError as error:
+            self.bad.append((line, f"{market.column}H, D, A: {error}"))
+            return
+        key = (match_id, market.bookmaker, market.taken)
+        if key in self.rows:
+            reason = f"{match_id} has odds of {market.bookmaker} ({market.taken}) in an earlier line already"
+            self.bad.append((line, reason))
+        else:
+            self.rows[key] = (*key, home, draw, away, SOURCE)
+
+    def _match_id(self, row: Mapping[str, str]) -> str:
+        league, day = row.get("Div", ""), _day(row.get("Date", ""))
+        if league not in LEAGUES:
+            raise ValueError(f"league '{league}' is not known; known are {', '.join(LEAGUES)}")
+        pair = self._pair(league, row)
+        match_id = self.directory.match_id(league, *pair, day)
+        if match_id is None:
+            raise ValueError(f"no match {pair[0]} - {pair[1]} is known near {day}")
+        return match_id
+
+    def _pair(self, league: str, row: Mapping[str, str]) -> tuple[str, str]:
+        pair = self.directory.pairing(league, row.get("HomeTeam", ""), row.get("AwayTeam", ""))
+        if isinstance(pair, tuple):
+            return pair
+        self.names.update(pair)
+        raise ValueError("; ".join(sorted(f"club '{club.name}' is not known" for club in pair)))
+
+    def result(self) -> OddsImport:
+        return OddsImport(
+            odds=odds_frame(self.rows.values()),
+            unmatched_clubs=unmatched_frame(self.names),
+            bad_rows=pd.DataFrame(self.bad, columns=["line", "reason"]),
+        )
+
+
+def read_odds(source: Path | str, matches: pd.DataFrame) -> OddsImport:
+    """Read odds of these matches from a file (Path) or its text (str); bad rows are reported by line and left out.
+
+    Raises UsageError if the file cannot be read, or with the names of the columns it lacks.
     """
     text = source if isinstance(source, str) else _text(source)
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), restkey="surplus")
-    markets = _markets([name.strip() for name in reader.fieldnames or []])
-    directory, names = Directory.of(known), set[Unmatched]()
-    rows, bad = dict[tuple[str, str, str], odds.Row](), list[tuple[int, str]]()
+    header = [name.strip() for name in reader.fieldnames or []]
+    reading = _Import(Directory.of(matches), _markets(header))
     for record in reader:
-        row = {str(name).strip(): value.strip() for name, value in record.items() if isinstance(value, str)}
+        row = _stripped(record)
         if any(row.values()):
-            for found in _odds(row, markets, directory, names):
-                _sort_in(found, reader.line_num, rows, bad)
-    return OddsImport(
-        odds.frame(rows.values()), unmatched_frame(names), pd.DataFrame(bad, columns=["line", "reason"])
-    )
+            reading.read(row, reader.line_num)
+    return reading.result()
 
 
-def _sort_in(
-    found: odds.Row | str, line: int, rows: dict[tuple[str, str, str], odds.Row], bad: list[tuple[int, str]]
-) -> None:
-    if isinstance(found, str):
-        bad.append((line, found))
-    elif found[:3] in rows:
-        bad.append((line, f"{found[0]} has odds of {found[1]} ({found[2]}) in an earlier line already"))
-    else:
-        rows[found[:3]] = found
+def _stripped(record: Mapping[str, object]) -> dict[str, str]:
+    """Return the texts of a record; a missing cell is None, surplus cells are a list."""
+    return {str(name).strip(): text.strip() for name, text in record.items() if isinstance(text, str)}
 
 
 def _text(path: Path) -> str:
@@ -102,73 +133,41 @@ def _text(path: Path) -> str:
 
 
 def _markets(header: list[str]) -> list[_Market]:
+    prefixes = [name[:-1] for name in header if name.endswith("H") and _has_market(name[:-1], header)]
     missing = [name for name in MANDATORY if name not in header]
-    columns = [
-        name[:-1]
-        for name in header
-        if len(name) > 1 and name.endswith("H") and {f"{name[:-1]}D", f"{name[:-1]}A"} <= set(header)
-    ]
-    if missing or not columns:
-        lacking = ", ".join(
-            [*missing, *([] if columns else ["three columns of odds, for example B365H, B365D, B365A"])]
-        )
+    if not prefixes:
+        missing.append("three columns of odds, for example B365H, B365D, B365A")
+    if missing:
         raise UsageError(
-            f"The file lacks {lacking}. Needed: {', '.join(MANDATORY)} and odds ending in H, D, A. It has: {', '.join(header) or 'nothing'}."
+            f"The file lacks {', '.join(missing)}. Needed: {', '.join(MANDATORY)} and odds ending in H, D, A."
+            f" It has: {', '.join(header) or 'nothing'}."
         )
-    return [_market(column, columns) for column in columns]
+    return [_market(prefix, prefixes) for prefix in prefixes]
 
 
-def _market(column: str, columns: list[str]) -> _Market:
-    opening = column[:-1]
-    if column.endswith("C") and (opening in columns or opening in BOOKMAKERS):
-        return _Market(column, opening, "close")
-    return _Market(column, column, "open")
+def _has_market(prefix: str, header: list[str]) -> bool:
+    return bool(prefix) and f"{prefix}D" in header and f"{prefix}A" in header
 
 
-def _odds(
-    row: Mapping[str, str], markets: list[_Market], directory: Directory, names: set[Unmatched]
-) -> Iterator[odds.Row | str]:
-    """Yield the odds of one line, and the reason for each thing in it that cannot be used."""
-    try:
-        match_id = _match_id(row, directory, names)
-    except ValueError as error:
-        yield str(error)
-    else:
-        yield from _prices(row, match_id, markets)
+def _market(prefix: str, prefixes: list[str]) -> _Market:
+    opening = prefix.removesuffix("C")
+    if opening != prefix and (opening in prefixes or opening in BOOKMAKERS):
+        return _Market(prefix, opening, "close")
+    return _Market(prefix, prefix, "open")
 
 
-def _match_id(row: Mapping[str, str], directory: Directory, names: set[Unmatched]) -> str:
-    league, day = row.get("Div", ""), _day(row.get("Date", ""))
-    if league not in LEAGUES:
-        raise ValueError(f"league '{league}' is not known; known are {', '.join(LEAGUES)}")
-    pair = directory.pairing(league, row.get("HomeTeam", ""), row.get("AwayTeam", ""))
-    if isinstance(pair, set):
-        names.update(pair)
-        raise ValueError("; ".join(sorted(f"club '{each.name}' is not known" for each in pair)))
-    match_id = directory.match_id(league, *pair, day)
-    if match_id is None:
-        raise ValueError(f"no match {pair[0]} - {pair[1]} is known near {day}")
-    return match_id
-
-
-def _prices(row: Mapping[str, str], match_id: str, markets: list[_Market]) -> Iterator[odds.Row | str]:
-    quoted = [(market, [row.get(f"{market.column}{end}", "") for end in "HDA"]) for market in markets]
-    quoted = [(market, texts) for market, texts in quoted if any(texts)]
-    if not quoted:
-        yield "the line has no odds"
-    for market, texts in quoted:
-        try:
-            home, draw, away = map(odds.price, texts)
-        except ValueError as error:
-            yield f"{market.column}H, D, A: {error}"
-            continue
-        yield match_id, market.bookmaker, market.taken, home, draw, away, SOURCE
+def _quotes(row: Mapping[str, str], markets: list[_Market]) -> Iterator[tuple[_Market, list[str]]]:
+    """Yield the markets that have a text in this row, with the texts of home, draw and away."""
+    for market in markets:
+        texts = [row.get(f"{market.column}{outcome}", "") for outcome in "HDA"]
+        if any(texts):
+            yield market, texts
 
 
 def _day(text: str) -> date:
-    for form in DATE_FORMATS:
+    for pattern in DATE_FORMATS:
         try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC).date()
+            return datetime.strptime(text, pattern).replace(tzinfo=UTC).date()
         except ValueError:
             continue
     raise ValueError(f"date '{text}' is not written as dd/mm/yyyy or dd/mm/yy")

@@ -1,4 +1,4 @@
-"""Knows the leagues and the public files that tell their seasons: paths and pinned commits."""
+"""The leagues and the public files of their seasons: paths and pinned commits."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ from importlib.resources import files
 from almanac.download.mirror import PublicFile
 
 BRANCH = "master"
+FIRST_MONTH = 7
 COMMITS = {
     "openfootball/austria": "64d3d92a5571be9100692db6bf34603d4102b001",
     "openfootball/deutschland": "0bf93bbeb01d5ae81a254ee7192910ff65dda8d3",
@@ -32,8 +33,8 @@ class League:
 
 
 @dataclass(frozen=True)
-class Season:
-    """One season of one league, and the file that tells it."""
+class SeasonFile:
+    """The public file of one season of one league; `season` is written '2024-25'."""
 
     league: League
     season: str
@@ -76,51 +77,68 @@ LEAGUES = dict(
 )
 
 
-def pinned() -> list[Season]:
+def pinned() -> list[SeasonFile]:
     """Return the seasons whose files are pinned, league by league, oldest first."""
     with (files(__package__) / "pins.tsv").open(encoding="utf-8") as table:
-        rows = list(csv.DictReader(table, delimiter="\t"))
-    return [
-        season(row["league"], row["season"], COMMITS[LEAGUES[row["league"]].repository], row["sha256"])
-        for row in rows
-    ]
+        return [_pinned(**row) for row in csv.DictReader(table, delimiter="\t")]
 
 
-def at_head(commits: Mapping[str, str], today: date) -> list[Season]:
-    """Return every pinned season and every later one up to today's, each at the commit of its repository in `commits`.
+def _pinned(league: str, season: str, sha256: str) -> SeasonFile:
+    return season_file(league, season, COMMITS[LEAGUES[league].repository], sha256)
 
-    The files of later seasons are where the layout of the repository puts them; some may not exist yet.
+
+def at_head(commits: Mapping[str, str], today: date) -> list[SeasonFile]:
+    """Return every pinned season and every later one up to today's, each at the commit of its repository.
+
+    The paths of later seasons follow the layout of the repository. Some of these files may not exist yet.
     """
     pins = pinned()
     newest = max(pin.season for pin in pins)
-    known = [(pin.league.code, pin.season) for pin in pins]
-    later = [(code, each) for code in LEAGUES for each in seasons_after(newest, season_of(today))]
+    later = seasons_after(newest, season_of(today))
+    seasons = [(pin.league.code, pin.season) for pin in pins]
+    seasons += [(code, season) for code in LEAGUES for season in later]
     return [
-        season(code, each, commits[LEAGUES[code].repository]) for code, each in _by_league([*known, *later])
+        season_file(code, season, commits[LEAGUES[code].repository]) for code, season in _by_league(seasons)
     ]
 
 
-def season(code: str, years: str, commit: str, sha256: str | None = None) -> Season:
-    """Return one season of one league with the file that tells it."""
+def season_file(code: str, season: str, commit: str, sha256: str | None = None) -> SeasonFile:
+    """Return one season of one league with its file."""
     league = LEAGUES[code]
-    return Season(
-        league, years, PublicFile(league.repository, commit, league.path.format(season=years), sha256)
-    )
+    path = league.path.format(season=season)
+    return SeasonFile(league, season, PublicFile(league.repository, commit, path, sha256))
 
 
 def _by_league(seasons: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    order = {code: place for place, code in enumerate(LEAGUES)}
-    return sorted(seasons, key=lambda each: (order[each[0]], each[1]))
+    order = list(LEAGUES)
+    return sorted(seasons, key=lambda each: (order.index(each[0]), each[1]))
+
+
+def first_day(season: str) -> date:
+    """Return the first of July on which a season begins.
+
+    >>> first_day("2024-25")
+    datetime.date(2024, 7, 1)
+    """
+    return date(int(season[:4]), FIRST_MONTH, 1)
 
 
 def season_of(day: date) -> str:
-    """Return the season a day belongs to; seasons change on the first of July.
+    """Return the season of a day; seasons change on the first of July.
 
     >>> season_of(date(2025, 6, 30)), season_of(date(2025, 7, 1)), season_of(date(1999, 12, 31))
     ('2024-25', '2025-26', '1999-00')
     """
-    first = day.year if day.month >= 7 else day.year - 1
-    return f"{first}-{(first + 1) % 100:02d}"
+    return season_name(day.year if day.month >= FIRST_MONTH else day.year - 1)
+
+
+def season_name(year: int) -> str:
+    """Return the season that begins in the summer of `year`.
+
+    >>> season_name(2024)
+    '2024-25'
+    """
+    return f"{year}-{(year + 1) % 100:02d}"
 
 
 def seasons_after(season: str, last: str) -> list[str]:
@@ -129,4 +147,5 @@ def seasons_after(season: str, last: str) -> list[str]:
     >>> seasons_after("2023-24", "2025-26"), seasons_after("2025-26", "2024-25")
     (['2024-25', '2025-26'], [])
     """
-    return [season_of(date(year, 7, 1)) for year in range(int(season[:4]) + 1, int(last[:4]) + 1)]
+    years = range(first_day(season).year + 1, first_day(last).year + 1)
+    return [season_name(year) for year in years]

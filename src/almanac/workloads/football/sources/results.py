@@ -1,7 +1,7 @@
-"""Reads the public football files into frames: matches, lines not understood, rows refused, files used."""
+"""Reads the public football files into frames: matches, unparsed lines, refused rows, files."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,57 +12,71 @@ from almanac.download import mirror
 from almanac.download.mirror import Copy, Progress
 from almanac.errors import SourceCorrupt
 from almanac.settings import Settings
-from almanac.workloads.football.sources import clubs, matches, openfootball
+from almanac.workloads.football.sources import clubs, openfootball
 from almanac.workloads.football.sources.football_txt import Match, Parsed, parse
-from almanac.workloads.football.sources.openfootball import Season
+from almanac.workloads.football.sources.linking import BadRow
+from almanac.workloads.football.sources.match_frame import match_frame
+from almanac.workloads.football.sources.openfootball import SeasonFile
 
 SOURCE = "openfootball"
 MOST_GOALS = 30
 # 2019-20 ended in August 2020; no season strays further from its two summers.
 SLACK = timedelta(days=75)
-UNPARSED = ["file", "line", "text"]
-SKIPPED = ["file", "line", "reason", "text"]
-FILES = ["repository", "commit", "path", "sha256", "where", "league", "season", "promised", "found"]
+UNPARSED_COLUMNS = ["file", "line", "text"]
+REFUSED_COLUMNS = list(BadRow._fields)
+FILE_COLUMNS = [
+    *("repository", "commit", "path", "sha256", "where"),
+    *("league", "season", "matches_declared", "matches_parsed"),
+]
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Results:
-    """What the public files tell; `files` has the matches each header promises beside those found."""
+    """The content of the public files; `files` counts the matches that each header declares and those parsed."""
 
     matches: pd.DataFrame
-    unparsed: pd.DataFrame
-    skipped: pd.DataFrame
+    unparsed_lines: pd.DataFrame
+    refused_rows: pd.DataFrame
     files: pd.DataFrame
 
 
 @dataclass(frozen=True)
-class _Told:
-    season: Season
+class _ParsedFile:
+    season_file: SeasonFile
     copy: Copy
     parsed: Parsed
 
     @property
-    def file(self) -> str:
-        return f"{self.season.file.repository}/{self.season.file.path}"
+    def name(self) -> str:
+        file = self.copy.file
+        return f"{file.repository}/{file.path}"
+
+    @property
+    def country(self) -> str:
+        return self.season_file.league.country
 
 
 def read(settings: Settings, today: date, *, progress: Progress | None = None) -> Results:
-    """Read every season, pinned or (ALMANAC_SOURCE_HEAD) at the head of the source; raises SourceUnavailable, SourceCorrupt."""
+    """Read every season, pinned or (ALMANAC_SOURCE_HEAD) at the head of the source.
+
+    Raises SourceUnavailable, SourceCorrupt.
+    """
     seasons = _head_seasons(settings, today) if settings.source_head else openfootball.pinned()
     copies = mirror.read_existing([each.file for each in seasons], settings, progress=progress)
-    found = [(each, copy) for each, copy in zip(seasons, copies, strict=True) if copy is not None]
-    found += _from_pins([each for each, copy in zip(seasons, copies, strict=True) if copy is None], settings)
-    return _results([_Told(each, copy, parse(_text(copy), each.season)) for each, copy in found])
+    pairs = list(zip(seasons, copies, strict=True))
+    existing = [(season, copy) for season, copy in pairs if copy is not None]
+    existing += _from_pins([season for season, copy in pairs if copy is None], settings)
+    return _results([_parsed(season, copy) for season, copy in existing])
 
 
-def nothing() -> Results:
+def empty() -> Results:
     """Return results without a row."""
     return _results([])
 
 
-def _head_seasons(settings: Settings, today: date) -> list[Season]:
+def _head_seasons(settings: Settings, today: date) -> list[SeasonFile]:
     commits = {
         repository: mirror.head(repository, openfootball.BRANCH, settings)
         for repository in openfootball.COMMITS
@@ -70,13 +84,18 @@ def _head_seasons(settings: Settings, today: date) -> list[Season]:
     return openfootball.at_head(commits, today)
 
 
-def _from_pins(gone: Sequence[Season], settings: Settings) -> list[tuple[Season, Copy]]:
-    """Return the pinned file of each season that the source does not hold any more; a later season may not exist yet."""
-    pins = {(pin.league.code, pin.season): pin for pin in openfootball.pinned()}
-    kept = [pins[each.league.code, each.season] for each in gone if (each.league.code, each.season) in pins]
-    for pin in kept:
+def _from_pins(missing: Sequence[SeasonFile], settings: Settings) -> list[tuple[SeasonFile, Copy]]:
+    """Return the pinned file of each season that the source no longer has; a later season may not exist yet."""
+    seasons = {(each.league.code, each.season) for each in missing}
+    pins = [pin for pin in openfootball.pinned() if (pin.league.code, pin.season) in seasons]
+    for pin in pins:
         log.warning("%s is gone from the head of its source; read at its pin", mirror.name(pin.file))
-    return list(zip(kept, mirror.read_all([pin.file for pin in kept], settings), strict=True))
+    copies = mirror.read_all([pin.file for pin in pins], settings)
+    return list(zip(pins, copies, strict=True))
+
+
+def _parsed(season_file: SeasonFile, copy: Copy) -> _ParsedFile:
+    return _ParsedFile(season_file, copy, parse(_text(copy), season_file.season))
 
 
 def _text(copy: Copy) -> str:
@@ -86,43 +105,40 @@ def _text(copy: Copy) -> str:
         raise SourceCorrupt(f"{mirror.name(copy.file)} is not UTF-8 ({error}).") from None
 
 
-def _results(told: Sequence[_Told]) -> Results:
-    names = (
-        (each.season.league.country, name)
-        for each in told
-        for match in each.parsed.matches
-        for name in (match.home, match.away)
-    )
-    settled = clubs.settle(names)
-    rows = [(each, match, _fault(each.season, match)) for each in told for match in each.parsed.matches]
+def _results(files: Sequence[_ParsedFile]) -> Results:
+    rows = [(file, match, _fault(file.season_file.season, match)) for file, match in _matches(files)]
+    names = _canonical_names(files)
+    refused = [_refused_row(file, match, fault) for file, match, fault in rows if fault]
+    unparsed = [(file.name, line, text) for file in files for line, text in file.parsed.unparsed]
     return Results(
-        matches=matches.frame(_row(each.season, match, settled) for each, match, fault in rows if not fault),
-        unparsed=pd.DataFrame(
-            [(each.file, line, text) for each in told for line, text in each.parsed.unparsed],
-            columns=UNPARSED,
-        ),
-        skipped=pd.DataFrame(
-            [
-                (each.file, match.line, fault, f"{match.home} - {match.away}")
-                for each, match, fault in rows
-                if fault
-            ],
-            columns=SKIPPED,
-        ),
-        files=pd.DataFrame(_files(told), columns=FILES),
+        matches=match_frame(_match_row(file, match, names) for file, match, fault in rows if not fault),
+        unparsed_lines=pd.DataFrame(unparsed, columns=UNPARSED_COLUMNS),
+        refused_rows=pd.DataFrame(refused, columns=REFUSED_COLUMNS),
+        files=pd.DataFrame(map(_file_row, files), columns=FILE_COLUMNS),
     )
 
 
-def _row(season: Season, match: Match, settled: dict[tuple[str, str], str]) -> dict[str, Any]:
-    country = season.league.country
+def _matches(files: Sequence[_ParsedFile]) -> Iterator[tuple[_ParsedFile, Match]]:
+    for file in files:
+        for match in file.parsed.matches:
+            yield file, match
+
+
+def _canonical_names(files: Sequence[_ParsedFile]) -> dict[tuple[str, str], str]:
+    """Return the canonical name of each (country, name) in these files."""
+    names = ((file.country, name) for file, match in _matches(files) for name in (match.home, match.away))
+    return clubs.canonical_names(names)
+
+
+def _match_row(file: _ParsedFile, match: Match, names: dict[tuple[str, str], str]) -> dict[str, Any]:
     return {
-        "league": season.league.code,
-        "season": season.season,
+        "league": file.season_file.league.code,
+        "season": file.season_file.season,
         "round": match.round,
         "date": match.date,
         "kickoff": match.kickoff,
-        "home": settled[country, match.home],
-        "away": settled[country, match.away],
+        "home": names[file.country, match.home],
+        "away": names[file.country, match.away],
         "home_goals": match.home_goals,
         "away_goals": match.away_goals,
         "status": match.status,
@@ -130,28 +146,25 @@ def _row(season: Season, match: Match, settled: dict[tuple[str, str], str]) -> d
     }
 
 
-def _fault(season: Season, match: Match) -> str:
-    first = date(int(season.season[:4]), 7, 1)
+def _refused_row(file: _ParsedFile, match: Match, fault: str) -> BadRow:
+    return BadRow(file.name, match.line, fault, f"{match.home} - {match.away}")
+
+
+def _fault(season: str, match: Match) -> str:
+    """Return why a match is refused; an empty text if it is accepted."""
     if match.home == match.away:
         return f"{match.home} cannot meet itself"
     if max(match.home_goals or 0, match.away_goals or 0) > MOST_GOALS:
         return f"more than {MOST_GOALS} goals"
-    if not first - SLACK <= match.date <= first.replace(year=first.year + 1) + SLACK:
-        return f"{match.date} is outside the season {season.season}"
+    first = openfootball.first_day(season)
+    last = first.replace(year=first.year + 1)
+    if not first - SLACK <= match.date <= last + SLACK:
+        return f"{match.date} is outside the season {season}"
     return ""
 
 
-def _files(told: Iterable[_Told]) -> list[tuple[object, ...]]:
-    return [
-        (
-            *(
-                each.copy.file.repository,
-                each.copy.file.commit,
-                each.copy.file.path,
-                each.copy.sha256,
-                each.copy.where,
-            ),
-            *(each.season.league.code, each.season.season, each.parsed.promised, len(each.parsed.matches)),
-        )
-        for each in told
-    ]
+def _file_row(file: _ParsedFile) -> tuple[object, ...]:
+    public, season_file, parsed = file.copy.file, file.season_file, file.parsed
+    origin = (public.repository, public.commit, public.path, file.copy.sha256, file.copy.where)
+    counts = (parsed.declared, len(parsed.matches))
+    return (*origin, season_file.league.code, season_file.season, *counts)

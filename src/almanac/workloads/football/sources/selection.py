@@ -1,4 +1,4 @@
-"""Which matches a run may know: real or generated ones, and none from its cut-off on."""
+"""Which matches a run may use: real or generated ones, and none from its cut-off on."""
 
 import difflib
 from datetime import date, timedelta
@@ -16,43 +16,49 @@ HORIZON = timedelta(days=14)
 
 
 def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
-    """Return the generated matches for a mock sample, otherwise the real ones, or the generated where there are no others.
+    """Return the generated matches for a mock sample, otherwise the real ones, or the generated if there are no others.
 
-    Raises SourceUnavailable where there is no match at all.
+    Raises SourceUnavailable if there is no match at all.
     """
-    generated = matches["source"] == simulated.SOURCE
-    chosen = matches[generated] if sample == "mock" or generated.all() else matches[~generated]
+    is_generated = matches["source"] == simulated.SOURCE
+    chosen = matches[is_generated] if sample == "mock" or is_generated.all() else matches[~is_generated]
     if chosen.empty:
         raise SourceUnavailable(
-            f"There is no match for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run football`."
+            f"There is no match for sample '{sample}' in the database yet."
+            " Run 1_collect first, or `almanac run football`."
         )
     return chosen.reset_index(drop=True)
 
 
-def cut_off(matches: pd.DataFrame, *, wanted: date | None, slot: date) -> CutOff:
-    """Return the cut-off: the wanted day, else the slot's day where matches follow it, else a demo day inside the data."""
-    day = wanted or (slot if _has_matches_after(matches, slot) else DEMO_DATE)
-    is_simulated = bool((matches["source"] == simulated.SOURCE).all())
-    names = " + ".join(sorted(matches["source"].unique()))
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=names)
+def cut_off(matches: pd.DataFrame, *, requested: date | None, slot: date) -> CutOff:
+    """Return the cut-off: the requested day, else the slot's day if matches follow it, else a day inside the data."""
+    day = requested or (slot if _has_matches_after(matches, slot) else DEMO_DATE)
+    sources = sorted(matches["source"].unique())
+    is_simulated = sources == [simulated.SOURCE]
+    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(sources))
 
 
 def club(matches: pd.DataFrame, name: str) -> str:
     """Return the club of these matches that a name or alias means; raises UsageError with the nearest names."""
     names = sorted(set(matches["home"]) | set(matches["away"]))
-    found = {clubs.key(each): each for each in names}.get(clubs.key(name)) or _by_alias(name, names)
-    if found is None:
-        nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
-        raise UsageError(
-            f"Unknown club '{name}'. {'Did you mean ' + ', '.join(nearest) + '?' if nearest else 'No name is near it.'}"
-        )
-    return found
+    by_key = {clubs.key(each): each for each in names}
+    match = by_key.get(clubs.key(name)) or _by_alias(name, names)
+    if match is None:
+        raise UsageError(f"Unknown club '{name}'. {_suggestion(name, names)}")
+    return match
+
+
+def _suggestion(name: str, names: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
+    return f"Did you mean {', '.join(nearest)}?" if nearest else "No name is near it."
 
 
 def _by_alias(name: str, names: list[str]) -> str | None:
-    countries = sorted({country for country, _ in clubs.known()})
-    return next((meant for country in countries if (meant := clubs.canonical(country, name)) in names), None)
+    countries = sorted({country for country, _ in clubs.spellings()})
+    owners = (clubs.canonical(country, name) for country in countries)
+    return next((owner for owner in owners if owner in names), None)
 
 
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
-    return bool(matches["date"].between(pd.Timestamp(day), pd.Timestamp(day + HORIZON)).any())
+    first, last = pd.Timestamp(day), pd.Timestamp(day + HORIZON)
+    return bool(matches["date"].between(first, last).any())

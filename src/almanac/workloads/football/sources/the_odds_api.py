@@ -2,17 +2,17 @@
 
 import logging
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 import httpx
 import pandas as pd
 
 from almanac.download.client import Client, RequestPolicy, RequestRefused
-from almanac.errors import SourceUnavailable
+from almanac.errors import SourceUnavailable, UsageError
+from almanac.fields import parse_instant
 from almanac.settings import Settings
-from almanac.workloads.football.sources import odds
 from almanac.workloads.football.sources.linking import Directory, Problems
+from almanac.workloads.football.sources.odds_frame import OddsRow, decimal_odds, odds_frame
 
 SOURCE = "the-odds-api"
 SPORTS = {
@@ -37,40 +37,49 @@ SPORTS = {
     "G1": "soccer_greece_super_league",
     "T1": "soccer_turkey_super_league",
 }
-QUESTION = {"regions": "eu", "markets": "h2h", "oddsFormat": "decimal"}
+QUERY = {"regions": "eu", "markets": "h2h", "oddsFormat": "decimal"}
+UNKNOWN_SPORT = {404, 422}
 
 log = logging.getLogger(__name__)
 
 
 def fetch(
-    settings: Settings, leagues: Iterable[str], known: pd.DataFrame, policy: RequestPolicy | None = None
+    settings: Settings, leagues: Iterable[str], matches: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the odds of the coming matches of these leagues; each league costs one request of the user's quota.
 
-    Stops, and names what is left out, when the quota is spent. Raises SourceUnavailable, which never repeats the key.
+    Stops when the quota is spent and lists the remaining leagues in `Problems.refused`.
+    Raises SourceUnavailable, which never repeats the key.
     """
-    key = settings.odds_api_key.get_secret_value() if settings.odds_api_key else ""
-    directory, problems, rows = Directory.of(known), Problems(), list[odds.Row]()
+    directory, problems, rows = Directory.of(matches), Problems(), list[OddsRow]()
     is_spent = False
-    with Client(settings.odds_api_url, params={"apiKey": key}, policy=policy) as client:
-        for league in [league for league in leagues if league in SPORTS]:
+    with _client(settings, policy) as client:
+        for league in leagues:
+            if league not in SPORTS:
+                continue
             if is_spent:
                 problems.refused.append(f"{SOURCE}: {league} (the quota of this key is spent)")
                 continue
-            response = _ask(client, league, problems)
+            response = _request(client, league, problems)
             if response is not None:
                 rows += _rows(_events(response, client, league), league, directory, problems)
                 is_spent = _is_spent(response)
-    return odds.frame(rows), problems
+    return odds_frame(rows), problems
 
 
-def _ask(client: Client, league: str, problems: Problems) -> httpx.Response | None:
+def _client(settings: Settings, policy: RequestPolicy | None) -> Client:
+    secret = settings.odds_api_key
+    params = {"apiKey": secret.get_secret_value() if secret else ""}
+    return Client(settings.odds_api_url, params=params, policy=policy)
+
+
+def _request(client: Client, league: str, problems: Problems) -> httpx.Response | None:
     try:
-        return client.get(f"sports/{SPORTS[league]}/odds", QUESTION)
+        return client.get(f"sports/{SPORTS[league]}/odds", QUERY)
     except RequestRefused as error:
-        if error.status not in {404, 422}:
+        if error.status not in UNKNOWN_SPORT:
             raise
-        log.warning("The Odds API does not tell %s: %s", SPORTS[league], error)
+        log.warning("The Odds API has no %s: %s", SPORTS[league], error)
         problems.refused.append(f"{SOURCE}: {league} (HTTP {error.status})")
         return None
 
@@ -80,11 +89,12 @@ def _events(response: httpx.Response, client: Client, league: str) -> list[Any]:
         events = response.json()
     except ValueError:
         events = None
-    if not isinstance(events, list):
-        raise SourceUnavailable(
-            f"{client.base_url} told no list of events for {SPORTS[league]}; the source may have changed its format."
-        )
-    return events
+    if isinstance(events, list):
+        return events
+    raise SourceUnavailable(
+        f"{client.base_url} answered without a list of events for {SPORTS[league]};"
+        " the source may have changed its format."
+    )
 
 
 def _is_spent(response: httpx.Response) -> bool:
@@ -92,32 +102,39 @@ def _is_spent(response: httpx.Response) -> bool:
     return left.replace(".", "", 1).isdigit() and float(left) < 1
 
 
-def _rows(events: list[Any], league: str, directory: Directory, problems: Problems) -> Iterator[odds.Row]:
+def _rows(events: list[Any], league: str, directory: Directory, problems: Problems) -> Iterator[OddsRow]:
     for number, event in enumerate(events, start=1):
         try:
-            yield from _event(event, league, directory, problems)
-        except (KeyError, TypeError, ValueError) as error:
-            problems.rows.append(
-                (f"{SOURCE} {SPORTS[league]}", number, f"{type(error).__name__}: {error}", str(event)[:200])
-            )
+            yield from _event_rows(event, league, directory, problems)
+        except (KeyError, TypeError, ValueError, UsageError) as error:
+            problems.add_row(f"{SOURCE} {SPORTS[league]}", number, error, event)
 
 
-def _event(event: dict[str, Any], league: str, directory: Directory, problems: Problems) -> list[odds.Row]:
+def _event_rows(
+    event: dict[str, Any], league: str, directory: Directory, problems: Problems
+) -> list[OddsRow]:
     pair = directory.pairing(league, event["home_team"], event["away_team"])
     if isinstance(pair, set):
         problems.names |= pair
         return []
-    match_id = directory.match_id(league, *pair, datetime.fromisoformat(event["commence_time"]).date())
+    start = parse_instant(event["commence_time"])
+    match_id = directory.match_id(league, *pair, start.date())
     if match_id is None:
         raise ValueError(f"no match {pair[0]} - {pair[1]} is known near {event['commence_time']}")
     return [
-        (match_id, str(bookmaker["key"]), "open", *_prices(market, event), SOURCE)
-        for bookmaker in event["bookmakers"]
-        for market in bookmaker["markets"]
-        if market["key"] == "h2h"
+        (match_id, bookmaker, "open", *_odds(market["outcomes"], event), SOURCE)
+        for bookmaker, market in _markets(event)
     ]
 
 
-def _prices(market: dict[str, Any], event: dict[str, Any]) -> tuple[float, float, float]:
-    prices = {outcome["name"]: odds.price(outcome["price"]) for outcome in market["outcomes"]}
-    return prices[event["home_team"]], prices["Draw"], prices[event["away_team"]]
+def _markets(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each bookmaker's market of home, draw and away."""
+    for bookmaker in event["bookmakers"]:
+        for market in bookmaker["markets"]:
+            if market["key"] == "h2h":
+                yield str(bookmaker["key"]), market
+
+
+def _odds(outcomes: list[dict[str, Any]], event: dict[str, Any]) -> tuple[float, float, float]:
+    odds = {outcome["name"]: decimal_odds(outcome["price"]) for outcome in outcomes}
+    return odds[event["home_team"]], odds["Draw"], odds[event["away_team"]]

@@ -1,7 +1,8 @@
-"""Goals by Dixon and Coles (1997): attack and defence per club, recent matches weighing more, low scores corrected."""
+"""Goals by Dixon and Coles (1997): attack and defence per club, recent matches weigh more, low scores corrected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -12,15 +13,20 @@ from almanac.workloads.football.strength.timeline import Floats, Integers, Timel
 
 USUAL_DEPENDENCE = -0.06
 USUAL_LEVEL = 0.25
+LEVEL_PRECISION = 1.0
 FEWEST_MATCHES = 60
 LEAST_CORRECTION = 1e-6
+# Each row of the design adds six parameters; only the home edge is subtracted for the goals of the away club.
+HOME_SIGNS = (1.0, -1.0, 1.0, 1.0, -1.0, 1.0)
+AWAY_SIGNS = (1.0, -1.0, 1.0, -1.0, -1.0, 1.0)
+SOLVER = {"method": "L-BFGS-B", "options": {"maxiter": 60, "ftol": 1e-7}}
 
 
 @dataclass(frozen=True)
-class Rules:
-    """How matches weigh and how strongly parameters are held to what is usual.
+class Hyperparameters:
+    """How matches weigh and how strongly the priors hold the parameters.
 
-    Precisions are those of normal priors on logarithms of goals: 6 allows a club a standard deviation of 1 / sqrt(6).
+    Precisions are those of normal priors on logarithms of goals: 6 gives a club a standard deviation of 1 / sqrt(6).
     """
 
     half_life_days: float = 300.0
@@ -35,7 +41,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedGoals:
     """Means of both clubs' goals and the dependence of low scores, as known before each match."""
 
     home: Floats
@@ -44,8 +50,8 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class Scores:
-    """Final scores with their weights."""
+class WeightedGoals:
+    """The goals of each match and the weight of the match."""
 
     home: Floats
     away: Floats
@@ -54,160 +60,193 @@ class Scores:
 
 @dataclass(frozen=True)
 class Prior:
-    """What each parameter is without evidence, and how strongly it is held there."""
+    """The mean and the precision of each parameter's normal prior."""
 
     mean: Floats
     precision: Floats
 
 
-@dataclass(frozen=True)
-class Pool:
-    """The clubs and leagues of one country, and where their parameters stand in the vector.
+class LowScores(NamedTuple):
+    """The correction 1 + dependence * factor of the scores 0-0, 0-1, 1-0 and 1-1.
 
-    The vector holds the attacks, the defences, each league's level and home edge, each tier's distance from the top and
-    last the dependence. A club's strength counts from its present tier, `seat`, so that an unknown club is an average one there.
+    `at` are the places of these matches. `no_home` and `no_away` are 1 where a club scored no goal: there the factor
+    grows with the club's mean.
     """
 
-    line: Timeline
+    at: Integers
+    factor: Floats
+    no_home: Floats
+    no_away: Floats
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The clubs and leagues of one country, and the places of their parameters in the vector.
+
+    The vector holds the attacks, the defences, each league's level and home edge, each tier's distance from the top
+    and last the dependence. A club's strength counts from its present tier, so an unknown club is an average one there.
+    """
+
+    timeline: Timeline
     matches: Integers
     clubs: Integers
     leagues: Integers
     tiers: int
 
     @classmethod
-    def of(cls, line: Timeline, matches: Integers) -> "Pool":
-        """Gather what plays in `matches`."""
-        clubs = np.unique(np.concatenate([line.home[matches], line.away[matches]]))
-        return cls(line, matches, clubs, np.unique(line.league[matches]), int(line.tier[matches].max()) + 1)
+    def of(cls, timeline: Timeline, matches: Integers) -> "Layout":
+        """Return the layout for the clubs and leagues of `matches`."""
+        clubs = np.unique(np.concatenate([timeline.home[matches], timeline.away[matches]]))
+        leagues = np.unique(timeline.league[matches])
+        return cls(timeline, matches, clubs, leagues, int(timeline.tier[matches].max()) + 1)
 
-    def prior(self, rules: Rules) -> Prior:
+    @property
+    def first_level(self) -> int:
+        """The place of the first league's level."""
+        return 2 * len(self.clubs)
+
+    @property
+    def first_tier(self) -> int:
+        """The place of the highest tier's distance."""
+        return self.first_level + 2 * len(self.leagues)
+
+    def prior(self, hyper: Hyperparameters) -> Prior:
         """Return the prior of every parameter."""
-        sizes = [2 * len(self.clubs), len(self.leagues), len(self.leagues), self.tiers, 1]
-        means = [0.0, USUAL_LEVEL, rules.home_edge, 0.0, USUAL_DEPENDENCE]
-        precisions = [
-            rules.club_precision,
-            1.0,
-            rules.home_precision,
-            rules.tier_precision,
-            rules.dependence_precision,
+        leagues = len(self.leagues)
+        rows = [
+            (2 * len(self.clubs), 0.0, hyper.club_precision),
+            (leagues, USUAL_LEVEL, LEVEL_PRECISION),
+            (leagues, hyper.home_edge, hyper.home_precision),
+            (self.tiers, 0.0, hyper.tier_precision),
+            (1, USUAL_DEPENDENCE, hyper.dependence_precision),
         ]
+        sizes, means, precisions = zip(*rows, strict=True)
         mean = np.repeat(means, sizes)
-        mean[-1 - self.tiers : -1] = rules.tier_gap * np.arange(self.tiers)
+        mean[self.first_tier : -1] = hyper.tier_gap * np.arange(self.tiers)
         return Prior(mean, np.repeat(precisions, sizes))
 
-    def design(self, at: Integers, seat: Integers) -> sparse.csr_array:
-        """Return which parameters add to the logarithm of expected goals: a row per match for home, then for away goals."""
-        line, count = self.line, len(self.clubs)
-        home, away = np.searchsorted(self.clubs, line.home[at]), np.searchsorted(self.clubs, line.away[at])
-        level = 2 * count + np.searchsorted(self.leagues, line.league[at])
+    def design(self, at: Integers, club_tier: Integers) -> sparse.csr_array:
+        """Return which parameters add to the logarithm of expected goals.
+
+        The matches `at` have a row each for the goals of the home clubs, then one each for those of the away clubs.
+        """
+        columns = np.concatenate(self._columns(at, club_tier))
+        signs = np.repeat([HOME_SIGNS, AWAY_SIGNS], len(at), axis=0)
+        starts = np.arange(0, columns.size + 1, columns.shape[1])
+        shape = (len(columns), self.first_tier + self.tiers)
+        return sparse.csr_array((signs.ravel(), columns.ravel(), starts), shape=shape)
+
+    def _columns(self, at: Integers, club_tier: Integers) -> tuple[Integers, Integers]:
+        """Return the six parameters behind the home goals and behind the away goals of each match."""
+        count = len(self.clubs)
+        home = np.searchsorted(self.clubs, self.timeline.home[at])
+        away = np.searchsorted(self.clubs, self.timeline.away[at])
+        level = self.first_level + np.searchsorted(self.leagues, self.timeline.league[at])
         edge = level + len(self.leagues)
-        gap = 2 * count + 2 * len(self.leagues) + seat
-        scored = [home, count + away, level, edge, gap[home], gap[away]]
-        conceded = [away, count + home, level, edge, gap[away], gap[home]]
-        columns = np.concatenate([np.stack(scored, axis=1), np.stack(conceded, axis=1)])
-        signs = np.tile([1.0, -1.0, 1.0, 1.0, -1.0, 1.0], (len(columns), 1))
-        signs[len(at) :, 3] = -1.0
-        shape = (len(columns), 2 * count + 2 * len(self.leagues) + self.tiers)
-        return sparse.csr_array(
-            (signs.ravel(), columns.ravel(), np.arange(0, columns.size + 1, 6)), shape=shape
-        )
+        tier = self.first_tier + club_tier
+        scored = [home, count + away, level, edge, tier[home], tier[away]]
+        conceded = [away, count + home, level, edge, tier[away], tier[home]]
+        return np.stack(scored, axis=1), np.stack(conceded, axis=1)
 
 
-def expected(line: Timeline, *, rules: Rules = Rules()) -> Expected:
-    """Expect goals of every match from fits that are refreshed every `refit_days` and know earlier matches only."""
-    found = Expected(*(np.full(len(line), np.nan) for _ in range(3)))
-    members = line.members()
-    # Vectors this short are ten times slower on several BLAS threads than on one, and sums would depend on their number.
+def expected(timeline: Timeline, *, hyper: Hyperparameters = Hyperparameters()) -> ExpectedGoals:
+    """Return the expected goals of every match, from fits to earlier matches that are repeated every `refit_days`."""
+    goals, members = ExpectedGoals(*np.full((3, len(timeline)), np.nan)), timeline.members()
+    # On vectors this short several BLAS threads are ten times slower than one, and sums would depend on their number.
     with threadpool_limits(limits=1, user_api="blas"):
-        for number in range(int(line.pool.max()) + 1):
-            _expect_pool(Pool.of(line, np.flatnonzero(line.pool == number)), members, rules, found)
-    return found
+        for country in range(int(timeline.country.max()) + 1):
+            matches = np.flatnonzero(timeline.country == country)
+            _expect(Layout.of(timeline, matches), members, hyper, goals)
+    return goals
 
 
-def _expect_pool(pool: Pool, members: list[Integers], rules: Rules, found: Expected) -> None:
-    prior = pool.prior(rules)
-    parameters, seat = prior.mean, np.zeros(len(pool.clubs), dtype=np.int64)
-    for fitted_on, coming in _refits(pool, rules):
-        _take_seats(seat, pool, members, coming)
-        known = _known(pool, fitted_on, rules)
-        if len(known) >= FEWEST_MATCHES:
-            parameters = fit(
-                pool.design(known, seat), _scores(pool.line, known, fitted_on, rules), prior, parameters
-            )
-        home, away = np.split(np.exp(pool.design(coming, seat) @ parameters[:-1]), 2)
-        found.home[coming], found.away[coming], found.dependence[coming] = home, away, parameters[-1]
+def _expect(layout: Layout, members: list[Integers], hyper: Hyperparameters, goals: ExpectedGoals) -> None:
+    """Write the expected goals of one country's matches into `goals`."""
+    prior = layout.prior(hyper)
+    parameters, club_tier = prior.mean, np.zeros(len(layout.clubs), dtype=np.int64)
+    for day, coming in _refits(layout, hyper):
+        _move_clubs(club_tier, layout, members, coming)
+        training = _training_matches(layout, day, hyper)
+        if len(training) >= FEWEST_MATCHES:
+            design = layout.design(training, club_tier)
+            weighted = _weighted(layout.timeline, training, day, hyper)
+            parameters = fit(design, weighted, prior, parameters)
+        log_goals = layout.design(coming, club_tier) @ parameters[:-1]
+        goals.home[coming], goals.away[coming] = np.split(np.exp(log_goals), 2)
+        goals.dependence[coming] = parameters[-1]
 
 
-def _refits(pool: Pool, rules: Rules) -> Iterator[tuple[int, Integers]]:
-    days = pool.line.known_on[pool.matches] // rules.refit_days * rules.refit_days
+def _refits(layout: Layout, hyper: Hyperparameters) -> Iterator[tuple[int, Integers]]:
+    """Yield the day of each fit and the matches that are predicted from it."""
+    days = layout.timeline.snapshot_day[layout.matches] // hyper.refit_days * hyper.refit_days
     for day in np.unique(days):
-        yield int(day), pool.matches[days == day]
+        yield int(day), layout.matches[days == day]
 
 
-def _take_seats(seat: Integers, pool: Pool, members: list[Integers], coming: Integers) -> None:
-    entries, firsts = np.unique(pool.line.entry[coming], return_index=True)
-    # Where two seasons are coming at once, a club sits where it plays first.
-    for at in np.argsort(-firsts):
-        seat[np.searchsorted(pool.clubs, members[entries[at]])] = pool.line.tier[coming[firsts[at]]]
+def _move_clubs(club_tier: Integers, layout: Layout, members: list[Integers], coming: Integers) -> None:
+    """Write the tier in which each club of the coming matches plays into `club_tier`."""
+    editions, firsts = np.unique(layout.timeline.edition[coming], return_index=True)
+    # If two seasons are coming at once, a club belongs where it plays first, which is written last.
+    for place in np.argsort(-firsts):
+        clubs = np.searchsorted(layout.clubs, members[editions[place]])
+        club_tier[clubs] = layout.timeline.tier[coming[firsts[place]]]
 
 
-def _known(pool: Pool, fitted_on: int, rules: Rules) -> Integers:
-    day = pool.line.day[pool.matches]
-    return pool.matches[
-        (day < fitted_on) & (day >= fitted_on - rules.window_days) & pool.line.played[pool.matches]
-    ]
+def _training_matches(layout: Layout, day: int, hyper: Hyperparameters) -> Integers:
+    """Return the played matches of the window before a day."""
+    days, played = layout.timeline.day[layout.matches], layout.timeline.played[layout.matches]
+    return layout.matches[(days < day) & (days >= day - hyper.window_days) & played]
 
 
-def _scores(line: Timeline, known: Integers, fitted_on: int, rules: Rules) -> Scores:
-    weight = np.exp2((line.day[known] - fitted_on) / rules.half_life_days)
-    return Scores(line.home_goals[known], line.away_goals[known], weight)
+def _weighted(timeline: Timeline, at: Integers, day: int, hyper: Hyperparameters) -> WeightedGoals:
+    weight = np.exp2((timeline.day[at] - day) / hyper.half_life_days)
+    return WeightedGoals(timeline.home_goals[at], timeline.away_goals[at], weight)
 
 
-def fit(design: sparse.csr_array, scores: Scores, prior: Prior, start: Floats) -> Floats:
-    """Return the parameters with the greatest posterior density, searched from `start`; the last one is the dependence."""
+def fit(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Floats) -> Floats:
+    """Return the parameters with the greatest posterior density, searched from `start`; the last is the dependence."""
     # In units of its own uncertainty each parameter is as easy to find as any other, which halves the number of steps.
-    unit = 1 / np.sqrt(_information(design, scores, start) + prior.precision)
+    unit = 1 / np.sqrt(_information(design, goals, start) + prior.precision)
 
     def scaled(parameters: Floats) -> tuple[float, Floats]:
-        value, gradient = loss(parameters * unit, design, scores, prior)
+        value, gradient = loss(parameters * unit, design, goals, prior)
         return value, gradient * unit
 
-    found = minimize(scaled, start / unit, jac=True, method="L-BFGS-B", options={"maxiter": 60, "ftol": 1e-7})
-    return np.asarray(found.x * unit, dtype=np.float64)
+    optimum = minimize(scaled, start / unit, jac=True, **SOLVER)
+    return np.asarray(optimum.x * unit, dtype=np.float64)
 
 
-def _information(design: sparse.csr_array, scores: Scores, parameters: Floats) -> Floats:
-    weight = np.concatenate([scores.weight, scores.weight])
-    known = abs(design).T @ (weight * np.exp(design @ parameters[:-1]))
-    return np.append(known, scores.weight.sum() / 10)
+def _information(design: sparse.csr_array, goals: WeightedGoals, parameters: Floats) -> Floats:
+    """Return the approximate Fisher information of each parameter."""
+    weight = np.tile(goals.weight, 2)
+    information = abs(design).T @ (weight * np.exp(design @ parameters[:-1]))
+    return np.append(information, goals.weight.sum() / 10)
 
 
-def loss(parameters: Floats, design: sparse.csr_array, scores: Scores, prior: Prior) -> tuple[float, Floats]:
-    """Return the weighted negative log-posterior, without terms that do not depend on the parameters, and its gradient."""
-    log_goals, dependence = design @ parameters[:-1], parameters[-1]
-    goals, weight = np.concatenate([scores.home, scores.away]), np.concatenate([scores.weight, scores.weight])
-    rate = np.exp(log_goals)
-    slope = goals - rate
-    low = np.flatnonzero((scores.home <= 1) & (scores.away <= 1))
-    factor, home_share, away_share = _low_scores(scores, rate, low)
-    correction = np.maximum(1 + dependence * factor, LEAST_CORRECTION)
-    slope[low] += dependence * factor * home_share / correction
-    slope[low + len(scores.home)] += dependence * factor * away_share / correction
+def loss(
+    parameters: Floats, design: sparse.csr_array, goals: WeightedGoals, prior: Prior
+) -> tuple[float, Floats]:
+    """Return the weighted negative log-posterior and its gradient, without terms constant in the parameters."""
+    log_rate, dependence = design @ parameters[:-1], parameters[-1]
+    scored, weight = np.concatenate([goals.home, goals.away]), np.tile(goals.weight, 2)
+    rate = np.exp(log_rate)
+    low = _low_scores(goals, rate)
+    correction = np.maximum(1 + dependence * low.factor, LEAST_CORRECTION)
+    low_weight = goals.weight[low.at]
     off = parameters - prior.mean
-    density = (
-        weight @ (goals * log_goals - rate)
-        + scores.weight[low] @ np.log(correction)
-        - 0.5 * prior.precision @ off**2
-    )
-    gradient = (
-        np.append(design.T @ (weight * slope), scores.weight[low] @ (factor / correction))
-        - prior.precision * off
-    )
-    return -float(density), -gradient
+
+    slope = scored - rate
+    slope[low.at] += dependence * low.factor * low.no_home / correction
+    slope[low.at + len(goals.home)] += dependence * low.factor * low.no_away / correction
+    poisson = weight @ (scored * log_rate - rate)
+    density = poisson + low_weight @ np.log(correction) - 0.5 * prior.precision @ off**2
+    likelihood_gradient = np.append(design.T @ (weight * slope), low_weight @ (low.factor / correction))
+    return -float(density), -(likelihood_gradient - prior.precision * off)
 
 
-def _low_scores(scores: Scores, rate: Floats, low: Integers) -> tuple[Floats, Floats, Floats]:
-    """Return c of the correction 1 + dependence * c, and whether home and away goals are 0 (then c grows with their mean)."""
-    no_home, no_away = 1 - scores.home[low], 1 - scores.away[low]
+def _low_scores(goals: WeightedGoals, rate: Floats) -> LowScores:
+    at = np.flatnonzero((goals.home <= 1) & (goals.away <= 1))
+    no_home, no_away = 1 - goals.home[at], 1 - goals.away[at]
     sign = np.where(no_home == no_away, -1.0, 1.0)
-    return sign * rate[low] ** no_home * rate[low + len(scores.home)] ** no_away, no_home, no_away
+    factor = sign * rate[at] ** no_home * rate[at + len(goals.home)] ** no_away
+    return LowScores(at, factor, no_home, no_away)

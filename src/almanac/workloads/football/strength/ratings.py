@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,16 +10,19 @@ from almanac.workloads.football.strength.timeline import Floats, Integers, Timel
 
 FEWEST_PEERS = 4
 NEW_FOR_MATCHES = 15.0
-# After a summer of transfers a club is less well known again.
-KNOWN_AFTER_SUMMER = 20.0
+# After a summer of transfers a rating is less certain again.
+MATCHES_AFTER_SUMMER = 20.0
+ELO_SCALE = 400
+USUAL_LEVEL = 0.25
+USUAL_HOME_EDGE = 0.12
 
 
 @dataclass(frozen=True)
-class Seasons:
-    """What happens to ratings between seasons.
+class SeasonRules:
+    """How ratings change between seasons.
 
-    `pull` is the share by which a rating returns to its league's mean, `tier_gap` the distance between two tiers before
-    any club has changed between them, `newcomer` where a club from outside all known leagues starts, below that mean.
+    `pull` is the share by which a rating returns to its league's mean. `tier_gap` is the distance between two tiers
+    before any club has moved between them. A club from outside all known leagues starts `newcomer` below the mean.
     """
 
     middle: float
@@ -33,7 +37,7 @@ class EloRules:
 
     step: float = 8.0
     home_advantage: float = 50.0
-    seasons: Seasons = Seasons(middle=1500.0, pull=0.15, tier_gap=130.0, newcomer=45.0)
+    seasons: SeasonRules = SeasonRules(middle=1500.0, pull=0.15, tier_gap=130.0, newcomer=45.0)
 
 
 @dataclass(frozen=True)
@@ -42,58 +46,97 @@ class GoalRules:
 
     step: float = 0.018
     league_step: float = 0.0005
-    seasons: Seasons = Seasons(middle=0.0, pull=0.1, tier_gap=0.32, newcomer=0.1)
+    seasons: SeasonRules = SeasonRules(middle=0.0, pull=0.1, tier_gap=0.32, newcomer=0.1)
 
 
-QUICK = GoalRules(step=0.036, seasons=Seasons(middle=0.0, pull=0.2, tier_gap=0.32, newcomer=0.1))
+QUICK_RULES = GoalRules(step=0.036, seasons=SeasonRules(middle=0.0, pull=0.2, tier_gap=0.32, newcomer=0.1))
 
 
 @dataclass(frozen=True)
-class Pair:
+class HomeAway:
     """One number for the home and one for the away club of each match, as known before it."""
 
     home: Floats
     away: Floats
 
+    @classmethod
+    def empty(cls, timeline: Timeline) -> "HomeAway":
+        """Return room for one number per club and match."""
+        return cls(np.empty(len(timeline)), np.empty(len(timeline)))
 
-def elo(line: Timeline, *, rules: EloRules = EloRules()) -> Pair:
+    @classmethod
+    def of_halves(cls, values: Floats) -> "HomeAway":
+        """Return the values of the home clubs, then of the away clubs, as two arrays."""
+        home, away = np.split(values, 2)
+        return cls(home, away)
+
+
+class _Start(NamedTuple):
+    """The clubs of a league whose season begins."""
+
+    clubs: Integers
+    tier: int
+
+
+class _Moment(NamedTuple):
+    """The matches of one snapshot, the same matches day by day, and the seasons that begin with them."""
+
+    block: slice
+    days: list[slice]
+    starts: list[_Start]
+
+
+def elo(timeline: Timeline, *, rules: EloRules = EloRules()) -> HomeAway:
     """Rate clubs by results; a wide margin moves the ratings more, with diminishing weight."""
-    rating, matches = np.full(line.clubs, np.nan), np.zeros(line.clubs)
-    seen = Pair(np.empty(len(line)), np.empty(len(line)))
-    for block, days, begun in _moments(line):
-        for clubs, tier in begun:
-            _begin(rating, clubs, tier, rules.seasons)
-            matches[clubs] = np.minimum(matches[clubs], KNOWN_AFTER_SUMMER)
-        seen.home[block], seen.away[block] = rating[line.home[block]], rating[line.away[block]]
+    state = _EloState.fresh(timeline)
+    before = HomeAway.empty(timeline)
+    for block, days, starts in _moments(timeline):
+        for start in starts:
+            state.begin_season(start, rules.seasons)
+        before.home[block] = state.rating[timeline.home[block]]
+        before.away[block] = state.rating[timeline.away[block]]
         for day in days:
-            _move_elo(line, day, rating, matches, rules)
-    return seen
+            state.move(timeline, _played(timeline, day), rules)
+    return before
 
 
-def _move_elo(line: Timeline, day: slice, rating: Floats, matches: Floats, rules: EloRules) -> None:
-    played = np.arange(day.start, day.stop)[line.played[day]]
-    home, away = line.home[played], line.away[played]
-    margin = line.home_goals[played] - line.away_goals[played]
-    expected = 1 / (1 + 10 ** (-(rating[home] - rating[away] + rules.home_advantage) / 400))
-    move = rules.step * (1 + np.log1p(np.abs(margin))) * ((np.sign(margin) + 1) / 2 - expected)
-    np.add.at(rating, home, move * _eagerness(matches[home]))
-    np.add.at(rating, away, -move * _eagerness(matches[away]))
-    _count(matches, home, away)
+@dataclass(frozen=True)
+class _EloState:
+    rating: Floats
+    matches: Floats
+
+    @classmethod
+    def fresh(cls, timeline: Timeline) -> "_EloState":
+        return cls(_unrated(timeline), np.zeros(timeline.club_count))
+
+    def begin_season(self, start: _Start, rules: SeasonRules) -> None:
+        _begin(self.rating, start, rules)
+        _forget(self.matches, start)
+
+    def move(self, timeline: Timeline, at: Integers, rules: EloRules) -> None:
+        """Move the ratings of the clubs that played in the matches `at`."""
+        home, away = timeline.home[at], timeline.away[at]
+        margin = timeline.home_goals[at] - timeline.away_goals[at]
+        lead = self.rating[home] - self.rating[away] + rules.home_advantage
+        expected = 1 / (1 + 10 ** (-lead / ELO_SCALE))
+        points = (np.sign(margin) + 1) / 2
+        move = rules.step * (1 + np.log1p(np.abs(margin))) * (points - expected)
+        np.add.at(self.rating, home, move * _eagerness(self.matches[home]))
+        np.add.at(self.rating, away, -move * _eagerness(self.matches[away]))
+        _count(self.matches, home, away)
 
 
-def goals(line: Timeline, *, rules: GoalRules = GoalRules()) -> Pair:
-    """Expect goals from attack and defence ratings that move by the goals scored beyond expectation."""
-    state = _GoalState.fresh(line)
-    seen = Pair(np.empty(len(line)), np.empty(len(line)))
-    for block, days, begun in _moments(line):
-        for clubs, tier in begun:
-            _begin(state.attack, clubs, tier, rules.seasons)
-            _begin(state.defence, clubs, tier, rules.seasons)
-            state.matches[clubs] = np.minimum(state.matches[clubs], KNOWN_AFTER_SUMMER)
-        seen.home[block], seen.away[block] = state.expected(line, np.arange(block.start, block.stop))
+def goals(timeline: Timeline, *, rules: GoalRules = GoalRules()) -> HomeAway:
+    """Return the goals expected from attack and defence ratings, which move by the goals beyond expectation."""
+    state = _GoalState.fresh(timeline)
+    before = HomeAway.empty(timeline)
+    for block, days, starts in _moments(timeline):
+        for start in starts:
+            state.begin_season(start, rules.seasons)
+        before.home[block], before.away[block] = state.expected(timeline, _indices(block))
         for day in days:
-            state.move(line, np.arange(day.start, day.stop)[line.played[day]], rules)
-    return seen
+            state.move(timeline, _played(timeline, day), rules)
+    return before
 
 
 @dataclass(frozen=True)
@@ -105,23 +148,35 @@ class _GoalState:
     matches: Floats
 
     @classmethod
-    def fresh(cls, line: Timeline) -> "_GoalState":
-        leagues = int(line.league.max()) + 1
-        attack, defence = np.full(line.clubs, np.nan), np.full(line.clubs, np.nan)
-        return cls(attack, defence, np.full(leagues, 0.25), np.full(leagues, 0.12), np.zeros(line.clubs))
-
-    def expected(self, line: Timeline, at: Integers) -> tuple[Floats, Floats]:
-        home, away, league = line.home[at], line.away[at], line.league[at]
-        level, edge = self.level[league], self.home_edge[league]
-        return (
-            np.exp(level + edge + self.attack[home] - self.defence[away]),
-            np.exp(level - edge + self.attack[away] - self.defence[home]),
+    def fresh(cls, timeline: Timeline) -> "_GoalState":
+        leagues = int(timeline.league.max()) + 1
+        return cls(
+            attack=_unrated(timeline),
+            defence=_unrated(timeline),
+            level=np.full(leagues, USUAL_LEVEL),
+            home_edge=np.full(leagues, USUAL_HOME_EDGE),
+            matches=np.zeros(timeline.club_count),
         )
 
-    def move(self, line: Timeline, at: Integers, rules: GoalRules) -> None:
-        home, away, league = line.home[at], line.away[at], line.league[at]
-        expected_home, expected_away = self.expected(line, at)
-        more_home, more_away = line.home_goals[at] - expected_home, line.away_goals[at] - expected_away
+    def begin_season(self, start: _Start, rules: SeasonRules) -> None:
+        _begin(self.attack, start, rules)
+        _begin(self.defence, start, rules)
+        _forget(self.matches, start)
+
+    def expected(self, timeline: Timeline, at: Integers) -> tuple[Floats, Floats]:
+        """Return the home and the away goals that the ratings expect in the matches `at`."""
+        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        level, edge = self.level[league], self.home_edge[league]
+        home_goals = np.exp(level + edge + self.attack[home] - self.defence[away])
+        away_goals = np.exp(level - edge + self.attack[away] - self.defence[home])
+        return home_goals, away_goals
+
+    def move(self, timeline: Timeline, at: Integers, rules: GoalRules) -> None:
+        """Move the ratings of the clubs that played in the matches `at`, and their leagues' averages."""
+        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        expected_home, expected_away = self.expected(timeline, at)
+        more_home = timeline.home_goals[at] - expected_home
+        more_away = timeline.away_goals[at] - expected_away
         step_home = rules.step * _eagerness(self.matches[home])
         step_away = rules.step * _eagerness(self.matches[away])
         np.add.at(self.attack, home, step_home * more_home)
@@ -133,26 +188,45 @@ class _GoalState:
         _count(self.matches, home, away)
 
 
-def _moments(line: Timeline) -> Iterator[tuple[slice, list[slice], list[tuple[Integers, int]]]]:
-    """Yield each block of matches, its days, and the clubs and tier of every league whose season begins in it."""
-    members, begun = line.members(), set[int]()
-    for block, days in line.blocks():
-        places = {int(entry): index for index, entry in enumerate(line.entry[block], block.start)}
-        new = [(members[entry], int(line.tier[places[entry]])) for entry in sorted(places.keys() - begun)]
-        begun |= places.keys()
-        yield block, days, new
+def _moments(timeline: Timeline) -> Iterator[_Moment]:
+    members, begun = timeline.members(), set[int]()
+    for block, days in timeline.blocks():
+        tiers = dict(zip(timeline.edition[block].tolist(), timeline.tier[block].tolist(), strict=True))
+        new = sorted(tiers.keys() - begun)
+        begun.update(new)
+        yield _Moment(block, days, [_Start(members[edition], tiers[edition]) for edition in new])
 
 
-def _begin(rating: Floats, clubs: Integers, tier: int, rules: Seasons) -> None:
-    rated = clubs[~np.isnan(rating[clubs])]
-    linked = len(rated) >= FEWEST_PEERS
-    mean = rating[rated].mean() if linked else rules.middle - tier * rules.tier_gap
+def _indices(block: slice) -> Integers:
+    return np.arange(block.start, block.stop)
+
+
+def _played(timeline: Timeline, day: slice) -> Integers:
+    """Return the matches of a day whose score is known."""
+    return _indices(day)[timeline.played[day]]
+
+
+def _unrated(timeline: Timeline) -> Floats:
+    return np.full(timeline.club_count, np.nan)
+
+
+def _begin(rating: Floats, start: _Start, rules: SeasonRules) -> None:
+    """Pull the ratings of a league's clubs to their mean, and give newcomers one below it."""
+    rated = start.clubs[~np.isnan(rating[start.clubs])]
+    is_linked = len(rated) >= FEWEST_PEERS
+    mean = rating[rated].mean() if is_linked else rules.middle - start.tier * rules.tier_gap
     rating[rated] -= rules.pull * (rating[rated] - mean)
-    rating[np.setdiff1d(clubs, rated)] = mean - (rules.newcomer if linked else 0.0)
+    unrated = np.setdiff1d(start.clubs, rated)
+    rating[unrated] = mean - (rules.newcomer if is_linked else 0.0)
+
+
+def _forget(matches: Floats, start: _Start) -> None:
+    """Limit the number of matches behind each rating, so that ratings move faster after a summer."""
+    matches[start.clubs] = np.minimum(matches[start.clubs], MATCHES_AFTER_SUMMER)
 
 
 def _eagerness(matches: Floats) -> Floats:
-    """Move a club that is new to us up to twice as far."""
+    """Return the factor of a rating's step: up to 2 for a club with few matches."""
     return 1 + np.exp(-matches / NEW_FOR_MATCHES)
 
 

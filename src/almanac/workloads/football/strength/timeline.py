@@ -1,4 +1,4 @@
-"""Matches in the order in which they became known, with clubs and leagues as numbers."""
+"""Matches in the order in which they are predicted, with clubs and leagues as numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,37 +15,75 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 KEYS = ["match_id", "league", "season", "date", "kickoff", "home", "away", "outcome"]
+GOALS = ["home_goals", "away_goals"]
+# In the order of the sign of home goals minus away goals; the last one stands for an unknown score.
+OUTCOME_NAMES = np.array(["away", "draw", "home", None], dtype=object)
+COUNTRIES = {code: league.country for code, league in LEAGUES.items()}
+TIERS = {code: league.tier - 1 for code, league in LEAGUES.items()}
 # A play-off guest from another tier first appears at the season's end; it is no member of the league.
 MEMBERS_APPEAR_WITHIN_DAYS = 45
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """Arrays of one entry per match, sorted by `known_on`, then `day`.
+    """Arrays of one entry per match, sorted by `snapshot_day`, then `day`.
 
-    `known_on` is the day at whose start the features of a match are taken: its own day, or an earlier one where
-    predictions are made ahead. Clubs and leagues of one country share a `pool`. Goals are NaN where the score is not known;
-    `entry` numbers a league's season; `tier` is 0 for a country's highest league.
+    `snapshot_day` is the day at whose start the features of a match are computed: its own day, or an earlier one if
+    predictions are served ahead. Days count from 1970. Goals are NaN if the score is unknown. `tier` is 0 for the
+    highest league of a country; `edition` numbers the seasons of the leagues.
     """
 
     frame: pd.DataFrame
     day: Integers
-    known_on: Integers
+    snapshot_day: Integers
     home: Integers
     away: Integers
-    pool: Integers
+    country: Integers
     league: Integers
     tier: Integers
-    entry: Integers
+    edition: Integers
     home_goals: Floats
     away_goals: Floats
+
+    @classmethod
+    def of(cls, matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> "Timeline":
+        """Sort and number the matches and hide every score from `as_of` on.
+
+        With `horizon_days`, features come from snapshots that many days apart, the last one at `as_of`, as for
+        predictions that are served ahead. Without, they come from the morning of the match.
+        """
+        frame = _visible(matches, as_of)
+        day = days_of(frame["date"])
+        snapshot_day = _snapshot_days(day, day_of(as_of), horizon_days)
+        order = np.lexsort((frame["match_id"].to_numpy(), day, snapshot_day))
+        return cls._numbered(frame.iloc[order].reset_index(drop=True), snapshot_day[order])
+
+    @classmethod
+    def _numbered(cls, frame: pd.DataFrame, snapshot_day: Integers) -> "Timeline":
+        countries = frame["league"].map(COUNTRIES)
+        names = pd.concat([countries + " " + frame["home"], countries + " " + frame["away"]])
+        home, away = np.split(_numbers(names), 2)
+        home_goals, away_goals = (frame[name].to_numpy(dtype=np.float64) for name in GOALS)
+        return cls(
+            frame=frame.assign(outcome=outcomes(home_goals, away_goals)),
+            day=days_of(frame["date"]),
+            snapshot_day=snapshot_day,
+            home=home,
+            away=away,
+            country=_numbers(countries),
+            league=_numbers(frame["league"]),
+            tier=frame["league"].map(TIERS).to_numpy().astype(np.int64),
+            edition=_numbers(frame["league"] + " " + frame["season"]),
+            home_goals=home_goals,
+            away_goals=away_goals,
+        )
 
     def __len__(self) -> int:
         return len(self.day)
 
     @property
-    def clubs(self) -> int:
-        """How many clubs there are."""
+    def club_count(self) -> int:
+        """The number of clubs."""
         return int(max(self.home.max(), self.away.max())) + 1
 
     @property
@@ -54,20 +92,19 @@ class Timeline:
         return ~np.isnan(self.home_goals)
 
     def blocks(self) -> Iterator[tuple[slice, list[slice]]]:
-        """Yield the matches whose features are taken at one moment, and the same matches day by day."""
-        for block in _runs(self.known_on, 0):
+        """Yield the matches of each snapshot, and the same matches day by day."""
+        for block in _runs(self.snapshot_day, 0):
             yield block, list(_runs(self.day[block], block.start))
 
     def members(self) -> list[Integers]:
-        """Return the clubs of each entry, without guests that only appear in its play-offs."""
-        entries = np.concatenate([self.entry, self.entry])
-        clubs = np.concatenate([self.home, self.away])
-        days = np.concatenate([self.day, self.day])
-        first = np.full(entries.max() + 1, np.iinfo(np.int64).max)
-        np.minimum.at(first, entries, days)
-        early = days <= first[entries] + MEMBERS_APPEAR_WITHIN_DAYS
-        pairs = np.unique(np.stack([entries[early], clubs[early]]), axis=1)
-        return np.split(pairs[1], np.flatnonzero(np.diff(pairs[0])) + 1)
+        """Return the clubs of each edition, without guests that only appear in its play-offs."""
+        editions = np.tile(self.edition, 2)
+        clubs, days = np.concatenate([self.home, self.away]), np.tile(self.day, 2)
+        first = np.full(editions.max() + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, editions, days)
+        early = days <= first[editions] + MEMBERS_APPEAR_WITHIN_DAYS
+        edition, club = np.unique(np.stack([editions[early], clubs[early]]), axis=1)
+        return np.split(club, _edges(edition))
 
 
 def days_of(dates: pd.Series) -> Integers:
@@ -81,69 +118,52 @@ def day_of(when: date) -> int:
     return int(np.datetime64(when, "D").astype(np.int64))
 
 
-def make(matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> Timeline:
-    """Sort and number the matches, hiding every score from `as_of` on.
+def outcomes(home_goals: Floats, away_goals: Floats) -> npt.NDArray[np.object_]:
+    """Return home, draw or away for each match, None if the score is unknown."""
+    sign = np.sign(home_goals - away_goals)
+    names: npt.NDArray[np.object_] = OUTCOME_NAMES[np.where(np.isnan(sign), 3, sign + 1).astype(np.int64)]
+    return names
 
-    With `horizon_days`, matches are seen from snapshots that many days apart (the last one at `as_of`), as they are when
-    predictions are served ahead; without, from the morning of their own day.
-    """
-    frame = _visible(matches, as_of)
-    day = days_of(frame["date"])
-    known_on = _known_on(day, day_of(as_of), horizon_days)
-    order = np.lexsort((frame["match_id"].to_numpy(), day, known_on))
-    return _numbered(frame.iloc[order].reset_index(drop=True), known_on[order])
+
+def is_played(matches: pd.DataFrame, *, as_of: date) -> pd.Series:
+    """Return which matches were played before `as_of` and have a score."""
+    is_past = pd.to_datetime(matches["date"]) < pd.Timestamp(as_of)
+    has_score = matches[GOALS].notna().all(axis=1)
+    return is_past & (matches["status"] == "played") & has_score
 
 
 def _visible(matches: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """Return the played and the coming matches; the scores of the coming ones are NaN."""
     dates = pd.to_datetime(matches["date"]).astype("datetime64[s]")
     coming = (dates >= pd.Timestamp(as_of)) & matches["status"].isin(["played", "scheduled"])
-    played = (
-        (dates < pd.Timestamp(as_of))
-        & (matches["status"] == "played")
-        & matches["home_goals"].notna()
-        & matches["away_goals"].notna()
-    )
     frame = matches.assign(date=dates)
-    for goals in ("home_goals", "away_goals"):
-        frame[goals] = matches[goals].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        frame.loc[coming, goals] = np.nan
-    return frame[played | coming].reset_index(drop=True)
+    for name in GOALS:
+        goals = matches[name].astype("Float64")
+        frame[name] = goals.to_numpy(dtype=np.float64, na_value=np.nan)
+        frame.loc[coming, name] = np.nan
+    return frame[is_played(matches, as_of=as_of) | coming].reset_index(drop=True)
 
 
-def _known_on(day: Integers, as_of: int, horizon_days: int) -> Integers:
-    back = (day - as_of) % horizon_days if horizon_days else np.zeros_like(day)
-    known_on: Integers = np.minimum(day - back, as_of)
-    return known_on
+def _snapshot_days(day: Integers, as_of: int, horizon_days: int) -> Integers:
+    ahead = (day - as_of) % horizon_days if horizon_days else np.zeros_like(day)
+    snapshot_days: Integers = np.minimum(day - ahead, as_of)
+    return snapshot_days
 
 
-def _numbered(frame: pd.DataFrame, known_on: Integers) -> Timeline:
-    pools = frame["league"].map({code: league.country for code, league in LEAGUES.items()})
-    clubs = pd.factorize(pd.concat([pools + " " + frame["home"], pools + " " + frame["away"]]))[0].astype(
-        np.int64
-    )
-    goals = {name: frame[name].to_numpy(dtype=np.float64) for name in ("home_goals", "away_goals")}
-    return Timeline(
-        frame=frame.assign(outcome=outcomes(goals["home_goals"], goals["away_goals"])),
-        day=days_of(frame["date"]),
-        known_on=known_on,
-        home=clubs[: len(frame)],
-        away=clubs[len(frame) :],
-        pool=pd.factorize(pools)[0].astype(np.int64),
-        league=pd.factorize(frame["league"])[0].astype(np.int64),
-        tier=np.array([LEAGUES[code].tier - 1 for code in frame["league"]], dtype=np.int64),
-        entry=pd.factorize(frame["league"] + " " + frame["season"])[0].astype(np.int64),
-        **goals,
-    )
-
-
-def outcomes(home_goals: Floats, away_goals: Floats) -> npt.NDArray[np.object_]:
-    """Return home, draw or away for each match, None where the score is not known."""
-    names: npt.NDArray[np.object_] = np.array(["away", "draw", "home", None], dtype=object)
-    sign = np.sign(home_goals - away_goals)
-    return names[np.where(np.isnan(sign), 3, sign + 1).astype(np.int64)]
+def _numbers(names: pd.Series) -> Integers:
+    """Return names as numbers in the order of their first appearance."""
+    numbers: Integers = pd.factorize(names)[0].astype(np.int64)
+    return numbers
 
 
 def _runs(values: Integers, offset: int) -> Iterator[slice]:
-    edges = np.concatenate([[0], np.flatnonzero(np.diff(values)) + 1, [len(values)]])
-    for start, end in pairwise(edges):
-        yield slice(int(start) + offset, int(end) + offset)
+    """Yield the slices of equal neighbouring values."""
+    ends = np.concatenate([[0], _edges(values), [len(values)]])
+    for start, end in pairwise(ends.tolist()):
+        yield slice(start + offset, end + offset)
+
+
+def _edges(values: Integers) -> Integers:
+    """Return the positions of values that differ from the one before."""
+    edges: Integers = np.flatnonzero(np.diff(values)) + 1
+    return edges

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
 from almanac.judging import scores as metrics
+from almanac.judging.promotion import Evidence
 from almanac.judging.scores import Floats, Interval
 from almanac.workloads.games import evaluation
 from almanac.workloads.games.blend import TwoLists
@@ -27,7 +28,7 @@ Name = int | str | None
 class Measured:
     """What became of each model on the same cases: a score per case, and a table of means; `kind` is plays or proxy."""
 
-    kind: str
+    kind: Literal["plays", "proxy"]
     metric: str
     cases: int
     table: pd.DataFrame
@@ -37,6 +38,18 @@ class Measured:
     def against(self, ours: Name, theirs: Name) -> Interval:
         """Return their score minus ours on the same cases with a paired bootstrap interval; below zero ours is better."""
         return metrics.paired_bootstrap(-self.each[ours], -self.each[theirs], seed=self.seed)
+
+    def evidence(self, challenger: int, champion: int | None, *, same_recipe: bool) -> Evidence:
+        """Return the evidence for the promotion rule: the challenger against popularity and against the champion."""
+        against_champion = self.against(challenger, champion) if champion else None
+        return Evidence(
+            self.metric,
+            self.cases,
+            self.against(challenger, BASELINE),
+            against_champion=against_champion,
+            same_recipe=same_recipe,
+            kind=self.kind,
+        )
 
     def intervals(self) -> dict[str, Interval]:
         """Return the mean score of each model with its 95 % interval."""

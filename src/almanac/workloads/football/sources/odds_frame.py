@@ -1,0 +1,32 @@
+"""Builds the frame of odds that every source of odds returns."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from almanac.workloads.football.contract import ODDS
+
+MOST_ODDS = 1001.0
+TYPES = {column.name: "float64" if column.type == "real" else "str" for column in ODDS.columns}
+
+# A row in the order of the contract's columns.
+OddsRow = tuple[str, str, str, float, float, float, str]
+
+
+def odds_frame(rows: Iterable[OddsRow]) -> pd.DataFrame:
+    """Return odds, one row per match, bookmaker and time taken. The last of duplicate rows wins."""
+    odds = pd.DataFrame(list(rows), columns=ODDS.column_names)
+    unique = odds.drop_duplicates(list(ODDS.key), keep="last", ignore_index=True)
+    return unique.astype(TYPES)
+
+
+def decimal_odds(text: object) -> float:
+    """Return decimal odds; raises ValueError unless they are above 1 and at most 1001.
+
+    >>> decimal_odds("2.50")
+    2.5
+    """
+    odds = float(str(text))
+    if not 1.0 < odds <= MOST_ODDS:
+        raise ValueError(f"odds of {text} are not between 1 and 1001")
+    return odds

@@ -1,0 +1,76 @@
+"""The table of a league's season on the morning of a match: points, goal difference, positions."""
+
+import numpy as np
+
+from almanac.workloads.football.strength.ratings import HomeAway
+from almanac.workloads.football.strength.running_sums import KeyDays, decayed_sums
+from almanac.workloads.football.strength.timeline import Floats, Integers, Timeline
+
+GOALS_PER_POINT = 1000.0
+
+
+def points(timeline: Timeline) -> Floats:
+    """Return the points that the home clubs, then the away clubs, won in each match; NaN without a score."""
+    sign = np.sign(_margins(timeline))
+    return np.where(sign > 0, 3.0, np.where(sign == 0, 1.0, sign + 1.0))
+
+
+def season_sums(timeline: Timeline, values: Floats) -> Floats:
+    """Return the sums over each club's earlier matches of this season, for the home, then the away clubs."""
+    return decayed_sums(_season_events(timeline), values, _season_snapshots(timeline))
+
+
+def positions(timeline: Timeline) -> HomeAway:
+    """Return each club's position by points, then goal difference: 0 is the top, 1 the bottom.
+
+    Before the first match of a season all positions are 0.5.
+    """
+    members = timeline.members()
+    sizes = np.array([len(clubs) for clubs in members])[timeline.edition]
+    scores = decayed_sums(_season_events(timeline), _scores(timeline), _rivals(timeline, members, sizes))
+    own = HomeAway.of_halves(season_sums(timeline, _scores(timeline)))
+    return HomeAway(_position(scores, own.home, sizes), _position(scores, own.away, sizes))
+
+
+def _rivals(timeline: Timeline, members: list[Integers], sizes: Integers) -> KeyDays:
+    """Return every club of the league's season for each match, match after match."""
+    clubs = np.concatenate([members[edition] for edition in timeline.edition])
+    key = _season_key(timeline, np.repeat(timeline.edition, sizes), clubs)
+    return KeyDays(key, np.repeat(timeline.snapshot_day, sizes))
+
+
+def _position(scores: Floats, own: Floats, sizes: Integers) -> Floats:
+    starts = np.cumsum(sizes) - sizes
+    mine = np.repeat(own, sizes)
+    better = np.add.reduceat(scores > mine, starts, dtype=float)
+    worse = np.add.reduceat(scores < mine, starts, dtype=float)
+    position: Floats = (better + sizes - 1 - worse) / 2 / np.maximum(sizes - 1, 1)
+    return np.clip(position, 0.0, 1.0)
+
+
+def _scores(timeline: Timeline) -> Floats:
+    """Return points in which goal difference only separates equals."""
+    return points(timeline) + _margins(timeline) / GOALS_PER_POINT
+
+
+def _margins(timeline: Timeline) -> Floats:
+    margin = timeline.home_goals - timeline.away_goals
+    return np.concatenate([margin, -margin])
+
+
+def _season_events(timeline: Timeline) -> KeyDays:
+    return KeyDays(_season_keys(timeline), np.tile(timeline.day, 2))
+
+
+def _season_snapshots(timeline: Timeline) -> KeyDays:
+    return KeyDays(_season_keys(timeline), np.tile(timeline.snapshot_day, 2))
+
+
+def _season_keys(timeline: Timeline) -> Integers:
+    clubs = np.concatenate([timeline.home, timeline.away])
+    return _season_key(timeline, np.tile(timeline.edition, 2), clubs)
+
+
+def _season_key(timeline: Timeline, edition: Integers, club: Integers) -> Integers:
+    keys: Integers = edition * timeline.club_count + club
+    return keys
