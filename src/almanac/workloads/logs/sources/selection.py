@@ -34,7 +34,7 @@ def cut_off(
 
 def cut_off_of(step: Any, statements: pd.DataFrame) -> CutOff:
     """Return the cut-off of an open step; the table of entries says whether any were sent."""
-    nothing_sent = step.ask(lambda connection: entries.is_empty(connection, demo=False))
+    nothing_sent = step.query(lambda connection: entries.is_empty(connection, demo=False))
     return cut_off(
         statements, slot=step.slot.date(), nothing_sent=nothing_sent, requested=step.requested_date
     )
