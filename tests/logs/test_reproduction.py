@@ -20,7 +20,7 @@ from almanac.steps import Step
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune
 from almanac.store.publishing.incremental import erasures, increments, kept_inputs
-from almanac.store.records import runs, versions
+from almanac.store.records import run_steps, runs, versions
 from almanac.store.rows import binary_copy
 from almanac.workloads.logs import entries, reproduction, scoring
 from almanac.workloads.logs.contract import CONTRACT
@@ -95,7 +95,7 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     """Run the predict step as notebook and runner do, and return the id of the run."""
     run_id = within(owner, runs.start, runs.NewRun("logs", datetime.now(UTC), ("predict",), "full", "tester"))
     assert run_id
-    within(owner, runs.start_step, run_id, "predict")
+    within(owner, run_steps.start, run_id, "predict")
     step = Step(
         "logs", "predict", run_id, "full", within(owner, runs.get, run_id)["slot"], None, project.settings
     )
@@ -110,7 +110,7 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
         unscored.context = reproduction.dependencies(model, past, content)
         step.stage(content, version=version, scored=unscored, shadow=version == shadow)
     step.database.engine.dispose()
-    within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
+    within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
     effects.release(
         Attempt(run_id, RunRequest("logs"), CONTRACT, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
@@ -165,14 +165,17 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(
     with pytest.raises(BrokenChain, match="knew of usage was changed"):
         again(project, made[2])
     with owner.engine.begin() as connection:
-        hashes = runs.results(connection, made[2], "predict")["shadow"]["known"]
+        hashes = run_steps.results(connection, made[2], "predict")["shadow"]["known"]
         knew = kept_inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
     assert {name: len(rows) for name, rows in knew.items()} == {"templates": 0, "usage": 0, "sessions": 0}, (
         "the shadow began here"
     )
     with owner.engine.begin() as connection:
         knew = kept_inputs.load(
-            connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"]
+            connection,
+            CONTRACT,
+            made[0],
+            run_steps.results(connection, made[0], "predict")["staged"]["known"],
         )
     assert sum(len(rows) for rows in knew.values()) == 0
 
@@ -184,7 +187,7 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(
         # The registry of these tests has no files, so only this link is looked at.
         with owner.engine.begin() as connection:
             run = runs.get(connection, made[1])
-            found = verify.Chain(project, run, run, runs.steps(connection, made[1]), [], None)
+            found = verify.Chain(project, run, run, run_steps.of_run(connection, made[1]), [], None)
         return [(link.state, link.detail) for link in verify._known(found)]
 
     assert known() == [("ok", "3 tables")]

@@ -12,13 +12,13 @@ from serve.answers import pages
 from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
+from serve.http.documented import example_of
 from serve.http.endpoints import FROM_RELEASE, LIST, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.http.problems import Problem
 from serve.reading import queries
 from serve.reading.edition import Edition
 from serve.reading.request import parse
-from serve.routes.generic import example_of
 
 NOTICE = "Chances are estimates of a model. They are no betting advice."
 EXAMPLE = {
