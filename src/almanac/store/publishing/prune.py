@@ -13,7 +13,7 @@ from almanac.store.connections.database import Database
 from almanac.store.connections.locks import is_lock_error
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.staging import partition_name
-from almanac.store.records import ledger, runs
+from almanac.store.records import ledger, releases, runs
 from almanac.store.rows.names import qualified_name
 from almanac.store.schema import tables
 from almanac.store.schema.contract_tables import table_name
@@ -77,10 +77,10 @@ def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
 
     Of an incremental workload also the runs of the release before, which somebody may still be reading page by page.
     """
-    current = ledger.live(connection, contract.name)
+    current = releases.live(connection, contract.name)
     if current is None:
         return set()
-    before = ledger.previous_run(connection, current)
+    before = releases.previous_run(connection, current)
     kept = {*current["run_ids"], *([before] if before else [])}
     if not contract.incremental:
         return kept
