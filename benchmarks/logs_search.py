@@ -28,8 +28,8 @@ from almanac.store.publishing import publish, staging_tables
 from almanac.store.records import runs
 from almanac.store.rows.hashes import combined_hash, table_hash
 from almanac.store.schema.migrate import migrate
-from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
+from almanac.workloads.logs.keeping import recount
 
 DAYS = 30
 TEMPLATES = 200
@@ -65,7 +65,7 @@ HOURS = """
 USAGE = """
     INSERT INTO {} (source, template_id, entries, anomalies, buckets, first_seen, last_seen)
     SELECT source, template_id, count(*), count(*) FILTER (WHERE anomaly), 1, min(event_time), max(event_time) FROM {} GROUP BY 1, 2"""
-BLOCKS = "INSERT INTO {} (run_id, block, first_entry, letters)" + retention.BLOCKS.format(rows="{}")
+BLOCKS = "INSERT INTO {} (run_id, block, first_entry, letters)" + recount.BLOCKS.format(rows="{}")
 FILLED = {
     "predictions": PREDICTIONS,
     "rollups": ROLLUPS,
