@@ -69,12 +69,14 @@ class UnscoredEntries:
 
     def __iter__(self) -> Iterator[pa.Table]:
         """Yield the entries in the order of their numbers, at most NUMBERS_AT_A_TIME at a time."""
-        with self.database.connect() as connection:
-            # Whoever stops early closes the batches first, and so waits for the thread that uses the connection.
-            with closing(_batches(connection, self.contract, self.span)) as batches:
-                for content, batch in batches:
-                    self._note(content, batch)
-                    yield batch
+        # Whoever stops early closes the batches first, and so waits for the thread that uses the connection.
+        with (
+            self.database.connect() as connection,
+            closing(_batches(connection, self.contract, self.span)) as batches,
+        ):
+            for content, batch in batches:
+                self._note(content, batch)
+                yield batch
 
     def _note(self, content: list[list[bytes]], batch: pa.Table) -> None:
         for row in content:
