@@ -4,9 +4,29 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
+from typing import Any
+
+from fastapi.exceptions import ValidationException
+from pydantic import ValidationError
+
+INPUT_ERRORS = (ValidationError, ValidationException)
 
 
-class JsonLines(logging.Formatter):
+class WithoutInput(logging.Formatter):
+    """Tracebacks that do not repeat what was sent: the message of a validation error holds it."""
+
+    def formatException(self, ei: Any) -> str:  # the name of logging
+        """Return the traceback, without the messages of validation errors."""
+        text = super().formatException(ei)
+        error = ei[1]
+        while error is not None:
+            if isinstance(error, INPUT_ERRORS):
+                text = text.replace(str(error), "the message is left out, it may hold what was sent")
+            error = error.__cause__ or error.__context__
+        return text
+
+
+class JsonLines(WithoutInput):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -22,7 +42,7 @@ class JsonLines(logging.Formatter):
         return json.dumps(line)
 
 
-class Words(logging.Formatter):
+class Words(WithoutInput):
     """One readable line."""
 
     def format(self, record: logging.LogRecord) -> str:
