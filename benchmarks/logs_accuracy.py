@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from almanac.settings import Settings
-from almanac.workloads.logs import evaluation, features, session_evaluation, sources
+from almanac.workloads.logs import evaluation, features, sources
 
 PRIORS = (0.01, 0.02, 0.025, 0.03, 0.04, 0.05)
 
@@ -27,8 +27,10 @@ def main() -> None:
         "levels": levels(frame, seeds),
         "levels_without_python": levels(frame[frame["origin"] != "python"].reset_index(drop=True), seeds),
         "random_lines": evaluation.random_lines(frame, seed=given.seed),
-        "sessions": session_evaluation.figures(fetched.traces, seed=given.seed).to_dict(orient="records"),
-        "priors": session_evaluation.priors(fetched.traces, PRIORS).to_dict(orient="records")
+        "sessions": evaluation.sessions.compare_splits(fetched.traces, seed=given.seed).to_dict(
+            orient="records"
+        ),
+        "priors": evaluation.sessions.compare_priors(fetched.traces, PRIORS).to_dict(orient="records")
         if len(fetched.traces)
         else [],
         "seconds": round(time.monotonic() - begun, 1),
@@ -49,14 +51,14 @@ def arguments() -> argparse.Namespace:
 
 def levels(frame: pd.DataFrame, seeds: range) -> dict[str, Any]:
     """Return scores in words on unseen templates (over seeds), unseen systems (over systems) and later times; empty where there is too little."""
-    if len(frame) < evaluation.LEAST_JUDGED:
+    if len(frame) < evaluation.LEAST_ROWS:
         return {}
     _, by_template = evaluation.over_seeds(frame, by="template", seeds=seeds)
     foreign, by_system = evaluation.over_seeds(frame, by="system", seeds=seeds[:1])
-    late = evaluation.later(frame)
+    late = evaluation.validate_by_time(frame)
     return {
         "unseen template": told(by_template),
-        "unseen system": told(by_system, among=evaluation.drawn_systems(foreign, seed=seeds[0])),
+        "unseen system": told(by_system, among=evaluation.bootstrap_systems(foreign, seed=seeds[0])),
         "later time": told(pd.DataFrame([evaluation.score(late.frame["level"], late.chances)]))
         if len(late.frame)
         else {},
@@ -65,7 +67,7 @@ def levels(frame: pd.DataFrame, seeds: range) -> dict[str, Any]:
 
 def told(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> dict[str, Any]:
     """Return scores for people and for programs."""
-    return {"words": evaluation.spread(scores, among=among), "scores": scores.to_dict(orient="records")}
+    return {"words": evaluation.describe(scores, among=among), "scores": scores.to_dict(orient="records")}
 
 
 def report(result: dict[str, Any]) -> None:

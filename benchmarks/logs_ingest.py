@@ -77,9 +77,9 @@ def from_file(worker: Database, path: Path, count: int) -> dict[str, float]:
     """Return the entries a second that are parsed, compared with what is there, and stored; the first time and again."""
     path.write_text("".join(lines(count)))
     began = time.perf_counter()
-    told = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(binary_copy.encode))
+    told = ingest.ingest(worker.connect, path, ingest.ReadOptions(), entries.Load(binary_copy.encode))
     between = time.perf_counter()
-    again = ingest.ingest(worker.connect, path, ingest.How(), entries.Load(binary_copy.encode))
+    again = ingest.ingest(worker.connect, path, ingest.ReadOptions(), entries.Load(binary_copy.encode))
     ended = time.perf_counter()
     if (told.stored.accepted, again.stored.duplicate) != (count, count):
         raise SystemExit(f"{told.stored} and {again.stored} of {count} entries")

@@ -33,10 +33,9 @@ from almanac.store.publishing.incremental import increments, kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.records import runs
 from almanac.store.schema.migrate import migrate
-from almanac.workloads.logs import features, model, reproduction
+from almanac.workloads.logs import features, model, reproduction, scoring
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.scoring import score
 from almanac.workloads.logs.sources import simulated
 
 MILLION = 1_000_000
@@ -150,9 +149,9 @@ def measured(month: Month, fitted: LogModel, version: int, span: tuple[int, int]
 
 def scored(fitted: LogModel, unscored: UnscoredEntries, version: int) -> dict[str, pd.DataFrame]:
     """Return the frames of a version that has published nothing yet, as its notebook makes them."""
-    past = score.nothing_past()
-    content = score.score(fitted, unscored, past, mark=score.Mark(version, datetime.now(UTC)))
-    unscored.context = reproduction.known(fitted, past, content)
+    past = scoring.nothing_past()
+    content = scoring.score(fitted, unscored, past, stamp=scoring.Stamp(version, datetime.now(UTC)))
+    unscored.context = reproduction.dependencies(fitted, past, content)
     return content
 
 

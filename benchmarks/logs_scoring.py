@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from almanac.workloads.logs import features, formats, model
+from almanac.workloads.logs import features, formats, model, scoring
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.scoring import score
 from almanac.workloads.logs.sources import simulated
 
 BATCH = 100_000
@@ -58,7 +57,7 @@ def scored(fitted: LogModel, size: int) -> dict[str, float]:
     """Return the seconds that scoring `size` entries takes, made beforehand."""
     batches = list(made(size))
     begun, cpu = time.perf_counter(), time.process_time()
-    told = score.score(fitted, batches, score.nothing_past(), mark=score.Mark(1, BEGIN))
+    told = scoring.score(fitted, batches, scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN))
     seconds = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
     return seconds | {"predictions": len(told["predictions"]), "texts": len(told["texts"])}
 

@@ -26,10 +26,10 @@ from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
 from almanac.store.publishing import publish, staging
 from almanac.store.records import runs
-from almanac.store.rows import frames
+from almanac.store.rows.hashes import combined_hash, table_hash
 from almanac.store.schema.migrate import migrate
-from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
+from almanac.workloads.logs.keeping import recount
 
 DAYS = 30
 TEMPLATES = 200
@@ -65,7 +65,7 @@ HOURS = """
 USAGE = """
     INSERT INTO {} (source, template_id, entries, anomalies, buckets, first_seen, last_seen)
     SELECT source, template_id, count(*), count(*) FILTER (WHERE anomaly), 1, min(event_time), max(event_time) FROM {} GROUP BY 1, 2"""
-BLOCKS = "INSERT INTO {} (run_id, block, first_entry, letters)" + retention.BLOCKS.format(rows="{}")
+BLOCKS = "INSERT INTO {} (run_id, block, first_entry, letters)" + recount.BLOCKS.format(rows="{}")
 FILLED = {
     "predictions": PREDICTIONS,
     "rollups": ROLLUPS,
@@ -224,14 +224,13 @@ def predict(owner: Database, after: int, until: int) -> None:
         for table in CONTRACT.released_tables:
             staging.create_indexes(connection, CONTRACT, table, run_id)
         hashes = [
-            frames.table_hash(connection, places[table.name], table, run_id)
-            for table in CONTRACT.released_tables
+            table_hash(connection, places[table.name], table, run_id) for table in CONTRACT.released_tables
         ]
     facts = runs.RunUpdate(
         demo=False,
         simulated=False,
         model_version=1,
-        prediction_hash=frames.combined_hash(hashes),
+        prediction_hash=combined_hash(hashes),
         rows=until - after,
         covered_until=until,
     )

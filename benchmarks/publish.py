@@ -26,7 +26,8 @@ from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
 from almanac.store.publishing import publish, staging
 from almanac.store.records import ledger, runs
-from almanac.store.rows import binary_copy, frames
+from almanac.store.rows import binary_copy
+from almanac.store.rows.canonical import canonical
 from almanac.store.schema import contract_tables
 from almanac.store.schema.migrate import migrate
 
@@ -158,7 +159,7 @@ def made_up(rows: int) -> pd.DataFrame:
 def publishing(owner: Database, rows: int, repeats: int) -> Publishing:
     """Publish and copy by turns; return the turn with the median ratio."""
     frame = made_up(rows)
-    columns = frames.canonical(TABLE, frame).select(sorted(TABLE.column_names))
+    columns = canonical(TABLE, frame).select(sorted(TABLE.column_names))
     data = b"".join(binary_copy.encode(columns))
     turns = []
     for _ in range(repeats):

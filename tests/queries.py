@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 
 from almanac.store.connections.database import Database
-from almanac.store.records import ledger
+from almanac.store.records import releases
 from tests.stub import STUB
 
 Answer = TypeVar("Answer")
@@ -36,9 +36,9 @@ def change(database: Database, statement: str, **parameters: Any) -> int:
         return connection.execute(sa.text(statement), parameters).rowcount
 
 
-def live(database: Database) -> ledger.ReleaseRow:
+def live(database: Database) -> releases.ReleaseRow:
     """Return the release of the stub that answers."""
-    found = within(database, ledger.live, STUB.name)
+    found = within(database, releases.live, STUB.name)
     assert found is not None, "nothing was released"
     return found
 

@@ -10,7 +10,7 @@ from almanac.errors import NotFound, RunBusy, UsageError
 from almanac.operations import promote as promoting
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
-from almanac.store.records import decisions, ledger, versions
+from almanac.store.records import decisions, ledger, releases, versions
 from tests.stub import content, release
 
 
@@ -60,7 +60,7 @@ def promote(owner: Database, registry: Registry, version: int = 2) -> int | None
 
 def live(owner: Database) -> tuple[int, int, str]:
     with owner.engine.begin() as connection:
-        found = ledger.live(connection, "stub")
+        found = releases.live(connection, "stub")
     assert found
     return found["release_id"], found["model_version"], found["kind"]
 
@@ -72,7 +72,7 @@ def rollback(owner: Database) -> int:
 
 def is_on_hold(owner: Database) -> bool:
     with owner.engine.begin() as connection:
-        return ledger.is_on_hold(connection, "stub")
+        return releases.is_on_hold(connection, "stub")
 
 
 def test_others_publish_while_the_registry_has_not_answered(owner: Database, registry: Registry) -> None:

@@ -34,7 +34,9 @@ def kept() -> list[str]:
 
 
 def wanted(extra: str) -> set[Requirement]:
-    """Return the requirements of an extra with those of the extras it stands on."""
+    """Return the requirements of an extra with those of the extras it stands on; `uv` is locked alone as well."""
+    if extra == "uv":
+        return {requirement for requirement in wanted("dev") if requirement.name == "uv"}
     own = {Requirement(line) for line in EXTRAS[extra]}
     house = {part for requirement in own if requirement.name == "almanac" for part in requirement.extras}
     others = {requirement for requirement in own if requirement.name != "almanac"}
@@ -95,7 +97,7 @@ def test_a_lock_has_a_hash_for_every_package_and_names_no_server(path: Path) -> 
 
 
 def test_the_extras_have_one_lock_each() -> None:
-    assert {path.stem for path in LOCKS} == set(EXTRAS)
+    assert {path.stem for path in LOCKS} == {*EXTRAS, "uv"}
 
 
 def test_the_environment_example_names_every_setting_in_its_order_and_what_compose_needs_besides() -> None:

@@ -11,7 +11,7 @@ from almanac.errors import NotFound, UsageError
 from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 from tests.stub import STUB, begin, content
 
 CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
@@ -23,13 +23,13 @@ def step(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(discovery, "contract", {STUB.name: STUB}.__getitem__)
     run_id = begin(owner)
     with owner.engine.begin() as connection:
-        runs.start_step(connection, run_id, "predict")
+        run_steps.start(connection, run_id, "predict")
     return Step(STUB.name, "predict", run_id, "mock", datetime(2025, 4, 15, tzinfo=UTC), None, settings)
 
 
 def reported(step: Step, owner: Database) -> dict[str, object]:
     with owner.engine.begin() as connection:
-        return dict(runs.steps(connection, step.run_id)[0]["results"])
+        return dict(run_steps.of_run(connection, step.run_id)[0]["results"])
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_the_shadow_is_the_other_of_challenger_and_champion(
     challenger: int, champion: int | None, serving: int, shadow: int | None, step: Step, owner: Database
 ) -> None:
     with owner.engine.begin() as connection:
-        runs.start_step(connection, step.run_id, "evaluate")
-        runs.report_step(
+        run_steps.start(connection, step.run_id, "evaluate")
+        run_steps.report(
             connection,
             step.run_id,
             "evaluate",
             {"decision": {"challenger": challenger, "champion": champion}},
         )
-        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
+        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
     assert step.shadow_version(serving) == shadow
     step.database.engine.dispose()
 
@@ -118,15 +118,15 @@ def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(
     ):
         step.serving_version()
     with owner.engine.begin() as connection:
-        runs.start_step(connection, step.run_id, "evaluate")
+        run_steps.start(connection, step.run_id, "evaluate")
         decision = {
             "challenger": 3,
             "champion": None,
             "promoted": False,
             "reason": "does not beat the baseline",
         }
-        runs.report_step(connection, step.run_id, "evaluate", {"decision": decision})
-        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
+        run_steps.report(connection, step.run_id, "evaluate", {"decision": decision})
+        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
     with pytest.raises(
         NotFound,
         match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why",

@@ -41,6 +41,12 @@ def envelope(
     return head | ({"attribution": contract.attribution} if contract.attribution else {})
 
 
+def payload(members: Mapping[str, str], following: str | None = None) -> Payload:
+    """Return a JSON object of members whose values are JSON; `following` is the address of the next page."""
+    joined = ",".join([f'"{name}":{value}' for name, value in members.items()])
+    return Payload(f"{{{joined}}}".encode(), following)
+
+
 def compose(head: Mapping[str, Any], members: bytes) -> bytes:
     """Return one JSON object of the envelope and further members, which are JSON without its braces."""
     return ENCODE(head).encode()[:-1] + b"," + members + b"}"
@@ -57,7 +63,7 @@ def tag_of(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def known_tag(request: Request, tag: str) -> str | None:
+def matching_tag(request: Request, tag: str) -> str | None:
     """Return the tag of the answer that the client already has, compressed or not, or None."""
     given = request.headers.get("if-none-match")
     if given is None:
@@ -72,17 +78,17 @@ def not_modified(known: str, edition: Edition | None = None) -> Response:
 
 
 def answer(
-    request: Request, cache: Cache, tag: str, body: Payload, edition: Edition | None = None
+    request: Request, cache: Cache | None, tag: str, payload: Payload, edition: Edition | None = None
 ) -> Response:
-    """Return the full answer, compressed where the client accepts it and it is worth it."""
-    if len(body.content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
-        tag += "-gzip"
+    """Return the full answer, compressed where the client accepts it and it is worth it; `cache` keeps that form too."""
+    if len(payload.content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
+        tag = f"{tag}-gzip"
         headers = _headers(tag, edition) | {"Content-Encoding": "gzip"}
-        content = _compressed(cache, tag, body).content
+        content = _compressed(cache, tag, payload).content
     else:
-        headers, content = _headers(tag, edition), body.content
-    if body.next:
-        headers["Link"] = f'<{body.next}>; rel="next"'
+        headers, content = _headers(tag, edition), payload.content
+    if payload.next:
+        headers["Link"] = f'<{payload.next}>; rel="next"'
     return Response(content, headers=headers, media_type="application/json")
 
 
@@ -100,12 +106,13 @@ def wants_gzip(request: Request) -> bool:
     return False
 
 
-def _compressed(cache: Cache, tag: str, body: Payload) -> Payload:
-    found = cache.get(tag)
-    if found is None:
-        found = Payload(gzip.compress(body.content, compresslevel=5, mtime=0), body.next)
-        cache.put(tag, found)
-    return found
+def _compressed(cache: Cache | None, tag: str, payload: Payload) -> Payload:
+    compressed = cache.get(tag) if cache else None
+    if compressed is None:
+        compressed = Payload(gzip.compress(payload.content, compresslevel=5, mtime=0), payload.next)
+        if cache:
+            cache.put(tag, compressed)
+    return compressed
 
 
 def _headers(tag: str, edition: Edition | None) -> dict[str, str]:

@@ -22,8 +22,10 @@ from almanac.store.publishing import published as reading
 from almanac.store.publishing import staging
 from almanac.store.publishing.incremental import increments, kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
-from almanac.store.records import ledger, runs, versions
-from almanac.store.rows import binary_copy, frames, raw
+from almanac.store.records import releases, run_steps, runs, versions
+from almanac.store.rows import binary_copy, raw
+from almanac.store.rows.hashes import combined_hash
+from almanac.store.rows.json_values import canonical_json, plain_json
 from almanac.store.schema import workload_sql
 
 if TYPE_CHECKING:
@@ -136,17 +138,17 @@ class Step:
 
     def report(self, **results: Any) -> None:
         """Add results to the run's record; in an exploration they are only checked."""
-        clean = frames.plain_json(results)
+        clean = plain_json(results)
         if not self.is_exploration:
             with self.database.engine.begin() as connection:
-                runs.report_step(connection, self.run_id, self.name, clean)
+                run_steps.report(connection, self.run_id, self.name, clean)
 
     def results(self, step: str) -> dict[str, Any]:
         """Return what an earlier step of this run reported; raises NotFound in an exploration."""
         if self.is_exploration:
             raise NotFound(f"An exploration has no earlier steps; '{step}' reported nothing.")
         with self.database.engine.begin() as connection:
-            return runs.results(connection, self.run_id, step)
+            return run_steps.results(connection, self.run_id, step)
 
     def shared_frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """Return the frame that an earlier step of this run kept as `name`, or make it and keep it for the later ones.
@@ -156,7 +158,7 @@ class Step:
         if self.is_exploration:
             return make()
         with self.database.engine.begin() as connection:
-            kept = runs.saved_frame(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
+            kept = run_steps.saved_frame(connection, self.run_id, STEPS[: STEPS.index(self.name)], name)
         if kept is None:
             frame = make()
             uri, digest = self.registry.log_frame(self.mlflow_run_id, frame, name)
@@ -184,7 +186,7 @@ class Step:
         code = provenance.code_hash(self.settings.home, self.workload)
         hashes = {
             "data_hash": hashlib.sha256(frame_bytes(training)).hexdigest(),
-            "recipe_hash": frames.combined_hash([code, frames.canonical_json(dict(submission.parameters))]),
+            "recipe_hash": combined_hash([code, canonical_json(dict(submission.parameters))]),
         }
         with self.database.engine.begin() as connection:
             known = versions.find_same(connection, self.workload, **hashes)
@@ -273,13 +275,13 @@ class Step:
             versions.save_metrics(
                 connection,
                 record,
-                frames.plain_json({**metrics, **(details or {})}),
+                plain_json({**metrics, **(details or {})}),
                 step=(self.run_id, self.name),
             )
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion that evaluation left, or an exploration's best. Raises NotFound."""
-        number = self._of_ledger(ledger.version_on_hold) or self.champion(simulated=simulated)
+        number = self._of_ledger(releases.version_on_hold) or self.champion(simulated=simulated)
         if number is None and not self.is_exploration:
             raise NotFound(without_champion(self.workload, self._decision))
         return number or self.challenger()
@@ -288,7 +290,7 @@ class Step:
         """Return the other version to score: challenger or replaced champion; if incremental, else the one to which a rollback would go."""
         decision = self._decision or {
             "challenger": serving,
-            "champion": self._of_ledger(ledger.previous_version),
+            "champion": self._of_ledger(releases.previous_version),
         }
         other = decision["champion"] if decision["challenger"] == serving else decision["challenger"]
         return int(other) if other is not None and other != serving else None

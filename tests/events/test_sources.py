@@ -12,7 +12,7 @@ import pytest
 
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
-from almanac.store.rows import frames
+from almanac.store.rows.canonical import canonical
 from almanac.workloads.events import features, sources
 from almanac.workloads.events.contract import HISTORY, TRAFFIC
 from almanac.workloads.events.policy.costs import Prices
@@ -208,8 +208,8 @@ def test_arrivals_are_those_of_the_same_source_up_to_the_last_batch() -> None:
 
 def test_a_replayed_history_can_be_stored_as_it_is() -> None:
     made = history("poisson", 50)
-    assert frames.canonical(HISTORY, made).num_rows == 50
-    assert frames.canonical(TRAFFIC, generator.generate(60.0, seed=1).frame()).num_rows > 100
+    assert canonical(HISTORY, made).num_rows == 50
+    assert canonical(TRAFFIC, generator.generate(60.0, seed=1).frame()).num_rows > 100
     parts = made[["fixed_cost", "event_cost", "second_cost"]].sum(axis=1)
     assert parts.to_numpy() == pytest.approx(Prices().totals(made["events"], made["seconds"]))
     assert np.ptp(made["events"]) > 5

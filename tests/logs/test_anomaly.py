@@ -5,7 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
-from almanac.workloads.logs import anomaly, session_evaluation
+from almanac.workloads.logs import anomaly, evaluation
 from almanac.workloads.logs.anomaly import SessionModel
 from almanac.workloads.logs.terms import severity, traces
 from tests.logs.log_samples import sessions
@@ -64,7 +64,7 @@ def test_a_session_is_known_where_half_of_its_events_are() -> None:
 
 def test_halves_in_time_share_no_session_and_the_first_ends_where_the_second_begins() -> None:
     every = sessions([USUAL] * 6)
-    first, second = session_evaluation.chronological(every)
+    first, second = evaluation.sessions.split_by_time(every)
     assert (first["session_id"].tolist(), second["session_id"].tolist()) == (
         ["s00000", "s00001", "s00002"],
         ["s00003", "s00004", "s00005"],
@@ -74,7 +74,7 @@ def test_halves_in_time_share_no_session_and_the_first_ends_where_the_second_beg
 
 def test_sessions_without_a_label_are_not_judged() -> None:
     kinds, labels = [USUAL, [*USUAL, "retry"], USUAL] * 40, [False, True, None] * 40
-    told = session_evaluation.figures(sessions(kinds, abnormal=labels), seed=1)
+    told = evaluation.sessions.compare_splits(sessions(kinds, abnormal=labels), seed=1)
     assert told["n"].tolist() == [40, 40, 40, 40]
     assert told["f1"].iloc[0] == 1.0
 
@@ -89,7 +89,7 @@ def test_training_sees_no_event_from_the_cut_on() -> None:
 
 
 def test_precision_recall_and_f1_are_counted_by_hand() -> None:
-    told = session_evaluation.judged(
+    told = evaluation.sessions.figures(
         np.array([True, True, False, False]), np.array([True, False, True, False]), seed=0
     )
     assert (told["precision"], told["recall"], told["f1"], told["abnormal"], told["n"]) == (

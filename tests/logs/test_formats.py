@@ -81,7 +81,7 @@ def test_a_stack_trace_is_folded_and_a_stray_line_is_kept_raw_and_counted() -> N
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
 def test_the_size_of_blocks_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("almanac.workloads.logs.formats.headed.MOST_CARRIED", 10_000)
+    monkeypatch.setattr("almanac.workloads.logs.formats.chunks.MOST_CARRIED", 10_000)
     data = (KAFKA * 40).encode()
     parts = [data[at : at + size] for at in range(0, len(data), size)]
     pieces = pa.concat_tables([part.entries for part in formats.parse(parts, form="log4j")]).to_pylist()

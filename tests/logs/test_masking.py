@@ -55,7 +55,7 @@ def test_masking_a_masked_text_again_changes_nothing() -> None:
 @given(st.lists(st.text(st.sampled_from("ab1 '\"<*>/=:{}%s@.-\n\\x"), max_size=40), min_size=1, max_size=20))
 @settings(max_examples=150, deadline=None)
 def test_masking_in_bulk_is_masking_one_by_one(texts: list[str]) -> None:
-    codes, forms = features.masked(pa.array(texts, pa.large_string()))
+    codes, forms = features.mask_all(pa.array(texts, pa.large_string()))
     assert [forms[code] for code in codes] == [masking.mask(text) for text in texts]
     assert len(forms) == len(set(forms))
 
@@ -66,7 +66,7 @@ def test_of_a_text_its_first_400_characters_are_looked_at() -> None:
 
 def test_texts_longer_than_the_longest_are_cut_the_same_way_in_bulk() -> None:
     texts = ["wort " * 200, "ä" * 1000, "short"]
-    codes, forms = features.masked(pa.array(texts, pa.large_string()))
+    codes, forms = features.mask_all(pa.array(texts, pa.large_string()))
     assert [forms[code] for code in codes] == [masking.mask(text) for text in texts]
 
 

@@ -8,6 +8,7 @@ import skops.io
 
 from almanac.judging import scores as metrics
 from almanac.workloads.logs import evaluation, features, model
+from almanac.workloads.logs.evaluation import validation
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated, statements
 from tests.logs.log_samples import sessions
@@ -73,7 +74,7 @@ def test_what_is_held_out_has_no_twin_in_training() -> None:
     flags = np.ones(len(frame), dtype=bool)
     groups, labels = pd.factorize(frame["template"])[0], np.zeros(len(frame), dtype=np.int64)
     judged = []
-    for learn, judge in evaluation._folds(groups, labels, flags, 1):
+    for learn, judge in validation.folds(groups, labels, flags, 1):
         assert set(groups[learn]) & set(groups[judge]) == set()
         judged += judge.tolist()
     assert sorted(judged) == list(range(len(frame)))
@@ -82,7 +83,7 @@ def test_what_is_held_out_has_no_twin_in_training() -> None:
 def test_nor_is_a_row_learned_from_that_is_not_judged_itself_but_has_a_judged_twin() -> None:
     groups = np.repeat(np.arange(20), 2)
     judged = []
-    for learn, judge in evaluation._folds(groups, groups % 2, np.tile([True, False], 20), 1):
+    for learn, judge in validation.folds(groups, groups % 2, np.tile([True, False], 20), 1):
         assert set(groups[learn]) & set(groups[judge]) == set()
         judged += judge.tolist()
     assert sorted(judged) == list(range(0, 40, 2))
@@ -92,7 +93,7 @@ def test_a_fold_is_calibrated_without_its_own_labels() -> None:
     scores, fold = np.random.default_rng(1).normal(size=(40, 4)), np.arange(40) % 2
     labels = np.arange(40) // 2 % 4
     other = np.where(fold == 0, 3 - labels, labels)
-    mine, theirs = (evaluation._calibrated(scores, told, fold) for told in (labels, other))
+    mine, theirs = (validation.cross_calibrated(scores, told, fold) for told in (labels, other))
     assert mine[fold == 0].tolist() == theirs[fold == 0].tolist()
     assert mine[fold == 1].tolist() != theirs[fold == 1].tolist()
 
@@ -102,7 +103,7 @@ def test_what_is_tested_by_time_was_first_seen_late_and_has_no_twin_before() -> 
     seen = pd.Timestamp("2025-06-01", tz="UTC") + pd.to_timedelta(np.arange(len(frame) + 1), unit="h")
     frame = pd.concat([frame, frame.head(1)], ignore_index=True).assign(seen_at=seen)
     late = frame["seen_at"] > frame["seen_at"].quantile(0.6)
-    told = evaluation.later(frame)
+    told = evaluation.validate_by_time(frame)
     assert sorted(told.frame["template"]) == sorted(
         set(frame.loc[late, "template"]) - set(frame.loc[~late, "template"])
     )
@@ -115,9 +116,8 @@ def test_a_champion_is_compared_on_what_it_was_not_fitted_on(log_model: LogModel
     frame = pd.DataFrame(
         {"text": [known, "never seen lamp"], "level": ["info", "info"], "template": ["a", "b"]}
     )
-    told = evaluation.fresh(
-        evaluation.Judged(frame, np.tile([0.1, 0.7, 0.1, 0.1], (2, 1)), np.full((2, 4), 0.25)), log_model
-    )
+    forecasts = evaluation.Forecasts(frame, np.tile([0.1, 0.7, 0.1, 0.1], (2, 1)), np.full((2, 4), 0.25))
+    told = evaluation.unseen_by(log_model, forecasts)
     assert told.frame["text"].tolist() == ["never seen lamp"]
     assert told.base.tolist() == log_model.predict_proba(told.frame).tolist()
 
@@ -147,28 +147,28 @@ def test_judged_are_the_templates_of_logs_each_once_where_there_are_enough(
             "text": ["1", "2", "3", "4"],
         }
     )
-    monkeypatch.setattr(evaluation, "LEAST_JUDGED", 2)
-    assert evaluation.judged_rows(frame)["text"].tolist() == ["3", "4"]
-    monkeypatch.setattr(evaluation, "LEAST_JUDGED", 3)
-    assert evaluation.judged_rows(frame)["text"].tolist() == ["1", "3", "4"], "else those of programs too"
+    monkeypatch.setattr(validation, "LEAST_ROWS", 2)
+    assert validation.evaluation_rows(frame)["text"].tolist() == ["3", "4"]
+    monkeypatch.setattr(validation, "LEAST_ROWS", 3)
+    assert validation.evaluation_rows(frame)["text"].tolist() == ["1", "3", "4"], "else those of programs too"
 
 
 def test_the_spread_over_systems_says_how_much_hangs_on_which_ones_there_are() -> None:
-    def judged(*systems: str) -> evaluation.Judged:
+    def judged(*systems: str) -> evaluation.Forecasts:
         frame = pd.DataFrame({"system": systems, "level": ["info", "error"] * (len(systems) // 2)})
-        return evaluation.Judged(
+        return evaluation.Forecasts(
             frame, np.tile([0.0, 1.0, 0.0, 0.0], (len(systems), 1)), np.zeros((len(systems), 4))
         )
 
-    alike = evaluation.drawn_systems(judged("a", "a", "b", "b"), seed=1)
+    alike = evaluation.bootstrap_systems(judged("a", "a", "b", "b"), seed=1)
     assert alike["accuracy"].tolist() == [0.5] * 100
-    apart = evaluation.drawn_systems(judged("good", "bad", "good", "bad"), seed=1)
+    apart = evaluation.bootstrap_systems(judged("good", "bad", "good", "bad"), seed=1)
     assert set(apart["accuracy"]) == {0.0, 0.5, 1.0}
     assert apart["accuracy"].std(ddof=0) == pytest.approx(np.sqrt(1 / 8), abs=0.05)
     scores = pd.DataFrame(
         [evaluation.score(pd.Series(["info", "error"]), np.tile([0.0, 1.0, 0.0, 0.0], (2, 1)))]
     )
-    assert evaluation.spread(scores, among=alike).startswith("four levels 0.500 ± 0.000 (")
+    assert evaluation.describe(scores, among=alike).startswith("four levels 0.500 ± 0.000 (")
 
 
 def test_a_random_split_of_lines_remembers_what_it_has_seen() -> None:

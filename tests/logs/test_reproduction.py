@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -19,13 +20,13 @@ from almanac.steps import Step
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune
 from almanac.store.publishing.incremental import erasures, increments, kept_inputs
-from almanac.store.records import runs, versions
+from almanac.store.records import run_steps, runs, versions
 from almanac.store.rows import binary_copy
-from almanac.workloads.logs import entries, reproduction, retention
+from almanac.workloads.logs import entries, reproduction, scoring
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.formats import SCHEMA
+from almanac.workloads.logs.keeping import deletion, recount, retention
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.scoring import score
 from almanac.workloads.logs.sources import simulated
 from tests.logs.log_samples import BEGIN
 from tests.queries import change, one, within
@@ -94,22 +95,22 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     """Run the predict step as notebook and runner do, and return the id of the run."""
     run_id = within(owner, runs.start, runs.NewRun("logs", datetime.now(UTC), ("predict",), "full", "tester"))
     assert run_id
-    within(owner, runs.start_step, run_id, "predict")
+    within(owner, run_steps.start, run_id, "predict")
     step = Step(
         "logs", "predict", run_id, "full", within(owner, runs.get, run_id)["slot"], None, project.settings
     )
     for version in [1, shadow] if shadow else [1]:
-        past = score.Past(
+        past = scoring.Past(
             **{name: step.read_published(name, version) for name in ("templates", "usage", "sessions")}
         )
         unscored = step.unscored_entries(version)
-        content = score.score(
-            model, unscored, past, mark=score.Mark(version, step.slot, ("asked by somebody",))
+        content = scoring.score(
+            model, unscored, past, stamp=scoring.Stamp(version, step.slot, ("asked by somebody",))
         )
-        unscored.context = reproduction.known(model, past, content)
+        unscored.context = reproduction.dependencies(model, past, content)
         step.stage(content, version=version, scored=unscored, shadow=version == shadow)
     step.database.engine.dispose()
-    within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
+    within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
     effects.release(
         Attempt(run_id, RunRequest("logs"), CONTRACT, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
@@ -164,14 +165,17 @@ def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(
     with pytest.raises(BrokenChain, match="knew of usage was changed"):
         again(project, made[2])
     with owner.engine.begin() as connection:
-        hashes = runs.results(connection, made[2], "predict")["shadow"]["known"]
+        hashes = run_steps.results(connection, made[2], "predict")["shadow"]["known"]
         knew = kept_inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
     assert {name: len(rows) for name, rows in knew.items()} == {"templates": 0, "usage": 0, "sessions": 0}, (
         "the shadow began here"
     )
     with owner.engine.begin() as connection:
         knew = kept_inputs.load(
-            connection, CONTRACT, made[0], runs.results(connection, made[0], "predict")["staged"]["known"]
+            connection,
+            CONTRACT,
+            made[0],
+            run_steps.results(connection, made[0], "predict")["staged"]["known"],
         )
     assert sum(len(rows) for rows in knew.values()) == 0
 
@@ -183,7 +187,7 @@ def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(
         # The registry of these tests has no files, so only this link is looked at.
         with owner.engine.begin() as connection:
             run = runs.get(connection, made[1])
-            found = verify.Chain(project, run, run, runs.steps(connection, made[1]), [], None)
+            found = verify.Chain(project, run, run, run_steps.of_run(connection, made[1]), [], None)
         return [(link.state, link.detail) for link in verify._known(found)]
 
     assert known() == [("ok", "3 tables")]
@@ -207,12 +211,14 @@ def test_what_a_run_knew_may_be_kept_again_and_the_last_counts(owner: Database, 
 
 
 def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel) -> None:
-    now = score.score(log_model, [numbered(jobs(0, 30))], score.nothing_past(), mark=score.Mark(1, BEGIN))
-    earlier = score.score(
-        log_model, [numbered(jobs(3_000, 3_000))], score.nothing_past(), mark=score.Mark(1, BEGIN)
+    now = scoring.score(
+        log_model, [numbered(jobs(0, 30))], scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN)
     )
-    past = score.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
-    sessions = reproduction.known(log_model, past, now)["sessions"]
+    earlier = scoring.score(
+        log_model, [numbered(jobs(3_000, 3_000))], scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN)
+    )
+    past = scoring.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
+    sessions = reproduction.dependencies(log_model, past, now)["sessions"]
     assert sorted(sessions["entries"]) == [25, 975]
     assert len(reproduction._spread(sessions)) == len(past.sessions) == 1000
     assert not sessions["session"].str.contains("job").any()
@@ -225,7 +231,9 @@ def test_entries_that_were_changed_are_told_from_entries_that_went(
     with pytest.raises(BrokenChain, match=r"that run .* has read were changed"):
         again(project, made[1])
     day = one(owner, "SELECT day FROM almanac.log_entries LIMIT 1")
-    order = erasures.ErasureRequest(CONTRACT, retention.dropping(day), retention.mend, "retention", "old")
+    order = erasures.ErasureRequest(
+        CONTRACT, partial(retention.drop_day, day=day), recount.repair, "retention", "old"
+    )
     assert erasures.erase(owner, order) == 3897
     with pytest.raises(
         NotFound, match=r"Of the entries of run .* 0 are kept; the others went by retention or were deleted"
@@ -236,10 +244,10 @@ def test_entries_that_were_changed_are_told_from_entries_that_went(
 def test_deleting_entries_also_drops_what_later_runs_knew_of_them(
     project: Project, owner: Database, made: list[str]
 ) -> None:
-    removing = retention.removing(["session=job-100", "source=jobs"])
+    removing = deletion.by_conditions(["session=job-100", "source=jobs"])
     erasures.erase(
         owner,
-        erasures.ErasureRequest(CONTRACT, removing, retention.mend, "tester", "asked for", drop_inputs=True),
+        erasures.ErasureRequest(CONTRACT, removing, recount.repair, "tester", "asked for", drop_inputs=True),
     )
     assert again(project, made[0]).is_equal
     for run_id in made[1:]:

@@ -6,15 +6,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from almanac.workloads.logs import contract
+from almanac.workloads.logs import contract, scoring
 from almanac.workloads.logs.model import LogModel
-from almanac.workloads.logs.scoring import score as scoring
-from almanac.workloads.logs.scoring.score import Mark, Past
+from almanac.workloads.logs.scoring import Past, Stamp
 from almanac.workloads.logs.shared import masking
 from almanac.workloads.logs.sources import simulated
 from tests.logs.log_samples import BEGIN, Row, entries
 
-MARK = Mark(3, datetime(2025, 6, 2, tzinfo=UTC))
+STAMP = Stamp(3, datetime(2025, 6, 2, tzinfo=UTC))
 
 
 def shop() -> pa.Table:
@@ -23,9 +22,9 @@ def shop() -> pa.Table:
 
 
 def score(
-    model: LogModel, *tables: pa.Table, past: Past | None = None, mark: Mark = MARK
+    model: LogModel, *tables: pa.Table, past: Past | None = None, stamp: Stamp = STAMP
 ) -> dict[str, pd.DataFrame]:
-    return scoring.score(model, tables, past or scoring.nothing_past(), mark=mark)
+    return scoring.score(model, tables, past or scoring.nothing_past(), stamp=stamp)
 
 
 def test_every_entry_is_scored_once_and_all_tables_have_the_columns_they_declare(log_model: LogModel) -> None:
@@ -165,7 +164,7 @@ def test_the_first_entry_of_a_burst_is_marked(log_model: LogModel) -> None:
 def test_a_text_somebody_asked_about_is_answered_though_no_entry_has_it(log_model: LogModel) -> None:
     asked = masking.mask("cannot reach server 12")
     told = score(
-        log_model, entries([("api", None, 0, "stored it")]), mark=Mark(3, MARK.predicted_at, (asked,))
+        log_model, entries([("api", None, 0, "stored it")]), stamp=Stamp(3, STAMP.predicted_at, (asked,))
     )
     answer = told["texts"].set_index("text_id").loc[masking.text_id(asked)]
     assert answer["level"] == "error"

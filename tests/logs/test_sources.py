@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from almanac.settings import Settings
-from almanac.workloads.logs import session_evaluation, sources
+from almanac.workloads.logs import evaluation, sources
 from almanac.workloads.logs.sources import hdfs, kafka, logbench, loghub, packages, selection, simulated
 
 MODULE = b"""
@@ -99,7 +99,7 @@ def test_the_public_files_are_read_whole(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_sessions_of_the_later_half_are_found_from_the_earlier_one(tmp_path: Path) -> None:
     traces = hdfs.fetch(Settings(home=tmp_path, mirror=MIRROR, offline=True)).traces
-    told = session_evaluation.figures(traces, seed=0).set_index(["split", "labels"])["f1"]
+    told = evaluation.sessions.compare_splits(traces, seed=0).set_index(["split", "labels"])["f1"]
     assert len(traces) == 11_501
     # Above .92 something of the test half has leaked: what the end of the log cuts off caps it near .914.
     assert 0.88 <= told["halves in time", True] <= 0.92

@@ -11,10 +11,10 @@ import pytest
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
 from almanac.store.rows import binary_copy
-from almanac.workloads.logs import entries, retention
+from almanac.workloads.logs import entries
 from almanac.workloads.logs.entries import Load, Stored
 from almanac.workloads.logs.formats import SCHEMA
-from almanac.workloads.logs.keeping import ingest
+from almanac.workloads.logs.keeping import deletion, ingest
 
 LOAD = Load(binary_copy.encode)
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)
@@ -142,13 +142,13 @@ def test_a_log_file_is_stored_with_its_stack_traces_folded(
         "[2025-04-15 06:00:00,000] ERROR Broken (kafka.Server)\njava.io.IOException: gone\n\tat kafka.Server.run(Server.java:1)\n"
         "[2025-04-15 06:00:01,500] INFO Fine again (kafka.Server)\n"
     )
-    told = ingest.ingest(worker.connect, path, ingest.How(), LOAD)
+    told = ingest.ingest(worker.connect, path, ingest.ReadOptions(), LOAD)
     assert (told.lines, told.raw, told.stored) == (4, 0, Stored(2, 0))
     assert kept(owner, "source, level, text LIKE '%at kafka.Server.run%'") == [
         ("server", "ERROR", True),
         ("server", "INFO", False),
     ]
-    assert ingest.ingest(worker.connect, path, ingest.How(), LOAD).stored == Stored(0, 2)
+    assert ingest.ingest(worker.connect, path, ingest.ReadOptions(), LOAD).stored == Stored(0, 2)
 
 
 def test_an_unknown_format_is_refused_before_anything_is_stored(
@@ -157,7 +157,7 @@ def test_an_unknown_format_is_refused_before_anything_is_stored(
     path = tmp_path / "server.log"
     path.write_text("a\n")
     with pytest.raises(UsageError, match="Unknown log format 'xml'"):
-        ingest.ingest(worker.connect, path, ingest.How(form="xml"), LOAD)
+        ingest.ingest(worker.connect, path, ingest.ReadOptions(form="xml"), LOAD)
     assert kept(owner) == []
 
 
@@ -195,7 +195,7 @@ def test_entries_that_meet_all_conditions_are_removed(
     store(worker, table("a", "b", ids=("x", None)))
     store(worker, table("w", source="web"))
     with owner.connect() as connection:
-        assert len(retention.removing(conditions)(connection)) == 3 - len(left)
+        assert len(deletion.by_conditions(conditions)(connection)) == 3 - len(left)
     assert [text for _, text in kept(owner)] == left
     assert store(worker, table("a", "b", ids=("x", None))).accepted == 2 - len(set(left) & {"a", "b"}), (
         "what was removed may come again"
@@ -217,7 +217,7 @@ def test_conditions_that_do_not_fit_remove_nothing(
 ) -> None:
     store(worker, table("a"))
     with pytest.raises(UsageError, match=complaint), owner.connect() as connection:
-        retention.removing(conditions)(connection)
+        deletion.by_conditions(conditions)(connection)
     assert kept(owner) == [(1, "a")]
 
 

@@ -13,7 +13,7 @@ from almanac.runner.attempt import RunRequest
 from almanac.runner.job import Terminated
 from almanac.runner.run import run
 from almanac.runner.slots import slot_of
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 from tests.queries import change
 from tests.runner.workbench import OPEN, PARAMETERS, REPORT, Bench
 from tests.stub import STUB, release
@@ -195,7 +195,10 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
         "2025-04-10",
     )
     with bench.project.database.engine.begin() as connection:
-        assert runs.results(connection, result.run_id, "train") == {"sample": "mock", "wanted": "2025-04-10"}
+        assert run_steps.results(connection, result.run_id, "train") == {
+            "sample": "mock",
+            "wanted": "2025-04-10",
+        }
     notebooks = [
         link.name
         for link in verify.verify(bench.project, result.run_id)

@@ -12,7 +12,7 @@ from almanac.project import Project
 from almanac.runner.attempt import RunRequest, run_folder
 from almanac.runner.run import Result, run
 from almanac.scaffold import as_notebook
-from almanac.store.records import ledger, runs
+from almanac.store.records import releases, run_steps, runs
 from tests.stub import STUB
 
 BROKEN = Path(__file__).parent / "broken"
@@ -118,10 +118,10 @@ class Bench:
     def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
         """Return the records of a run's steps by name."""
         with self.project.database.engine.begin() as connection:
-            return {step["step"]: dict(step) for step in runs.steps(connection, run_id)}
+            return {step["step"]: dict(step) for step in run_steps.of_run(connection, run_id)}
 
     def live(self) -> str | None:
         """Return the run from which the workload is answered."""
         with self.project.database.engine.begin() as connection:
-            release = ledger.live(connection, STUB.name)
+            release = releases.live(connection, STUB.name)
         return release["run_id"] if release else None

@@ -13,9 +13,9 @@ from almanac.runner import upkeep
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 from almanac.store.publishing.incremental import erasures
-from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.keeping import alerts as log_alerts
+from almanac.workloads.logs.keeping import deletion, recount
 from serve.routes.logs import export, queries
 from tests.serve.log_publishing import publish_logs, store, written
 from tests.serve.refusals import problem
@@ -168,7 +168,7 @@ def test_what_was_deleted_is_gone_everywhere_and_a_note_says_so(
     run_id = publish_logs(owner)
     assert searched(client, q="leaked") == ["token abc123 leaked"]
     order = erasures.ErasureRequest(
-        CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
+        CONTRACT, deletion.by_conditions(["contains=abc123"]), recount.repair, "tester", "leaked"
     )
     assert erasures.erase(owner, order) == 1
     wait_until(lambda: searched(client, q="leaked") == [], seconds=2)
@@ -196,7 +196,7 @@ def test_a_session_goes_with_its_last_entry_though_another_source_has_one_of_its
     erasures.erase(
         owner,
         erasures.ErasureRequest(
-            CONTRACT, retention.removing(["source=broker"]), retention.mend, "tester", "asked for it"
+            CONTRACT, deletion.by_conditions(["source=broker"]), recount.repair, "tester", "asked for it"
         ),
     )
     assert run(owner, "SELECT source, session FROM almanac.logs_sessions") == [("web", "s")]
@@ -215,7 +215,7 @@ def test_a_kept_answer_of_an_older_release_is_not_given_again_after_a_deletion(
     erasures.erase(
         owner,
         erasures.ErasureRequest(
-            CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
+            CONTRACT, deletion.by_conditions(["contains=abc123"]), recount.repair, "tester", "leaked"
         ),
     )
     wait_until(lambda: client.get(address).status_code == 404, seconds=2)
@@ -233,7 +233,7 @@ def test_words_and_what_the_model_says_are_found_together_after_a_deletion_too(
     erasures.erase(
         owner,
         erasures.ErasureRequest(
-            CONTRACT, retention.removing(["contains=abc123"]), retention.mend, "tester", "leaked"
+            CONTRACT, deletion.by_conditions(["contains=abc123"]), recount.repair, "tester", "leaked"
         ),
     )
     wait_until(lambda: searched(client, q="leaked") == [], seconds=2)

@@ -11,7 +11,7 @@ from almanac.store.connections.database import Database
 from almanac.store.publishing import publish
 from almanac.store.publishing.incremental import increments
 from almanac.store.records import runs
-from almanac.store.schema import contract_tables
+from almanac.store.schema import ensure
 from tests.queries import change, within
 
 DIARY = Contract(
@@ -61,7 +61,7 @@ MOODS = ("calm", "glad", "sad")
 def make(owner: Database) -> None:
     """Make the tables of the diary."""
     change(owner, TABLE)
-    within(owner, contract_tables.ensure, DIARY)
+    within(owner, ensure.ensure, DIARY)
 
 
 def write(owner: Database, texts: Sequence[str | None]) -> None:

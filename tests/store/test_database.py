@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from almanac.errors import DatabaseError
 from almanac.settings import Settings
@@ -24,6 +24,13 @@ def test_each_role_is_taken_with_utc_and_the_options_of_the_url(database_url: st
             "SELECT current_role, current_setting('timezone'), current_setting('work_mem')"
         ).fetchone()
     assert found == ("almanac_worker", "UTC", "5MB")
+
+
+def test_a_url_may_set_its_own_time_limit_for_connecting(database_url: str) -> None:
+    own = Database(make_conninfo(database_url, connect_timeout=3, application_name="mine"), "reader")
+    assert conninfo_to_dict(own.conninfo)["connect_timeout"] == "3"
+    assert conninfo_to_dict(own.conninfo)["application_name"] == "almanac-reader"
+    assert conninfo_to_dict(Database(database_url).conninfo)["connect_timeout"] == "10"
 
 
 def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from almanac.store.connections.database import Database
-from almanac.store.records import ledger
+from almanac.store.records import ledger, releases
 from tests.queries import live, one, rows, staged_tables, within
 from tests.store.processes import (
     POINTS,
@@ -133,9 +133,9 @@ def test_many_who_roll_back_at_once_write_one_chain(owner: Database) -> None:
     chain = rows(owner, "SELECT release_id, previous_release_id FROM almanac.releases ORDER BY release_id")
     assert len(chain) == 14
     assert [previous for _, previous in chain] == [None, *(number for number, _ in chain[:-1])]
-    entries = within(owner, ledger.releases, "stub")
+    entries = within(owner, releases.newest, "stub")
     assert all(
-        ledger.release_hash(row, before) == row["release_hash"]
+        releases.release_hash(row, before) == row["release_hash"]
         for row, before in zip(entries, [*entries[1:], None], strict=True)
     )
     instants = [row["released_at"] for row in entries]

@@ -14,6 +14,9 @@ from almanac.contract import Column, ColumnType, Table
 from almanac.errors import AuditFailed
 from almanac.store.connections.database import Database
 from almanac.store.rows import frames
+from almanac.store.rows.canonical import canonical
+from almanac.store.rows.hashes import frame_hash, table_hash
+from almanac.store.rows.json_values import plain_json
 
 TYPES: dict[ColumnType, str] = {
     "text": 'text COLLATE "C"',
@@ -58,7 +61,7 @@ def stored(
     target = sql.Identifier("things")
     going_in = frames.copy_in(connection, target, declared, content)
     values = [value for (value,) in connection.execute("SELECT v FROM things ORDER BY k")]
-    return going_in, frames.table_hash(connection, target, declared, "r"), values
+    return going_in, table_hash(connection, target, declared, "r"), values
 
 
 MAPPED: list[tuple[ColumnType, Any, list[Any]]] = [
@@ -102,7 +105,7 @@ def test_values_and_gaps_of_each_type_are_stored_and_hash_as_they_are_stored(
 ) -> None:
     going_in, found, values = stored(connection, table(kind), frame(given))
     assert values == expected
-    assert going_in == found == frames.frame_hash(table(kind), frame(given))
+    assert going_in == found == frame_hash(table(kind), frame(given))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +151,7 @@ HOSTILE: list[tuple[ColumnType, Any, str]] = [
 @pytest.mark.parametrize(("kind", "given", "reason"), HOSTILE)
 def test_a_value_that_cannot_be_stored_is_refused_by_name(kind: ColumnType, given: Any, reason: str) -> None:
     with pytest.raises(AuditFailed, match=rf"(?s)Table 'things' was not stored: {reason}|{reason}"):
-        frames.canonical(table(kind), frame(given))
+        canonical(table(kind), frame(given))
 
 
 def test_every_column_with_gaps_is_named_with_their_count() -> None:
@@ -157,18 +160,18 @@ def test_every_column_with_gaps_is_named_with_their_count() -> None:
     )
     content = pd.DataFrame({"k": ["a", None, "c"], "v": [None, float("nan"), 1.0]})
     with pytest.raises(AuditFailed, match=r"column 'k': 1 rows have none; column 'v': 2 rows have none"):
-        frames.canonical(declared, content)
+        canonical(declared, content)
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(AuditFailed, match=r"Table 'things' needs column \['v'\]; the frame has \['k', 'w'\]"):
-        frames.canonical(table("text"), pd.DataFrame({"k": [1], "w": ["a"]}))
+        canonical(table("text"), pd.DataFrame({"k": [1], "w": ["a"]}))
 
 
 def test_rows_that_repeat_a_key_are_counted_and_one_is_shown() -> None:
     content = pd.DataFrame({"k": [3, 1, 3, 2, 3], "v": list("abcde")})
     with pytest.raises(AuditFailed, match=r"2 rows repeat the key of another row, for example \{'k': 3\}"):
-        frames.canonical(table("text"), content)
+        canonical(table("text"), content)
 
 
 def test_half_of_a_key_may_repeat() -> None:
@@ -176,7 +179,7 @@ def test_half_of_a_key_may_repeat() -> None:
     content = pd.DataFrame(
         {"a": ["x", "x", "y"], "b": [date(2025, 1, 2), date(2025, 1, 1), date(2025, 1, 1)]}
     )
-    found = frames.canonical(Table(name="things", key=("a", "b"), columns=columns), content)
+    found = canonical(Table(name="things", key=("a", "b"), columns=columns), content)
     assert found.to_pydict() == {
         "a": ["x", "x", "y"],
         "b": [date(2025, 1, 1), date(2025, 1, 2), date(2025, 1, 1)],
@@ -186,8 +189,8 @@ def test_half_of_a_key_may_repeat() -> None:
 def test_the_hash_depends_on_the_rows_and_not_on_their_order_or_on_noise_in_the_seventh_decimal() -> None:
     declared, content = table("real"), frame([0.1, -0.0, 0.3])
     same = [content.iloc[::-1], content[["v", "k"]], frame([0.1 + 1e-9, 0.0, 0.3])]
-    assert {frames.frame_hash(declared, other) for other in same} == {frames.frame_hash(declared, content)}
-    assert frames.frame_hash(declared, frame([0.1, 0.0, 0.300001])) != frames.frame_hash(declared, content)
+    assert {frame_hash(declared, other) for other in same} == {frame_hash(declared, content)}
+    assert frame_hash(declared, frame([0.1, 0.0, 0.300001])) != frame_hash(declared, content)
 
 
 def test_keys_are_ordered_bytewise_as_the_database_orders_them(connection: psycopg.Connection[Any]) -> None:
@@ -205,9 +208,9 @@ def test_a_column_added_later_does_not_change_the_hash_of_rows_stored_before(
     connection.execute("ALTER TABLE things ADD COLUMN added float8")
     columns = (Column(name="added", type="real", nullable=True), *table("text").columns)
     grown = Table(name="things", key=("k",), columns=columns)
-    assert frames.table_hash(connection, sql.Identifier("things"), grown, "r") == going_in
+    assert table_hash(connection, sql.Identifier("things"), grown, "r") == going_in
     connection.execute("UPDATE things SET added = 1 WHERE k = 0")
-    assert frames.table_hash(connection, sql.Identifier("things"), grown, "r") != going_in
+    assert table_hash(connection, sql.Identifier("things"), grown, "r") != going_in
 
 
 PANDAS: list[tuple[ColumnType, Any, str]] = [
@@ -244,4 +247,4 @@ def test_results_become_plain_json() -> None:
         "d": date(2025, 4, 15),
         1: (np.bool_(True), [None]),
     }
-    assert frames.plain_json(given) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}
+    assert plain_json(given) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}

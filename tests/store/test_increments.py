@@ -14,8 +14,8 @@ from almanac.store.connections.database import Database
 from almanac.store.publishing import prune, publish, published
 from almanac.store.publishing.incremental import entries, erasures, increments
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
-from almanac.store.records import ledger, runs, versions
-from almanac.store.rows import frames
+from almanac.store.records import ledger, releases, runs, versions
+from almanac.store.rows.hashes import frame_hash
 from almanac.store.schema.tables import SCHEMA
 from tests import stub
 from tests.queries import change, one, rows, within
@@ -35,8 +35,8 @@ def piling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(increments, "LARGEST_ROWS", 0)
 
 
-def live(owner: Database) -> ledger.ReleaseRow:
-    found = within(owner, ledger.live, "diary")
+def live(owner: Database) -> releases.ReleaseRow:
+    found = within(owner, releases.live, "diary")
     assert found is not None, "nothing was released"
     return found
 
@@ -208,7 +208,7 @@ def test_a_version_that_lacks_entries_is_not_released_and_the_way_out_is_named(o
     with pytest.raises(UsageError, match=lacking):
         within(owner, ledger.append, ledger.NewRelease(older, "promote", "tester", "why not"))
     assert live(owner)["run_id"] == newer
-    assert not within(owner, ledger.is_on_hold, "diary")
+    assert not within(owner, releases.is_on_hold, "diary")
 
 
 def test_promoting_a_version_that_lacks_entries_makes_it_champion_and_the_next_run_releases_it(
@@ -230,7 +230,7 @@ def test_promoting_a_version_that_lacks_entries_makes_it_champion_and_the_next_r
     within(owner, ledger.set_hold, "diary", on_hold=True)
     house = Installation(owner, Aliases({"champion": 2}), Actor())
     assert promote.promote(house, "diary", 1, why="it is calmer") is None
-    assert (house.registry.held, live(owner)["run_id"], within(owner, ledger.is_on_hold, "diary")) == (
+    assert (house.registry.held, live(owner)["run_id"], within(owner, releases.is_on_hold, "diary")) == (
         {"champion": 1},
         newer,
         False,
@@ -275,7 +275,7 @@ def test_a_version_that_was_scored_beside_the_live_one_can_be_rolled_back_to(
     release(owner)
     write(owner, ["b"])
     release(owner, version=2)
-    assert within(owner, ledger.previous_version, "diary") == 1
+    assert within(owner, releases.previous_version, "diary") == 1
     shadow = release(owner, version=1, why=None)
     within(owner, ledger.rollback, "diary", who="tester")
     assert (live(owner)["run_id"], live(owner)["model_version"], live(owner)["kind"]) == (
@@ -313,15 +313,15 @@ def test_on_hold_the_version_that_answers_goes_on_and_others_wait(owner: Databas
     write(owner, ["a"])
     release(owner)
     release(owner, version=2)
-    assert within(owner, ledger.version_on_hold, "diary") is None
+    assert within(owner, releases.version_on_hold, "diary") is None
     within(owner, ledger.rollback, "diary", who="tester")
-    assert within(owner, ledger.version_on_hold, "diary") == 1
+    assert within(owner, releases.version_on_hold, "diary") == 1
     write(owner, ["b"])
     release(owner, version=2)
     assert answered(reader) == [(1, "glad", 0.25)]
     release(owner, version=1)
     assert answered(reader) == [(1, "glad", 0.25), (2, "sad", 0.25)]
-    assert within(owner, ledger.is_on_hold, "diary")
+    assert within(owner, releases.is_on_hold, "diary")
 
 
 def test_going_back_to_a_run_means_going_back_to_its_version(owner: Database) -> None:
@@ -382,7 +382,7 @@ def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, w
     )
     assert (staged.absorbed, staged.rows) == ((first,), 2)
     assert staged.summary()["hashes"] == {
-        "predictions": frames.frame_hash(DIARY.predictions, content["predictions"])
+        "predictions": frame_hash(DIARY.predictions, content["predictions"])
     }
 
 

@@ -16,7 +16,7 @@ from almanac.steps import Step
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune
 from almanac.store.publishing.incremental import erasures
-from almanac.store.records import ledger, runs, versions
+from almanac.store.records import ledger, run_steps, runs, versions
 from tests.queries import change, rows, within
 from tests.store import diary
 from tests.store.diary import DIARY, judged, write
@@ -50,13 +50,13 @@ def step_of(settings: Settings, run_id: str) -> Step:
 def predict(project: Project, owner: Database, *, version: int = 1, shadow: int | None = None) -> str:
     """Run the predict step as a notebook and the runner do, and return the id of the run."""
     run_id = diary.begin(owner)
-    within(owner, runs.start_step, run_id, "predict")
+    within(owner, run_steps.start, run_id, "predict")
     step = step_of(project.settings, run_id)
     for number, is_shadow in [(version, False)] + ([(shadow, True)] if shadow else []):
         unscored = step.unscored_entries(number)
         step.stage(judged(list(unscored), version=number), version=number, scored=unscored, shadow=is_shadow)
     step.database.engine.dispose()
-    within(owner, runs.finish_step, run_id, "predict", {"status": "succeeded"})
+    within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
     effects.release(
         Attempt(run_id, RunRequest("diary"), DIARY, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
@@ -77,7 +77,7 @@ def test_a_run_publishes_what_its_notebook_has_scored(project: Project, owner: D
         "a" * 64,
     )
     assert within(owner, runs.get, first)["absorbed_by"] == second
-    staged = within(owner, runs.results, second, "predict")["staged"]
+    staged = within(owner, run_steps.results, second, "predict")["staged"]
     assert (staged["covered_after"], staged["covered_until"], staged["absorbed"]) == (2, 3, [first])
     step = step_of(project.settings, second)
     assert list(step.read_published("moods", 1)["entries"]) == [1, 1, 1]
@@ -133,7 +133,7 @@ def links(project: Project, owner: Database, run_id: str) -> dict[str, tuple[str
     """The links of the chain that differ for increments: what was scored, and the predictions."""
     run = within(owner, runs.get, run_id)
     maker = within(owner, runs.notebook_run, run)
-    opened = verify.Chain(project, run, maker, within(owner, runs.steps, maker["run_id"]), [], None)
+    opened = verify.Chain(project, run, maker, within(owner, run_steps.of_run, maker["run_id"]), [], None)
     return {
         link.name: (link.state, link.detail) for link in (verify._scored(opened), verify._predictions(opened))
     }

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from almanac.errors import NotFound, UsageError
 from almanac.store.connections.database import Database
 from almanac.store.publishing import publish, staging
-from almanac.store.records import ledger, runs
+from almanac.store.records import ledger, releases, runs
 from tests.queries import change, live, one, rows, within
 from tests.stub import STUB, begin, content, facts, release
 
@@ -48,18 +48,18 @@ def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: st
 def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: Database) -> None:
     release(owner)
     release(owner)
-    second, first = within(owner, ledger.releases, "stub")
+    second, first = within(owner, releases.newest, "stub")
     assert (first["previous_release_id"], second["previous_release_id"]) == (None, first["release_id"])
-    assert first["release_hash"] == ledger.release_hash(first, None)
-    assert second["release_hash"] == ledger.release_hash(second, first)
+    assert first["release_hash"] == releases.release_hash(first, None)
+    assert second["release_hash"] == releases.release_hash(second, first)
     for name in second.keys() - {"release_id", "release_hash"}:
-        assert second["release_hash"] != ledger.release_hash(dict(second) | {name: "another"}, first), name
-    assert second["release_hash"] != ledger.release_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
+        assert second["release_hash"] != releases.release_hash(dict(second) | {name: "another"}, first), name
+    assert second["release_hash"] != releases.release_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
 
 
 def test_as_of_answers_with_what_was_live_at_that_instant(owner: Database) -> None:
     first, second = release(owner), release(owner)
-    at = {row["run_id"]: row["released_at"] for row in within(owner, ledger.releases, "stub")}
+    at = {row["run_id"]: row["released_at"] for row in within(owner, releases.newest, "stub")}
     moments = {
         at[first]: first,
         at[second] - timedelta(microseconds=1): first,
@@ -67,10 +67,10 @@ def test_as_of_answers_with_what_was_live_at_that_instant(owner: Database) -> No
         at[second] + timedelta(days=1): second,
     }
     for moment, run_id in moments.items():
-        found = within(owner, ledger.live, "stub", moment)
+        found = within(owner, releases.live, "stub", moment)
         assert found is not None
         assert found["run_id"] == run_id
-    assert within(owner, ledger.live, "stub", at[first] - timedelta(microseconds=1)) is None
+    assert within(owner, releases.live, "stub", at[first] - timedelta(microseconds=1)) is None
 
 
 def test_a_rollback_releases_the_run_before_and_holds_the_workload(owner: Database) -> None:
@@ -80,7 +80,7 @@ def test_a_rollback_releases_the_run_before_and_holds_the_workload(owner: Databa
     row = live(owner)
     assert (row["run_id"], row["model_version"], row["kind"], row["who"]) == (first, 1, "rollback", "tester")
     assert (row["previous_release_id"], row["why"]) == (newest, f"rolled back from release {newest}")
-    assert within(owner, ledger.is_on_hold, "stub")
+    assert within(owner, releases.is_on_hold, "stub")
     release(owner)
     assert live(owner)["run_id"] == first
     assert second != first
@@ -124,7 +124,7 @@ def test_there_is_nothing_to_roll_back_before_the_second_release(owner: Database
     release(owner)
     with pytest.raises(NotFound, match="is the first that is kept; there is no earlier run to go back to"):
         rollback(owner)
-    assert not within(owner, ledger.is_on_hold, "stub")
+    assert not within(owner, releases.is_on_hold, "stub")
 
 
 def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Database) -> None:
@@ -215,13 +215,13 @@ def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database
         "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING",
     )
     within(owner, ledger.set_hold, "football", on_hold=True)
-    assert (live(owner)["run_id"], within(owner, ledger.live, "football")["run_id"]) == (second, other)
-    assert [row["run_id"] for row in within(owner, ledger.releases, "stub")] == [second, first]
-    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+    assert (live(owner)["run_id"], within(owner, releases.live, "football")["run_id"]) == (second, other)
+    assert [row["run_id"] for row in within(owner, releases.newest, "stub")] == [second, first]
+    assert [within(owner, releases.is_on_hold, name) for name in ("stub", "football")] == [False, True]
     rollback(owner)
     assert live(owner)["run_id"] == first
     within(owner, ledger.set_hold, "stub", on_hold=False)
-    assert [within(owner, ledger.is_on_hold, name) for name in ("stub", "football")] == [False, True]
+    assert [within(owner, releases.is_on_hold, name) for name in ("stub", "football")] == [False, True]
 
 
 def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:
@@ -256,7 +256,7 @@ def test_a_run_knows_its_releases_each_with_the_one_before(owner: Database) -> N
     rollback(owner)
     found = [
         (row["release_id"], before["release_id"] if before else None)
-        for row, before in within(owner, ledger.releases_of_run, first)
+        for row, before in within(owner, releases.of_run, first)
     ]
     ids = [number for (number,) in rows(owner, "SELECT release_id FROM almanac.releases ORDER BY 1")]
     assert found == [(ids[0], None), (ids[2], ids[1])]

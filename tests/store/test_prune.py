@@ -10,7 +10,7 @@ import pytest
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune
-from almanac.store.records import ledger, runs
+from almanac.store.records import ledger, releases, runs
 from tests.queries import live, one, rows, within
 from tests.stub import STUB, content, release
 
@@ -49,9 +49,9 @@ def test_runs_past_retention_go_and_live_and_previous_stay(owner: Database) -> N
 
 def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> None:
     old, _, _ = release(owner), release(owner), release(owner)
-    moment = within(owner, ledger.releases_of_run, old)[0][0]["released_at"]
+    moment = within(owner, releases.of_run, old)[0][0]["released_at"]
     prune.prune(owner, STUB, now=LATER)
-    answered = within(owner, ledger.live, "stub", moment)
+    answered = within(owner, releases.live, "stub", moment)
     assert answered is not None
     assert answered["run_id"] == old
     assert rows(reader, "SELECT run_id, pruned_at IS NOT NULL FROM api.releases ORDER BY release_id")[0] == (
@@ -59,9 +59,7 @@ def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> 
         True,
     )
     assert within(owner, runs.get, old)["status"] == "succeeded"
-    assert within(owner, ledger.releases_of_run, old)[0][0]["run_hash"] == within(
-        owner, runs.record_hash, old
-    )
+    assert within(owner, releases.of_run, old)[0][0]["run_hash"] == within(owner, runs.record_hash, old)
     with pytest.raises(UsageError, match=r"were pruned at .* and cannot be released again"):
         within(owner, ledger.rollback, "stub", who="tester", to=old)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from almanac.errors import NotFound
 from almanac.store.connections.database import Database
-from almanac.store.records import decisions, runs, versions
+from almanac.store.records import decisions, run_steps, versions
 from tests.queries import within
 from tests.stub import begin
 
@@ -75,7 +75,7 @@ def measure(owner: Database, number: int, figure: float, run_id: str = "") -> No
 def begun(owner: Database) -> str:
     """Return a run whose step `evaluate` is under way."""
     run_id = begin(owner)
-    within(owner, runs.start_step, run_id, "evaluate")
+    within(owner, run_steps.start, run_id, "evaluate")
     return run_id
 
 

@@ -9,7 +9,7 @@ import pytest
 from almanac.errors import NotFound, RunBusy
 from almanac.run_columns import RUN_COLUMNS
 from almanac.store.connections.database import Database
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 from tests.queries import change, one, within
 from tests.stub import STUB, begin
 
@@ -33,9 +33,9 @@ def opening(**changes: object) -> runs.NewRun:
 
 def finish_step(owner: Database, run_id: str, step: str, **results: object) -> None:
     """Start a step, report its results and end it well."""
-    within(owner, runs.start_step, run_id, step)
-    within(owner, runs.report_step, run_id, step, results)
-    within(owner, runs.finish_step, run_id, step, {"status": "succeeded", "seconds": 1.5})
+    within(owner, run_steps.start, run_id, step)
+    within(owner, run_steps.report, run_id, step, results)
+    within(owner, run_steps.finish, run_id, step, {"status": "succeeded", "seconds": 1.5})
 
 
 def test_a_run_id_tells_the_slot_in_utc_and_the_kind() -> None:
@@ -97,10 +97,10 @@ def test_two_runs_of_one_workload_never_overlap(owner: Database) -> None:
 
 def test_a_run_that_lost_its_lock_is_abandoned_with_its_step(owner: Database) -> None:
     lost, other = begin(owner), within(owner, runs.start, opening(workload="football"))
-    within(owner, runs.start_step, lost, "predict")
+    within(owner, run_steps.start, lost, "predict")
     with runs.exclusive(owner, "stub"):
         record = within(owner, runs.get, lost)
-        (step,) = within(owner, runs.steps, lost)
+        (step,) = within(owner, run_steps.of_run, lost)
     assert (record["status"], record["reason"]) == ("failed", "abandoned: its process ended without a word")
     assert record["finished_at"] >= record["started_at"]
     assert (step["status"], step["reason"]) == ("failed", "abandoned: its process ended without a word")
@@ -153,16 +153,16 @@ def test_the_newest_runs_come_first_and_can_be_narrowed(owner: Database) -> None
 
 def test_a_step_reports_while_it_runs_and_its_results_add_up(owner: Database) -> None:
     run_id = begin(owner)
-    within(owner, runs.start_step, run_id, "collect")
-    within(owner, runs.report_step, run_id, "collect", {"rows": 1, "kept": {"a": 1}})
-    within(owner, runs.report_step, run_id, "collect", {"rows": 2})
+    within(owner, run_steps.start, run_id, "collect")
+    within(owner, run_steps.report, run_id, "collect", {"rows": 1, "kept": {"a": 1}})
+    within(owner, run_steps.report, run_id, "collect", {"rows": 2})
     with pytest.raises(NotFound, match="Neither run"):
-        within(owner, runs.results, run_id, "collect")
-    within(owner, runs.finish_step, run_id, "collect", {"status": "succeeded"})
-    assert within(owner, runs.results, run_id, "collect") == {"rows": 2, "kept": {"a": 1}}
+        within(owner, run_steps.results, run_id, "collect")
+    within(owner, run_steps.finish, run_id, "collect", {"status": "succeeded"})
+    assert within(owner, run_steps.results, run_id, "collect") == {"rows": 2, "kept": {"a": 1}}
     for step in ("collect", "train"):
         with pytest.raises(NotFound, match=rf"Step '{step}' of run '{run_id}' is not running"):
-            within(owner, runs.report_step, run_id, step, {"rows": 3})
+            within(owner, run_steps.report, run_id, step, {"rows": 3})
 
 
 def test_an_attempt_continues_with_the_results_of_those_before_it(owner: Database) -> None:
@@ -175,12 +175,12 @@ def test_an_attempt_continues_with_the_results_of_those_before_it(owner: Databas
     finish_step(owner, second, "train", model_version=2)
     within(owner, runs.finish, second, "failed", "broken again")
     third = within(owner, runs.start, opening(parent_run_id=second))
-    assert within(owner, runs.results, third, "collect") == {"rows": 7}
-    assert within(owner, runs.results, third, "train") == {"model_version": 2}
+    assert within(owner, run_steps.results, third, "collect") == {"rows": 7}
+    assert within(owner, run_steps.results, third, "train") == {"model_version": 2}
     with pytest.raises(
         NotFound, match=r"have finished the step 'evaluate'\. Use --from evaluate, or run all steps"
     ):
-        within(owner, runs.results, third, "evaluate")
+        within(owner, run_steps.results, third, "evaluate")
 
 
 def test_a_slot_without_a_failed_attempt_has_nothing_to_continue(owner: Database) -> None:

@@ -12,12 +12,12 @@ from almanac.contract import Column, Contract
 from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
+from serve.http.documented import example_of
 from serve.http.endpoints import FROM_RELEASE, Endpoint
 from serve.http.parameters import Parameter, Values
 from serve.reading.edition import Edition
 from serve.reading.request import parse
 from serve.routes.events import intake, queue
-from serve.routes.generic import example_of
 
 EXAMPLE = {
     "state_id": "b03-a01-k04-h00", "backlog_min": 4, "backlog_max": 4, "age_min_seconds": 0.5, "age_max_seconds": 0.9, "kb_min": 2.0, "kb_max": 4.0,

@@ -106,7 +106,7 @@ COMPARISON: schemas.Schema = {
 
 
 async def _export(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    edition = await service.editions.choose(parse(contract, request, values))
+    edition = (await service.editions.choose(parse(contract, request, values))).edition
     write = csv_line if values["format"] == "csv" else _json_line
     head = {
         "Cache-Control": "no-store",

@@ -14,11 +14,11 @@ from serve.answers import responses
 from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
+from serve.http.documented import example_of
 from serve.http.endpoints import FROM_RELEASE, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.reading.edition import Edition
 from serve.reading.request import parse
-from serve.routes.generic import example_of
 
 MOST_BUCKETS = 2_000
 BUCKETS = {"5m": "5 minutes", "15m": "15 minutes", "1h": "1 hour", "6h": "6 hours", "1d": "1 day"}
@@ -275,7 +275,7 @@ async def _wanted(service: Service, edition: Edition, values: Values) -> dict[st
 
 async def _read_stats(service: Service, contract: Contract, request: Request, values: Values) -> Response:
     """What waits changes without a release, so this answer is made anew each time."""
-    edition = await service.editions.choose(parse(contract, request, values))
+    edition = (await service.editions.choose(parse(contract, request, values))).edition
     wanted = (
         await _wanted(service, edition, values)
         if edition

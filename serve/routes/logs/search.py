@@ -16,11 +16,11 @@ from serve.answers import pages
 from serve.answers.cache import Payload
 from serve.answers.service import Service
 from serve.http import parameters, schemas
+from serve.http.documented import example_of
 from serve.http.endpoints import FROM_RELEASE, LIST, Endpoint
 from serve.http.parameters import TEXT, Parameter, Values
 from serve.reading.edition import Edition
 from serve.reading.request import parse
-from serve.routes.generic import example_of
 from serve.routes.logs import queries
 from serve.routes.logs.queries import PREDICTED, SHOWN_CHARACTERS, TEXTS, names, predictions, text_of
 
@@ -101,7 +101,7 @@ def filters(contract: Contract) -> tuple[Parameter, ...]:
         Parameter("q", fields.text, text, "What to search for.", 'connection "node 7" -heartbeat'),
         *parameters.filters(contract),
         Parameter(
-            "anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", "true"
+            "anomaly", fields.boolean, {"type": "boolean"}, "Only anomalies, or only what is none.", True
         ),
         Parameter("source", fields.text, text, "A source.", "broker"),
         Parameter("session", fields.text, text, "A session.", "req-81"),

@@ -12,7 +12,7 @@ from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.settings import Settings
 from almanac.store.publishing import prune
-from almanac.store.records import ledger
+from almanac.store.records import ledger, releases
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 # The largest version that the database can hold.
@@ -50,7 +50,7 @@ def releases_command(
     if workload:
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
-        found = ledger.releases(connection, workload or None, limit=limit)
+        found = releases.newest(connection, workload or None, limit=limit)
     if json:
         show.as_json(show.records(found))
         return
@@ -103,7 +103,7 @@ def rollback_command(
             show.line(f"{workload} is no longer on hold; its next run releases again.")
             return
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
-        live = ledger.live(connection, workload)
+        live = releases.live(connection, workload)
     version = live["model_version"] if live else None
     show.line(
         f"{workload} answers from run {live['run_id'] if live else to} (version {version}) again: release {release_id}."
@@ -149,7 +149,7 @@ def prune_command(
 
 def _listed(project: Project, name: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
-        live, on_hold = ledger.live(connection, name), ledger.is_on_hold(connection, name)
+        live, on_hold = releases.live(connection, name), releases.is_on_hold(connection, name)
     try:
         champion, warning = project.registry.alias(name, CHAMPION), ""
     except RegistryError as error:

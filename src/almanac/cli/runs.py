@@ -22,7 +22,7 @@ from almanac.runner.run import Result, run
 from almanac.runner.slots import slot_of
 from almanac.settings import Settings
 from almanac.store.connections.database import connection_lost
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workload = Annotated[str, typer.Argument(help="Name of a workload; `almanac list` shows them.")]
@@ -99,7 +99,7 @@ def runs_command(
         found = runs.newest(connection, workload or None, limit=limit)
         told = [
             dict(row)
-            | ({"step_records": show.records(runs.steps(connection, row["run_id"]))} if steps else {})
+            | ({"step_records": show.records(run_steps.of_run(connection, row["run_id"]))} if steps else {})
             for row in found
         ]
     if json:
@@ -164,7 +164,7 @@ def report_command(run_id: RunId, json: Json = False) -> None:
     project = Project(Settings.read())
     with project.database.engine.begin() as connection:
         record = runs.get(connection, run_id)
-        steps = runs.steps(connection, record["run_id"])
+        steps = run_steps.of_run(connection, record["run_id"])
     folder = run_folder(project.settings, record["workload"], record["run_id"])
     pages = write_report(project.registry, steps, folder)
     show.as_json([str(page) for page in pages]) if json else show.line("\n".join(str(page) for page in pages))

@@ -1,7 +1,6 @@
 """What people and programs see: tables, JSON, problems, progress."""
 
 import json
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from rich.table import Table
 
 from almanac.runner.attempt import OnProgress, no_progress
 from almanac.steps import STEPS
+from almanac.store.rows.json_values import without_nan
 
 # Where nobody looks at a screen there is no reason to break lines at column 80.
 OUT = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
@@ -39,7 +39,7 @@ def line(text: str) -> None:
 
 def as_json(value: object) -> None:
     """Print a value as JSON, which knows no NaN: what is missing is null."""
-    print(json.dumps(_without_nan(value), default=_plain, indent=2, ensure_ascii=False))
+    print(json.dumps(without_nan(value), default=_plain, indent=2, ensure_ascii=False))
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -105,19 +105,6 @@ def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return "" if value is None else str(value)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_nan(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(item) for item in value]
-    missing = (
-        value != value
-        if isinstance(value, datetime)
-        else isinstance(value, float) and not math.isfinite(value)
-    )
-    return None if missing else value
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from almanac.project import Project
 from almanac.runner.attempt import run_folder
 from almanac.runner.run import Result
 from almanac.store.publishing import published
-from almanac.store.records import ledger, runs, versions
+from almanac.store.records import releases, run_steps, runs, versions
 
 ROWS = 12
 
@@ -32,12 +32,12 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
 def print_live(project: Project, workload: str) -> None:
     """Print the live release of a workload: some predictions, the model's figures, the notebooks."""
     with project.database.engine.begin() as connection:
-        release = ledger.live(connection, workload)
+        release = releases.live(connection, workload)
         if release is None:
             show.line(f"[bold]{workload}[/] has no release yet.")
             return
         run = runs.get(connection, release["run_id"])
-        steps = runs.steps(connection, run["run_id"])
+        steps = run_steps.of_run(connection, run["run_id"])
         version = versions.get(connection, workload, run["model_version"]) if run["model_version"] else None
     _print_predictions(project, workload, run)
     show.line("")
@@ -71,7 +71,7 @@ def _headline(frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
 
 
 def _print_facts(
-    workload: str, release: ledger.ReleaseRow, run: runs.RunRow, version: versions.VersionRow | None
+    workload: str, release: releases.ReleaseRow, run: runs.RunRow, version: versions.VersionRow | None
 ) -> None:
     made_by = f"run {run['run_id']}, model version {run['model_version']}"
     show.line(

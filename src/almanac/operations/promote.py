@@ -9,7 +9,7 @@ from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.store.connections import locks
 from almanac.store.connections.database import Connection
-from almanac.store.records import decisions, ledger, runs, versions
+from almanac.store.records import decisions, ledger, releases, runs, versions
 
 
 def promote(project: Project, workload: str, version: int, *, why: str) -> int | None:
@@ -57,7 +57,7 @@ def _examined(project: Project, workload: str, version: int) -> int | None:
         versions.get(connection, workload, version)
         if run := runs.newest_of_version(connection, workload, version):
             ledger.refuse_downgrade(connection, workload, demo=run["demo"], simulated=run["simulated"])
-        live = ledger.live(connection, workload)
+        live = releases.live(connection, workload)
     return live["release_id"] if live else None
 
 
@@ -66,7 +66,7 @@ def _answering(project: Project, decision: Mapping[str, Any], seen: int | None) 
     workload, version = decision["workload"], decision["challenger"]
     with project.database.engine.begin() as connection:
         ledger.lock(connection, workload)
-        _refuse_rolled_back(ledger.live(connection, workload), seen)
+        _refuse_rolled_back(releases.live(connection, workload), seen)
         run = runs.newest_of_version(connection, workload, version)
         release_id = (
             _released(
@@ -80,7 +80,7 @@ def _answering(project: Project, decision: Mapping[str, Any], seen: int | None) 
     return release_id
 
 
-def _refuse_rolled_back(live: ledger.ReleaseRow | None, seen: int | None) -> None:
+def _refuse_rolled_back(live: releases.ReleaseRow | None, seen: int | None) -> None:
     """Raise UsageError where somebody rolled back while the registry was asked: that was decided later than this promotion."""
     if live and live["kind"] == "rollback" and live["release_id"] != seen:
         raise UsageError(

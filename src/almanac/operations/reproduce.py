@@ -15,8 +15,8 @@ from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store.publishing.incremental import erasures, kept_inputs
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
-from almanac.store.records import runs, versions
-from almanac.store.rows import frames
+from almanac.store.records import run_steps, runs, versions
+from almanac.store.rows.hashes import frame_hash
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reprodu
         if is_increment
         else model.predict(pipeline, _scored(project, run))
     )
-    return Reproduction(recorded.hashes[table.name], frames.frame_hash(table, again), differences)
+    return Reproduction(recorded.hashes[table.name], frame_hash(table, again), differences)
 
 
 def _recorded(project: Project, run_id: str) -> Recorded:
@@ -83,7 +83,7 @@ def _recorded(project: Project, run_id: str) -> Recorded:
             )
         is_shadow = run["kind"] == "shadow"
         maker = runs.notebook_run(connection, run)
-        told = runs.results(connection, run["run_id"], "predict")
+        told = run_steps.results(connection, run["run_id"], "predict")
         version = versions.get(connection, run["workload"], run["model_version"])
     staged, hashes = (
         (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])

@@ -16,7 +16,7 @@ from almanac.store.connections.database import Connection
 from almanac.store.publishing.incremental import erasures, kept_inputs
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
-from almanac.store.records import ledger, runs, versions
+from almanac.store.records import releases, run_steps, runs, versions
 from almanac.store.schema.tables import SCHEMA
 
 
@@ -37,7 +37,7 @@ class Chain:
     run: runs.RunRow
     maker: runs.RunRow
     steps: list[runs.RunRow]
-    releases: list[tuple[ledger.ReleaseRow, ledger.ReleaseRow | None]]
+    releases: list[tuple[releases.ReleaseRow, releases.ReleaseRow | None]]
     version: versions.VersionRow | None
 
 
@@ -45,7 +45,7 @@ def verify(project: Project, run_id: str) -> list[Link]:
     """Return every link behind a run with its state, in the order release → run → notebooks → data → model → figures → predictions → commit."""
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
-        released = ledger.releases_of_run(connection, run["run_id"])
+        released = releases.of_run(connection, run["run_id"])
         found = (
             versions.get(connection, run["workload"], run["model_version"]) if run["model_version"] else None
         )
@@ -67,13 +67,13 @@ def verify(project: Project, run_id: str) -> list[Link]:
 
 def _steps(connection: Connection, run: runs.RunRow) -> list[runs.RunRow]:
     """Return the steps of a run, before them those of the attempts that it continues."""
-    found = runs.steps(connection, run["run_id"])
+    found = run_steps.of_run(connection, run["run_id"])
     while run["kind"] == "run" and run["parent_run_id"]:
         run = runs.get(connection, run["parent_run_id"])
         known = {step["step"] for step in found}
         found = [
             step
-            for step in runs.steps(connection, run["run_id"])
+            for step in run_steps.of_run(connection, run["run_id"])
             if step["status"] == "succeeded" and step["step"] not in known
         ] + found
     return found
@@ -90,7 +90,7 @@ def _releases(chain: Chain) -> list[Link]:
     return [
         _compared(
             f"release {row['release_id']}",
-            ledger.release_hash(row, previous) == row["release_hash"],
+            releases.release_hash(row, previous) == row["release_hash"],
             f"{row['kind']} by {row['who']}",
             "the ledger row differs from its hash",
         )

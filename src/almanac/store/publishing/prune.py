@@ -13,8 +13,8 @@ from almanac.store.connections.database import Database
 from almanac.store.connections.locks import is_lock_error
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.staging import partition_name
-from almanac.store.records import ledger, runs
-from almanac.store.rows import frames
+from almanac.store.records import ledger, releases, runs
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema import tables
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import SCHEMA
@@ -77,10 +77,10 @@ def _kept(connection: sa.Connection, contract: Contract) -> set[str]:
 
     Of an incremental workload also the runs of the release before, which somebody may still be reading page by page.
     """
-    current = ledger.live(connection, contract.name)
+    current = releases.live(connection, contract.name)
     if current is None:
         return set()
-    before = ledger.previous_run(connection, current)
+    before = releases.previous_run(connection, current)
     kept = {*current["run_ids"], *([before] if before else [])}
     if not contract.incremental:
         return kept
@@ -130,8 +130,8 @@ def _drop(database: Database, contract: Contract, run_ids: list[str]) -> None:
 def _drop_partition(connection: Autocommitting, parent: str, name: str) -> None:
     if (name, False) in _partitions(connection, parent):
         detach = sql.SQL("ALTER TABLE {} DETACH PARTITION {} CONCURRENTLY")
-        connection.execute(detach.format(frames.qualified_name(parent), frames.qualified_name(name)))
-    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(frames.qualified_name(name)))
+        connection.execute(detach.format(qualified_name(parent), qualified_name(name)))
+    connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(qualified_name(name)))
 
 
 def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
@@ -140,7 +140,7 @@ def _finish_interrupted(connection: Autocommitting, parent: str) -> None:
         if is_pending:
             connection.execute(
                 sql.SQL("ALTER TABLE {} DETACH PARTITION {} FINALIZE").format(
-                    frames.qualified_name(parent), frames.qualified_name(name)
+                    qualified_name(parent), qualified_name(name)
                 )
             )
 

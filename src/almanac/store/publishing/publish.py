@@ -13,7 +13,8 @@ from almanac.store.connections.database import Database, driver_connection
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing.staging import no_checkpoint, partition_name
 from almanac.store.records import ledger, runs
-from almanac.store.rows import frames
+from almanac.store.rows.hashes import combined_hash, table_hash
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import SCHEMA, STAGING
 
@@ -59,7 +60,7 @@ def publish(
 def _seal(connection: psycopg.Connection[tuple[object, ...]], request: PublishRequest) -> None:
     """Take the staged tables away from the worker, then check that they hold what was audited."""
     places = [
-        frames.qualified_name(partition_name(request.contract, table, request.run_id), STAGING)
+        qualified_name(partition_name(request.contract, table, request.run_id), STAGING)
         for table in request.contract.released_tables
     ]
     try:
@@ -80,10 +81,10 @@ def staged_hash(
 ) -> str:
     """Return the hash over all released tables of a run, staged or (with the schema `almanac`) published."""
     named = [
-        (table, frames.qualified_name(partition_name(contract, table, run_id), schema))
+        (table, qualified_name(partition_name(contract, table, run_id), schema))
         for table in contract.released_tables
     ]
-    return frames.combined_hash(frames.table_hash(connection, place, table, run_id) for table, place in named)
+    return combined_hash(table_hash(connection, place, table, run_id) for table, place in named)
 
 
 def _switch(connection: sa.Connection, request: PublishRequest, at: Callable[[str], None]) -> Publication:
@@ -106,14 +107,14 @@ def _attach(connection: psycopg.Connection[tuple[object, ...]], contract: Contra
     for table in contract.released_tables:
         name, parent = (
             partition_name(contract, table, run_id),
-            frames.qualified_name(table_name(contract, table)),
+            qualified_name(table_name(contract, table)),
         )
         connection.execute(
             change.format(
-                frames.qualified_name(name, STAGING),
+                qualified_name(name, STAGING),
                 sql.Identifier(SCHEMA),
                 parent,
-                frames.qualified_name(name),
+                qualified_name(name),
                 run_id,
             )
         )

@@ -11,6 +11,7 @@ from almanac.store.connections.database import Database
 from almanac.store.publishing.incremental import increments
 from almanac.store.records import runs
 from almanac.store.rows import frames
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema.contract_tables import table_name
 
 # Columns that differ between runs by their nature and say nothing about what readers get.
@@ -33,7 +34,7 @@ def read_run(database: Database, contract: Contract, name: str, run_id: str) -> 
     table = contract.table(name)
     order = (*contract.order, contract.entity) if table is contract.predictions else table.key
     columns, keys = (sql.SQL(", ").join(map(sql.Identifier, names)) for names in (table.column_names, order))
-    place = frames.qualified_name(table_name(contract, table))
+    place = qualified_name(table_name(contract, table))
     query = sql.SQL("SELECT {} FROM {} WHERE run_id = {} ORDER BY {}").format(columns, place, run_id, keys)
     with database.connect() as connection:
         return frames.read(connection, table, query)
@@ -49,7 +50,7 @@ def read_version(database: Database, contract: Contract, name: str, version: int
     )
     turn = sql.SQL("array_position({}::text[], run_id::text) AS turn").format(run_ids)
     source = sql.SQL("SELECT {}, {} FROM {} WHERE run_id = ANY ({})").format(
-        columns, turn, frames.qualified_name(table_name(contract, table)), run_ids
+        columns, turn, qualified_name(table_name(contract, table)), run_ids
     )
     query = source if table is contract.predictions else increments.merge_query(table, source)
     with database.connect() as connection:
@@ -63,7 +64,7 @@ def read_version(database: Database, contract: Contract, name: str, version: int
 def differences(database: Database, contract: Contract, first: list[str], second: list[str]) -> Differences:
     """Return the predictions of two sets of runs that differ in anything but ABOUT_THE_RUN."""
     table, entity = contract.predictions, sql.Identifier(contract.entity)
-    place = frames.qualified_name(table_name(contract, table))
+    place = qualified_name(table_name(contract, table))
     sides = [
         sql.SQL("(SELECT * FROM {} WHERE run_id IN ({}))").format(
             place, sql.SQL(", ").join(map(sql.Literal, ids))

@@ -12,6 +12,8 @@ from almanac.contract import Contract, Table
 from almanac.errors import AuditFailed
 from almanac.store.connections.database import Database
 from almanac.store.rows import frames
+from almanac.store.rows.hashes import combined_hash
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema.contract_tables import indexes, table_name
 from almanac.store.schema.tables import STAGING
 
@@ -57,7 +59,7 @@ def stage(
         }
         at("after_copy")
         audit(connection, contract, run_id)
-    return Staged(len(content[contract.predictions.name]), frames.combined_hash(hashes.values()), hashes)
+    return Staged(len(content[contract.predictions.name]), combined_hash(hashes.values()), hashes)
 
 
 def partition_name(contract: Contract, table: Table, run_id: str) -> str:
@@ -120,7 +122,7 @@ def _load(
 
 def staging_table(contract: Contract, table: Table, run_id: str) -> sql.Identifier:
     """Return the quoted name of the table in which a run's rows are staged."""
-    return frames.qualified_name(partition_name(contract, table, run_id), STAGING)
+    return qualified_name(partition_name(contract, table, run_id), STAGING)
 
 
 def create_table(
@@ -128,7 +130,7 @@ def create_table(
 ) -> sql.Identifier:
     """Make the table in which a run's rows are staged, empty and without indexes, and return its name."""
     parent, target = (
-        frames.qualified_name(table_name(contract, table)),
+        qualified_name(table_name(contract, table)),
         staging_table(contract, table, run_id),
     )
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target))
@@ -197,7 +199,7 @@ def sweep(connection: psycopg.Connection[Any], contract: Contract) -> list[str]:
         row[0] for row in connection.execute(query, [STAGING, rf"^({parents})_\d{{8}}t\d{{6}}_"]).fetchall()
     ]
     for name in left:
-        connection.execute(sql.SQL("DROP TABLE {}").format(frames.qualified_name(name, STAGING)))
+        connection.execute(sql.SQL("DROP TABLE {}").format(qualified_name(name, STAGING)))
     return left
 
 
@@ -207,6 +209,6 @@ def discard(database: Database, contract: Contract, run_id: str) -> None:
         for table in contract.released_tables:
             connection.execute(
                 sql.SQL("DROP TABLE IF EXISTS {}").format(
-                    frames.qualified_name(partition_name(contract, table, run_id), STAGING)
+                    qualified_name(partition_name(contract, table, run_id), STAGING)
                 )
             )

@@ -1,6 +1,7 @@
-"""Raw tables: loaded again and again without harm, every correction logged."""
+"""Raw tables: the same rows may be loaded again and again, and every correction is logged."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import psycopg
@@ -11,13 +12,24 @@ from almanac.contract import Contract, Table
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
 from almanac.store.rows import frames
+from almanac.store.rows.names import column_list, qualified_name
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import raw_changes
+
+CORRECTION_COLUMNS = ("table_name", "key", "before", "after", "changed_at")
+MAKE_INCOMING = sql.SQL("CREATE TEMP TABLE incoming (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP")
+LOG_CHANGES = sql.SQL("""
+    INSERT INTO almanac.raw_changes (workload, table_name, key, before, after, run_id)
+    SELECT {workload}, {name}, jsonb_build_object({key}), to_jsonb(t), to_jsonb(i), {run_id}
+    FROM {target} AS t JOIN incoming AS i ON {same_key} WHERE {differs}
+""")
+UPDATE_CHANGED = sql.SQL("UPDATE {} AS t SET {} FROM incoming AS i WHERE {} AND ({})")
+INSERT_NEW = sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM incoming ON CONFLICT ({2}) DO NOTHING")
 
 
 @dataclass(frozen=True)
 class UpsertCounts:
-    """How many rows of a load were new, corrected, or known already."""
+    """How many rows of a load were new, corrected, or there already."""
 
     inserted: int
     updated: int
@@ -27,100 +39,99 @@ class UpsertCounts:
 def upsert(
     database: Database, contract: Contract, name: str, frame: pd.DataFrame, *, run_id: str | None = None
 ) -> UpsertCounts:
-    """Bring the rows of `frame` into raw table `name`; a changed row is updated and its old and new values are logged.
+    """Bring the rows of `frame` into raw table `name`; a changed row is updated, its old and new values are logged.
 
-    Raises UsageError for an unknown table, AuditFailed for values that cannot be stored or two rows with one key; then nothing is changed.
+    Raises UsageError for an unknown table, AuditFailed for values that cannot be stored and for two rows with one key.
+    Then nothing is changed.
     """
     table = _raw_table(contract, name)
-    target = frames.qualified_name(table_name(contract, table))
+    target = qualified_name(table_name(contract, table))
     with database.connect() as connection:
-        connection.execute(
-            sql.SQL("CREATE TEMP TABLE incoming (LIKE {} INCLUDING DEFAULTS) ON COMMIT DROP").format(target)
-        )
+        connection.execute(MAKE_INCOMING.format(target))
         frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
         _log_changes(connection, contract, table, run_id)
-        inserted, updated = _merge(connection, target, table)
+        updated = _update_changed(connection, target, table)
+        inserted = _insert_new(connection, target, table)
     return UpsertCounts(inserted, updated, len(frame) - inserted - updated)
 
 
 def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:
     """Return a raw table as a frame in key order; dates are datetime64[s]."""
     table = _raw_table(contract, name)
-    columns = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
-    keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-    query = sql.SQL("SELECT {} FROM {} ORDER BY {}").format(
-        columns, frames.qualified_name(table_name(contract, table)), keys
-    )
+    target = qualified_name(table_name(contract, table))
+    query = sql.SQL("SELECT {} FROM {} ORDER BY {}")
     with database.connect() as connection:
-        return frames.read(connection, table, query)
+        ordered = query.format(column_list(table.column_names), target, column_list(table.key))
+        return frames.read(connection, table, ordered)
 
 
 def corrections(database: Database, workload: str, *, limit: int) -> pd.DataFrame:
-    """Return the newest corrections of a workload's raw tables: table_name, key, before, after, changed_at."""
-    columns = raw_changes.c
-    query = sa.select(columns.table_name, columns.key, columns.before, columns.after, columns.changed_at)
+    """Return the newest corrections of a workload's raw tables, with the columns CORRECTION_COLUMNS."""
+    columns = [raw_changes.c[name] for name in CORRECTION_COLUMNS]
+    query = sa.select(*columns).where(raw_changes.c.workload == workload)
+    newest = query.order_by(raw_changes.c.change_id.desc()).limit(limit)
     with database.engine.begin() as connection:
-        found = (
-            connection.execute(
-                query.where(columns.workload == workload).order_by(columns.change_id.desc()).limit(limit)
-            )
-            .mappings()
-            .all()
-        )
-    return pd.DataFrame(found, columns=["table_name", "key", "before", "after", "changed_at"])
+        rows = connection.execute(newest).mappings().all()
+    return pd.DataFrame(rows, columns=CORRECTION_COLUMNS)
 
 
 def _raw_table(contract: Contract, name: str) -> Table:
     """Return the raw table called `name`; raises UsageError."""
     names = sorted(table.name for table in contract.raw_tables)
     if name not in names:
-        raise UsageError(
-            f"'{contract.name}' has no raw table '{name}'. Its raw tables: {', '.join(names) or 'none'}."
-        )
+        listed = ", ".join(names) or "none"
+        raise UsageError(f"'{contract.name}' has no raw table '{name}'. Its raw tables: {listed}.")
     return contract.table(name)
 
 
+def _log_changes(
+    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str | None
+) -> None:
+    pairs = [sql.SQL("{}, t.{}").format(name, sql.Identifier(name)) for name in table.key]
+    statement = LOG_CHANGES.format(
+        workload=contract.name,
+        name=table.name,
+        key=sql.SQL(", ").join(pairs),
+        run_id=run_id,
+        target=qualified_name(table_name(contract, table)),
+        same_key=_same_key(table),
+        differs=_differs(table),
+    )
+    connection.execute(statement)
+
+
+def _update_changed(connection: psycopg.Connection[Any], target: sql.Composable, table: Table) -> int:
+    """Update the rows whose values differ from the incoming ones; return how many."""
+    names = _value_columns(table)
+    if not names:
+        return 0
+    assignments = [sql.SQL("{0} = i.{0}").format(sql.Identifier(name)) for name in names]
+    changes = sql.SQL(", ").join(assignments)
+    return connection.execute(
+        UPDATE_CHANGED.format(target, changes, _same_key(table), _differs(table))
+    ).rowcount
+
+
+def _insert_new(connection: psycopg.Connection[Any], target: sql.Composable, table: Table) -> int:
+    """Insert the rows whose key is new; return how many."""
+    statement = INSERT_NEW.format(target, column_list(table.column_names), column_list(table.key))
+    return connection.execute(statement).rowcount
+
+
+def _same_key(table: Table) -> sql.Composed:
+    equal = [sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key]
+    return sql.SQL(" AND ").join(equal)
+
+
 def _differs(table: Table) -> sql.Composable:
-    """Compare old row `t` with new row `i`; JSON is compared by its text, since it has no equality."""
+    """Return the condition that the old row `t` and the new row `i` differ; JSON has no equality, so its text counts."""
     parts = []
-    for column in table.columns:
-        if column.name not in table.key:
-            cast = sql.SQL("::text" if column.type == "json" else "")
-            name = sql.Identifier(column.name)
-            parts.append(sql.SQL("t.{0}{1} IS DISTINCT FROM i.{0}{1}").format(name, cast))
+    for name in _value_columns(table):
+        cast = sql.SQL("::text" if table.column(name).type == "json" else "")
+        parts.append(sql.SQL("t.{0}{1} IS DISTINCT FROM i.{0}{1}").format(sql.Identifier(name), cast))
     return sql.SQL(" OR ").join(parts) if parts else sql.SQL("false")
 
 
-def _log_changes(
-    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, table: Table, run_id: str | None
-) -> None:
-    join = sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key)
-    key = sql.SQL(", ").join(sql.SQL("{}, t.{}").format(name, sql.Identifier(name)) for name in table.key)
-    statement = sql.SQL(
-        "INSERT INTO almanac.raw_changes (workload, table_name, key, before, after, run_id) "
-        "SELECT {}, {}, jsonb_build_object({}), to_jsonb(t), to_jsonb(i), {} FROM {} AS t JOIN incoming AS i ON {} WHERE {}"
-    )
-    target = frames.qualified_name(table_name(contract, table))
-    connection.execute(
-        statement.format(contract.name, table.name, key, run_id, target, join, _differs(table))
-    )
-
-
-def _merge(
-    connection: psycopg.Connection[tuple[object, ...]], target: sql.Composable, table: Table
-) -> tuple[int, int]:
-    names = sql.SQL(", ").join(map(sql.Identifier, table.column_names))
-    keys = sql.SQL(", ").join(map(sql.Identifier, table.key))
-    others = [name for name in table.column_names if name not in table.key]
-    changes = sql.SQL(", ").join(sql.SQL("{0} = i.{0}").format(sql.Identifier(name)) for name in others)
-    join = sql.SQL(" AND ").join(sql.SQL("t.{0} = i.{0}").format(sql.Identifier(name)) for name in table.key)
-    updated = 0
-    if others:
-        update = sql.SQL("UPDATE {} AS t SET {} FROM incoming AS i WHERE {} AND ({})").format(
-            target, changes, join, _differs(table)
-        )
-        updated = connection.execute(update).rowcount
-    insert = sql.SQL("INSERT INTO {} ({}) SELECT {} FROM incoming ON CONFLICT ({}) DO NOTHING").format(
-        target, names, names, keys
-    )
-    return connection.execute(insert).rowcount, updated
+def _value_columns(table: Table) -> list[str]:
+    """Return the columns that are not part of the key."""
+    return [name for name in table.column_names if name not in table.key]

@@ -1,4 +1,4 @@
-"""Bring a database to the schema this program knows: roles, platform tables, and every workload's tables."""
+"""Brings a database to the schema this program knows: roles, platform tables, and every workload's tables."""
 
 import io
 from collections.abc import Mapping
@@ -14,26 +14,37 @@ from almanac.contract import SCHEMA_REVISION, Contract
 from almanac.errors import DatabaseError, SchemaMismatch
 from almanac.store.connections.database import Database
 from almanac.store.connections.locks import retry_on_lock
-from almanac.store.schema import contract_tables
+from almanac.store.schema.ensure import ensure
 
 ROLES = ("owner", "worker", "reader", "ingest")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
+MIGRATIONS = Path(__file__).with_name("migrations")
+LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")
+MAY_NOT_CREATE = (
+    "The user of DATABASE_URL may not create roles or schemas ({reason}). "
+    "Let an administrator run {file} once, and GRANT {roles} TO that user."
+)
+NEVER_MIGRATED = (
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.InvalidSchemaName,
+    psycopg.errors.InsufficientPrivilege,
+)
 
 
 def migrate(login: Database, contracts: Mapping[str, Contract]) -> str:
     """Create roles and schemas, run the migrations, ensure every workload's tables; return the revision.
 
-    `login` connects as the user of the URL. Safe to repeat and while readers are reading. Raises DatabaseError for a newer schema.
+    `login` connects as the user of the URL. Safe to repeat, also while readers read. Raises DatabaseError for a newer schema.
     """
     _bootstrap(login)
     owner = Database(login.url, "owner")
-    found = revision(owner)
-    if found is not None and found > SCHEMA_REVISION:
-        raise SchemaMismatch(found, SCHEMA_REVISION)
+    actual = revision(owner)
+    if actual is not None and actual > SCHEMA_REVISION:
+        raise SchemaMismatch(actual, SCHEMA_REVISION)
     try:
         retry_on_lock(owner, _upgrade)
         for contract in contracts.values():
-            retry_on_lock(owner, partial(contract_tables.ensure, contract=contract))
+            retry_on_lock(owner, partial(ensure, contract=contract))
     finally:
         owner.engine.dispose()
     return SCHEMA_REVISION
@@ -44,25 +55,21 @@ def revision(database: Database) -> str | None:
     with database.connect() as connection:
         try:
             row = connection.execute("SELECT revision FROM api.schema_version").fetchone()
-        except (
-            psycopg.errors.UndefinedTable,
-            psycopg.errors.InvalidSchemaName,
-            psycopg.errors.InsufficientPrivilege,
-        ):
+        except NEVER_MIGRATED:
             return None
     return row[0] if row else None
 
 
 def check(database: Database) -> None:
     """Raise DatabaseError unless the database is at the revision this program knows."""
-    found = revision(database)
-    if found != SCHEMA_REVISION:
-        raise SchemaMismatch(found, SCHEMA_REVISION)
+    actual = revision(database)
+    if actual != SCHEMA_REVISION:
+        raise SchemaMismatch(actual, SCHEMA_REVISION)
 
 
 def _upgrade(connection: sa.Connection) -> None:
-    # Two programs may start at once; the second then finds everything done.
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))"))
+    # Of two programs that start at once, the second one finds everything done.
+    connection.execute(LOCK)
     command.upgrade(_config(connection), "head")
 
 
@@ -71,14 +78,14 @@ def _bootstrap(login: Database) -> None:
         try:
             connection.execute(BOOTSTRAP.read_bytes())
         except psycopg.errors.InsufficientPrivilege as error:
-            raise DatabaseError(
-                f"The user of DATABASE_URL may not create roles or schemas ({error.diag.message_primary}). "
-                f"Let an administrator run {BOOTSTRAP.name} once, and GRANT {', '.join(f'almanac_{role}' for role in ROLES)} TO that user."
-            ) from error
+            roles = ", ".join(f"almanac_{role}" for role in ROLES)
+            reason = error.diag.message_primary
+            message = MAY_NOT_CREATE.format(reason=reason, file=BOOTSTRAP.name, roles=roles)
+            raise DatabaseError(message) from error
 
 
 def _config(connection: sa.Connection) -> Config:
     config = Config(stdout=io.StringIO())
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     return config

@@ -1,6 +1,7 @@
-"""A workload's own tables and functions: plain SQL files in its folder, each applied once and never changed afterwards."""
+"""A workload's own tables and functions: plain SQL files, each applied once in order and never changed afterwards."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,58 +14,69 @@ from almanac.store.connections.database import Database, driver_connection
 from almanac.store.schema.tables import API, workload_migrations
 
 COLUMNS = workload_migrations.c
-CHANGED = "Restore the file, and write the change as a new file with the next number."
-GONE = "Use the program that brought it, or a newer one."
+CHANGED = (
+    "Migration {name} of '{workload}' was applied and then changed. "
+    "Restore the file, and write the change as a new file with the next number."
+)
+MISSING = (
+    "The database has migration {name} of '{workload}', which this program lacks. "
+    "Use the program that brought it, or a newer one."
+)
+NEWEST_ROWS = sql.SQL(
+    "SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}"
+)
 
 
 def migrate(connection: sa.Connection, workload: str) -> list[str]:
-    """Apply the files of `workload` that the database has not seen yet, in the order of their names; return these names.
+    """Apply the files of `workload` that are new to the database, in the order of their names; return these names.
 
-    Raises ContractError where a file differs from what was applied, or is gone; then nothing is changed.
+    Raises ContractError where a file was changed after it was applied, or is gone; then nothing is changed.
     """
     files = {path.name: path for path in discovery.migrations(workload)}
-    applied = _applied(connection, workload)
-    _refuse_missing(workload, sorted(applied.keys() - files.keys()))
-    pending = []
-    for name, path in files.items():
-        if name not in applied:
-            pending.append(path)
-        elif applied[name] != _hash(path):
-            raise ContractError(f"Migration {name} of '{workload}' was applied and then changed. {CHANGED}")
+    applied = _applied_hashes(connection, workload)
+    _refuse_missing(workload, files, applied)
+    _refuse_changed(workload, files, applied)
+    pending = [path for name, path in files.items() if name not in applied]
     for path in pending:
         _apply(connection, workload, path)
     return [path.name for path in pending]
 
 
 def newest_rows(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
-    """Return the newest rows, oldest of them first and ordered `by` a column, of the view `api.<workload>_<view>` that its migrations made."""
-    names = {"view": sql.Identifier(API, f"{workload}_{view}"), "by": sql.Identifier(by)}
-    query = sql.SQL(
-        "SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}"
-    ).format(**names, limit=limit)
+    """Return the rows of the view `api.<workload>_<view>` with the highest values of column `by`, the lowest first.
+
+    The workload's migrations make the view.
+    """
+    view_name = sql.Identifier(API, f"{workload}_{view}")
+    query = NEWEST_ROWS.format(view=view_name, by=sql.Identifier(by), limit=limit)
     with database.connect() as connection:
-        found = connection.execute(query)
-        return pd.DataFrame(found.fetchall(), columns=[column.name for column in found.description or ()])
+        cursor = connection.execute(query)
+        names = [column.name for column in cursor.description or ()]
+        return pd.DataFrame(cursor.fetchall(), columns=names)
 
 
-def _applied(connection: sa.Connection, workload: str) -> dict[str, str]:
+def _applied_hashes(connection: sa.Connection, workload: str) -> dict[str, str]:
     query = sa.select(COLUMNS.name, COLUMNS.sha256).where(COLUMNS.workload == workload)
     return {row.name: row.sha256 for row in connection.execute(query)}
 
 
-def _refuse_missing(workload: str, names: list[str]) -> None:
-    if names:
-        raise ContractError(
-            f"The database has migration {names[-1]} of '{workload}', which this program lacks. {GONE}"
-        )
+def _refuse_missing(workload: str, files: Mapping[str, Path], applied: Mapping[str, str]) -> None:
+    missing = applied.keys() - files.keys()
+    if missing:
+        raise ContractError(MISSING.format(name=max(missing), workload=workload))
+
+
+def _refuse_changed(workload: str, files: Mapping[str, Path], applied: Mapping[str, str]) -> None:
+    for name, path in files.items():
+        if name in applied and applied[name] != _hash(path):
+            raise ContractError(CHANGED.format(name=name, workload=workload))
 
 
 def _apply(connection: sa.Connection, workload: str, path: Path) -> None:
-    # Without parameters a percent sign is a percent sign, and one call may hold many statements.
+    # Without parameters psycopg leaves percent signs alone, and one call may hold many statements.
     driver_connection(connection).execute(path.read_bytes())
-    connection.execute(
-        sa.insert(workload_migrations).values(workload=workload, name=path.name, sha256=_hash(path))
-    )
+    values = {"workload": workload, "name": path.name, "sha256": _hash(path)}
+    connection.execute(sa.insert(workload_migrations).values(values))
 
 
 def _hash(path: Path) -> str:

@@ -199,7 +199,8 @@ ODDS = Table(
 CONTRACT = Contract(
     name="football",
     title="Football match predictions",
-    doc="Chances, markets and picks for the coming matches of 25 European leagues, computed ahead. No betting advice.",
+    doc="Chances, markets and picks for the coming matches of 25 European leagues, computed ahead."
+    " No betting advice.",
     predictions=PREDICTIONS,
     order=("date",),
     filters=(

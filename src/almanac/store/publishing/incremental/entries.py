@@ -15,7 +15,8 @@ from psycopg import sql
 from almanac.contract import Contract
 from almanac.store.connections.database import Database
 from almanac.store.connections.locks import retry_on_lock
-from almanac.store.rows import columnar, frames
+from almanac.store.rows import columnar
+from almanac.store.rows.names import qualified_name
 
 # Both divide the numbers at the same places whatever number a span begins behind, so that the hash of what is read does not depend on it.
 NUMBERS_TOGETHER = 2_500
@@ -79,8 +80,7 @@ def settled_until(database: Database, contract: Contract) -> int:
     Raises DatabaseError where an insert goes on for too long; the table has the trigger almanac.number_entries.
     """
     entity, place = (
-        part.as_string()
-        for part in (sql.Identifier(contract.entity), frames.qualified_name(contract.entries))
+        part.as_string() for part in (sql.Identifier(contract.entity), qualified_name(contract.entries))
     )
 
     def ask(connection: sa.Connection) -> int:
@@ -98,7 +98,7 @@ def settled_until(database: Database, contract: Contract) -> int:
 def first_number(connection: psycopg.Connection[Any], contract: Contract) -> int:
     """Return the lowest number among the entries that are kept, 1 where there are none."""
     query = sql.SQL("SELECT coalesce(min({}), 1) FROM {}").format(
-        sql.Identifier(contract.entity), frames.qualified_name(contract.entries)
+        sql.Identifier(contract.entity), qualified_name(contract.entries)
     )
     (found,) = connection.execute(query).fetchall()
     return int(found[0])
@@ -109,7 +109,7 @@ def _batches(
 ) -> Iterator[tuple[list[list[bytes]], pa.Table]]:
     """Yield what PostgreSQL sends and what it says; the next batch is fetched while the present one is worked on."""
     kinds = columnar.wire_columns(
-        connection, frames.qualified_name(contract.entries), contract.entry_columns, ARROW_TYPES
+        connection, qualified_name(contract.entries), contract.entry_columns, ARROW_TYPES
     )
     begin = max(span.after, first_number(connection, contract) - 1)
     parts = [EntryRange(*part) for part in columnar.spans(begin, span.until, NUMBERS_AT_A_TIME)]
@@ -142,7 +142,7 @@ def _query(contract: Contract, span: EntryRange, kinds: list[columnar.WireColumn
         last=(span.until - 1) // NUMBERS_TOGETHER,
         sent=sql.SQL(", ").join(sent for kind in kinds for sent in kind.aggregates),
         columns=sql.SQL(", ").join(map(sql.Identifier, contract.entry_columns)),
-        place=frames.qualified_name(contract.entries),
+        place=qualified_name(contract.entries),
         entity=sql.Identifier(contract.entity),
         after=span.after,
         until=span.until,

@@ -14,8 +14,8 @@ from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
-from almanac.store.records import ledger, runs
-from almanac.store.rows import frames
+from almanac.store.records import ledger, releases, runs
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema import tables
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import SCHEMA
@@ -64,7 +64,7 @@ def _erase(connection: Connection, request: ErasureRequest) -> int:
 
 def _release_again(connection: Connection, request: ErasureRequest, touched: dict[str, int]) -> None:
     """Give what is left a release of its own, so that no copy of an old answer passes for the present one."""
-    current = ledger.live(connection, request.contract.name)
+    current = releases.live(connection, request.contract.name)
     if current and touched.keys() & set(current["run_ids"]):
         ledger.append(
             connection, ledger.NewRelease(current["run_id"], "publish", request.who, f"erased: {request.why}")
@@ -97,7 +97,7 @@ def explains_missing_entries(database: Database, run: runs.RunRow, again: Unscor
 
 def _remove(connection: Connection, contract: Contract, numbers: list[int]) -> dict[str, int]:
     """Delete the predictions of entries and return how many of each run went."""
-    place = frames.qualified_name(table_name(contract, contract.predictions))
+    place = qualified_name(table_name(contract, contract.predictions))
     statement = sql.SQL(
         "WITH gone AS (DELETE FROM {} WHERE {} = ANY (%s::bigint[]) RETURNING run_id) SELECT run_id, count(*) FROM gone GROUP BY run_id"
     )

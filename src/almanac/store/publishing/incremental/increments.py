@@ -21,6 +21,8 @@ from almanac.store.publishing.incremental import entries
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
 from almanac.store.records import runs
 from almanac.store.rows import frames
+from almanac.store.rows.hashes import combined_hash, table_hash
+from almanac.store.rows.names import qualified_name
 from almanac.store.schema.contract_tables import table_name
 
 LARGEST_ROWS = 1_000_000
@@ -115,7 +117,7 @@ def stage(
                 f"The predictions of run {run_id} were not accepted: {staging.detail(error)}."
             ) from error
         rows = staging.audit(connection, contract, run_id)
-    every = frames.combined_hash(hashes.values())
+    every = combined_hash(hashes.values())
     return Increment(rows, every, hashes, part.scored.span, tuple(absorbed), own_hash, part.scored.input_hash)
 
 
@@ -154,7 +156,7 @@ def _take_over(
     copy = sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {} WHERE run_id = ANY ({}) AND {} >= {}")
     target, parent = (
         staging.staging_table(contract, table, run_id),
-        frames.qualified_name(table_name(contract, table)),
+        qualified_name(table_name(contract, table)),
     )
     connection.execute(
         copy.format(
@@ -182,7 +184,7 @@ def _merge(
     """Stage a side table: one row per key of what is new and what is taken over; return the hash of what is new."""
     target, parent = (
         staging.create_table(connection, contract, table, run_id),
-        frames.qualified_name(table_name(contract, table)),
+        qualified_name(table_name(contract, table)),
     )
     if not rows.absorbed:
         return frames.copy_in(connection, target, table, rows.frame)
@@ -217,9 +219,7 @@ def merge_query(table: Table, source: sql.Composable) -> sql.Composed:
 def _hashes(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> dict[str, str]:
     """Return the hash of each staged table, read back from the database."""
     return {
-        table.name: frames.table_hash(
-            connection, staging.staging_table(contract, table, run_id), table, run_id
-        )
+        table.name: table_hash(connection, staging.staging_table(contract, table, run_id), table, run_id)
         for table in contract.released_tables
     }
 

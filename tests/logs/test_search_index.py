@@ -9,9 +9,9 @@ import pytest
 
 from almanac.store.connections.database import Database
 from almanac.store.rows import binary_copy
-from almanac.workloads.logs import entries, retention, upkeep
+from almanac.workloads.logs import entries, upkeep
 from almanac.workloads.logs.formats import SCHEMA
-from almanac.workloads.logs.keeping import searching
+from almanac.workloads.logs.keeping import deletion, retention, search_index
 from tests.queries import one, rows
 
 MOMENT = datetime(2025, 4, 15, 6, tzinfo=UTC)
@@ -25,7 +25,7 @@ def stored(owner: Database, *texts: str) -> int:
         entries.store(connection, table(*texts), entries.Load(binary_copy.encode))
     until = int(one(owner, "SELECT max(entry_id) FROM almanac.log_entries"))
     with owner.connect() as connection:
-        searching.prepare(connection, until)
+        search_index.prepare(connection, until)
     return until
 
 
@@ -51,7 +51,7 @@ def tomorrow(owner: Database) -> date:
 
 def lay_out(owner: Database, today: date) -> date | None:
     with owner.connect() as connection:
-        return searching.lay_out(connection, today)
+        return search_index.cluster(connection, today)
 
 
 def test_a_day_that_is_over_is_laid_out_once_and_loses_nothing(owner: Database, tomorrow: date) -> None:
@@ -90,7 +90,7 @@ def test_a_day_with_an_entry_that_is_not_searchable_yet_waits(owner: Database, t
         entries.store(connection, table("late one"), entries.Load(binary_copy.encode))
     assert lay_out(owner, tomorrow) is None
     with owner.connect() as connection:
-        searching.prepare(connection, 10)
+        search_index.prepare(connection, 10)
     assert lay_out(owner, tomorrow) is not None
     assert one(owner, FOUND, words="late") == 1
 
@@ -98,7 +98,7 @@ def test_a_day_with_an_entry_that_is_not_searchable_yet_waits(owner: Database, t
 def test_a_day_that_somebody_reads_is_left_for_the_next_time(
     owner: Database, tomorrow: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "PATIENCE", "50ms")
+    monkeypatch.setattr(search_index, "LOCK_TIMEOUT", "50ms")
     with owner.connect() as reader:
         reader.execute("SELECT count(*) FROM almanac.log_search").fetchall()
         assert lay_out(owner, tomorrow) is None
@@ -121,7 +121,7 @@ def test_tending_lays_out_and_retention_forgets_the_day(owner: Database, tomorro
     day = tomorrow - timedelta(days=1)
     assert rows(owner, "SELECT day, parts FROM almanac.log_layouts") == [(day, 1)]
     with owner.connect() as connection:
-        assert retention.dropping(day)(connection) == [1, 2, 3]
+        assert retention.drop_day(connection, day) == [1, 2, 3]
     assert one(owner, "SELECT count(*) FROM almanac.log_layouts") == 0
 
 
@@ -130,8 +130,8 @@ def test_a_day_has_expired_once_it_lies_before_the_first_that_is_kept(
 ) -> None:
     today = tomorrow - timedelta(days=1)
     with owner.connect() as connection:
-        assert retention.expired(connection, today) == []
-        assert retention.expired(connection, tomorrow) == [today]
+        assert retention.expired_days(connection, today) == []
+        assert retention.expired_days(connection, tomorrow) == [today]
 
 
 def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Database) -> None:
@@ -154,12 +154,12 @@ def test_a_condition_takes_the_entries_that_meet_it_and_no_others(owner: Databas
         "contains=now": [1],
     }.items():
         with owner.connect() as connection:
-            assert retention.removing([condition])(connection) == gone, condition
+            assert deletion.by_conditions([condition])(connection) == gone, condition
             connection.rollback()
 
 
 def test_what_is_deleted_while_a_day_is_laid_out_does_not_come_back(owner: Database, tomorrow: date) -> None:
-    delete = retention.removing(["contains=sleep"])
+    delete = deletion.by_conditions(["contains=sleep"])
     with ThreadPoolExecutor(1) as pool:
         with owner.connect() as connection:
             assert delete(connection) == [3]

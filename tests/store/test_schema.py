@@ -17,7 +17,7 @@ from almanac.errors import ContractError, DatabaseError
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
 from almanac.store.publishing import staging
-from almanac.store.schema import contract_tables, migrate
+from almanac.store.schema import ensure, migrate
 from almanac.store.schema.tables import metadata
 from tests.queries import change, one, rows, within
 from tests.stub import STUB, begin, content, release
@@ -105,7 +105,7 @@ def test_readers_get_a_view_of_all_runs_and_one_of_the_live_run(owner: Database,
 def test_a_nullable_column_is_added_and_published_runs_stay(owner: Database, reader: Database) -> None:
     old = release(owner, content(3))
     grown = with_predictions(Column(name="first", type="integer", nullable=True), *STUB.predictions.columns)
-    within(owner, contract_tables.ensure, grown)
+    within(owner, ensure.ensure, grown)
     assert columns_of(owner, "almanac", "stub_predictions")[-1] == ("first", "integer", "YES")
     assert rows(reader, "SELECT DISTINCT run_id, first FROM api.stub_predictions") == [(old, None)]
     staged = staging.stage(
@@ -151,7 +151,7 @@ def test_every_other_change_is_refused_with_the_way_out(
         ContractError,
         match=rf"Table almanac\.stub_predictions {reason}.*Declare the column under a new name, or rename the table",
     ):
-        within(owner, contract_tables.ensure, contract)
+        within(owner, ensure.ensure, contract)
     assert columns_of(owner, "almanac", "stub_predictions") == before
     assert one(owner, "SELECT contract ->> 'title' FROM api.workloads WHERE workload = 'stub'") == "Stub"
 
@@ -159,7 +159,7 @@ def test_every_other_change_is_refused_with_the_way_out(
 def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database) -> None:
     release(owner)
     other = STUB.model_copy(update={"filters": (Filter(name="max_down", column="down", op="max"),)})
-    within(owner, contract_tables.ensure, other)
+    within(owner, ensure.ensure, other)
     names = [
         name
         for (name,) in rows(
@@ -178,7 +178,7 @@ def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database
 
 def test_a_contract_that_is_there_already_takes_no_lock_on_its_tables(owner: Database) -> None:
     with owner.engine.begin() as connection:
-        contract_tables.ensure(connection, STUB)
+        ensure.ensure(connection, STUB)
         held = connection.exec_driver_sql(
             "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
         )
@@ -280,4 +280,4 @@ def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
         ),
     )
     with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
-        within(owner, contract_tables.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))
+        within(owner, ensure.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))

@@ -8,7 +8,7 @@ import pytest
 from almanac import discovery
 from almanac.errors import ContractError
 from almanac.store.connections.database import Database
-from almanac.store.schema import contract_tables, migrate, workload_sql
+from almanac.store.schema import ensure, migrate, workload_sql
 from tests.queries import one, rows
 from tests.stub import STUB
 
@@ -29,7 +29,7 @@ GRANT EXECUTE ON FUNCTION api.note TO almanac_ingest;
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations of the stub, in a folder of its own."""
-    monkeypatch.setattr(discovery, "HERE", tmp_path)
+    monkeypatch.setattr(discovery, "WORKLOADS", tmp_path)
     made = tmp_path / "stub" / "migrations"
     made.mkdir(parents=True)
     (made / "0001_notes.sql").write_text(TABLE)
@@ -53,7 +53,7 @@ def test_a_file_that_came_later_is_applied_although_the_contract_is_the_same(
     folder: Path, owner: Database
 ) -> None:
     with owner.engine.begin() as connection:
-        contract_tables.ensure(connection, STUB)
+        ensure.ensure(connection, STUB)
     (folder / "0002_note.sql").write_text(FUNCTION)
     assert migrate.migrate(Database(owner.url, "login"), {"stub": STUB})
     assert one(owner, "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'") == 2

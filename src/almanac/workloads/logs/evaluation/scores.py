@@ -1,0 +1,155 @@
+"""Scores of forecasts of levels: over seeds, systems and bins of chance, and what a random split would pretend."""
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import f1_score
+
+from almanac.judging import scores as metrics
+from almanac.judging.scores import Floats, Labels
+from almanac.workloads.logs import features
+from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.evaluation.validation import Flags, Forecasts, cross_validate, labels_of
+from almanac.workloads.logs.model import ALPHA
+from almanac.workloads.logs.terms import levels
+from almanac.workloads.logs.terms.levels import WARNING
+
+COLUMNS = [
+    "accuracy",
+    "macro_f1",
+    "majority",
+    "warning_accuracy",
+    "warning_macro_f1",
+    "warning_majority",
+    "log_loss",
+    "calibration_error",
+    "n",
+]
+MAIN = ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")
+
+
+def score(level: "pd.Series[str]", chances: Floats) -> dict[str, float]:
+    """Return the scores COLUMNS: of the four levels, of "warning or worse", and of always naming the most frequent one."""
+    labels = np.array(levels.numbers(level), dtype=np.int64)
+    is_warning, says_warning = labels >= WARNING, warning_chances(chances) >= 0.5
+    return {
+        **_agreement(labels, chances.argmax(axis=1)),
+        **{f"warning_{name}": value for name, value in _agreement(is_warning, says_warning).items()},
+        "log_loss": float(metrics.log_losses(labels, chances).mean()),
+        "calibration_error": metrics.calibration_error(labels, chances),
+        "n": len(labels),
+    }
+
+
+def over_seeds(
+    statements: pd.DataFrame, *, by: str, seeds: range, alpha: float = ALPHA
+) -> tuple[Forecasts, pd.DataFrame]:
+    """Return the forecasts of the first seed, and the scores of every seed, a row each."""
+    every = [cross_validate(statements, by=by, seed=seed, alpha=alpha) for seed in seeds]
+    rows = [score(forecasts.frame["level"], forecasts.chances) for forecasts in every]
+    return every[0], pd.DataFrame(rows, index=list(seeds))[COLUMNS]
+
+
+def bootstrap_systems(forecasts: Forecasts, *, seed: int, draws: int = 100) -> pd.DataFrame:
+    """Return the scores of as many systems drawn with replacement, a row per draw.
+
+    Their spread tells how much the scores depend on which systems there are. Another seed of the folds changes
+    almost nothing, because the largest systems decide which folds are possible.
+    """
+    random = np.random.default_rng(seed)
+    places = list(_places_by_system(forecasts).values())
+    level = forecasts.frame["level"]
+    rows = []
+    for _ in range(draws):
+        systems = random.integers(len(places), size=len(places))
+        chosen = np.concatenate([places[system] for system in systems])
+        rows.append(score(level.iloc[chosen], forecasts.chances[chosen]))
+    return pd.DataFrame(rows)[COLUMNS]
+
+
+def describe(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> str:
+    """Return the main scores in words: mean, standard deviation over seeds (or over the rows `among`), majority and n."""
+    spread = (scores if among is None else among)[list(MAIN)].std(ddof=0)
+    accuracy, macro_f1, warning_accuracy, warning_macro_f1 = (
+        f"{scores[name].mean():.3f} ± {spread[name]:.3f}" for name in MAIN
+    )
+    first = scores.iloc[0]
+    return (
+        f"four levels {accuracy} (macro-F1 {macro_f1}, majority {first['majority']:.3f}), "
+        f"warning or worse {warning_accuracy} (macro-F1 {warning_macro_f1}, "
+        f"majority {first['warning_majority']:.3f}), n = {first['n']:.0f}"
+    )
+
+
+def by_system(forecasts: Forecasts, *, least: int = 30) -> pd.DataFrame:
+    """Return the scores of each system with at least `least` rows, a row each, the lowest accuracy first."""
+    level, chances = forecasts.frame["level"], forecasts.chances
+    places = _places_by_system(forecasts)
+    rows = {
+        name: score(level.iloc[rows], chances[rows]) for name, rows in places.items() if len(rows) >= least
+    }
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    return frame.rename_axis("system").sort_values("accuracy")
+
+
+def reliability(forecasts: Forecasts, *, bins: int = 10) -> pd.DataFrame:
+    """Return promised chance of "warning or worse" and frequency, with Wilson's interval, in bins of equally many rows."""
+    promised = warning_chances(forecasts.chances)
+    happened = labels_of(forecasts.frame) >= WARNING
+    parts = np.array_split(np.argsort(promised, kind="stable"), bins)
+    return pd.DataFrame([_bin(promised[part], happened[part]) for part in parts if len(part)])
+
+
+def confusion(forecasts: Forecasts) -> pd.DataFrame:
+    """Return how often each level (row) was taken for each (column), as shares of the row."""
+    counts = np.zeros((len(LEVELS), len(LEVELS)))
+    likely = forecasts.chances.argmax(axis=1)
+    np.add.at(counts, (labels_of(forecasts.frame), likely), 1)
+    totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return pd.DataFrame(counts / totals, index=list(LEVELS), columns=list(LEVELS))
+
+
+def random_lines(statements: pd.DataFrame, *, seed: int, share: float = 0.2) -> float:
+    """Return the accuracy that a random split of lines would pretend for a model that only remembers texts.
+
+    The model knows a test line by heart if its text is in the training lines too; other lines get the most frequent level.
+    Statements of programs have no lines and are left out where there are logs.
+    """
+    of_logs = statements[~statements["origin"].isin(features.STATED)]
+    texts = of_logs if len(of_logs) else statements
+    lines = texts["occurrences"].to_numpy(dtype=np.int64)
+    tested = np.random.default_rng(seed).binomial(lines, share)
+    is_remembered = lines > tested
+    is_frequent = (texts["level"] == texts["level"].mode()[0]).to_numpy()
+    right = tested[is_remembered | is_frequent].sum()
+    return float(right / max(tested.sum(), 1))
+
+
+def warning_chances(chances: Floats) -> Floats:
+    """Return the chance of "warning or worse" of each row."""
+    sums: Floats = chances[:, WARNING:].sum(axis=1)
+    return sums
+
+
+def _agreement(labels: Labels | Flags, answers: Labels | Flags) -> dict[str, float]:
+    """Return accuracy and macro-F1 of answers, and the accuracy of the most frequent label."""
+    return {
+        "accuracy": float((labels == answers).mean()),
+        "macro_f1": float(f1_score(labels, answers, average="macro", zero_division=0)),
+        "majority": float(np.bincount(labels).max() / len(labels)),
+    }
+
+
+def _places_by_system(forecasts: Forecasts) -> "dict[str, Labels]":
+    groups = forecasts.frame.reset_index(drop=True).groupby("system", sort=True)
+    return {str(name): np.asarray(places) for name, places in groups.indices.items()}
+
+
+def _bin(promised: Floats, happened: Flags) -> dict[str, float]:
+    share = metrics.wilson(int(happened.sum()), len(happened))
+    return {
+        "promised": promised.mean(),
+        "happened": share.estimate,
+        "low": share.low,
+        "high": share.high,
+        "n": len(promised),
+    }

@@ -1,0 +1,175 @@
+"""How well abnormal sessions are found: by halves of the log in time, and what a random split would pretend."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from almanac.judging.scores import Floats, Interval
+from almanac.workloads.logs import anomaly
+from almanac.workloads.logs.anomaly import SessionModel
+from almanac.workloads.logs.terms import traces
+
+Flags = npt.NDArray[np.bool_]
+Halves = tuple[pd.DataFrame, pd.DataFrame]
+REPEATS = 1000
+COLUMNS = ["split", "labels", "precision", "recall", "f1", "low", "high", "abnormal", "n"]
+
+
+class Outcomes(NamedTuple):
+    """Counts of sessions by truth and answer."""
+
+    hits: int
+    false_alarms: int
+    misses: int
+    rest: int
+
+    @classmethod
+    def of(cls, abnormal: Flags, flagged: Flags) -> Self:
+        """Count sessions that are abnormal or not, and flagged or not."""
+        return cls(
+            int((abnormal & flagged).sum()),
+            int((~abnormal & flagged).sum()),
+            int((abnormal & ~flagged).sum()),
+            int((~abnormal & ~flagged).sum()),
+        )
+
+    @property
+    def precision(self) -> float:
+        """The share of flagged sessions that are abnormal; 0 where none is flagged."""
+        return self.hits / max(self.hits + self.false_alarms, 1)
+
+    @property
+    def recall(self) -> float:
+        """The share of abnormal sessions that are flagged; 0 where none is abnormal."""
+        return self.hits / max(self.hits + self.misses, 1)
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of precision and recall."""
+        return 2 * self.hits / max(2 * self.hits + self.false_alarms + self.misses, 1)
+
+    def rates(self) -> dict[str, float]:
+        """Return precision, recall and F1."""
+        return {"precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+    def f1_interval(self, seed: int) -> Interval:
+        """Return F1 with its 95 % bootstrap interval; sessions are taken for independent."""
+        counts = np.array(self)
+        random = np.random.default_rng(seed)
+        drawn = random.multinomial(counts.sum(), counts / counts.sum(), size=REPEATS)
+        twice = 2 * drawn[:, 0]
+        values = twice / np.maximum(twice + drawn[:, 1] + drawn[:, 2], 1)
+        low, high = np.quantile(values, [0.025, 0.975])
+        return Interval(self.f1, float(low), float(high))
+
+
+def split_by_time(sessions: pd.DataFrame) -> Halves:
+    """Return the first half of the sessions, their log cut off where the second half begins, and the second half whole."""
+    cut = traces.middle(sessions)
+    return traces.before(sessions, cut), traces.since(sessions, cut)
+
+
+def split_at_random(sessions: pd.DataFrame, *, seed: int) -> Halves:
+    """Return two random halves: the same kinds of sessions are in both, and no log is cut off."""
+    order = np.random.default_rng(seed).permutation(len(sessions))
+    middle = len(sessions) // 2
+    first, second = np.sort(order[:middle]), np.sort(order[middle:])
+    return sessions.iloc[first], sessions.iloc[second]
+
+
+def scores(train: pd.DataFrame, test: pd.DataFrame, *, use_labels: bool) -> Floats:
+    """Return how abnormal a model of `train` finds the sessions of `test`."""
+    model = SessionModel(use_labels=use_labels)
+    model.fit(_counts(train), traces.labels(train))
+    return model.score(_counts(test))
+
+
+def compare_splits(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return precision, recall and F1 with and without labels, for halves in time and for random halves.
+
+    The columns are COLUMNS. The frame is empty where fewer than LEAST_LABELLED sessions are labelled abnormal.
+    """
+    labelled = sessions[sessions["abnormal"].notna()]
+    if len(labelled) < 2 or labelled["abnormal"].sum() < anomaly.LEAST_LABELLED:
+        return pd.DataFrame(columns=COLUMNS)
+    splits = {
+        "halves in time": split_by_time(labelled),
+        "random halves": split_at_random(labelled, seed=seed),
+    }
+    rows = [
+        {"split": name, "labels": use_labels, **_split_figures(halves, use_labels, seed)}
+        for name, halves in splits.items()
+        for use_labels in (True, False)
+    ]
+    return pd.DataFrame(rows)
+
+
+def compare_priors(sessions: pd.DataFrame, priors: tuple[float, ...]) -> pd.DataFrame:
+    """Return F1 without labels in the second half for other priors: how much depends on the guess."""
+    train, test = split_by_time(sessions[sessions["abnormal"].notna()])
+    strange = scores(train, test, use_labels=False)
+    limits = anomaly.strangeness(np.array(priors), anomaly.PRIOR)
+    rows = []
+    for prior, limit in zip(priors, limits, strict=True):
+        outcomes = Outcomes.of(_abnormal(test), strange >= limit)
+        rows.append({"prior": prior, **outcomes.rates()})
+    return pd.DataFrame(rows)
+
+
+def figures(abnormal: Flags, flagged: Flags, *, seed: int) -> dict[str, float]:
+    """Return precision, recall, F1 with its 95 % interval, the number of abnormal sessions, and n."""
+    outcomes = Outcomes.of(abnormal, flagged)
+    interval = outcomes.f1_interval(seed)
+    return {
+        **outcomes.rates(),
+        "low": interval.low,
+        "high": interval.high,
+        "abnormal": int(abnormal.sum()),
+        "n": len(abnormal),
+    }
+
+
+def anatomy(trace: pd.Series, shares: Mapping[str, float], names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the events of one session: seconds, text, and the share of sessions that have such an event."""
+    ids = list(trace["texts"])
+    columns = {
+        "seconds": list(trace["seconds"]),
+        "text": [names.get(text_id, text_id) for text_id in ids],
+        "share": [shares.get(text_id, 0.0) for text_id in ids],
+    }
+    return pd.DataFrame(columns)
+
+
+def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
+    """Return the candidate that a model of all sessions finds strangest, the longer one where two tie."""
+    strange = scores(sessions, candidates, use_labels=False)
+    lengths = candidates["texts"].str.len().to_numpy()
+    last = np.lexsort((lengths, strange))[-1]
+    session: pd.Series = candidates.iloc[last]
+    return session
+
+
+def text_shares(sessions: pd.DataFrame) -> dict[str, float]:
+    """Return for each text id the share of sessions that have the text."""
+    counted = _counts(sessions)
+    shares = np.asarray((counted.counts > 0).mean(axis=0)).ravel()
+    pairs = zip(counted.texts, shares, strict=True)
+    return {f"{number:012x}": float(share) for number, share in pairs}
+
+
+def _split_figures(halves: Halves, use_labels: bool, seed: int) -> dict[str, float]:
+    train, test = halves
+    flagged = scores(train, test, use_labels=use_labels) >= 0.5
+    return figures(_abnormal(test), flagged, seed=seed)
+
+
+def _counts(sessions: pd.DataFrame) -> anomaly.Sessions:
+    return traces.counted(sessions["texts"].tolist())
+
+
+def _abnormal(sessions: pd.DataFrame) -> Flags:
+    flags: Flags = sessions["abnormal"].to_numpy(dtype=bool)
+    return flags

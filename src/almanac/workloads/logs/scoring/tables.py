@@ -1,0 +1,121 @@
+"""Scores entries: each distinct text, template, session and bucket once, and every entry by looking these up."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from almanac.judging.scores import Floats
+from almanac.workloads.logs.contract import CONTRACT, KINDS, LEVELS, PREDICTIONS, SEVERITIES
+from almanac.workloads.logs.model import LogModel
+from almanac.workloads.logs.scoring import side_tables, texts
+from almanac.workloads.logs.scoring.columns import Columns, Numbers, gather, words
+from almanac.workloads.logs.scoring.outliers import LineScores, score_lines
+from almanac.workloads.logs.scoring.sessions import SessionScores, judge_sessions
+from almanac.workloads.logs.scoring.texts import TextPredictions
+from almanac.workloads.logs.terms import severity
+
+Tables = dict[str, pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Past:
+    """The tables `templates`, `usage` and `sessions` that a version has published already."""
+
+    templates: pd.DataFrame
+    usage: pd.DataFrame
+    sessions: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The version and time that every row of a run carries, and masked texts to classify that no entry needs to have."""
+
+    version: int
+    predicted_at: datetime
+    pending_texts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class _Anomalies:
+    """Score of each entry, place of its kind in KINDS or -1, and whether it counts as anomaly."""
+
+    scores: Floats
+    kinds: Numbers
+    flags: npt.NDArray[np.bool_]
+
+
+def nothing_past() -> Past:
+    """Return the past of a version that has published nothing."""
+    empty = {table.name: pd.DataFrame(columns=table.column_names) for table in CONTRACT.side_tables}
+    return Past(empty["templates"], empty["usage"], empty["sessions"])
+
+
+def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: Stamp) -> Tables:
+    """Return the frame of each released table for entries with entry_id, source, session, event_time and text.
+
+    Each batch is forgotten once its texts are masked, so memory holds numbers only.
+    The same entries, model and past give the same frames.
+    """
+    columns = gather(entries, extra_texts=stamp.pending_texts)
+    predictions = texts.predict(model, columns.texts, past.templates)
+    lines = score_lines(columns, predictions, past.usage)
+    sessions = judge_sessions(model, columns, predictions, past.sessions)
+    anomalies = _anomalies(lines, sessions)
+    judged = _judged(predictions.level[columns.text], anomalies.flags)
+    return {
+        "predictions": _predictions(columns, predictions, anomalies, judged, stamp),
+        "templates": side_tables.templates(columns, predictions, judged),
+        "usage": side_tables.usage(columns, predictions, judged),
+        "texts": side_tables.texts(predictions),
+        "rollups": side_tables.rollups(columns, judged),
+        "hours": side_tables.hours(columns, judged),
+        "template_hours": side_tables.template_hours(columns, predictions, judged),
+        "blocks": side_tables.blocks(columns, judged),
+        "sessions": sessions.table,
+    }
+
+
+def _anomalies(lines: LineScores, sessions: SessionScores) -> _Anomalies:
+    """Combine the scores of lines and of sessions; an abnormal session decides the kind."""
+    scores = np.maximum(lines.scores, sessions.of_entries)
+    kinds = np.where(sessions.of_entries >= 0.5, KINDS.index("session"), lines.kinds)
+    flags = scores >= 0.5
+    return _Anomalies(scores, np.where(flags, kinds, -1), flags)
+
+
+def _judged(levels: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return level and severity of each entry, as places, and whether it is an anomaly."""
+    severities = severity.places(levels, flags)
+    return pd.DataFrame({"level": levels, "anomaly": flags, "severity": severities})
+
+
+def _predictions(
+    columns: Columns, predictions: TextPredictions, anomalies: _Anomalies, judged: pd.DataFrame, stamp: Stamp
+) -> pd.DataFrame:
+    text = columns.text
+    frame = {
+        "entry_id": columns.entry_id,
+        "event_time": pd.to_datetime(columns.event_time, unit="us", utc=True),
+        "source": words(columns.sources, columns.source),
+        "level": words(list(LEVELS), predictions.level[text]),
+        "level_confidence": predictions.confidence[text],
+        "warning_chance": predictions.warning_chance[text],
+        "anomaly": anomalies.flags,
+        "anomaly_score": anomalies.scores,
+        "anomaly_kind": words(list(KINDS), anomalies.kinds),
+        "severity": words(list(SEVERITIES), judged["severity"].to_numpy()),
+        "template_id": words(predictions.template_ids, predictions.template[text]),
+        "model_version": np.full(len(text), stamp.version, dtype=np.int32),
+        "predicted_at": _repeated(stamp.predicted_at, len(text)),
+    }
+    return pd.DataFrame(frame, columns=PREDICTIONS.column_names)
+
+
+def _repeated(moment: datetime, size: int) -> pd.Series:
+    utc = pd.Timestamp(moment).tz_convert("UTC")
+    return pd.Series(utc, index=range(size), dtype="datetime64[us, UTC]")
