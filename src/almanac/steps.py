@@ -19,7 +19,7 @@ from almanac.registry import CHALLENGER, CHAMPION, Registry, Submission, Version
 from almanac.settings import Settings
 from almanac.store.connections.database import Connection, Database, Result, Work, open_database
 from almanac.store.publishing import published as reading
-from almanac.store.publishing import staging
+from almanac.store.publishing import staging, staging_tables
 from almanac.store.publishing.incremental import increments, kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.records import releases, run_steps, runs, versions
@@ -341,12 +341,16 @@ class Step:
         )
         if isinstance(scored, UnscoredEntries):
             staged: staging.Staged = increments.stage(
-                self.database, self.contract, run_id, content, part=increments.ScoredEntries(version, scored)
+                self.database,
+                self.contract,
+                run_id,
+                content,
+                scored=increments.ScoredEntries(version, scored),
             )
         else:
             staged = staging.stage(self.database, self.contract, run_id, content)
         if self.is_exploration:
-            staging.discard(self.database, self.contract, run_id)
+            staging_tables.discard(self.database, self.contract, run_id)
             return staged
         facts = staged.summary() | {"model_version": version}
         self.report(**{"shadow_hashes" if shadow else "hashes": facts.pop("hashes")})

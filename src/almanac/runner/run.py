@@ -23,7 +23,7 @@ from almanac.runner.job import Job, Limits, Outcome, Terminated
 from almanac.runner.notebooks import Notebook
 from almanac.store.connections.database import driver_connection
 from almanac.store.connections.locks import retry_on_lock
-from almanac.store.publishing import prune, publish, staging
+from almanac.store.publishing import prune, publish, staging_tables
 from almanac.store.records import run_steps, runs
 from almanac.store.schema import ensure
 
@@ -55,7 +55,7 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     retry_on_lock(project.database, partial(ensure.ensure, contract=contract))
     with runs.exclusive(project.database, request.workload):
         with project.database.engine.begin() as connection:
-            staging.sweep(driver_connection(connection), contract)
+            staging_tables.sweep(driver_connection(connection), contract)
             done = runs.in_slot(connection, request.workload, slot)
             if done:
                 return Result(done["run_id"], done["status"], done["reason"], was_done=True)
@@ -211,7 +211,7 @@ def _fail(attempt: Attempt, told: str) -> str:
                 )
         runs.finish(connection, attempt.run_id, "failed", reason, facts)
         mlflow_run_id = runs.get(connection, attempt.run_id)["mlflow_run_id"]
-    staging.discard(attempt.project.database, attempt.contract, attempt.run_id)
+    staging_tables.discard(attempt.project.database, attempt.contract, attempt.run_id)
     if mlflow_run_id:
         _end_mlflow_run(attempt, mlflow_run_id, succeeded=False)
     return reason
