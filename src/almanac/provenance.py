@@ -54,7 +54,7 @@ def commit_exists(home: Path, commit: str) -> bool:
 
 
 def code_hash(home: Path, workload: str) -> str:
-    """Return the hash of all code that shapes a prediction: the workload's modules and notebooks, and SHARED_CODE."""
+    """Return the hash of the workload's modules and notebooks and of SHARED_CODE."""
     modules = _modules(PACKAGE / "workloads" / workload)
     notebooks = (home / "notebooks" / workload).glob("*.ipynb")
     shared = [module for name in SHARED_CODE for module in _modules(PACKAGE / name)]

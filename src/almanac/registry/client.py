@@ -82,7 +82,7 @@ def _without_password(message: str) -> RegistryError:
 
 @contextmanager
 def _environment_as_before() -> Iterator[None]:
-    """Take back what MLflow writes into the environment: kernels and commands would take it for a setting of the user."""
+    """Restore the variables that MLflow overwrites: kernels would take its values for the user's settings."""
     before = {name: value for name, value in os.environ.items() if name in URI_VARIABLES}
     yield
     for name in URI_VARIABLES:
@@ -92,7 +92,7 @@ def _environment_as_before() -> Iterator[None]:
 
 @contextmanager
 def _sqlite_lock(uri: str) -> Iterator[bool]:
-    """Let one process at a time open an SQLite store and make its tables; yield whether the store is SQLite."""
+    """Let one process at a time make the tables of an SQLite store; yield whether the store is SQLite."""
     if not uri.startswith(SQLITE):
         yield False
         return

@@ -1,4 +1,4 @@
-"""Model versions: registered without pickle, loaded only with the recorded hash, and the aliases that point at them."""
+"""Model versions, registered without pickle and loaded only with the recorded hash, and their aliases."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +34,10 @@ class Version:
 
 @dataclass(frozen=True)
 class Submission:
-    """What is registered: a fitted pipeline with its parameters and metrics. `example` is a few rows of its input."""
+    """What is registered: a fitted pipeline with its parameters and metrics.
+
+    `example` is a few rows of its input.
+    """
 
     pipeline: Any
     example: pd.DataFrame

@@ -19,7 +19,8 @@ STEPS = ("collect", "train", "evaluate", "predict")
 class StepContext:
     """The parameters of a step, and its tools, each opened when first used.
 
-    Without a run id the step is an exploration: it may log and register, but never moves an alias or a release.
+    Without a run id the step is an exploration: it may log and register, but never moves an alias or a
+    release.
     """
 
     workload: str

@@ -28,7 +28,10 @@ class Models(Reports):
     def register(
         self, submission: Submission, training: pd.DataFrame, *, trained_until: date, simulated: bool = False
     ) -> Version:
-        """Register a fitted pipeline with its training data; the same data, code and parameters give no new version."""
+        """Register a fitted pipeline with its training data.
+
+        The same data, code and parameters give no new version.
+        """
         hashes = self._hashes(submission, training)
         with self.database.engine.begin() as connection:
             same = versions.find_same(connection, self.workload, **hashes)
@@ -60,7 +63,10 @@ class Models(Reports):
         return number if self.version(number)["simulated"] == simulated else None
 
     def challenger(self) -> int:
-        """Return the version that this run trained, in an exploration the registry's challenger; raises NotFound."""
+        """Return the version that this run trained, in an exploration the registry's challenger.
+
+        Raises NotFound.
+        """
         number = self._trained_version() or self._newest_version()
         if number is None:
             raise NotFound(NO_VERSION.format(workload=self.workload))
@@ -69,7 +75,7 @@ class Models(Reports):
     def log_metrics(
         self, version: int, metrics: Mapping[str, float], *, details: Mapping[str, Any] | None = None
     ) -> None:
-        """Save the held-out figures of a version, in MLflow and (with `details`, tables as rows) in the database.
+        """Save the held-out figures of a version in MLflow, and with `details` in the database.
 
         An exploration replaces no figures that a run has measured.
         """
@@ -81,7 +87,10 @@ class Models(Reports):
             versions.save_metrics(connection, record, figures, step=(self.run_id, self.name))
 
     def serving_version(self, *, simulated: bool | None = None) -> int:
-        """Return the version to predict with: the champion after evaluation, or an exploration's best. Raises NotFound."""
+        """Return the version to predict with: the champion, or without one an exploration's challenger.
+
+        Raises NotFound.
+        """
         number = self._of_ledger(releases.version_on_hold) or self.champion(simulated=simulated)
         if number is None and not self.is_exploration:
             raise NotFound(without_champion(self.workload, self._decision()))

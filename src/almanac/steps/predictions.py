@@ -1,4 +1,4 @@
-"""The predictions of a step: staged and audited now, published by the runner after the notebook has ended well."""
+"""The predictions of a step: staged and audited at once, published by the runner after the notebook."""
 
 import hashlib
 from collections.abc import Mapping
@@ -28,8 +28,8 @@ class Predictions(Models):
         """Load and audit the run's predictions, to be published when the notebook has ended well.
 
         `content` has one frame per released table. `scored` are the rows that the model has scored, saved for
-        `almanac reproduce`; of `unscored_entries` only the hash and the numbers are saved. The inputs of a shadow are
-        those of its run. An exploration drops what it has audited.
+        `almanac reproduce`; of `unscored_entries` only the hash and the numbers are saved. The inputs of a
+        shadow are those of its run. An exploration drops what it has audited.
         """
         run_id = self._staging_run_id(shadow=shadow)
         staged = self._load(content, run_id, version, scored)
@@ -63,7 +63,7 @@ class Predictions(Models):
     def _save_inputs(
         self, run_id: str, scored: pd.DataFrame | UnscoredEntries, *, shadow: bool
     ) -> dict[str, Any]:
-        """Save what the model has scored and return its hash, or the hashes of the side tables it has scored with."""
+        """Save what the model has scored; return its hash, or the hashes of the side tables it needed."""
         if not isinstance(scored, pd.DataFrame):
             return {"known": kept_inputs.save(self.database, run_id, scored)}
         if shadow:

@@ -35,7 +35,10 @@ class Reports(StepContext):
     """The results of a step, and those of earlier steps of its run."""
 
     def report_cut_off(self, cut: CutOff) -> date:
-        """Report the cut-off of this run and return its date; raises UsageError where an earlier step had another."""
+        """Report the cut-off of this run and return its date.
+
+        Raises UsageError where an earlier step had another.
+        """
         recorded = None if self.is_exploration else self._run["data_as_of"]
         if recorded is not None and recorded != cut.data_as_of:
             names = {"cut_off": cut.data_as_of, "run_id": self.run_id, "recorded": recorded}
@@ -58,7 +61,7 @@ class Reports(StepContext):
             return run_steps.results(connection, self.run_id, step)
 
     def shared_frame(self, name: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-        """Return the frame that an earlier step of this run saved as `name`, or make it and save it for later steps.
+        """Return the frame that an earlier step of this run saved as `name`, or make it and save it.
 
         An exploration always makes it. Raises RegistryError where the saved file was changed.
         """

@@ -32,7 +32,7 @@ class TableAccess(StepContext):
         return raw.corrections(self.database, self.workload, limit=limit)
 
     def newest_rows(self, view: str, *, by: str, limit: int) -> pd.DataFrame:
-        """Return the rows with the highest values of column `by`, the lowest first, of a view of the workload's own SQL."""
+        """Return the last rows of a view of the workload's own SQL, in the order of column `by`."""
         return workload_sql.newest_rows(self.database, self.workload, view, by=by, limit=limit)
 
     def query(self, work: Work[Result]) -> Result:
@@ -41,18 +41,18 @@ class TableAccess(StepContext):
             return work(connection)
 
     def ingest(self, tables: Iterable[pa.Table], *, demo: bool = False) -> list[Any]:
-        """Store those entries of an incremental workload that are not there yet; return the counts for each table.
+        """Store those entries of an incremental workload that are not there yet.
 
-        `demo` marks entries that nobody has sent.
+        Return the counts for each table. `demo` marks entries that nobody has sent.
         """
         entries = self._hook("entries")
         load = entries.Load(binary_copy.encode, demo)
         return [self.query(partial(entries.store, entries=table, load=load)) for table in tables]
 
     def unscored_entries(self, version: int) -> UnscoredEntries:
-        """Return the entries of an incremental workload that a version has not predicted yet, to be read once."""
+        """Return the entries of an incremental workload that a version has not predicted, to be read once."""
         return increments.unscored_entries(self.database, self.contract, version)
 
     def read_published(self, table: str, version: int) -> pd.DataFrame:
-        """Return a released table of an incremental workload over all runs of a version; side tables merged by key."""
+        """Return a released table of an incremental workload over all runs of a version, merged by key."""
         return published.read_version(self.database, self.contract, table, version)
