@@ -13,7 +13,7 @@ from almanac.runner import environment, upkeep
 from almanac.runner.attempt import Attempt
 from almanac.runner.job import NotebookResult
 from almanac.store.connections.database import Connection
-from almanac.store.publishing import prune, publish, staging
+from almanac.store.publishing import prune, publish, staging_tables
 from almanac.store.records import run_steps, runs
 
 log = logging.getLogger("almanac")
@@ -44,7 +44,7 @@ def fail(attempt: Attempt, message: str) -> str:
         update = runs.RunUpdate(seconds=_seconds(attempt))
         runs.finish(connection, attempt.run_id, "failed", reason, update)
         mlflow_run_id = runs.get(connection, attempt.run_id)["mlflow_run_id"]
-    staging.discard(attempt.project.database, attempt.contract, attempt.run_id)
+    staging_tables.discard(attempt.project.database, attempt.contract, attempt.run_id)
     if mlflow_run_id:
         end_mlflow_run(attempt, mlflow_run_id, succeeded=False)
     return reason

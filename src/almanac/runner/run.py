@@ -22,7 +22,7 @@ from almanac.runner.slots import Start
 from almanac.runner.step import open_mlflow_run, run_step
 from almanac.store.connections.database import driver_connection
 from almanac.store.connections.locks import retry_on_lock
-from almanac.store.publishing import staging
+from almanac.store.publishing import staging_tables
 from almanac.store.records import runs
 from almanac.store.schema.ensure import ensure
 
@@ -87,7 +87,7 @@ def _order(project: Project, request: RunRequest) -> Order:
 def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attempt | Result:
     """Write the record of a new run, or return the run that has finished the slot before."""
     with project.database.engine.begin() as connection:
-        staging.sweep(driver_connection(connection), order.contract)
+        staging_tables.sweep(driver_connection(connection), order.contract)
         row = runs.in_slot(connection, order.request.workload, order.slot)
         if row:
             return _result_of(row)
