@@ -119,6 +119,7 @@ class Contract(_Declaration):
     retention: timedelta = timedelta(days=7)
     cell_timeout: timedelta = timedelta(minutes=10)
     run_deadline: timedelta = timedelta(minutes=30)
+    typical_seconds: float = Field(60.0, gt=0)
     minimum_rows: int = 1
     maximum_rows: int = 10_000_000
     incremental: bool = False
