@@ -38,7 +38,7 @@ def log(monkeypatch) -> Iterator[io.StringIO]:
     text = io.StringIO()
     monkeypatch.setattr("sys.stderr", text)
     before = logging.root.handlers[:]
-    log_lines.set_up("DEBUG")
+    log_lines.configure(Settings(log_level="DEBUG", log_format="json"))
     yield text
     logging.root.handlers[:] = before
 
@@ -128,5 +128,5 @@ def test_a_traceback_says_where_an_error_was_without_the_input(log):
     except ValueError:
         logging.getLogger("almanac.serve").exception("failed")
     assert "Traceback" in log.getvalue()
-    assert "it may hold what was sent" in log.getvalue()
+    assert "it may hold input" in log.getvalue()
     assert PASSWORD not in log.getvalue()
