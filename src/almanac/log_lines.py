@@ -38,8 +38,7 @@ class SafeTracebacks(logging.Formatter):
 class JsonLines(SafeTracebacks):
     """One JSON object a line: instant, level and event, then the fields of the record."""
 
-    def __init__(self, clean: OMITTED = "the message is left out, because it may hold input"
-Clean = unchanged) -> None:
+    def __init__(self, clean: Clean = unchanged) -> None:
         super().__init__()
         self.clean = clean
 
@@ -59,8 +58,7 @@ Clean = unchanged) -> None:
 class TextLines(SafeTracebacks):
     """One readable line: time of day, level, event, and the fields as name=value."""
 
-    def __init__(self, clean: OMITTED = "the message is left out, because it may hold input"
-Clean = unchanged) -> None:
+    def __init__(self, clean: Clean = unchanged) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S")
         self.clean = clean
 
