@@ -101,7 +101,7 @@ def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFr
     entries = UnscoredEntries(
         project.database, contract, EntryRange(staged["covered_after"], staged["covered_until"])
     )
-    again: pd.DataFrame = replay.again(
+    again: pd.DataFrame = replay.rescore(
         pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
     )
     if entries.input_hash == run["input_hash"]:

@@ -26,13 +26,12 @@ LINE_BREAKS = r"[\r\n]"
 def build(statements: pd.DataFrame) -> pd.DataFrame:
     """Return statements with the column `template`; a split must not separate texts of one template.
 
-    Texts of logs are mined for templates. A statement of a program is a template already. Only letters tell templates apart.
+    Texts of logs are mined for templates. A statement of a program is a template already. Templates differ only by
+    their letters.
     """
     ordered = statements.sort_values(["text", "origin", "system"], kind="stable").reset_index(drop=True)
-    texts = ordered["text"].to_numpy(dtype=object).copy()
-    is_log = ~ordered["origin"].isin(STATED)
-    texts[is_log] = _mined(texts[is_log])
-    return ordered.assign(template=text_ids([_letters(text) for text in texts]))
+    letters = [_letters(text) for text in _stated(ordered)]
+    return ordered.assign(template=text_ids(letters))
 
 
 def vectorizer() -> FeatureUnion:
@@ -63,6 +62,14 @@ def mask_all(texts: pa.Array | pa.ChunkedArray) -> tuple[Codes, list[str]]:
 def text_ids(texts: list[str]) -> list[str]:
     """Return the id of each masked text."""
     return [text_id(text) for text in texts]
+
+
+def _stated(statements: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the text of each statement, those of logs replaced by their templates."""
+    texts = statements["text"].to_numpy(dtype=object).copy()
+    is_log = ~statements["origin"].isin(STATED)
+    texts[is_log] = _mined(texts[is_log])
+    return texts
 
 
 def _mined(texts: npt.NDArray[np.object_]) -> list[str]:

@@ -33,7 +33,7 @@ def dependencies(model: LogModel, past: Past, content: Mapping[str, pd.DataFrame
     }
 
 
-def again(
+def rescore(
     model: LogModel,
     entries: Iterable[pa.Table],
     past: Mapping[str, pd.DataFrame],

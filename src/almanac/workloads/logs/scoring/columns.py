@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ Numbers = npt.NDArray[np.int64]
 INSTANT = pa.timestamp("us", "UTC")
 BUCKET_MICROSECONDS = int(BUCKET.total_seconds() * 1e6)
 HOUR_MICROSECONDS = 3_600_000_000
+NUMBER_COLUMNS = ("entry_id", "event_time", "source", "session", "text")
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,16 @@ class _Places:
     """Gives each distinct value a place, in the order in which they come."""
 
     def __init__(self) -> None:
-        self.of_value: dict[object, int] = {}
+        self.of_value: dict[Any, int] = {}
 
-    def add(self, values: Iterable[object]) -> Numbers:
+    def add(self, values: Iterable[Any]) -> Numbers:
         """Return the place of each value; a new value gets the next place."""
         places = [self.of_value.setdefault(value, len(self.of_value)) for value in values]
         return np.array(places, dtype=np.int64)
+
+    def values(self) -> list[Any]:
+        """Return the distinct values in the order of their places."""
+        return list(self.of_value)
 
 
 class _Gatherer:
@@ -81,17 +87,10 @@ class _Gatherer:
     def columns(self) -> Columns:
         """Return all batches as one."""
         batches = self.batches or [(np.zeros(0, dtype=np.int64),) * 5]
-        entry_id, event_time, source, session, text = map(np.concatenate, zip(*batches, strict=True))
-        return Columns(
-            entry_id,
-            event_time,
-            source,
-            session,
-            text,
-            sources=[str(name) for name in self.sources.of_value],
-            sessions=[pair for pair in self.sessions.of_value if isinstance(pair, tuple)],
-            texts=[str(name) for name in self.texts.of_value],
-        )
+        arrays = map(np.concatenate, zip(*batches, strict=True))
+        numbers: dict[str, Any] = dict(zip(NUMBER_COLUMNS, arrays, strict=True))
+        sources, sessions, texts = (places.values() for places in (self.sources, self.sessions, self.texts))
+        return Columns(**numbers, sources=sources, sessions=sessions, texts=texts)
 
     def _source_places(self, values: pa.ChunkedArray) -> Numbers:
         encoded = values.combine_chunks().dictionary_encode()
@@ -104,13 +103,18 @@ class _Gatherer:
         encoded = values.combine_chunks().dictionary_encode()
         has_name = encoded.is_valid().to_numpy(zero_copy_only=False)
         places = np.full(len(values), -1, dtype=np.int64)
-        if not has_name.any():
-            return places
+        if has_name.any():
+            places[has_name] = self._pair_places(encoded, source[has_name])
+        return places
+
+    def _pair_places(self, encoded: pa.DictionaryArray, source: Numbers) -> Numbers:
+        """Return the place of each pair; `source` has the sources of the encoded names that are not null."""
         names = encoded.dictionary.to_pylist()
         codes = encoded.indices.drop_null().to_numpy().astype(np.int64)
-        distinct, inverse = np.unique(source[has_name] * len(names) + codes, return_inverse=True)
-        pairs = [(pair // len(names), names[pair % len(names)]) for pair in distinct.tolist()]
-        places[has_name] = self.sessions.add(pairs)[inverse]
+        numbers, inverse = np.unique(source * len(names) + codes, return_inverse=True)
+        sources, names_of_pairs = numbers // len(names), [names[code] for code in numbers % len(names)]
+        pairs = zip(sources.tolist(), names_of_pairs, strict=True)
+        places: Numbers = self.sessions.add(pairs)[inverse]
         return places
 
 

@@ -22,17 +22,7 @@ def make(events: pd.DataFrame, *, origin: str, labels: pd.Series | None = None) 
 
     `labels` holds by session whether it is abnormal.
     """
-    ordered = events.sort_values(["session", "event_time"], kind="stable")
-    times = ordered.groupby("session", sort=True)["event_time"]
-    seconds = (ordered["event_time"] - times.transform("min")).dt.total_seconds()
-    sessions = ordered.assign(seconds=seconds).groupby("session", sort=True)
-    columns = {
-        "started_at": times.min(),
-        "ended_at": times.max(),
-        "texts": sessions["text_id"].agg(list),
-        "seconds": sessions["seconds"].agg(list),
-    }
-    frame = pd.DataFrame(columns)
+    frame = _by_session(events)
     frame = frame.assign(origin=origin, abnormal=_labels_of(frame.index, labels))
     return frame.rename_axis("session_id").reset_index()[COLUMNS]
 
@@ -42,11 +32,9 @@ def before(traces: pd.DataFrame, cut: datetime | pd.Timestamp) -> pd.DataFrame:
     begun = traces[traces["started_at"] < cut]
     limits = (pd.Timestamp(cut) - begun["started_at"]).dt.total_seconds()
     counts = [_count_before(*pair) for pair in zip(begun["seconds"], limits, strict=True)]
-    return begun.assign(
-        texts=_heads(begun["texts"], counts),
-        seconds=_heads(begun["seconds"], counts),
-        ended_at=begun["ended_at"].where(begun["ended_at"] < cut, cut),
-    )
+    texts, seconds = _heads(begun["texts"], counts), _heads(begun["seconds"], counts)
+    ends = begun["ended_at"].where(begun["ended_at"] < cut, cut)
+    return begun.assign(texts=texts, seconds=seconds, ended_at=ends)
 
 
 def since(traces: pd.DataFrame, cut: datetime | pd.Timestamp) -> pd.DataFrame:
@@ -64,21 +52,41 @@ def middle(traces: pd.DataFrame) -> pd.Timestamp:
 def counted(texts: Sequence[Sequence[str]]) -> Sessions:
     """Return how often each text came in each session, text ids as numbers in ascending order."""
     ids = list(chain.from_iterable(texts))
-    return _sessions(ids, np.ones(len(ids)), [len(names) for names in texts])
+    sizes = [len(names) for names in texts]
+    return _sessions(ids, np.ones(len(ids)), sizes)
 
 
 def tallied(counts: Sequence[Mapping[str, int]]) -> Sessions:
     """Return the same as `counted` for sessions whose texts are counted already, by id."""
     ids = list(chain.from_iterable(counts))
     values = list(chain.from_iterable(tally.values() for tally in counts))
-    return _sessions(ids, np.array(values, dtype=np.float64), [len(tally) for tally in counts])
+    sizes = [len(tally) for tally in counts]
+    return _sessions(ids, np.array(values, dtype=np.float64), sizes)
 
 
 def labels(traces: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Return True, False or None for each session."""
     abnormal = traces["abnormal"]
-    flags: npt.NDArray[np.object_] = abnormal.astype("object").where(abnormal.notna(), None).to_numpy()
-    return flags
+    flags = abnormal.astype("object").where(abnormal.notna(), None)
+    return flags.to_numpy(dtype=object)
+
+
+def _by_session(events: pd.DataFrame) -> pd.DataFrame:
+    sessions = _with_seconds(events).groupby("session", sort=True)
+    columns = {
+        "started_at": sessions["event_time"].min(),
+        "ended_at": sessions["event_time"].max(),
+        "texts": sessions["text_id"].agg(list),
+        "seconds": sessions["seconds"].agg(list),
+    }
+    return pd.DataFrame(columns)
+
+
+def _with_seconds(events: pd.DataFrame) -> pd.DataFrame:
+    """Return events in the order of sessions and times, with the seconds after the first event of their session."""
+    ordered = events.sort_values(["session", "event_time"], kind="stable")
+    begins = ordered.groupby("session", sort=True)["event_time"].transform("min")
+    return ordered.assign(seconds=(ordered["event_time"] - begins).dt.total_seconds())
 
 
 def _labels_of(sessions: pd.Index, labels: pd.Series | None) -> pd.Series:
@@ -100,6 +108,7 @@ def _sessions(ids: Sequence[str], values: Floats, sizes: Sequence[int]) -> Sessi
     numbers = np.array([int(name, 16) for name in ids], dtype=np.int64)
     texts, places = np.unique(numbers, return_inverse=True)
     rows = np.repeat(np.arange(len(sizes)), sizes)
-    counts = sparse.csr_matrix((values, (rows, places)), shape=(len(sizes), len(texts)))
+    shape = (len(sizes), len(texts))
+    counts = sparse.csr_matrix((values, (rows, places)), shape=shape)
     counts.sum_duplicates()
     return Sessions(counts, texts)
