@@ -1,8 +1,8 @@
-"""The table of entries on a worker's connection: stores each entry once through COPY, and reads what notebooks need."""
+"""The table of entries on a worker's connection: stores each entry once through COPY, and reads for notebooks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ COLUMNS = (
 )
 INSTANT = pa.timestamp("us", "UTC")
 COPY = f"COPY almanac.log_entries ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+OPEN_DAY = "SELECT almanac.log_open_day(%s)"
 IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT demo)"
 LEVELLED = """
     SELECT source, text, level, event_time FROM almanac.log_entries
@@ -52,7 +53,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Load:
-    """How entries are written: `encode` turns an Arrow table into PostgreSQL's binary COPY, `demo` marks demo entries."""
+    """How entries are written.
+
+    `encode` turns an Arrow table into PostgreSQL's binary COPY, `demo` marks the entries as demo entries.
+    """
 
     encode: Encode
     demo: bool = False
@@ -64,15 +68,14 @@ def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes |
     `ids` are their `entry_ids`, where the caller has them already.
     """
     moment = datetime.now(UTC)
-    connection.execute("SELECT almanac.log_open_day(%s)", [moment.date()])
+    connection.execute(OPEN_DAY, [moment.date()])
     identities = entry_ids(entries) if ids is None else ids
     numbers = number(connection, identities, moment.date(), load.encode)
-    places = np.flatnonzero(numbers)
-    if len(places):
-        new = entries if len(places) == len(entries) else entries.take(pa.array(places))
-        rows = _rows(new, numbers[places], moment, demo=load.demo)
+    new = _new(entries, numbers)
+    if len(new):
+        rows = _rows(new, numbers[numbers > 0], moment, demo=load.demo)
         copy_in(connection, COPY, rows, load.encode)
-    return Stored(len(places), len(entries) - len(places))
+    return Stored(len(new), len(entries) - len(new))
 
 
 def is_empty(connection: Connection, *, demo: bool = True) -> bool:
@@ -100,20 +103,38 @@ def pieces(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             yield table.slice(begin, rows)
 
 
+def _new(entries: pa.Table, numbers: Numbers) -> pa.Table:
+    """Return the entries that have a number."""
+    places = np.flatnonzero(numbers)
+    return entries if len(places) == len(entries) else entries.take(pa.array(places))
+
+
 def _rows(entries: pa.Table, numbers: Numbers, moment: datetime, *, demo: bool) -> pa.Table:
-    """Return rows of `log_entries`: texts cut to their limits, an impossible event time replaced by the time of receipt."""
-    size = len(entries)
-    received = pa.repeat(pa.scalar(moment, INSTANT), size)
-    texts = {name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LONGEST.items()}
-    columns = texts | {
+    """Return rows of `log_entries` with texts cut to their limits."""
+    columns = _texts(entries) | {
         "entry_id": pa.array(numbers),
-        "day": pa.repeat(pa.scalar(moment.date()), size),
-        "received_at": received,
-        "event_time": pc.if_else(_is_possible(entries["event_time"]), entries["event_time"], received),
+        "day": _repeated(moment.date(), entries),
+        "received_at": _repeated(moment, entries),
+        "event_time": _event_times(entries, moment),
         "raw": entries["raw"],
-        "demo": pa.repeat(pa.scalar(demo), size),
+        "demo": _repeated(demo, entries),
     }
-    return pa.table({name: columns[name] for name in COLUMNS}).combine_chunks()
+    return pa.table([columns[name] for name in COLUMNS], names=COLUMNS).combine_chunks()
+
+
+def _texts(entries: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LONGEST.items()}
+
+
+def _event_times(entries: pa.Table, received_at: datetime) -> pa.ChunkedArray:
+    """Return event times; an impossible one is replaced by the time of receipt."""
+    times = entries["event_time"]
+    return pc.if_else(_is_possible(times), times, pa.scalar(received_at, INSTANT))
+
+
+def _repeated(value: datetime | date | bool, entries: pa.Table) -> pa.Array:
+    kind = INSTANT if isinstance(value, datetime) else None
+    return pa.repeat(pa.scalar(value, kind), len(entries))
 
 
 def _is_possible(times: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -45,21 +45,24 @@ class Defaults:
 
 
 def table(size: int, columns: Mapping[str, Any], defaults: Defaults) -> pa.Table:
-    """Return `size` entries with these columns; the others are null, `source` is the default, and no entry is raw."""
-    complete = {name: pa.nulls(size, SCHEMA.field(name).type) for name in SCHEMA.names}
-    complete["source"] = pa.repeat(pa.scalar(defaults.source, pa.large_string()), size)
-    complete["raw"] = pa.repeat(pa.scalar(False), size)
-    complete.update({name: _typed(name, values) for name, values in columns.items()})
-    return pa.table(complete, schema=SCHEMA)
+    """Return `size` entries with these columns.
+
+    Other columns are null, but `source` is the default, and no entry is raw.
+    """
+    fixed = {"source": defaults.source, "raw": False}
+    values = [
+        _typed(field.type, columns[field.name])
+        if field.name in columns
+        else _repeated(field.type, fixed.get(field.name), size)
+        for field in SCHEMA
+    ]
+    return pa.table(values, schema=SCHEMA)
 
 
 def raw_entries(lines: Sequence[Line], defaults: Defaults) -> pa.Table:
     """Return lines that do not fit the format as entries."""
-    columns = {
-        "place": [place for place, _ in lines],
-        "text": [text for _, text in lines],
-        "raw": [True] * len(lines),
-    }
+    places, texts = [place for place, _ in lines], [text for _, text in lines]
+    columns = {"place": places, "text": texts, "raw": [True] * len(lines)}
     return table(len(lines), columns, defaults)
 
 
@@ -73,8 +76,12 @@ def in_order(*parts: pa.Table) -> pa.Table:
     return pa.concat_tables(with_entries).combine_chunks().sort_by("place")
 
 
-def _typed(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
-    kind = SCHEMA.field(name).type
+def _repeated(kind: pa.DataType, value: Any, size: int) -> pa.Array:
+    """Return a value many times; nulls without one."""
+    return pa.nulls(size, kind) if value is None else pa.repeat(pa.scalar(value, kind), size)
+
+
+def _typed(kind: pa.DataType, values: Any) -> pa.Array | pa.ChunkedArray:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         return pa.array(values, type=kind)
     return values if values.type == kind else values.cast(kind)

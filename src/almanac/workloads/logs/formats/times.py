@@ -49,12 +49,12 @@ def one_iso(text: str) -> datetime | None:
 
 
 def one_without_year(text: str, year: int) -> datetime | None:
-    """Return one time as syslog writes it, `Dec  4 04:47:44`, in a year, or None; a leap day needs a leap year."""
+    """Return one time as syslog writes it, `Dec  4 04:47:44`, in a year, or None, also for an impossible leap day."""
     try:
         month, day, clock = text.split()[:3]
         hour, minute, second = map(int, clock.split(":"))
         return datetime(year, MONTHS[month], int(day), hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
@@ -76,9 +76,10 @@ def one_dotted(text: str) -> datetime | None:
 def one_of_c(text: str) -> datetime | None:
     """Return one time as C's `ctime` writes it, `Sun Dec 04 04:47:44 2005`, or None."""
     parts = text.split()
-    if len(parts) != 5 or not parts[4].isdigit() or not 0 < int(parts[4]) < 10_000:
+    if len(parts) != 5 or not parts[4].isdecimal():
         return None
-    return one_without_year(" ".join(parts[1:4]), int(parts[4]))
+    _, *rest, year = parts
+    return one_without_year(" ".join(rest), int(year))
 
 
 def one_number(number: float) -> datetime | None:
