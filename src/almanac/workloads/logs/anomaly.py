@@ -1,4 +1,4 @@
-"""Scores of abnormal sessions and lines: pure rules, and a session model that uses labels where there are some."""
+"""Scores of abnormal sessions and lines: pure rules, and a session model that can use labels."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -69,13 +69,17 @@ class Sessions:
     counts: sparse.csr_matrix
     texts: Ids
 
+    def text_shares(self) -> Floats:
+        """Return the share of sessions that have each text."""
+        return np.asarray((self.counts > 0).mean(axis=0)).ravel()
+
 
 class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """How abnormal a session is, from how often each masked text came in it.
 
-    Without labels: the share of training sessions that are at least as strange, compared with PRIOR. A session is
-    strange by the rarest text that it has, or by the most usual text that it lacks.
-    With labels: logistic regression on the logarithms of the counts.
+    Without labels, the score compares the share of training sessions that are at least as strange with PRIOR.
+    A session is strange by the rarest text that it has, or by the most usual text that it lacks.
+    With labels, it is a logistic regression on the logarithms of the counts.
     """
 
     def __init__(self, *, use_labels: bool = True) -> None:
@@ -113,10 +117,10 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return np.where(has_unseen, np.maximum(scores, UNSEEN_SCORE), scores)
 
     def _fit_shares(self, sessions: Sessions) -> None:
-        """Fit the shares of sessions that have each text, and how rare and how usual texts of sessions are."""
+        """Fit the share of sessions that have each text, and the distribution of strange texts."""
         present = sessions.counts > 0
         self.texts_ = sessions.texts
-        self.shares_ = np.asarray(present.mean(axis=0)).ravel()
+        self.shares_ = sessions.text_shares()
         self.rare_ = np.sort(self._rarest(present))
         self.lacking_ = np.sort(self._lacking(present))
 
@@ -128,7 +132,8 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
             return
         regression = LogisticRegression(C=30.0, max_iter=3000)
         regression.fit(counts[has_label].log1p(), labels)
-        self.weights_, self.offset_ = regression.coef_[0], float(regression.intercept_[0])
+        (self.weights_,), (offset,) = regression.coef_, regression.intercept_
+        self.offset_ = float(offset)
 
     def _supervised(self, counts: sparse.csr_matrix) -> Floats:
         logits = counts.log1p() @ self.weights_ + self.offset_
@@ -168,9 +173,9 @@ def _is_label(value: object) -> bool:
 
 
 def _places(texts: Ids, searched: Ids) -> tuple[Ids, Flags]:
-    """Return the place in `texts` of each searched id, and whether it is there; else the place means nothing."""
+    """Return the place in `texts` of each searched id, and whether it is there; else any place."""
     if not len(texts):
-        return np.zeros(len(searched), dtype=np.int64), np.zeros(len(searched), dtype=bool)
+        return np.zeros_like(searched), np.zeros_like(searched, dtype=bool)
     order = np.argsort(texts)
     ranks = np.searchsorted(texts, searched, sorter=order)
     places = order[np.minimum(ranks, len(order) - 1)]

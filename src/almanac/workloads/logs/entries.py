@@ -1,8 +1,8 @@
-"""The table of entries on a worker's connection: stores each entry once through COPY, and reads for notebooks."""
+"""The table of entries, for workers: stores each entry once through COPY, and reads for notebooks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.identity import entry_ids
 from almanac.workloads.logs.keeping.numbering import Encode, Numbers, copy_in, number
 from almanac.workloads.logs.shared.limits import EARLIEST, LATEST, LONGEST
@@ -63,9 +64,9 @@ class Load:
 
 
 def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes | None = None) -> Stored:
-    """Store those of `entries` (columns of `formats.SCHEMA`) that are not there yet; the caller ends the transaction.
+    """Store those of `entries` (columns of `formats.SCHEMA`) that are not there yet.
 
-    `ids` are their `entry_ids`, where the caller has them already.
+    `ids` are their `entry_ids`, where the caller has them already. The caller ends the transaction.
     """
     moment = datetime.now(UTC)
     connection.execute(OPEN_DAY, [moment.date()])
@@ -80,19 +81,18 @@ def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes |
 
 def is_empty(connection: Connection, *, demo: bool = True) -> bool:
     """Return whether there is no entry; without `demo`, demo entries do not count."""
-    ((answer,),) = connection.execute(IS_EMPTY, [demo]).fetchall()
-    return bool(answer)
+    return bool(queries.value(connection, IS_EMPTY, [demo]))
 
 
 def levelled(connection: Connection, *, limit: int) -> pd.DataFrame:
     """Return the newest entries that were sent with a level: source, text, level, event_time."""
-    rows = connection.execute(LEVELLED, [limit]).fetchall()
+    rows = queries.rows(connection, LEVELLED, [limit])
     return pd.DataFrame(rows, columns=["source", "text", "level", "event_time"])
 
 
 def pending_texts(connection: Connection) -> pd.DataFrame:
     """Return the masked texts of `POST /v1/logs/classify` that wait for a prediction: text_id, text."""
-    rows = connection.execute(PENDING_TEXTS).fetchall()
+    rows = queries.rows(connection, PENDING_TEXTS)
     return pd.DataFrame(rows, columns=["text_id", "text"])
 
 
@@ -111,15 +111,18 @@ def _new(entries: pa.Table, numbers: Numbers) -> pa.Table:
 
 def _rows(entries: pa.Table, numbers: Numbers, moment: datetime, *, demo: bool) -> pa.Table:
     """Return rows of `log_entries` with texts cut to their limits."""
-    columns = _texts(entries) | {
-        "entry_id": pa.array(numbers),
-        "day": _repeated(moment.date(), entries),
-        "received_at": _repeated(moment, entries),
-        "event_time": _event_times(entries, moment),
-        "raw": entries["raw"],
-        "demo": _repeated(demo, entries),
-    }
+    columns = _texts(entries) | _receipt(moment, len(entries))
+    columns["entry_id"] = pa.array(numbers)
+    columns["event_time"] = _event_times(entries, moment)
+    columns["raw"] = entries["raw"]
+    columns["demo"] = pa.repeat(demo, len(entries))
     return pa.table([columns[name] for name in COLUMNS], names=COLUMNS).combine_chunks()
+
+
+def _receipt(moment: datetime, size: int) -> dict[str, pa.Array]:
+    """Return day and time of receipt, the same for each entry."""
+    day, time = pa.scalar(moment.date()), pa.scalar(moment, INSTANT)
+    return {"day": pa.repeat(day, size), "received_at": pa.repeat(time, size)}
 
 
 def _texts(entries: pa.Table) -> dict[str, pa.ChunkedArray]:
@@ -130,11 +133,6 @@ def _event_times(entries: pa.Table, received_at: datetime) -> pa.ChunkedArray:
     """Return event times; an impossible one is replaced by the time of receipt."""
     times = entries["event_time"]
     return pc.if_else(_is_possible(times), times, pa.scalar(received_at, INSTANT))
-
-
-def _repeated(value: datetime | date | bool, entries: pa.Table) -> pa.Array:
-    kind = INSTANT if isinstance(value, datetime) else None
-    return pa.repeat(pa.scalar(value, kind), len(entries))
 
 
 def _is_possible(times: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from almanac.workloads.logs.shared.masking import FIRST_LINE, LONGEST, REST, WORDS_WITH_DIGITS, Rule, text_id
+from almanac.workloads.logs.terms import arrays
 from almanac.workloads.logs.terms.templates import Templates
 
 Codes = npt.NDArray[np.int64]
@@ -26,8 +27,8 @@ LINE_BREAKS = r"[\r\n]"
 def build(statements: pd.DataFrame) -> pd.DataFrame:
     """Return statements with the column `template`; a split must not separate texts of one template.
 
-    Texts of logs are mined for templates. A statement of a program is a template already. Templates differ only by
-    their letters.
+    Texts of logs are mined for templates. A statement of a program is a template already. Only letters tell
+    templates apart.
     """
     ordered = statements.sort_values(["text", "origin", "system"], kind="stable").reset_index(drop=True)
     letters = [_letters(text) for text in _stated(ordered)]
@@ -86,7 +87,7 @@ def _letters(text: str) -> str:
 
 def _combined(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    return whole.cast(pa.large_string())
+    return whole.cast(arrays.TEXT)
 
 
 def _encoded(texts: pa.Array) -> tuple[Codes, pa.Array]:
@@ -105,7 +106,7 @@ def _shortened(lines: pa.Array) -> pa.Array:
     if not pc.any(is_long).as_py():
         return lines
     cut = [line[:LONGEST] for line in lines.filter(is_long).to_pylist()]
-    return pc.replace_with_mask(lines, is_long, pa.array(cut, pa.large_string()))
+    return pc.replace_with_mask(lines, is_long, arrays.texts(cut))
 
 
 def _applied(rule: Rule, texts: pa.Array) -> pa.Array:

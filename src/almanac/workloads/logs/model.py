@@ -84,7 +84,7 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return TextLevels(alpha=self.alpha).fit(texts, labels, weights=weights, groups=groups)
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
-        counts = traces.counted(sessions["texts"].tolist())
+        counts = traces.counted(sessions["texts"])
         return SessionModel(use_labels=self.use_labels).fit(counts, traces.labels(sessions))
 
 

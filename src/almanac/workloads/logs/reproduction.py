@@ -57,9 +57,9 @@ def _templates(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def _usage(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the use of the templates of now in the sources of now, and a row with the sums of a source's other templates.
+    """Return the use of the templates of now in their sources.
 
-    The sums tell how large the source is.
+    One more row per source has the sums of its other templates, which tell how large the source is.
     """
     of_sources = past[past["source"].isin(now["source"])]
     if of_sources.empty:
@@ -75,7 +75,7 @@ def _summed(usage: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the sessions that went on, and the texts of the other sessions of sources that no model knows."""
+    """Return the sessions that went on, and texts of the other sessions of sources that no model knows."""
     if past.empty or now.empty:
         return past.iloc[:0]
     went_on = _is_in(past, now, SESSION_KEY)
@@ -87,7 +87,7 @@ def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.Data
 
 def _unknown_sources(model: LogModel, sessions: pd.DataFrame) -> pd.Series:
     """Return the sources of sessions that no session model knows."""
-    _, is_scored = model.session_scores(traces.tallied(sessions["texts"].tolist()))
+    _, is_scored = model.session_scores(traces.tallied(sessions["texts"]))
     return sessions.loc[~is_scored, "source"]
 
 
@@ -98,17 +98,20 @@ def _is_in(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> npt.NDAr
 
 
 def _nameless(sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each distinct set of texts that sessions have; `entries` is the number of such sessions."""
+    """Return a row for each distinct set of texts that sessions have; `entries` is the number of sessions."""
     texts = (tuple(sorted(counts)) for counts in sessions["texts"])
     alike = Counter(zip(sessions["source"], texts, strict=True))
-    names = [f"{NAMELESS}{number}" for number in range(len(alike))]
-    frame = pd.DataFrame({"session": names, "entries": list(alike.values())})
-    frame["source"] = [source for source, _ in alike]
-    texts_of_sets: list[Any] = [dict.fromkeys(ids, 1) for _, ids in alike]
-    frame["texts"] = texts_of_sets
-    frame["reasons"] = [[] for _ in alike]
+    rows = [_nameless_row(number, *item) for number, item in enumerate(alike.items())]
     moment = sessions["started_at"].min()
-    return frame.assign(started_at=moment, ended_at=moment, **UNUSED)[sessions.columns]
+    frame = pd.DataFrame(rows).assign(started_at=moment, ended_at=moment)
+    return frame[sessions.columns]
+
+
+def _nameless_row(number: int, source_and_texts: tuple[str, tuple[str, ...]], count: int) -> dict[str, Any]:
+    source, texts = source_and_texts
+    name = f"{NAMELESS}{number}"
+    counts = dict.fromkeys(texts, 1)
+    return {"source": source, "session": name, "entries": count, "texts": counts, "reasons": [], **UNUSED}
 
 
 def _spread(sessions: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ ORDER = ["place", "anomaly_score", "entry_id"]
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
-    """Return columns and rows of a table of entries, the worst first and one of each template in each source."""
+    """Return columns and rows of a table of entries: the worst first, one of each template in each source."""
     places = predictions["severity"].map(PLACES)
     ordered = predictions.assign(place=places).sort_values(ORDER, ascending=[False, False, True])
     worst = ordered.drop_duplicates(["source", "template_id"]).head(rows)

@@ -31,7 +31,7 @@ def tend(connection: Connection, now: datetime) -> None:
 
 
 def expired(connection: Connection, now: datetime) -> Iterator[tuple[str, Deletion, Repair]]:
-    """Yield the deletions of retention: the reason, a function that deletes entries, and one that repairs runs."""
+    """Yield the deletions of retention: reason, function that deletes entries, function that repairs runs."""
     first_day = (now - CONTRACT.retention).date()
     for day in retention.expired_days(connection, first_day):
         deletion = partial(retention.drop_day, day=day)

@@ -27,13 +27,16 @@ COLUMNS = [
 MAIN = ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")
 DESCRIPTION = (
     "four levels {accuracy} (macro-F1 {macro_f1}, majority {first[majority]:.3f}), "
-    "warning or worse {warning_accuracy} (macro-F1 {warning_macro_f1}, majority {first[warning_majority]:.3f}), "
-    "n = {first[n]:.0f}"
+    "warning or worse {warning_accuracy} "
+    "(macro-F1 {warning_macro_f1}, majority {first[warning_majority]:.3f}), n = {first[n]:.0f}"
 )
 
 
 def score(level: "pd.Series[str]", chances: Floats) -> dict[str, float]:
-    """Return the scores COLUMNS: of the four levels, and of "warning or worse"; `majority` is the most frequent label."""
+    """Return the scores COLUMNS, of the four levels and of "warning or worse".
+
+    `majority` is the share of the most frequent label.
+    """
     labels = np.array(levels.numbers(level), dtype=np.int64)
     of_levels = _agreement(labels, chances.argmax(axis=1))
     of_warning = _agreement(labels >= WARNING, warning_chances(chances) >= 0.5)
@@ -56,7 +59,7 @@ def over_seeds(
 def bootstrap_systems(forecasts: Forecasts, *, seed: int, draws: int = 100) -> pd.DataFrame:
     """Return the scores of as many systems drawn with replacement, a row per draw.
 
-    Their spread shows how much the scores depend on which systems there are. Another seed of the folds changes
+    Their spread shows how much the scores depend on the choice of systems. Another seed of the folds changes
     almost nothing, because the largest systems decide which folds are possible.
     """
     random = np.random.default_rng(seed)
@@ -85,7 +88,7 @@ def by_system(forecasts: Forecasts, *, least: int = 30) -> pd.DataFrame:
 
 
 def reliability(forecasts: Forecasts, *, bins: int = 10) -> pd.DataFrame:
-    """Return promised chance of "warning or worse" and frequency with Wilson's interval, in bins of equally many rows."""
+    """Return promised chance and frequency of "warning or worse", with Wilson's interval, in equal bins."""
     promised = warning_chances(forecasts.chances)
     happened = labels_of(forecasts.frame) >= WARNING
     parts = np.array_split(np.argsort(promised, kind="stable"), bins)
@@ -106,8 +109,8 @@ def confusion(forecasts: Forecasts) -> pd.DataFrame:
 def random_lines(statements: pd.DataFrame, *, seed: int, share: float = 0.2) -> float:
     """Return the accuracy that a random split of lines would pretend for a model that only remembers texts.
 
-    The model knows a test line by heart if a training line has the same text. Other lines get the most frequent level.
-    Statements of programs have no lines and are left out where there are logs.
+    The model knows a test line by heart if a training line has the same text. Other lines get the most
+    frequent level. Statements of programs have no lines and are left out where there are logs.
     """
     texts = _texts_with_lines(statements)
     lines = texts["occurrences"].to_numpy(dtype=np.int64)

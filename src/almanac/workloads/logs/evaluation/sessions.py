@@ -63,7 +63,7 @@ class Outcomes(NamedTuple):
 
 
 def split_by_time(sessions: pd.DataFrame) -> Halves:
-    """Return the first half of the sessions, its log cut off where the second half begins, and the second half."""
+    """Return the first half of the sessions, its log cut off at the second half, and the second half."""
     cut = traces.middle(sessions)
     return traces.before(sessions, cut), traces.since(sessions, cut)
 
@@ -86,9 +86,9 @@ def scores(train: pd.DataFrame, test: pd.DataFrame, *, use_labels: bool) -> Floa
 def compare_splits(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Return precision, recall and F1 with and without labels, for halves in time and for random halves.
 
-    The columns are COLUMNS. The frame is empty where fewer than LEAST_LABELLED sessions are labelled abnormal.
+    The columns are COLUMNS. There are no rows for fewer than LEAST_LABELLED sessions with the label abnormal.
     """
-    labelled = sessions[sessions["abnormal"].notna()]
+    labelled = _labelled(sessions)
     if len(labelled) < 2 or labelled["abnormal"].sum() < anomaly.LEAST_LABELLED:
         return pd.DataFrame(columns=COLUMNS)
     by_time, at_random = split_by_time(labelled), split_at_random(labelled, seed=seed)
@@ -103,7 +103,7 @@ def compare_splits(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
 
 def compare_priors(sessions: pd.DataFrame, priors: tuple[float, ...]) -> pd.DataFrame:
     """Return F1 without labels in the second half for other priors: how much depends on the guess."""
-    train, test = split_by_time(sessions[sessions["abnormal"].notna()])
+    train, test = split_by_time(_labelled(sessions))
     strange, abnormal = scores(train, test, use_labels=False), _abnormal(test)
     limits = anomaly.strangeness(np.array(priors), anomaly.PRIOR)
     rates = [Outcomes.of(abnormal, strange >= limit).rates() for limit in limits]
@@ -138,9 +138,8 @@ def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
 def text_shares(sessions: pd.DataFrame) -> dict[str, float]:
     """Return for each text id the share of sessions that have the text."""
     counted = _counts(sessions)
-    shares = np.asarray((counted.counts > 0).mean(axis=0)).ravel()
-    pairs = zip(counted.texts, shares, strict=True)
-    return {f"{number:012x}": float(share) for number, share in pairs}
+    pairs = zip(counted.texts.tolist(), counted.text_shares().tolist(), strict=True)
+    return {f"{number:012x}": share for number, share in pairs}
 
 
 def _split_figures(halves: Halves, use_labels: bool, seed: int) -> dict[str, float]:
@@ -150,7 +149,11 @@ def _split_figures(halves: Halves, use_labels: bool, seed: int) -> dict[str, flo
 
 
 def _counts(sessions: pd.DataFrame) -> anomaly.Sessions:
-    return traces.counted(sessions["texts"].tolist())
+    return traces.counted(sessions["texts"])
+
+
+def _labelled(sessions: pd.DataFrame) -> pd.DataFrame:
+    return sessions[sessions["abnormal"].notna()]
 
 
 def _abnormal(sessions: pd.DataFrame) -> Flags:

@@ -28,7 +28,7 @@ TIME_SHARE = 0.6
 
 
 class Forecasts(NamedTuple):
-    """Chances of LEVELS for the rows `frame`, which the model has not seen, and base rates of the training."""
+    """Chances of LEVELS for rows that the model has not seen, and the base rates of its training."""
 
     frame: pd.DataFrame
     chances: Floats
@@ -48,7 +48,7 @@ class Examples(NamedTuple):
 
 
 def evaluation_rows(statements: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows to evaluate on, one per template: of logs where there are enough, else of programs too."""
+    """Return the rows to evaluate on, one per template: of logs if there are enough, else of programs too."""
     of_logs = statements[~statements["origin"].isin(TRAINING_ONLY)]
     has_enough = of_logs["template"].nunique() >= LEAST_ROWS
     rows = of_logs if has_enough else statements
@@ -128,7 +128,7 @@ def _weights(statements: pd.DataFrame) -> Floats:
 
 
 def _fold_scores(examples: Examples, split: Iterator[Fold], alpha: float) -> tuple[Floats, Floats, Labels]:
-    """Return the scores and base rates of each test row by the model of its fold, and the number of the fold."""
+    """Return scores and base rates of each test row by the model of its fold, and the number of the fold."""
     size = len(examples.labels)
     scores, base = np.zeros((size, len(LEVELS))), np.zeros((size, len(LEVELS)))
     fold = np.zeros(size, dtype=np.int64)
@@ -141,7 +141,7 @@ def _fold_scores(examples: Examples, split: Iterator[Fold], alpha: float) -> tup
 
 
 def _split_by_time(statements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return training and test rows; a test row was first seen late, and its template is not in the training."""
+    """Return training and test rows; test rows were first seen late, with templates new to the training."""
     is_late = _is_late(statements["seen_at"])
     train = statements[~is_late]
     is_new = ~statements["template"].isin(train["template"]).to_numpy()

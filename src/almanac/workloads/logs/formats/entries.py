@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from almanac.workloads.logs.terms import arrays
+
 INSTANT = pa.timestamp("us", "UTC")
 SCHEMA = pa.schema(
     [
@@ -49,14 +51,12 @@ def table(size: int, columns: Mapping[str, Any], defaults: Defaults) -> pa.Table
 
     Other columns are null, but `source` is the default, and no entry is raw.
     """
-    fixed = {"source": defaults.source, "raw": False}
-    values = [
-        _typed(field.type, columns[field.name])
-        if field.name in columns
-        else _repeated(field.type, fixed.get(field.name), size)
-        for field in SCHEMA
-    ]
-    return pa.table(values, schema=SCHEMA)
+    complete = {field.name: pa.nulls(size, field.type) for field in SCHEMA}
+    complete["source"] = arrays.repeated(defaults.source, size)
+    complete["raw"] = pa.repeat(False, size)
+    for name, values in columns.items():
+        complete[name] = _typed(SCHEMA.field(name).type, values)
+    return pa.table(complete, schema=SCHEMA)
 
 
 def raw_entries(lines: Sequence[Line], defaults: Defaults) -> pa.Table:
@@ -74,11 +74,6 @@ def in_order(*parts: pa.Table) -> pa.Table:
     if len(with_entries) == 1:
         return with_entries[0]
     return pa.concat_tables(with_entries).combine_chunks().sort_by("place")
-
-
-def _repeated(kind: pa.DataType, value: Any, size: int) -> pa.Array:
-    """Return a value many times; nulls without one."""
-    return pa.nulls(size, kind) if value is None else pa.repeat(pa.scalar(value, kind), size)
 
 
 def _typed(kind: pa.DataType, values: Any) -> pa.Array | pa.ChunkedArray:

@@ -14,6 +14,7 @@ from almanac.workloads.logs.formats.entries import Defaults, Line, Parsed
 from almanac.workloads.logs.formats.layouts import Layout
 from almanac.workloads.logs.shared.cleaning import bounded, decoded
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
+from almanac.workloads.logs.terms import arrays
 
 # Lines that continue a stack trace in Java, Python and JavaScript.
 CONTINUES = re.compile(
@@ -28,8 +29,8 @@ Numbers = npt.NDArray[np.int64]
 class _Split(NamedTuple):
     """A text split at its heads.
 
-    `before` holds the lines before the first head, `columns` the groups of the heads, `texts` what follows each head.
-    `places` are the numbers of the lines of heads, `breaks` the line ends within each text.
+    `before` are the lines before the first head, `columns` the groups of the heads, `texts` what follows
+    each. `places` are the numbers of the lines of heads, `breaks` the line ends within each text.
     """
 
     before: str
@@ -41,7 +42,8 @@ class _Split(NamedTuple):
     @property
     def lines(self) -> int:
         """The number of lines."""
-        return self.before.count("\n") + len(self.texts) + int(self.breaks.sum())
+        in_entries = len(self.texts) + int(self.breaks.sum())
+        return self.before.count("\n") + in_entries
 
 
 def parse(blocks: Iterable[bytes], layout: Layout, defaults: Defaults) -> Iterator[Parsed]:
@@ -90,7 +92,7 @@ def _split(text: str, place: int, layout: Layout) -> _Split:
     parts = layout.border.split("\n" + text.removesuffix("\n"))
     width = len(layout.columns) + 1
     columns = {name: parts[number::width] for number, name in enumerate(layout.columns, start=1)}
-    texts = pa.array(parts[width::width], pa.large_string())
+    texts = arrays.texts(parts[width::width])
     breaks = pc.count_substring(texts, "\n").to_numpy()
     first = place + parts[0].count("\n")
     return _Split(parts[0], columns, texts, first + _offsets(breaks), breaks)
@@ -119,8 +121,8 @@ def _fold(split: _Split) -> tuple[pa.Array, list[Line]]:
         return split.texts, []
     chosen = split.texts.filter(pa.array(needs_work)).to_pylist()
     folded, strays = _fold_each(chosen, split.places[needs_work].tolist())
-    texts = pa.array(folded, pa.large_string())
-    return pc.replace_with_mask(split.texts, pa.array(needs_work), texts), strays
+    texts = pc.replace_with_mask(split.texts, pa.array(needs_work), arrays.texts(folded))
+    return texts, strays
 
 
 def _fold_each(texts: list[str], places: list[int]) -> tuple[list[str], list[Line]]:

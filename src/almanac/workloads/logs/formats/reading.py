@@ -21,7 +21,7 @@ GZIP = b"\x1f\x8b"
 def parse_file(path: Path, *, form: str = "", source: str = "", year: int | None = None) -> Iterator[Parsed]:
     """Yield the entries of a file, which may be gzipped; `source` defaults to its name.
 
-    Raises UsageError for an unknown format or a table of other columns, OSError where the file cannot be read.
+    Raises UsageError for an unknown format or a table with other columns, OSError for an unreadable file.
     """
     name, _, _ = path.name.removesuffix(".gz").partition(".")
     with gzip.open(path) if _is_gzipped(path) else path.open("rb") as file:

@@ -15,6 +15,7 @@ from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
 from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean, decoded
+from almanac.workloads.logs.terms import arrays
 
 HDFS_COLUMNS = {
     "m_message": "text",
@@ -31,18 +32,19 @@ ReadTime = Callable[[str], datetime | None]
 
 
 def parse_loghub(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
-    """Yield the entries of a structured CSV of loghub; raises UsageError for a table without the column Content."""
+    """Yield the entries of a structured CSV of loghub; raises UsageError without the column Content."""
     rows = _csv(decoded(b"".join(blocks)).encode())
-    if "Content" not in rows.column_names:
+    names = rows.column_names
+    if "Content" not in names:
         raise UsageError(
-            f"The CSV has the columns {rows.column_names}; a structured CSV of loghub has 'Content' and 'Level'."
+            f"The CSV has the columns {names}; a structured CSV of loghub has 'Content' and 'Level'."
         )
     columns = _loghub_columns(rows) | {"event_time": _loghub_times(rows, defaults.year)}
     yield Parsed(entries.table(len(rows), columns, defaults), len(rows) + 1, 0)
 
 
 def parse_hdfs(file: IO[bytes] | Path, defaults: Defaults) -> Iterator[Parsed]:
-    """Yield the entries of an HDFS log in Parquet, its blocks as sessions; raises UsageError for other columns."""
+    """Yield the entries of an HDFS log in Parquet; its blocks are the sessions. Raises UsageError."""
     opened = parquet.ParquetFile(file)
     missing = sorted(set(HDFS_COLUMNS) - set(opened.schema_arrow.names))
     if missing:
@@ -122,5 +124,4 @@ def _inert(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pc.any(has_controls).as_py():
         return texts
     cleaned = [clean(text) if UNPRINTABLE.search(text) else text for text in texts.to_pylist()]
-    array = pa.array(cleaned, pa.large_string())
-    return pa.chunked_array([array])
+    return pa.chunked_array([arrays.texts(cleaned)])

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from almanac.workloads.logs.keeping import queries
+
 Connection = psycopg.Connection[Any]
 # Each counts in the window that ends now, of one source or of all.
 VALUES = {
@@ -39,15 +41,14 @@ CLOSE = """
 
 
 def judge(connection: Connection, now: datetime) -> None:
-    """Open, update or close the alert of every active rule; close the alerts of rules that were switched off."""
+    """Open, update or close the alert of every active rule; close those of rules that are switched off."""
     run_ids = _live_runs(connection)
-    for row in connection.execute(RULES).fetchall():
+    for row in queries.rows(connection, RULES):
         rule = _Rule(*row)
         window = {"since": now - rule.length, "now": now, "source": rule.source, "runs": run_ids}
-        ((value,),) = connection.execute(VALUES[rule.kind].encode(), window).fetchall()
+        value = int(queries.value(connection, VALUES[rule.kind], window))
         statement = OPEN if rule.is_active and value >= rule.threshold else CLOSE
-        values = {"rule": rule.rule_id, "value": int(value), "now": now}
-        connection.execute(statement.encode(), values)
+        connection.execute(statement.encode(), {"rule": rule.rule_id, "value": value, "now": now})
 
 
 class _Rule(NamedTuple):
@@ -68,5 +69,5 @@ class _Rule(NamedTuple):
 
 def _live_runs(connection: Connection) -> list[str]:
     """Return the runs of the live release."""
-    rows = connection.execute(LIVE).fetchall()
-    return list(rows[0][0]) if rows else []
+    releases = queries.column(connection, LIVE)
+    return list(releases[0]) if releases else []

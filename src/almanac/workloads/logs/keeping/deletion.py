@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from almanac.errors import UsageError
-from almanac.workloads.logs.keeping import search_index
+from almanac.workloads.logs.keeping import queries, search_index
 from almanac.workloads.logs.sources import own
 
 Connection = psycopg.Connection[Any]
@@ -30,14 +30,13 @@ DELETE_IDS = "DELETE FROM almanac.log_ids WHERE entry_id = ANY (%s)"
 DELETE_STATEMENTS = "DELETE FROM almanac.logs_statements WHERE statement_id = ANY (%s)"
 
 Deletion = Callable[[Connection], list[int]]
-Row = tuple[int, str | None, str | None]
 
 
 def by_conditions(conditions: Sequence[str]) -> Deletion:
     """Return a function that deletes the entries that meet all `conditions`, and returns their numbers.
 
-    A condition is written name=value. Raises UsageError for another form or an unknown name; the function raises it for a
-    value that does not fit.
+    A condition is written name=value. Raises UsageError for another form or an unknown name. The function
+    raises it for a value that does not fit.
     """
     if not conditions:
         raise UsageError(f"Say what to delete: --where name=value. Names: {_names()}.")
@@ -68,9 +67,9 @@ def _delete(connection: Connection, statement: str, values: Sequence[str]) -> li
     return numbers
 
 
-def _delete_entries(connection: Connection, statement: str, values: Sequence[str]) -> list[Row]:
+def _delete_entries(connection: Connection, statement: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
     try:
-        return connection.execute(statement.encode(), values).fetchall()
+        return queries.rows(connection, statement, values)
     except psycopg.DataError as error:
         reason = error.diag.message_primary
         raise UsageError(f"--where does not fit: {reason}. Instants look like 2025-04-15T06:00Z.") from error

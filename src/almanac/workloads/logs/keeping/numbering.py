@@ -9,6 +9,7 @@ import numpy.typing as npt
 import psycopg
 import pyarrow as pa
 
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.identity import ID_BYTES, as_uuids, ascending
 
 Connection = psycopg.Connection[Any]
@@ -54,9 +55,9 @@ def copy_in(connection: Connection, statement: str, rows: pa.Table, encode: Enco
 
 
 def _consecutive(connection: Connection, size: int) -> int:
-    """Take `size` consecutive numbers and return the first; try again where another session took some between."""
+    """Take `size` consecutive numbers and return the first; try again if another session interferes."""
     while True:
-        ((lowest, highest),) = connection.execute(NEXT_NUMBERS, [size]).fetchall()
+        ((lowest, highest),) = queries.rows(connection, NEXT_NUMBERS, [size])
         if highest - lowest + 1 == size:
             return int(lowest)
 
@@ -70,7 +71,7 @@ def _id_rows(ids: bytes, numbers: Numbers, day: date) -> pa.Table:
 
 
 def _enter_all(connection: Connection, rows: pa.Table, encode: Encode) -> bool:
-    """Enter all ids at once, which is several times faster; return False and enter none if one is there already."""
+    """Enter all ids at once, which is several times faster; return False and enter none if one exists."""
     try:
         with connection.transaction():
             copy_in(connection, COPY_IDS, rows, encode)
@@ -88,5 +89,4 @@ def _enter_new(
     connection.execute(MAKE_INCOMING)
     copy_in(connection, COPY_INCOMING, incoming, encode)
     connection.execute(ENTER_NEW, [first, day])
-    entered = [place for (place,) in connection.execute(ENTERED, [first]).fetchall()]
-    return np.isin(places, entered)
+    return np.isin(places, queries.column(connection, ENTERED, [first]))

@@ -6,7 +6,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from almanac.workloads.logs.keeping import search_index
+from almanac.workloads.logs.keeping import queries, search_index
 
 Connection = psycopg.Connection[Any]
 DAYS = """
@@ -20,20 +20,19 @@ TABLES_WITH_DAY = ("log_ids", "log_layouts")
 
 def expired_days(connection: Connection, before: date) -> list[date]:
     """Return the days of receipt before `before` that still have a table of entries, oldest first."""
-    days = [day for (day,) in connection.execute(DAYS).fetchall()]
-    return [day for day in days if day < before]
+    return [day for day in queries.column(connection, DAYS) if day < before]
 
 
 def drop_day(connection: Connection, day: date) -> list[int]:
     """Drop the tables of a day with what refers to them; return the numbers of its entries."""
     entries = _identifier(f"log_entries_{day:%Y%m%d}")
     search = _identifier(search_index.partition(day))
-    rows = connection.execute(NUMBERS.format(entries)).fetchall()
+    numbers = queries.column(connection, NUMBERS.format(entries))
     connection.execute(sql.SQL("DROP TABLE {}").format(entries))
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(search))
     for table in TABLES_WITH_DAY:
         connection.execute(DELETE_DAY.format(_identifier(table), day))
-    return [number for (number,) in rows]
+    return numbers
 
 
 def _identifier(table: str) -> sql.Identifier:

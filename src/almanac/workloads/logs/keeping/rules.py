@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from almanac.errors import NotFound, UsageError
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.alerts import VALUES
 
 Connection = psycopg.Connection[Any]
@@ -16,7 +17,10 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Rule:
-    """The condition of an alert: so many errors, anomalies or new templates in a window, of one source or of all."""
+    """The condition of an alert: a number of errors, anomalies or new templates of a source within a window.
+
+    Without `source` it counts those of all sources.
+    """
 
     name: str
     kind: str
@@ -57,7 +61,7 @@ SWITCH_OFF = "UPDATE almanac.log_rules SET is_active = false WHERE name = %s AND
 
 def list_all(connection: Connection) -> list[RuleState]:
     """Return every rule, the oldest first."""
-    return [RuleState(*row) for row in connection.execute(LIST).fetchall()]
+    return [RuleState(*row) for row in queries.rows(connection, LIST)]
 
 
 def add(connection: Connection, rule: Rule) -> None:

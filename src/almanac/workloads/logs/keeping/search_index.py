@@ -1,10 +1,12 @@
-"""The search index by day: filled before a release, and rewritten in the order of its texts once a day is over."""
+"""The search index by day: filled before a release, and rewritten in the order of its texts after the day."""
 
 from datetime import date
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from almanac.workloads.logs.keeping import queries
 
 Connection = psycopg.Connection[Any]
 MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
@@ -60,10 +62,10 @@ def prepare(connection: Connection, covered_until: int) -> int:
 
     A search shows them once they are released.
     """
-    ((indexed,),) = connection.execute(INDEXED).fetchall()
+    indexed = queries.value(connection, INDEXED)
     connection.execute(MEMORY)
     added = 0
-    for day, entries in connection.execute(NEW_DAYS, [indexed, covered_until]).fetchall():
+    for day, entries in queries.rows(connection, NEW_DAYS, [indexed, covered_until]):
         _index_day(connection, day, indexed, covered_until)
         added += entries
     connection.execute(SET_INDEXED, [covered_until])
@@ -73,14 +75,11 @@ def prepare(connection: Connection, covered_until: int) -> int:
 def cluster(connection: Connection, today: date) -> date | None:
     """Rewrite one day before `today` that came in several parts, in the order of its texts; return that day.
 
-    The caller ends the transaction at once, because searches wait from here on. A day that readers lock is left for
-    the next time.
+    The caller ends the transaction at once, because searches wait from here on. A day that readers lock is
+    left for the next time.
     """
-    scattered = connection.execute(SCATTERED, [today]).fetchall()
-    if not scattered:
-        return None
-    ((day,),) = scattered
-    return day if _cluster_day(connection, day) else None
+    days: list[date] = queries.column(connection, SCATTERED, [today])
+    return days[0] if days and _cluster_day(connection, days[0]) else None
 
 
 def partition(day: date) -> str:
@@ -92,8 +91,7 @@ def _index_day(connection: Connection, day: date, indexed: int, covered_until: i
     """Add entries to a day. A new day is filled before its indexes are built, which is many times faster."""
     table = _identifier(partition(day))
     fill = FILL.format(table, day, indexed, covered_until, ORDER)
-    ((is_there,),) = connection.execute(EXISTS, [table.as_string()]).fetchall()
-    if is_there:
+    if queries.value(connection, EXISTS, [table.as_string()]):
         connection.execute(fill)
         connection.execute(MERGE, [table.as_string()])
     else:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import BUCKET
+from almanac.workloads.logs.terms import arrays
 
 Numbers = npt.NDArray[np.int64]
 
@@ -39,6 +40,11 @@ class Columns:
     def __len__(self) -> int:
         """Return how many entries there are."""
         return len(self.entry_id)
+
+    @property
+    def has_session(self) -> npt.NDArray[np.bool_]:
+        """Whether each entry has a session."""
+        return self.session >= 0
 
     @property
     def bucket(self) -> Numbers:
@@ -76,10 +82,9 @@ class _Gatherer:
 
     def add(self, batch: pa.Table) -> None:
         """Add a batch with entry_id, source, session, event_time and text."""
-        codes, forms = features.mask_all(batch["text"])
-        text = self.texts.add(forms)[codes]
         source = self._source_places(batch["source"])
         session = self._session_places(batch["session"], source)
+        text = self._text_places(batch["text"])
         entry_id = batch["entry_id"].to_numpy().astype(np.int64)
         event_time = batch["event_time"].cast(INSTANT).cast(pa.int64()).to_numpy()
         self.batches.append((entry_id, event_time, source, session, text))
@@ -91,6 +96,11 @@ class _Gatherer:
         numbers: dict[str, Any] = dict(zip(NUMBER_COLUMNS, arrays, strict=True))
         sources, sessions, texts = (places.values() for places in (self.sources, self.sessions, self.texts))
         return Columns(**numbers, sources=sources, sessions=sessions, texts=texts)
+
+    def _text_places(self, values: pa.ChunkedArray) -> Numbers:
+        codes, forms = features.mask_all(values)
+        places: Numbers = self.texts.add(forms)[codes]
+        return places
 
     def _source_places(self, values: pa.ChunkedArray) -> Numbers:
         encoded = values.combine_chunks().dictionary_encode()
@@ -112,10 +122,9 @@ class _Gatherer:
         names = encoded.dictionary.to_pylist()
         codes = encoded.indices.drop_null().to_numpy().astype(np.int64)
         numbers, inverse = np.unique(source * len(names) + codes, return_inverse=True)
-        sources, names_of_pairs = numbers // len(names), [names[code] for code in numbers % len(names)]
-        pairs = zip(sources.tolist(), names_of_pairs, strict=True)
-        places: Numbers = self.sessions.add(pairs)[inverse]
-        return places
+        pairs = (divmod(number, len(names)) for number in numbers.tolist())
+        places: Numbers = self.sessions.add((place, names[code]) for place, code in pairs)
+        return places[inverse]
 
 
 def gather(entries: Iterable[pa.Table], *, extra_texts: Sequence[str] = ()) -> Columns:
@@ -132,9 +141,9 @@ def gather(entries: Iterable[pa.Table], *, extra_texts: Sequence[str] = ()) -> C
 
 def words(names: Sequence[str], places: Numbers) -> pd.Series:
     """Return a column of words by their places, as Arrow text; place -1 is null."""
-    dictionary = pa.array(names, pa.large_string())
-    chosen = dictionary.take(pa.array(places, pa.int64(), mask=places < 0))
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([chosen])))
+    indices = pa.array(places, pa.int64(), mask=places < 0)
+    column = pa.chunked_array([arrays.texts(names).take(indices)])
+    return pd.Series(pd.arrays.ArrowExtensionArray(column))
 
 
 def instants(microseconds: Numbers) -> pd.Series:

@@ -49,7 +49,7 @@ class _Usage:
 
 @dataclass(frozen=True)
 class _Slots:
-    """Five minutes in which a pair has entries: the pair, the number of the five minutes, how many entries."""
+    """Five minutes in which a pair has entries: place of the pair, number of the five minutes, entries."""
 
     pair: Numbers
     bucket: Numbers
@@ -57,7 +57,7 @@ class _Slots:
 
 
 def score_lines(columns: Columns, texts: TextPredictions, usage: pd.DataFrame) -> LineScores:
-    """Score every entry by the rarity of its template in its source, and the first entry of a burst by its size.
+    """Score every entry by the rarity of its template in its source, and each burst on its first entry.
 
     `usage` is the table of that name which the version has published before.
     """

@@ -43,36 +43,33 @@ def judge_sessions(
     if not columns.sessions:
         return SessionScores(pd.DataFrame(columns=COLUMNS), np.zeros(len(columns)))
     sessions = _with_past(_gather(columns, texts), past)
-    counts = traces.tallied(sessions["texts"].tolist())
+    counts = traces.tallied(sessions["texts"])
     scores = _scores(model, counts, sessions, past)
     names = dict(zip(texts.text_ids, columns.texts, strict=True))
-    severities = _severities(_worst_levels(columns, texts), scores)
-    judged = sessions.assign(anomaly=scores >= 0.5, anomaly_score=scores, severity=severities)
-    table = judged.assign(reasons=_as_objects(_reasons(counts, scores, names)))[COLUMNS]
-    of_entries = np.where(columns.session >= 0, scores[columns.session], 0.0)
-    return SessionScores(table, of_entries)
+    reasons = _as_objects(_reasons(counts, scores, names))
+    judged = sessions.assign(anomaly=scores >= 0.5, anomaly_score=scores, reasons=reasons)
+    table = judged.assign(severity=_severities(_worst_levels(columns, texts), scores))
+    of_entries = np.where(columns.has_session, scores[columns.session], 0.0)
+    return SessionScores(table[COLUMNS], of_entries)
 
 
 def _gather(columns: Columns, texts: TextPredictions) -> pd.DataFrame:
-    """Return source, session, texts, times and number of entries of each session, in the order of their places."""
-    is_within = columns.session >= 0
-    times = pd.Series(columns.event_time[is_within]).groupby(columns.session[is_within], sort=True)
-    frame = {
-        "source": [columns.sources[source] for source, _ in columns.sessions],
-        "session": [name for _, name in columns.sessions],
-        "texts": _tallies(columns, texts),
-        "started_at": instants(times.min().to_numpy()),
-        "ended_at": instants(times.max().to_numpy()),
-        "entries": times.size().to_numpy(),
-    }
-    return pd.DataFrame(frame)
+    """Return source, session, texts, times and entries of each session, in the order of their places."""
+    names = [(columns.sources[source], name) for source, name in columns.sessions]
+    frame = pd.DataFrame(names, columns=KEY)
+    frame["texts"] = _as_objects(_tallies(columns, texts))
+    rows = columns.has_session
+    times = pd.Series(columns.event_time[rows]).groupby(columns.session[rows], sort=True)
+    frame["started_at"] = instants(times.min().to_numpy())
+    frame["ended_at"] = instants(times.max().to_numpy())
+    frame["entries"] = times.size().to_numpy()
+    return frame
 
 
 def _tallies(columns: Columns, texts: TextPredictions) -> list[Tally]:
     """Return for each session how often it has each text, by text id."""
-    is_within = columns.session >= 0
-    size = len(texts.text_ids)
-    codes = columns.session[is_within] * size + columns.text[is_within]
+    rows, size = columns.has_session, len(texts.text_ids)
+    codes = columns.session[rows] * size + columns.text[rows]
     pairs, counts = (numbers.tolist() for numbers in np.unique(codes, return_counts=True))
     tallies: list[Tally] = [{} for _ in columns.sessions]
     for pair, count in zip(pairs, counts, strict=True):
@@ -148,14 +145,18 @@ def _scores_by_own(every: list[Tally], unscored: list[Tally]) -> Floats:
 
 def _reasons(sessions: Sessions, scores: Floats, names: Mapping[str, str]) -> list[list[str]]:
     """Return the reasons of each abnormal session; others have none."""
-    shares = np.asarray((sessions.counts > 0).mean(axis=0)).ravel()
-    ids = [f"{number:012x}" for number in sessions.texts]
-    labels = [names.get(text_id, text_id) for text_id in ids]
+    shares, labels = sessions.text_shares(), _labels(sessions, names)
     reasons: list[list[str]] = [[] for _ in scores]
     for row in np.flatnonzero(scores >= 0.5).tolist():
         has_text = sessions.counts[[row]].toarray().ravel() > 0
         reasons[row] = _reasons_of(has_text, shares, labels)
     return reasons
+
+
+def _labels(sessions: Sessions, names: Mapping[str, str]) -> list[str]:
+    """Return each text of sessions, or its id where the text is not among these entries."""
+    ids = [f"{number:012x}" for number in sessions.texts.tolist()]
+    return [names.get(text_id, text_id) for text_id in ids]
 
 
 def _reasons_of(has_text: Flags, shares: Floats, labels: list[str]) -> list[str]:
@@ -174,10 +175,10 @@ def _ascending(values: Floats, is_chosen: Flags) -> Numbers:
 
 
 def _worst_levels(columns: Columns, texts: TextPredictions) -> Numbers:
-    is_within = columns.session >= 0
-    levels = texts.level[columns.text[is_within]]
+    rows = columns.has_session
+    levels = texts.level[columns.text[rows]]
     worst = np.zeros(len(columns.sessions), dtype=np.int64)
-    np.maximum.at(worst, columns.session[is_within], levels)
+    np.maximum.at(worst, columns.session[rows], levels)
     return worst
 
 

@@ -102,7 +102,7 @@ def template_hours(columns: Columns, predictions: TextPredictions, judged: pd.Da
 
 
 def blocks(columns: Columns, judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the table `blocks`: a row per block of entry numbers, with the `contract.letter` of each entry."""
+    """Return the table `blocks`: a row per block of entry numbers, with the `letter` of each entry."""
     numbers, first, row = np.unique(columns.entry_id // BLOCK, return_index=True, return_inverse=True)
     letters = np.full((len(numbers), BLOCK), ord(" "), dtype=np.uint8)
     letters[row, columns.entry_id % BLOCK] = _letters(judged)

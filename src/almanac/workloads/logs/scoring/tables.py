@@ -34,7 +34,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Stamp:
-    """The version and time in every row of a run, and masked texts to classify that no entry needs to have."""
+    """The version and time in every row of a run, and masked texts to classify beside those of entries."""
 
     version: int
     predicted_at: datetime

@@ -13,20 +13,19 @@ from almanac.workloads.logs.sources import statements as statement_tables
 
 ORIGIN = "own"
 ROWS_AT_A_TIME = 50_000
+COLUMNS = ("source", "level", "text", "event_time")
 
 
 def statements(levelled: pd.DataFrame) -> pd.DataFrame:
     """Return the statements of entries that were sent with a level: source, text, level, event_time."""
-    system, level, text, times = (
-        levelled[name].tolist() for name in ("source", "level", "text", "event_time")
-    )
+    system, level, text, times = (levelled[name].tolist() for name in COLUMNS)
     table = statement_tables.table(system, level, text)
     event_times = pa.array(times, pa.timestamp("us", "UTC"))
     return statement_tables.make([table.append_column("event_time", event_times)], origin=ORIGIN)
 
 
 def statement_ids(sources: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Return the ids, each once, of the statements that entries with these sources and texts are learned as."""
+    """Return the ids of the statements that entries with these sources and texts become, each once."""
     table = statement_tables.table(sources, [None] * len(texts), texts)
     return statement_tables.ids(table, origin=ORIGIN)
 

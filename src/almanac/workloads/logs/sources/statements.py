@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import STATEMENTS
-from almanac.workloads.logs.terms import levels
+from almanac.workloads.logs.terms import arrays, levels
 
 COLUMNS = STATEMENTS.column_names
 LONGEST_SYSTEM = 100
@@ -21,7 +21,7 @@ KEY = ["system", "text"]
 
 
 def make(tables: Iterable[pa.Table], *, origin: str) -> pd.DataFrame:
-    """Return statements (the contract's `statements`) of tables with system, level, text and perhaps event_time.
+    """Return statements (the contract's `statements`) of tables with system, level, text.
 
     Texts are masked here, and nothing else of them remains. A text with several levels gets the most frequent
     one. Rows with an unknown level, and texts without a word, are left out.
@@ -34,7 +34,7 @@ def make(tables: Iterable[pa.Table], *, origin: str) -> pd.DataFrame:
 def table(system: Iterable[str], level: Iterable[str | None], text: Iterable[str]) -> pa.Table:
     """Return a table for `make`, without times."""
     columns = {"system": system, "level": level, "text": text}
-    return pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()})
+    return pa.table({name: arrays.texts(values) for name, values in columns.items()})
 
 
 def ids(rows: pa.Table, *, origin: str) -> list[str]:

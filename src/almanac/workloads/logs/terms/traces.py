@@ -1,6 +1,6 @@
 """Sessions as traces: the masked texts of each session with their times, cut at a moment, and counted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import chain
 from typing import Any
@@ -15,6 +15,12 @@ from almanac.workloads.logs.anomaly import Sessions
 from almanac.workloads.logs.contract import TRACES
 
 COLUMNS = TRACES.column_names
+AGGREGATES: dict[str, Any] = {
+    "started_at": ("event_time", "min"),
+    "ended_at": ("event_time", "max"),
+    "texts": ("text_id", list),
+    "seconds": ("seconds", list),
+}
 
 
 def make(events: pd.DataFrame, *, origin: str, labels: pd.Series | None = None) -> pd.DataFrame:
@@ -49,14 +55,14 @@ def middle(traces: pd.DataFrame) -> pd.Timestamp:
     return pd.Timestamp(ordered.iloc[len(traces) // 2])
 
 
-def counted(texts: Sequence[Sequence[str]]) -> Sessions:
+def counted(texts: "Collection[Sequence[str]] | pd.Series") -> Sessions:
     """Return how often each text came in each session, text ids as numbers in ascending order."""
     ids = list(chain.from_iterable(texts))
     sizes = [len(names) for names in texts]
     return _sessions(ids, np.ones(len(ids)), sizes)
 
 
-def tallied(counts: Sequence[Mapping[str, int]]) -> Sessions:
+def tallied(counts: "Collection[Mapping[str, int]] | pd.Series") -> Sessions:
     """Return the same as `counted` for sessions whose texts are counted already, by id."""
     ids = list(chain.from_iterable(counts))
     values = list(chain.from_iterable(tally.values() for tally in counts))
@@ -73,17 +79,12 @@ def labels(traces: pd.DataFrame) -> npt.NDArray[np.object_]:
 
 def _by_session(events: pd.DataFrame) -> pd.DataFrame:
     sessions = _with_seconds(events).groupby("session", sort=True)
-    columns = {
-        "started_at": sessions["event_time"].min(),
-        "ended_at": sessions["event_time"].max(),
-        "texts": sessions["text_id"].agg(list),
-        "seconds": sessions["seconds"].agg(list),
-    }
-    return pd.DataFrame(columns)
+    frame: pd.DataFrame = sessions.agg(**AGGREGATES)
+    return frame
 
 
 def _with_seconds(events: pd.DataFrame) -> pd.DataFrame:
-    """Return events in the order of sessions and times, with the seconds after the first event of their session."""
+    """Return events by session and time, with the seconds after the first event of their session."""
     ordered = events.sort_values(["session", "event_time"], kind="stable")
     begins = ordered.groupby("session", sort=True)["event_time"].transform("min")
     return ordered.assign(seconds=(ordered["event_time"] - begins).dt.total_seconds())
