@@ -159,8 +159,8 @@ def write(
     worker: Database, run_id: str, content: dict[str, pd.DataFrame], part: increments.ScoredEntries
 ) -> increments.Increment:
     """Stage the frames of a run, and keep what it knew."""
-    staged = increments.stage(worker, CONTRACT, run_id, content, part=part)
-    kept_inputs.save(worker, run_id, part.scored)
+    staged = increments.stage(worker, CONTRACT, run_id, content, scored=part)
+    kept_inputs.save(worker, run_id, part.entries)
     return staged
 
 

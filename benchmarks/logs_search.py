@@ -24,7 +24,7 @@ from psycopg import sql
 from almanac.runner import upkeep
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
-from almanac.store.publishing import publish, staging
+from almanac.store.publishing import publish, staging_tables
 from almanac.store.records import runs
 from almanac.store.rows.hashes import combined_hash, table_hash
 from almanac.store.schema.migrate import migrate
@@ -209,11 +209,12 @@ def predict(owner: Database, after: int, until: int) -> None:
         )
     assert run_id  # noqa: S101  # the slot is this moment
     places = {
-        table.name: staging.staging_table(CONTRACT, table, run_id) for table in CONTRACT.released_tables
+        table.name: staging_tables.staging_table(CONTRACT, table, run_id)
+        for table in CONTRACT.released_tables
     }
     with owner.connect() as connection:
         for table in CONTRACT.released_tables:
-            staging.create_table(connection, CONTRACT, table, run_id)
+            staging_tables.create_table(connection, CONTRACT, table, run_id)
         for name, query in FILLED.items():
             source = (
                 (sql.Literal(after), sql.Literal(until))
@@ -222,7 +223,7 @@ def predict(owner: Database, after: int, until: int) -> None:
             )
             connection.execute(sql.SQL(query).format(places[name], *source))
         for table in CONTRACT.released_tables:
-            staging.create_indexes(connection, CONTRACT, table, run_id)
+            staging_tables.create_indexes(connection, CONTRACT, table, run_id)
         hashes = [
             table_hash(connection, places[table.name], table, run_id) for table in CONTRACT.released_tables
         ]

@@ -130,7 +130,7 @@ def publish_logs(owner: Database, *, version: int = 1, why: str | None = "test",
     unscored = increments.unscored_entries(worker, CONTRACT, version)
     content = judged(list(unscored), version=version)
     staged = increments.stage(
-        worker, CONTRACT, run_id, content, part=increments.ScoredEntries(version, unscored)
+        worker, CONTRACT, run_id, content, scored=increments.ScoredEntries(version, unscored)
     )
     worker.engine.dispose()
     known = staged.summary()

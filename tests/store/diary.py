@@ -107,7 +107,7 @@ def stage(owner: Database, run_id: str, *, version: int = 1) -> publish.PublishR
     unscored = increments.unscored_entries(worker, DIARY, version)
     content = judged(list(unscored), version=version)
     staged = increments.stage(
-        worker, DIARY, run_id, content, part=increments.ScoredEntries(version, unscored)
+        worker, DIARY, run_id, content, scored=increments.ScoredEntries(version, unscored)
     )
     worker.engine.dispose()
     known = staged.summary()

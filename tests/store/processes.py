@@ -16,7 +16,7 @@ import psycopg
 
 from almanac.errors import RunBusy
 from almanac.store.connections.database import Database
-from almanac.store.publishing import publish, staging
+from almanac.store.publishing import publish, staging, staging_tables
 from almanac.store.records import runs
 from tests.stub import STUB, content, facts
 
@@ -61,7 +61,7 @@ def attempt(
     """Run the stub once for a slot, as the runner does; return the run's id, or None where the slot was done."""
     with runs.exclusive(database, STUB.name):
         with database.engine.begin() as connection:
-            staging.sweep(connection.connection.driver_connection, STUB)  # type: ignore[arg-type]
+            staging_tables.sweep(connection.connection.driver_connection, STUB)  # type: ignore[arg-type]
             run_id = runs.start(
                 connection, runs.NewRun(STUB.name, slot or datetime.now(UTC), ("predict",), "full", "tester")
             )

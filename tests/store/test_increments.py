@@ -378,7 +378,7 @@ def test_a_run_that_takes_over_rows_tells_the_hash_of_its_own(owner: Database, w
     unscored = increments.unscored_entries(worker, DIARY, 1)
     content = diary.judged(list(unscored))
     staged = increments.stage(
-        worker, DIARY, diary.begin(owner), content, part=increments.ScoredEntries(1, unscored)
+        worker, DIARY, diary.begin(owner), content, scored=increments.ScoredEntries(1, unscored)
     )
     assert (staged.absorbed, staged.rows) == ((first,), 2)
     assert staged.summary()["hashes"] == {
@@ -427,7 +427,7 @@ def test_each_entry_gets_exactly_one_prediction(owner: Database, worker: Databas
             DIARY,
             run_id,
             content | {"predictions": spoiled[fault]},
-            part=increments.ScoredEntries(1, unscored),
+            scored=increments.ScoredEntries(1, unscored),
         )
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
 
@@ -438,7 +438,7 @@ def test_a_broken_rule_is_named_and_nothing_is_left(owner: Database, worker: Dat
     content = diary.judged(list(unscored), version=5)
     with pytest.raises(AuditFailed, match="3 rows break 'score <= 1'"):
         increments.stage(
-            worker, DIARY, diary.begin(owner), content, part=increments.ScoredEntries(5, unscored)
+            worker, DIARY, diary.begin(owner), content, scored=increments.ScoredEntries(5, unscored)
         )
     assert rows(owner, "SELECT count(*) FROM pg_tables WHERE schemaname = 'staging'") == [(0,)]
 

@@ -9,7 +9,7 @@ import pytest
 from almanac.errors import AuditFailed, DatabaseError, RunFenced, UsageError
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
-from almanac.store.publishing import publish, published, staging
+from almanac.store.publishing import publish, published, staging, staging_tables
 from almanac.store.records import ledger, runs
 from almanac.store.schema.tables import SCHEMA
 from tests.queries import change, live, one, rows, staged_tables, within
@@ -188,7 +188,7 @@ def test_the_worker_cannot_touch_the_rows_once_publishing_has_begun(
 def test_a_run_that_staged_nothing_has_nothing_to_publish(
     owner: Database, staged: publish.PublishRequest
 ) -> None:
-    staging.discard(owner, STUB, staged.run_id)
+    staging_tables.discard(owner, STUB, staged.run_id)
     with pytest.raises(AuditFailed, match=rf"Run {staged.run_id} has staged no predictions"):
         publish.publish(owner, staged)
 

@@ -8,7 +8,7 @@ import pytest
 
 from almanac.errors import AuditFailed
 from almanac.store.connections.database import Database, driver_connection
-from almanac.store.publishing import staging
+from almanac.store.publishing import staging, staging_tables
 from tests.queries import change, one, rows, staged_tables, within
 from tests.stub import STUB, begin, content, release
 
@@ -148,7 +148,9 @@ def test_sweeping_drops_what_was_never_published_and_only_of_this_workload(
     staging.stage(worker, STUB, begin(owner), content(2))
     change(worker, "CREATE TABLE staging.stubborn_predictions_20250415t060000_1f2e3d4c (n int)")
     change(worker, "CREATE TABLE staging.stub_predictions_more_20250415t060000_1f2e3d4c (n int)")
-    assert len(within(owner, lambda connection: staging.sweep(driver_connection(connection), STUB))) == 2
+    assert (
+        len(within(owner, lambda connection: staging_tables.sweep(driver_connection(connection), STUB))) == 2
+    )
     assert staged_tables(owner) == [
         "stub_predictions_more_20250415t060000_1f2e3d4c",
         "stubborn_predictions_20250415t060000_1f2e3d4c",
@@ -162,7 +164,7 @@ def test_what_one_run_has_staged_can_be_discarded(owner: Database, worker: Datab
     kept, dropped = begin(owner), begin(owner)
     for run_id in (kept, dropped):
         staging.stage(worker, STUB, run_id, content(2))
-    staging.discard(owner, STUB, dropped)
-    staging.discard(owner, STUB, dropped)
+    staging_tables.discard(owner, STUB, dropped)
+    staging_tables.discard(owner, STUB, dropped)
     suffix = kept.replace("-", "_")
     assert staged_tables(owner) == [f"stub_predictions_{suffix}", f"stub_totals_{suffix}"]

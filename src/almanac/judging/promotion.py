@@ -53,10 +53,10 @@ KINDS: Mapping[str, Kind] = {
 class Evidence:
     """The measurements that decide on a challenger, on cases that no model was fitted on.
 
-    An interval is a paired difference on the same cases, and less than zero is better: the challenger's loss minus the
-    other model's, or for recommendations the other model's score minus the challenger's. `kind` is a key of KINDS.
-    `against_champion` is None without a champion to compare with, a calibration error where it is not defined.
-    `same_recipe` means that the champion has the same parameters and older data.
+    An interval is a paired difference on the same cases, and less than zero is better: the challenger's loss
+    minus the other model's, or for recommendations the other model's score minus the challenger's. `kind` is
+    a key of KINDS. `against_champion` is None without a champion to compare with, a calibration error where
+    it is not defined. `same_recipe` means that the champion has the same parameters and older data.
     """
 
     metric: str
@@ -75,7 +75,7 @@ class Evidence:
         return self.cases >= KINDS[self.kind].minimum_cases
 
     def with_champion(self, difference: Interval, calibration_error: float) -> "Evidence":
-        """Return the evidence with the comparison against the champion and the champion's calibration error."""
+        """Return the evidence with the difference to the champion and the champion's calibration error."""
         return replace(self, against_champion=difference, champion_calibration_error=calibration_error)
 
 
@@ -105,9 +105,10 @@ def judge(step: DecidingStep, challenger: int, champion: int | None, evidence: E
 def decide(evidence: Evidence) -> Decision:
     """Decide whether the challenger becomes champion.
 
-    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first version,
-    or the champion's recipe on newer data. Any other must be better than the champion on average, not worse by more
-    than MARGIN at the upper end of the interval, and not worse calibrated by more than CALIBRATION_MARGIN.
+    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first
+    version, or the champion's recipe on newer data. Any other must be better than the champion on average,
+    not worse by more than MARGIN at the upper end of the interval, and not worse calibrated by more than
+    CALIBRATION_MARGIN.
 
     >>> decide(Evidence("log_loss", 900, Interval(-0.02, -0.03, -0.01), 0.01)).promoted
     True
@@ -145,7 +146,7 @@ def _figures(text: str, evidence: Evidence, difference: Interval) -> str:
 
 
 def without_champion(workload: str, decision: Mapping[str, Any] | None) -> str:
-    """Return why a workload has no champion, and what to do; `decision` is the reported one, None without any."""
+    """Return why a workload has no champion, and what to do; `decision` is the reported one, if any."""
     if decision is None:
         return f"'{workload}' has no champion yet. Train and evaluate first: almanac run {workload}"
     number, reason = decision["challenger"], decision["reason"]

@@ -23,7 +23,8 @@ class Interval(NamedTuple):
 def log_losses(labels: Labels, chances: Floats) -> Floats:
     """Return minus the logarithm of the chance given to what happened, per forecast.
 
-    `chances` has a row per forecast and a column per outcome; `labels` are column numbers. A chance of 0 counts as 1e-15.
+    `chances` has a row per forecast and a column per outcome; `labels` are column numbers. A chance of 0
+    counts as 1e-15.
 
     >>> log_losses(np.array([1]), np.array([[0.5, 0.5]])).round(4).tolist()
     [0.6931]
@@ -102,8 +103,8 @@ def bootstrap_interval(
 ) -> Interval:
     """Return the mean with its percentile bootstrap interval.
 
-    Values of one cluster (matches of one day) are drawn together, since what moves one may move the others; without
-    `clusters` each value is its own. For a paired comparison give the differences.
+    Values of one cluster (matches of one day) are drawn together, since what moves one may move the others;
+    without `clusters` each value is its own. For a paired comparison give the differences.
     """
     groups = np.arange(len(values)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
     sums, sizes = np.bincount(groups, values), np.bincount(groups).astype(np.float64)

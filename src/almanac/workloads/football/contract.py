@@ -199,7 +199,8 @@ ODDS = Table(
 CONTRACT = Contract(
     name="football",
     title="Football match predictions",
-    doc="Chances, markets and picks for the coming matches of 25 European leagues, computed ahead. No betting advice.",
+    doc="Chances, markets and picks for the coming matches of 25 European leagues, computed ahead."
+    " No betting advice.",
     predictions=PREDICTIONS,
     order=("date",),
     filters=(
@@ -214,6 +215,7 @@ CONTRACT = Contract(
     raw_tables=(MATCHES, ODDS),
     primary_metric="log_loss",
     cadence=timedelta(hours=6),
+    typical_seconds=160,
     stale_after=timedelta(hours=24),
     retention=timedelta(days=7),
     attribution="Results: openfootball (CC0 1.0).",

@@ -1,4 +1,4 @@
-"""Estimators that scikit-learn lacks: shares per league, a pool of forecasts, and two views of expected goals."""
+"""Estimators that scikit-learn lacks: shares per league, a pool of forecasts, features of expected goals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ LEAST_CHANCE = 1e-12
 
 
 class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Each league's shares of outcomes, shrunk to those of all leagues as if these had been seen `strength` times."""
+    """Each league's shares of outcomes, shrunk to those of all leagues as if seen `strength` times."""
 
     def __init__(self, *, strength: float = 100.0) -> None:
         self.strength = strength
@@ -42,7 +42,10 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
 
 class LogPool(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A logarithmic pool of forecasts: logarithms times `weights`, added up. A total above 1 makes the pool bolder."""
+    """A logarithmic pool of forecasts: their logarithms times `weights`, added up and normalised.
+
+    Weights with a sum above 1 make the pool bolder.
+    """
 
     def __init__(self, members: list[tuple[str, Any]], *, weights: list[float]) -> None:
         self.members = members

@@ -64,7 +64,8 @@ def fetch(
     Clubs are linked to those of `matches`. A competition outside the plan is listed in `Problems.refused`.
     Waits as the headers of the source say. Raises SourceUnavailable, which never repeats the token.
     """
-    directory, problems, rows = Directory.of(matches), Problems(), list[dict[str, Any]]()
+    directory, problems = Directory.of(matches), Problems()
+    rows: list[dict[str, Any]] = []
     with _client(settings, policy) as client:
         for season in seasons:
             for league in COMPETITIONS:
@@ -112,8 +113,8 @@ def _pages(client: Client, path: str, season: str) -> Iterator[dict[str, Any]]:
 
 
 def _page(client: Client, path: str, season: str, offset: int) -> dict[str, Any]:
-    query = {"season": season[:4]} | ({"offset": str(offset)} if offset else {})
-    page = client.json(path, query)
+    query = {"season": season[:4]}
+    page = client.json(path, query | {"offset": str(offset)} if offset else query)
     if isinstance(page, dict) and isinstance(page.get("matches"), list):
         return page
     raise SourceUnavailable(
@@ -125,11 +126,12 @@ def _rows(
     items: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems
 ) -> Iterator[dict[str, Any]]:
     league, season = where
+    file = f"{SOURCE} {COMPETITIONS[league]} {season}"
     for number, item in enumerate(sorted(items, key=_place), start=1):
         try:
             row = _row(item, league, season)
         except (KeyError, TypeError, ValueError, UsageError) as error:
-            problems.add_row(f"{SOURCE} {COMPETITIONS[league]} {season}", number, error, item)
+            problems.add_row(file, number, error, item)
             continue
         pair = directory.pairing(league, row["home"], row["away"])
         if isinstance(pair, tuple):

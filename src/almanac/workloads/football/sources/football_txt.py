@@ -164,10 +164,11 @@ def _status(text: re.Match[str]) -> str | None:
 def parse(text: str, season: str) -> Parsed:
     """Parse one file of the season '2024-25', which gives the years of dates written without one.
 
-    >>> lines = ["Matchday 1", "[Sat Aug/8]", "  12.45  Manchester United  1-0 (1-0)  Tottenham Hotspur", "  what?"]
+    >>> lines = ["Matchday 1", "[Sat Aug/8]", "  12.45  Manchester United  1-0 (1-0)  Spurs", "  what?"]
     >>> parsed = parse("\\n".join(lines), "2015-16")
-    >>> parsed.matches[0].date, parsed.matches[0].kickoff, parsed.matches[0].home_goals, parsed.matches[0].away
-    (datetime.date(2015, 8, 8), '12:45', 1, 'Tottenham Hotspur')
+    >>> match = parsed.matches[0]
+    >>> match.date, match.kickoff, match.home_goals, match.away
+    (datetime.date(2015, 8, 8), '12:45', 1, 'Spurs')
     >>> parsed.unparsed
     [(4, 'what?')]
     """

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Results:
-    """The content of the public files; `files` counts the matches that each header declares and those parsed."""
+    """The content of the public files. `files` counts the declared and the parsed matches of each."""
 
     matches: pd.DataFrame
     unparsed_lines: pd.DataFrame
@@ -85,7 +85,7 @@ def _head_seasons(settings: Settings, today: date) -> list[SeasonFile]:
 
 
 def _from_pins(missing: Sequence[SeasonFile], settings: Settings) -> list[tuple[SeasonFile, Copy]]:
-    """Return the pinned file of each season that the source no longer has; a later season may not exist yet."""
+    """Return the pinned file of each missing season. A season later than the pins may not exist yet."""
     seasons = {(each.league.code, each.season) for each in missing}
     pins = [pin for pin in openfootball.pinned() if (pin.league.code, pin.season) in seasons]
     for pin in pins:

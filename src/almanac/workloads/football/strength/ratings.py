@@ -21,8 +21,9 @@ USUAL_HOME_EDGE = 0.12
 class SeasonRules:
     """How ratings change between seasons.
 
-    `pull` is the share by which a rating returns to its league's mean. `tier_gap` is the distance between two tiers
-    before any club has moved between them. A club from outside all known leagues starts `newcomer` below the mean.
+    `pull` is the share by which a rating returns to its league's mean. `tier_gap` is the distance between two
+    tiers before any club has moved between them. A club from outside all known leagues starts `newcomer`
+    below the mean.
     """
 
     middle: float
@@ -116,18 +117,24 @@ class _EloState:
     def move(self, timeline: Timeline, at: Integers, rules: EloRules) -> None:
         """Move the ratings of the clubs that played in the matches `at`."""
         home, away = timeline.home[at], timeline.away[at]
-        margin = timeline.home_goals[at] - timeline.away_goals[at]
+        margin = timeline.margin[at]
         lead = self.rating[home] - self.rating[away] + rules.home_advantage
         expected = 1 / (1 + 10 ** (-lead / ELO_SCALE))
         points = (np.sign(margin) + 1) / 2
-        move = rules.step * (1 + np.log1p(np.abs(margin))) * (points - expected)
-        np.add.at(self.rating, home, move * _eagerness(self.matches[home]))
-        np.add.at(self.rating, away, -move * _eagerness(self.matches[away]))
+        step = rules.step * (1 + np.log1p(np.abs(margin)))
+        move = step * (points - expected)
+        gain = move * _eagerness(self.matches[home])
+        loss = -move * _eagerness(self.matches[away])
+        np.add.at(self.rating, home, gain)
+        np.add.at(self.rating, away, loss)
         _count(self.matches, home, away)
 
 
 def goals(timeline: Timeline, *, rules: GoalRules = GoalRules()) -> HomeAway:
-    """Return the goals expected from attack and defence ratings, which move by the goals beyond expectation."""
+    """Return the goals expected from ratings of attack and defence.
+
+    The ratings move by the goals beyond expectation.
+    """
     state = _GoalState.fresh(timeline)
     before = HomeAway.empty(timeline)
     for block, days, starts in _moments(timeline):

@@ -1,4 +1,4 @@
-"""Normalised titles: the words of a title, its search key, and the forms that match a word with one mistake."""
+"""Normalised titles: words, search key, and the forms that match a word with one mistake."""
 
 import re
 import unicodedata
@@ -33,7 +33,8 @@ SHORT_LETTERS = 2
 def words_of(title: str) -> list[str]:
     """Return the normalised words of a title.
 
-    Words are lower case without accents and signs, Roman numbers are digits, and a leading article is dropped.
+    Words are lower case without accents and signs, Roman numbers are digits, and a leading article is
+    dropped.
 
     >>> words_of("The Witcher® III: Wild Hunt"), words_of("Pokémon — Let's Go!"), words_of("A")
     (['witcher', '3', 'wild', 'hunt'], ['pokemon', 'lets', 'go'], ['a'])
