@@ -38,6 +38,13 @@ class Service:
     version: str
     ingest: Database | None = None
 
+    @property
+    def writing(self) -> Database:
+        """The database in the role that stores what clients send; only routes that write ask for it."""
+        if self.ingest is None:
+            raise RuntimeError("a route that writes was called on a server that takes in no data")
+        return self.ingest
+
     async def answer(self, question: ReadRequest, make: Make) -> Response:
         """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""
         for _ in range(ATTEMPTS):

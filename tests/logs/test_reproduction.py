@@ -111,7 +111,7 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
         step.stage(content, version=version, scored=unscored, shadow=version == shadow)
     step.database.engine.dispose()
     within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
-    effects.release(
+    effects.publish_results(
         Attempt(run_id, RunRequest("logs"), CONTRACT, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
     )

@@ -57,7 +57,7 @@ def predict(project: Project, owner: Database, *, version: int = 1, shadow: int 
         step.stage(judged(list(unscored), version=number), version=number, scored=unscored, shadow=is_shadow)
     step.database.engine.dispose()
     within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
-    effects.release(
+    effects.publish_results(
         Attempt(run_id, RunRequest("diary"), DIARY, project, step.slot, time.monotonic(), no_progress),
         {"seconds": 1.0},
     )

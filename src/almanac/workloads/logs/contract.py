@@ -255,6 +255,7 @@ CONTRACT = Contract(
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),
+    typical_seconds=70,
     stale_after=timedelta(hours=1),
     retention=timedelta(days=30),
     minimum_rows=0,
