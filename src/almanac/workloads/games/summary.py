@@ -13,7 +13,8 @@ PLAYS = (
 )
 PROXY = (
     "Nobody's plays are known, so only a proxy is: with title and makers hidden,"
-    " {series_found:.1%} of a series is among the ten nearest, {series_found_by_popularity:.1%} among the ten most popular (n = {n:.0f})."
+    " {series_found:.1%} of a series is among the ten nearest,"
+    " {series_found_by_popularity:.1%} among the ten most popular (n = {n:.0f})."
 )
 NOTHING = "This version has not been evaluated on held-back plays yet."
 
