@@ -89,8 +89,8 @@ async def list_alerts(
 ) -> Response:
     """Alerts, newest first
 
-    Each run judges the rules. A rule opens one alert, and the first run that counts less than its threshold again
-    closes it.
+    Each run judges the rules. A rule opens one alert, and the first run that counts less than its threshold
+    again closes it.
     """
     [(rows,)] = await service.database.rows(LIST, (list(query.state), query.limit))
     return responses.fresh(responses.payload({"rows": rows}).content)

@@ -27,8 +27,7 @@ COLUMNS = (
     Column(name="entries", type="bigint", doc="Entries."),
     Column(name="anomalies", type="bigint", doc="Anomalies among them."),
 )
-# Roll-ups are written when a run is published. One query adds up those of several runs for both the course and
-# the figures.
+# Publishing a run writes its roll-ups. One query adds up those of several runs, both for rows and figures.
 COURSE = """
 WITH points AS MATERIALIZED (
     SELECT date_bin(%(step)s::interval, bucket, '2000-01-01Z') AS bucket, {name} AS name,
@@ -94,8 +93,8 @@ async def read_analytics(
 ) -> Response:
     """The course over time
 
-    Entries and anomalies in each bucket by level, severity, source or template (hours at least), and the error rate.
-    The newest 2,000 rows.
+    Entries and anomalies in each bucket by level, severity, source or template (hours at least), and the
+    error rate. The newest 2,000 rows.
     """
     if release.edition is None:
         return release.answer(rows="[]", figures=ENCODE(figures.with_rate(0, 0, 0)))
@@ -110,9 +109,9 @@ async def read_analytics(
 
 async def _values(release: Release, query: AnalyticsQuery) -> dict[str, Any]:
     """Return the values of the queries above."""
-    since, until = await period.find(release.service.database, release.run_ids, query)
+    database, runs = release.service.database, release.run_ids
+    values = await period.values(database, runs, query, source=query.source)
     if not query.is_fine:
         # Hours are counted whole.
-        since = since.replace(minute=0, second=0, microsecond=0)
-    bounds = {"since": since, "until": until, "step": STEPS[query.step], "most": MOST_POINTS}
-    return {"runs": release.run_ids, "source": query.source, **bounds}
+        values["since"] = values["since"].replace(minute=0, second=0, microsecond=0)
+    return values | {"step": STEPS[query.step], "most": MOST_POINTS}

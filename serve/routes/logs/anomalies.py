@@ -75,14 +75,14 @@ async def list_anomalies(
 ) -> Response:
     """What is abnormal, worst first
 
-    Abnormal sessions with the reasons in words, and abnormal lines with their kind (session, burst, rare). By default
-    of the last day that is published.
+    Abnormal sessions with the reasons in words, and abnormal lines with their kind (session, burst, rare). By
+    default of the last day that is published.
     """
     if release.edition is None:
         return release.answer(sessions="[]", lines="[]")
-    runs = release.run_ids
-    since, until = await period.find(release.service.database, runs, query)
-    values = {"runs": runs, "since": since, "until": until, "source": query.source, "limit": query.limit}
+    database, runs = release.service.database, release.run_ids
+    values = await period.values(database, runs, query, source=query.source)
+    values["limit"] = query.limit
     [(sessions,)] = await release.rows(SESSIONS, values)
     [(lines,)] = await release.rows(LINES, values)
     return release.answer(sessions=sessions, lines=lines)

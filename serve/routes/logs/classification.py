@@ -92,8 +92,8 @@ async def classify(
 ) -> Response:
     """What level would this text get?
 
-    The text is masked and looked up among those that are published. If it is new, 202 says where the answer of the
-    next run will be. Only the masked form of the text is stored, for 24 hours.
+    The text is masked and looked up among those that are published. If it is new, 202 says where the answer
+    of the next run will be. Only the masked form of the text is stored, for 24 hours.
     """
     masked = masking.mask(cleaning.clean(question.text))
     text_id = masking.text_id(masked)
@@ -127,9 +127,9 @@ async def _published(service: Service, text_id: str) -> bytes | None:
     rows = await service.database.rows(PUBLISHED, (text_id, runs, runs))
     if not rows:
         return None
-    prediction = json.loads(rows[0][0])
-    prediction |= {"model_version": live.model_version, "release": live.release_id}
-    return json.dumps(prediction).encode()
+    [(prediction,)] = rows
+    origin = {"model_version": live.model_version, "release": live.release_id}
+    return json.dumps(json.loads(prediction) | origin).encode()
 
 
 def _waiting(text_id: str) -> Response:

@@ -56,30 +56,19 @@ EXAMPLE = {
     "severity": "high",
     "template_id": "3ab8a8b5cd15",
 }
-# Every written column but the text, which lists cut.
-ENTRY_SQL: Final = sql.SQL(
-    "e.entry_id, e.client_id, e.event_time, e.received_at, e.source, e.session, e.logger,"
-    " e.level AS author_level"
-)
-PREDICTION = "SELECT * FROM api.logs_predictions WHERE entry_id = {} AND run_id IN ({}) LIMIT 1"
-
-
-def predicted(alias: str) -> sql.Composed:
-    """Return the columns that an answer has of predictions called `alias`."""
-    table = sql.Identifier(alias)
-    return sql.SQL(", ").join(sql.SQL("{}.{}").format(table, sql.Identifier(name)) for name in PREDICTED)
-
-
-def prediction(entry_id: str, run_ids: Sequence[str]) -> sql.Composed:
-    """Return the query for the prediction of one entry; its limit makes PostgreSQL look up each by its key."""
-    return sql.SQL(PREDICTION).format(sql.SQL(entry_id), runs(run_ids))
-
-
-def with_predictions(run_ids: Sequence[str]) -> sql.Composed:
-    """Return the join of entries `e` with their predictions `p` by these runs, where there are any."""
-    return sql.SQL(" LEFT JOIN LATERAL ({}) AS p ON true").format(prediction("e.entry_id", run_ids))
+# Every written column of entries `e` but the text, which lists cut.
+ENTRY_SQL = """\
+e.entry_id, e.client_id, e.event_time, e.received_at, e.source, e.session, e.logger,
+    e.level AS author_level"""
+PREDICTION_SQL = ", ".join(f"p.{name}" for name in PREDICTED)
+# Entries `e` with their predictions `p`, if any. The limit makes PostgreSQL look up each by its key.
+JOIN_PREDICTIONS = """
+LEFT JOIN LATERAL (
+    SELECT * FROM api.logs_predictions WHERE entry_id = e.entry_id AND run_id IN ({runs}) LIMIT 1
+) AS p ON true"""
 
 
 def runs(run_ids: Sequence[str]) -> sql.Composable:
     """Return a list of run ids for IN."""
-    return sql.SQL(", ").join(map(sql.Literal, run_ids)) if run_ids else sql.Literal("")
+    literals = list(map(sql.Literal, run_ids)) or [sql.Literal("")]
+    return sql.SQL(", ").join(literals)

@@ -20,7 +20,7 @@ from serve.reading.database import Database
 from serve.reading.edition import Edition
 from serve.routes.logs import columns, period
 from serve.routes.logs.parameters import Limit, PeriodQuery
-from serve.routes.logs.queries import text_of
+from serve.routes.logs.statements import run
 
 router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=Route)
 
@@ -37,7 +37,8 @@ GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC, 1, 2, 3, 4, 5, 6""")
 NEWEST = sql.SQL("""
 SELECT coalesce(json_agg(newest), '[]')::text FROM (
     SELECT entry_id, a.event_time, a.source, a.template_id, json_build_array(a.level, b.level) AS level,
-        json_build_array(a.severity, b.severity) AS severity, json_build_array(a.anomaly, b.anomaly) AS anomaly {}
+        json_build_array(a.severity, b.severity) AS severity,
+        json_build_array(a.anomaly, b.anomaly) AS anomaly {}
     AND (a.level, a.severity, a.anomaly) IS DISTINCT FROM (b.level, b.severity, b.anomaly)
     ORDER BY a.event_time DESC, entry_id DESC LIMIT {}
 ) AS newest""")
@@ -90,14 +91,14 @@ async def compare_versions(
 ) -> Response:
     """Two model versions beside each other
 
-    How many entries that both versions have predicted get another level, severity or anomaly, and the newest of
-    them; by default of the last day.
+    How many entries that both versions have predicted get another level, severity or anomaly, and the newest
+    of them; by default of the last day.
     """
     database, versions = service.database, query.versions or (NO_VERSION, NO_VERSION)
     editions = [await service.editions.of_version(CONTRACT, version) for version in versions]
     common = await _common(database, editions, query)
-    counts = await database.rows(text_of(COUNTS.format(common)))
-    [(newest,)] = await database.rows(text_of(NEWEST.format(common, query.limit)))
+    counts = await run(database, COUNTS.format(common))
+    [(newest,)] = await run(database, NEWEST.format(common, query.limit))
     members = {"workload": CONTRACT.name, "versions": versions} | _summary(counts)
     encoded = {name: ENCODE(member) for name, member in members.items()}
     return service.document(request, payload(encoded | {"rows": newest}))
@@ -121,8 +122,8 @@ def _changes(counts: Iterable[tuple[Any, ...]]) -> list[dict[str, Any]]:
     """Return the judgements that differ, each with what both versions say and the number of entries."""
     changes = []
     for *values, entries in counts:
-        pairs = values[0:2], values[2:4], values[4:6]
-        if any(before != after for before, after in pairs):
-            change = dict(zip(JUDGEMENTS, pairs, strict=True))
-            changes.append({**change, "entries": entries})
+        first, second = values[::2], values[1::2]
+        if first != second:
+            pairs = zip(first, second, strict=True)
+            changes.append({**dict(zip(JUDGEMENTS, pairs, strict=True)), "entries": entries})
     return changes

@@ -23,28 +23,29 @@ JUDGED = {
     "template": "f.template_id = {}",
     "anomaly": "f.anomaly = {}",
 }
-# Of the counts by hour those whose whole hour fits.
-COUNTED = {
-    **{name: JUDGED[name] for name in ("level", "severity", "template")},
-    "source": WRITTEN["source"],
-    "since": "f.bucket >= {}",
-    "until": "f.bucket + interval '1 hour' <= {}",
-}
 COVERED = sql.SQL("f.entry_id <= {}")
-LETTER = sql.SQL("substr(f.letters, (f.entry_id % {})::integer + 1, 1) = ANY ({}::text[])")
+LETTER = sql.SQL(f"substr(f.letters, (f.entry_id % {BLOCK})::integer + 1, 1) = ANY ({{}}::text[])")
 DOCUMENTS = sql.SQL("api.log_search AS f")
-PREDICTIONS = sql.SQL("(SELECT * FROM api.logs_predictions WHERE run_id IN ({})) AS f")
-WITH_LETTERS = sql.SQL(
-    "(SELECT s.*, letters FROM api.log_search AS s"
-    " JOIN api.logs_blocks AS b ON b.block = s.entry_id / {} WHERE b.run_id IN ({})) AS f"
-)
+PREDICTIONS = sql.SQL("(SELECT * FROM api.logs_predictions WHERE run_id IN ({runs})) AS f")
+WITH_LETTERS = sql.SQL(f"""(
+    SELECT s.*, letters FROM api.log_search AS s
+    JOIN api.logs_blocks AS b ON b.block = s.entry_id / {BLOCK} WHERE b.run_id IN ({{runs}})
+) AS f""")
 # The limit of a prediction keeps PostgreSQL from reading all of a level only to find those of a few entries.
-WITH_PREDICTIONS = sql.SQL("(SELECT s.*, {} FROM api.log_search AS s, LATERAL ({}) AS p) AS f")
+WITH_PREDICTIONS = sql.SQL(f"""(
+    SELECT s.*, {columns.PREDICTION_SQL} FROM api.log_search AS s, LATERAL (
+        SELECT * FROM api.logs_predictions WHERE entry_id = s.entry_id AND run_id IN ({{runs}}) LIMIT 1
+    ) AS p
+) AS f""")
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """The parameters of a search, and the runs of its edition, which cover the entries up to a number."""
+    """The parameters of a search and the runs of its edition.
+
+    `covered_until` is the last entry that these runs cover. The index may have later ones, which only a
+    search of documents alone would return.
+    """
 
     values: Mapping[str, Any]
     run_ids: tuple[str, ...]
@@ -69,39 +70,39 @@ class Search:
         return self.is_of_documents and self.is_judged and "template" not in self.values
 
 
-def source(search: Search) -> sql.Composable:
-    """Return what is searched: documents, joined with what the model says where that matters, or predictions."""
-    runs = columns.runs(search.run_ids)
-    if not search.is_of_documents:
-        return PREDICTIONS.format(runs)
-    if not search.is_judged:
-        return DOCUMENTS
-    if search.is_of_letters:
-        return WITH_LETTERS.format(BLOCK, runs)
-    one = columns.prediction("s.entry_id", search.run_ids)
-    return WITH_PREDICTIONS.format(columns.predicted("p"), one)
+def source(search: Search) -> sql.Composed:
+    """Return the FROM item `f`: documents, joined with predictions where they matter, or predictions."""
+    return _source(search).format(runs=columns.runs(search.run_ids))
 
 
 def fitting(search: Search) -> sql.Composable:
     """Return the condition that an entry meets."""
-    values = search.values
     if search.is_of_letters:
-        return joined([*tests(values, WRITTEN), LETTER.format(BLOCK, _letters(values))])
-    conditions = tests(values, WRITTEN | JUDGED)
-    if not search.is_judged and search.covered_until is not None:
-        # The index may hold later entries than the edition, and nothing else limits them.
+        letters = LETTER.format(_letters(search.values))
+        return joined([*tests(search.values, WRITTEN), letters])
+    conditions = tests(search.values, WRITTEN | JUDGED)
+    if search.covered_until is not None:
         conditions.append(COVERED.format(search.covered_until))
     return joined(conditions)
 
 
 def tests(values: Mapping[str, Any], by_name: Mapping[str, str]) -> list[sql.Composable]:
     """Return the conditions of those parameters that have a value."""
-    return [sql.SQL(by_name[name]).format(_literal(values[name])) for name in by_name if name in values]
+    present = [name for name in by_name if name in values]
+    return [sql.SQL(by_name[name]).format(_literal(values[name])) for name in present]
 
 
 def joined(conditions: Sequence[sql.Composable]) -> sql.Composable:
     """Return the condition that all these are met."""
-    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+    return sql.SQL(" AND ").join(conditions or [sql.SQL("true")])
+
+
+def _source(search: Search) -> sql.SQL:
+    if not search.is_of_documents:
+        return PREDICTIONS
+    if not search.is_judged:
+        return DOCUMENTS
+    return WITH_LETTERS if search.is_of_letters else WITH_PREDICTIONS
 
 
 def _literal(value: Any) -> sql.Literal:
@@ -110,12 +111,12 @@ def _literal(value: Any) -> sql.Literal:
 
 def _letters(values: Mapping[str, Any]) -> list[str]:
     """Return the letters of all levels, severities and anomalies that fit."""
-    levels = _places(LEVELS, values.get("level"))
-    severities = _places(SEVERITIES, values.get("severity"))
+    levels = _places(LEVELS, values.get("level", LEVELS))
+    severities = _places(SEVERITIES, values.get("severity", SEVERITIES))
     anomalies = (values["anomaly"],) if "anomaly" in values else (False, True)
-    fits = product(levels, severities, anomalies)
-    return [letter(level, severity, anomaly=anomaly) for level, severity, anomaly in fits]
+    judgements = product(levels, severities, anomalies)
+    return [letter(level, severity, anomaly=anomaly) for level, severity, anomaly in judgements]
 
 
-def _places(names: Sequence[str], selection: Sequence[str] | None) -> list[int]:
-    return [place for place, name in enumerate(names) if selection is None or name in selection]
+def _places(names: Sequence[str], selection: Sequence[str]) -> list[int]:
+    return [place for place, name in enumerate(names) if name in selection]

@@ -19,7 +19,7 @@ from serve.http.query_models import TEXT, EditionQuery
 from serve.reading.database import Database
 from serve.routes.logs import columns
 from serve.routes.logs.parameters import LogsRelease
-from serve.routes.logs.queries import text_of
+from serve.routes.logs.statements import run
 
 router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=ReleaseRoute)
 
@@ -28,25 +28,28 @@ NEIGHBOURS = 10
 MOST_DIGITS = 15
 ROW: Final = schemas.row(columns.ROW)
 NUMBER = b"SELECT entry_id FROM api.log_ids WHERE id = %s"
-ONE = sql.SQL("""
-SELECT (SELECT row_to_json(entry)::text FROM (SELECT {written}, e.text, {predicted}) AS entry),
-    e.source, e.session, e.event_time
-FROM api.log_entries AS e{predictions} WHERE e.entry_id = {number}""")
-NEAR = sql.SQL("""(
-    SELECT * FROM api.log_search
-    WHERE source = {source} AND session = {session}
-        AND (event_time, entry_id) {comparison} ({event_time}, {number})
-    ORDER BY {order} LIMIT {limit}
-)""")
-BEFORE = sql.SQL("<"), sql.SQL("event_time DESC, entry_id DESC")
-AFTER = sql.SQL(">"), sql.SQL("event_time, entry_id")
-AROUND = sql.SQL("""
+ONE = sql.SQL(f"""
 SELECT (
     SELECT row_to_json(entry)::text
-    FROM (SELECT {written}, left(e.text, {characters}) AS text, {predicted}) AS entry
-), e.event_time, e.entry_id
-FROM ({before} UNION ALL {after}) AS near
-JOIN api.log_entries AS e ON e.entry_id = near.entry_id AND e.day = near.day{predictions} ORDER BY 2, 3""")
+    FROM (SELECT {columns.ENTRY_SQL}, e.text, {columns.PREDICTION_SQL}) AS entry
+), e.source, e.session, e.event_time
+FROM api.log_entries AS e{columns.JOIN_PREDICTIONS} WHERE e.entry_id = {{number}}""")
+NEAR = """(
+    SELECT * FROM api.log_search WHERE source = {{source}} AND session = {{session}}
+        AND (event_time, entry_id) {comparison} ({{event_time}}, {{number}})
+    ORDER BY {order} LIMIT {limit}
+)"""
+BEFORE = NEAR.format(comparison="<", order="event_time DESC, entry_id DESC", limit=NEIGHBOURS)
+AFTER = NEAR.format(comparison=">", order="event_time, entry_id", limit=NEIGHBOURS)
+AROUND = sql.SQL(f"""
+SELECT (
+    SELECT row_to_json(entry)::text FROM (
+        SELECT {columns.ENTRY_SQL}, left(e.text, {columns.MOST_CHARACTERS}) AS text, {columns.PREDICTION_SQL}
+    ) AS entry
+)
+FROM ({BEFORE} UNION ALL {AFTER}) AS near
+JOIN api.log_entries AS e ON e.entry_id = near.entry_id AND e.day = near.day{columns.JOIN_PREDICTIONS}
+ORDER BY e.event_time, e.entry_id""")
 
 
 class EntryQuery(EditionQuery):
@@ -60,10 +63,10 @@ class EntryQuery(EditionQuery):
 
 
 class Place(NamedTuple):
-    """Where an entry stands among the entries of its session."""
+    """Where an entry stands among those of its session, if it has one."""
 
     source: str
-    session: str
+    session: str | None
     event_time: datetime
     number: int
 
@@ -81,51 +84,38 @@ async def read_entry(
 ) -> Response:
     """One entry with the session around it
 
-    The entry, and up to 10 entries of its session before and after it. What the model says is null while no run has
-    predicted the entry.
+    The entry, and up to 10 entries of its session before and after it. What the model says is null while no
+    run has predicted the entry.
     """
-    # An entry can be read before the first release too.
+    # An entry can be read before the first release too, so it is not asked for through the release.
     database, run_ids = release.service.database, release.run_ids
     number = await _number(database, query.id)
-    rows = await database.rows(text_of(_one(number, run_ids)))
+    rows = await run(database, ONE.format(runs=columns.runs(run_ids), number=number))
     if not rows:
         raise release.not_found()
     row, source, session, event_time = rows[0]
-    neighbours = []
-    if session is not None:
-        place = Place(source, session, event_time, number)
-        neighbours = await database.rows(text_of(_around(place, run_ids)))
-    return release.answer(row=row, session=f"[{','.join(each for each, *_ in neighbours)}]")
+    place = Place(source, session, event_time, number)
+    neighbours = await _neighbours(database, place, run_ids)
+    return release.answer(row=row, session=f"[{','.join(neighbours)}]")
 
 
 async def _number(database: Database, text: str) -> int:
     """Return the number of an entry, whose id may be the client's; 0 where there is none."""
-    key = UUID(bytes=sha256(f"client {text}".encode()).digest()[:16])
-    if rows := await database.rows(NUMBER, (key,)):
+    if rows := await database.rows(NUMBER, (_key(text),)):
         return int(rows[0][0])
     is_number = text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
     return int(text) if is_number else 0
 
 
-def _one(number: int, run_ids: Sequence[str]) -> sql.Composed:
-    return ONE.format(
-        written=columns.ENTRY_SQL,
-        predicted=columns.predicted("p"),
-        predictions=columns.with_predictions(run_ids),
-        number=number,
-    )
+def _key(client_id: str) -> UUID:
+    """Return the hash by which the id of a client is stored."""
+    digest = sha256(f"client {client_id}".encode()).digest()
+    return UUID(bytes=digest[:16])
 
 
-def _around(place: Place, run_ids: Sequence[str]) -> sql.Composed:
-    return AROUND.format(
-        written=columns.ENTRY_SQL,
-        characters=columns.MOST_CHARACTERS,
-        predicted=columns.predicted("p"),
-        before=_near(place, *BEFORE),
-        after=_near(place, *AFTER),
-        predictions=columns.with_predictions(run_ids),
-    )
-
-
-def _near(place: Place, comparison: sql.SQL, order: sql.SQL) -> sql.Composed:
-    return NEAR.format(**place._asdict(), comparison=comparison, order=order, limit=NEIGHBOURS)
+async def _neighbours(database: Database, place: Place, run_ids: Sequence[str]) -> list[str]:
+    """Return the JSON of the entries before and after a place in its session."""
+    if place.session is None:
+        return []
+    query = AROUND.format(**place._asdict(), runs=columns.runs(run_ids))
+    return [row for (row,) in await run(database, query)]

@@ -10,17 +10,15 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from almanac.workloads.logs.contract import CONTRACT
 from serve.answers.service import ServiceDep
 from serve.http.deadline import answering_within
 from serve.http.documented import answers
 from serve.http.query_models import one_of
 from serve.http.route import Route
 from serve.reading.database import Database
-from serve.reading.request import parse
 from serve.routes.logs import columns, queries
 from serve.routes.logs.conditions import Search
-from serve.routes.logs.parameters import EntriesQuery
+from serve.routes.logs.parameters import EntriesQuery, edition_of
 
 router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=Route)
 
@@ -32,7 +30,7 @@ EXAMPLE = "entry_id,client_id,event_time\r\n1204,,2025-04-15T06:00:00+00:00\r\n"
 MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 DISPOSITION = 'attachment; filename="logs.{}"'
 # Pairs of JSON and key.
-Rows = list[tuple[str, Any]]
+Rows = list[tuple[Any, ...]]
 
 
 class ExportQuery(EntriesQuery):
@@ -61,13 +59,12 @@ async def export_entries(
 ) -> Response:
     """Entries as a file, newest first
 
-    All entries that /v1/logs/search would find, of one release to the end, as they are read. In CSV a quote stands
-    before a text that a spreadsheet would take for a formula.
+    All entries that /v1/logs/search would find, of one release to the end, as they are read. In CSV a quote
+    stands before a text that a spreadsheet would take for a formula.
     """
-    values = query.parameters()
-    choice = await service.editions.choose(parse(CONTRACT, request, values))
     database, form = service.database, FORMATS[query.format]
-    search = await queries.search_of(database, choice.edition, values | {"limit": ROWS_AT_A_TIME - 1})
+    edition = await edition_of(service, request, query)
+    search = await queries.search_of(database, edition, query.narrowed(limit=ROWS_AT_A_TIME - 1))
     # The first page is read before the answer begins, so that a problem can still become a status.
     _, rows = await queries.read(database, search)
     later = _later_pages(database, search, rows, request.app.state.bounds.deadline_seconds)
@@ -103,12 +100,14 @@ def _encoded(form: Format, rows: Rows) -> bytes:
 def csv_line(row: str) -> str:
     """Return a row of JSON as a line of CSV in which no cell is a formula."""
     values, line = json.loads(row), io.StringIO()
-    csv.writer(line).writerow([_harmless(values[name]) for name in columns.NAMES])
+    cells = [_harmless(values[name]) for name in columns.NAMES]
+    csv.writer(line).writerow(cells)
     return line.getvalue()
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    is_formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if is_formula else value
 
 
 def _json_line(row: str) -> str:

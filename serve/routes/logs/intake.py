@@ -66,9 +66,9 @@ ENTRIES = body(
 async def store_entries(entries: Annotated[list[Entry | BadItem], ENTRIES], ingest: IngestDep) -> Response:
     """Store log entries
 
-    Up to 1,000 entries as a JSON array or as lines of JSON, 5 MB unpacked. An entry whose `id` is stored already is a
-    duplicate and changes nothing; without `id` every call stores it. `time` is the time of receipt where it is
-    missing. Terminal commands are removed from the text.
+    Up to 1,000 entries as a JSON array or as lines of JSON, 5 MB unpacked. An entry whose `id` is stored
+    already is a duplicate and changes nothing; without `id` every call stores it. `time` is the time of
+    receipt where it is missing. Terminal commands are removed from the text.
     """
     stored = await _store(ingest, [item for item in entries if isinstance(item, Entry)])
     results = list(_results(entries, stored))

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from fastapi import Depends
+from fastapi import Depends, Request
 from pydantic import Field
 
 from almanac import fields
 from almanac.workloads.logs.contract import CONTRACT
 from serve.answers.release import Release, ReleaseOf
+from serve.answers.service import Service
 from serve.http.query_models import (
     BOOLEAN,
     DEFAULT_LIMIT,
@@ -20,6 +21,8 @@ from serve.http.query_models import (
     QueryModel,
     whole,
 )
+from serve.reading.edition import Edition
+from serve.reading.request import parse
 
 LogsRelease = Annotated[Release, Depends(ReleaseOf(CONTRACT))]
 
@@ -89,3 +92,9 @@ class EntriesQuery(EditionQuery):
         INSTANT,
         Field(description="Entries written before this instant.", examples=["2025-04-16T06:00:00Z"]),
     ] = None
+
+
+async def edition_of(service: Service, request: Request, query: EditionQuery) -> Edition | None:
+    """Return the edition that a request names, for uncached answers; raises Problem 404, 410 or 422."""
+    choice = await service.editions.choose(parse(CONTRACT, request, query.parameters()))
+    return choice.edition

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from serve.reading.database import Database
 from serve.routes.logs.parameters import PeriodQuery
@@ -28,6 +28,14 @@ async def find(database: Database, run_ids: Sequence[str], query: PeriodQuery) -
     """Return the period of a query: by default the day that ends with what these runs have published."""
     until = query.until or await _end(database, run_ids)
     return Period(query.since or until - DAY, until)
+
+
+async def values(
+    database: Database, run_ids: Sequence[str], query: PeriodQuery, *, source: str | None = None
+) -> dict[str, Any]:
+    """Return the values of a statement over these runs, the period of a query, and one source or all."""
+    since, until = await find(database, run_ids, query)
+    return {"runs": list(run_ids), "since": since, "until": until, "source": source}
 
 
 async def _end(database: Database, run_ids: Sequence[str]) -> datetime:
