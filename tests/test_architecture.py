@@ -42,7 +42,7 @@ HEAVY = {
     "sqlalchemy",
 }
 SHARED = re.compile(
-    r"almanac(\.(contract|discovery|errors|fields|run_columns|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?"
+    r"almanac(\.(contract|discovery|errors|fields|log_lines|run_columns|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?"
 )
 LEFT_TO_DO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b.*")
 Function = ast.FunctionDef | ast.AsyncFunctionDef

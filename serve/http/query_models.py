@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import Field, GetCoreSchemaHandler, ValidationError, create_model
-from pydantic_core import core_schema
+from pydantic_core import PydanticUndefined, core_schema
 
 from almanac import fields
 from almanac.contract import Column, Contract, Filter
@@ -131,7 +131,7 @@ class EditionQuery(QueryModel):
     ] = None
 
 
-class PageQuery(EditionQuery):
+class CursorQuery(QueryModel):
     """One page of a list; each names the next."""
 
     limit: Annotated[
@@ -142,6 +142,10 @@ class PageQuery(EditionQuery):
         TEXT,
         Field(description="Where the next page begins; taken from the `next` of the page before."),
     ] = None
+
+
+class PageQuery(CursorQuery, EditionQuery):
+    """One page of a list that is read from the release or model version of the request."""
 
 
 class EntityQuery(EditionQuery):
@@ -172,7 +176,7 @@ def documented(model: type[QueryModel], path: Mapping[str, Any]) -> Iterator[dic
         info = model.model_fields[name]
         public = info.alias or name
         schema = dict(next(part.schema for part in info.metadata if isinstance(part, Parsed)))
-        if info.default is not None and not info.is_required():
+        if info.default not in (None, PydanticUndefined):
             schema["default"] = info.default
         parameter: dict[str, Any] = {
             "name": public,

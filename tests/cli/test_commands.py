@@ -4,7 +4,7 @@ import errno
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from datetime import datetime, tzinfo
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 import typer
 
 from almanac import errors
-from almanac.cli import EPILOG, build, runs
+from almanac.cli import EPILOG, build
 from almanac.settings import Settings
 
 Almanac = Callable[..., Any]
@@ -62,6 +62,11 @@ def test_a_command_of_the_house_does_not_wait_for_what_workloads_import(first: s
     assert subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.strip() == str(is_loaded)
+
+
+def test_almanac_prints_its_version(almanac: Almanac) -> None:
+    ended = almanac("--version")
+    assert (ended.code, ended.out.strip(), ended.err) == (0, f"almanac {version('almanac')}", "")
 
 
 def test_almanac_alone_lists_its_commands(almanac: Almanac) -> None:
@@ -205,21 +210,6 @@ def test_a_machine_that_allows_no_writing_is_no_fault_of_almanac(
         "This machine does not allow it: [Errno 13] Permission denied: '/srv/mlruns'. See to rights and free space"
         in told.err
     )
-
-
-@pytest.mark.parametrize(
-    ("every", "seconds"), [("90s", 60.0), ("30m", 600.0), ("1h", 2_400.0), ("6h", 20_400.0)]
-)
-def test_the_next_of_many_runs_begins_with_the_next_full_interval(
-    every: str, seconds: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Stopped(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> datetime:
-            return datetime(2025, 4, 15, 6, 20, tzinfo=tz)
-
-    monkeypatch.setattr(runs, "datetime", Stopped)
-    assert runs._until_next(every) == seconds
 
 
 def test_an_interrupt_is_said_in_a_word_and_leaves_with_exit_code_130(

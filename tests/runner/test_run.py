@@ -25,7 +25,7 @@ REASONS = {
     "cell_error": "cell 4 raised ValueError: no luck today",
     "sys_exit": "code cell 4 called sys.exit()",
     "kernel_killed": "the kernel died (killed, or out of memory)",
-    "no_progress": "the notebook ended without reporting any result",
+    "no_report": "the notebook ended without reporting any result",
 }
 
 
@@ -168,7 +168,7 @@ def test_steps_without_predict_are_refused_a_slot_by_name(bench: Bench) -> None:
 
 
 def test_a_failed_slot_can_be_run_again(bench: Bench) -> None:
-    bench.breaks("no_progress", "predict")
+    bench.breaks("no_report", "predict")
     failed = bench.run(only="predict", slot=SLOT)
     bench.write("predict", opened("predict", REPORT))
     without = bench.run(only="predict", slot=SLOT)
@@ -178,7 +178,7 @@ def test_a_failed_slot_can_be_run_again(bench: Bench) -> None:
 
 def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made(bench: Bench) -> None:
     working = (bench.project.settings.notebooks_folder / "stub" / "4_predict.ipynb").read_text()
-    bench.breaks("no_progress", "predict")
+    bench.breaks("no_report", "predict")
     failed = bench.run(only="", slot=SLOT, sample="mock", data_as_of=date(2025, 4, 10))
     (bench.project.settings.notebooks_folder / "stub" / "4_predict.ipynb").write_text(working)
     result = bench.run(only="", start="predict", slot=SLOT)
@@ -215,7 +215,7 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
 
 
 def test_an_attempt_is_not_continued_after_steps_that_did_not_end_well(bench: Bench) -> None:
-    bench.breaks("no_progress", "train")
+    bench.breaks("no_report", "train")
     bench.run(only="", slot=SLOT)
     with pytest.raises(
         NotFound, match=r"have finished the step 'train'\. Use --from train, or run all steps"

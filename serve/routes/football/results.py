@@ -13,7 +13,7 @@ from serve.answers.service import ServiceDep
 from serve.http import schemas
 from serve.http.documented import page_of
 from serve.http.problems import NotFound
-from serve.http.query_models import NUMBER, PageQuery
+from serve.http.query_models import NUMBER, CursorQuery
 from serve.routes.football.matches import EXAMPLE, FootballRelease
 
 router = APIRouter(prefix="/v1/football", tags=["football"], route_class=ReleaseRoute)
@@ -85,7 +85,7 @@ SELECT row_to_json(summary)::text FROM (
 ) AS summary""".encode()
 
 
-class ResultQuery(PageQuery):
+class ResultQuery(CursorQuery):
     """A page of results."""
 
     release: Annotated[

@@ -1,4 +1,4 @@
-"""What the runner asks of papermill for one notebook, and what it gets back."""
+"""One notebook to execute, and how its execution ended."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How it went: `reason` is None where the notebook ended well; `stopped` where somebody stopped it."""
+class NotebookResult:
+    """How a notebook ended: `reason` is None where it ended well; `stopped` where a signal stopped it."""
 
     reason: str | None
     notebook_hash: str

@@ -22,7 +22,8 @@ from almanac.store.schema.tables import SCHEMA
 COLUMNS = tables.runs.c
 # Detaching concurrently waits for readers without making any of them wait.
 LOCK_TIMEOUT = "5s"
-# How long the rows of an absorbed run stay, so that somebody who reads a list page by page can read it to its end.
+# How long the rows of an absorbed run stay, so that somebody who reads a list page by page can read it to its
+# end.
 READER_GRACE = timedelta(hours=1)
 LATER = "Old runs of {workload} cannot be pruned now: {reason}. Try again: almanac prune"
 TRY_LOCK = "SELECT pg_try_advisory_lock(hashtext('almanac prune ' || %s))"
@@ -37,10 +38,11 @@ Autocommitting = psycopg.Connection[Any]
 
 
 def prune(database: Database, contract: Contract, *, now: datetime | None = None) -> list[str]:
-    """Drop the rows of runs that are past retention and neither live nor what a rollback returns to; return their run ids.
+    """Drop the rows of runs that are past retention and neither live nor what a rollback returns to.
 
-    Of an incremental workload also the rows that a later run has absorbed, after READER_GRACE.
-    Where a reader keeps a partition locked, its rows go with the next call. Raises DatabaseError.
+    Return their run ids. Of an incremental workload also the rows that a later run has absorbed, after
+    READER_GRACE. Where a reader keeps a partition locked, its rows go with the next call. Raises
+    DatabaseError.
     """
     try:
         victims, pruned = _mark(database, contract, now or datetime.now(UTC))
@@ -82,7 +84,8 @@ def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> li
 def _needed_runs(connection: sa.Connection, contract: Contract) -> set[str]:
     """Return the runs of the live release, and those to which a rollback would go.
 
-    Of an incremental workload also the runs of the release before, which somebody may still read page by page.
+    Of an incremental workload also the runs of the release before, which somebody may still read page by
+    page.
     """
     current = releases.live(connection, contract.name)
     if current is None:

@@ -31,9 +31,10 @@ ON_HOLD = "'{workload}' is on hold after a rollback; promote a version or resume
 
 @dataclass(frozen=True)
 class PublishRequest:
-    """What is to be published: a run, the update of its record, and why it becomes live (None does not release it).
+    """What is to be published: a run, the update of its record, and why it becomes live (None: no release).
 
-    `absorbed` are the runs whose rows the run has taken over; readers no longer use them once it is published.
+    `absorbed` are the runs whose rows the run has taken over; readers no longer use them once it is
+    published.
     """
 
     contract: Contract
@@ -54,8 +55,9 @@ class Publication:
 def publish(database: Database, request: PublishRequest, *, at: Checkpoint = no_checkpoint) -> Publication:
     """Attach the staged rows of a run, mark it succeeded and, if there is a reason why, make it live.
 
-    `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A run that is
-    no longer running raises RunFenced. `at` is called at the named points after_audit, before_commit and after_commit.
+    `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A
+    run that is no longer running raises RunFenced. `at` is called at the named points after_audit,
+    before_commit and after_commit.
     """
     with database.connect() as connection:
         _seal(connection, request)
@@ -106,7 +108,10 @@ def _finish_run(connection: sa.Connection, request: PublishRequest) -> None:
 
 
 def _attach(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> None:
-    """Make the staged tables partitions; their CHECK and their indexes spare PostgreSQL a scan and a build."""
+    """Make the staged tables partitions.
+
+    Their CHECK and their indexes spare PostgreSQL a scan and a build.
+    """
     for table in contract.released_tables:
         name = partition_name(contract, table, run_id)
         parent = qualified_name(table_name(contract, table))

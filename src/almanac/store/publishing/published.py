@@ -28,7 +28,7 @@ DIFFERING_ROWS = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY {}")
 
 @dataclass(frozen=True)
 class Differences:
-    """The rows of two sets of runs that differ, each in the order of the entity, and how many entities both have."""
+    """The rows in which two sets of runs differ, in the order of the entity, and how many are common."""
 
     before: pd.DataFrame
     after: pd.DataFrame

@@ -21,7 +21,7 @@ Checkpoint = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Staged:
-    """What a run has staged: rows of the prediction table, the hash of each table, and one hash over all of them."""
+    """What a run has staged: the number of predictions, the hash of each table, and one hash over all."""
 
     rows: int
     prediction_hash: str

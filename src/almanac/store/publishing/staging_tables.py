@@ -56,7 +56,8 @@ def create_indexes(
     connection.execute(SORT_IN_MEMORY)
     connection.execute(ADD_KEY.format(target, column_list(("run_id", *table.key))))
     for number, columns in enumerate(indexes(contract, table)):
-        # PostgreSQL would cut the names it makes itself, and two of them could then be equal in the table's new schema.
+        # PostgreSQL would cut the names it makes itself, and two of them could then be equal in the table's
+        # new schema.
         index = sql.Identifier(f"i{number}_{name}"[:LONGEST_NAME])
         connection.execute(CREATE_INDEX.format(index, target, column_list(columns)))
     connection.execute(sql.SQL("ANALYZE {}").format(target))

@@ -30,7 +30,10 @@ INSERT = sa.text(f"""
 """)
 OTHER_WORKLOAD = "Run {run_id} belongs to '{workload}', not to '{current}'."
 NO_ROWS = "Run {run_id} ({status}, {rows} rows) has no complete set of predictions and cannot be released."
-PRUNED = "The predictions of run {run_id} were pruned at {pruned_at:%Y-%m-%d %H:%M} UTC and cannot be released again."
+PRUNED = (
+    "The predictions of run {run_id} were pruned at {pruned_at:%Y-%m-%d %H:%M} UTC "
+    "and cannot be released again."
+)
 INCOMPLETE = (
     "Version {version} of '{workload}' has predicted the entries up to number {covered}, "
     "release {release} those up to {needed}; it cannot answer before it has scored the rest. "
@@ -60,8 +63,8 @@ class NewRelease:
 def append(connection: sa.Connection, release: NewRelease) -> int:
     """Release a run: write the next row of the ledger, notify the servers, return the release id.
 
-    Raises UsageError when the run has no complete set of published predictions, or stands below the live release
-    (simulated below demo, demo below real).
+    Raises UsageError when the run has no complete set of published predictions, or stands below the live
+    release (simulated below demo, demo below real).
     """
     workload = runs.get(connection, release.run_id)["workload"]
     instant = lock(connection, workload)
@@ -97,7 +100,10 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
 
 
 def lock(connection: sa.Connection, workload: str) -> datetime:
-    """Let one transaction at a time change what a workload releases or keeps; return the instant at which it was let in."""
+    """Let one transaction at a time change what a workload releases or keeps.
+
+    Return the instant at which it was let in.
+    """
     instant: datetime = connection.execute(LOCK, {"workload": workload}).one()[1]
     return instant
 
@@ -114,7 +120,10 @@ def refuse_downgrade(connection: sa.Connection, workload: str, *, demo: bool, si
 
 
 def _newest_continuation(connection: sa.Connection, run_id: str) -> str:
-    """Return the run that a rollback names; of an incremental workload, the newest run of the same version."""
+    """Return the run that a rollback names.
+
+    Of an incremental workload, the newest run of the same version.
+    """
     run = _candidate(connection, runs.get(connection, run_id)["run_id"])
     if not run["incremental"] or run["model_version"] is None:
         return str(run["run_id"])
@@ -181,7 +190,7 @@ def _refuse_incomplete(run: sa.RowMapping) -> None:
 
 
 def _refuse_gaps(run: sa.RowMapping, current: ReleaseRow | None) -> None:
-    """Raise IncompleteVersion where an incremental run's version covers fewer entries than the live release."""
+    """Raise IncompleteVersion where the version of an incremental run covers less than the live release."""
     if not run["incremental"] or current is None:
         return
     covered, needed = run["covered_until"], current["covered_until"]

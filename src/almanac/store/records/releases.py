@@ -25,7 +25,8 @@ HASHED_COLUMNS = (
     "run_hash",
     "released_at",
 )
-# Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would build a query as long as PostgreSQL runs it.
+# Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would build a query as long as
+# PostgreSQL runs it.
 LIVE = sa.text("""
     SELECT l.*, r.demo, r.simulated, r.covered_until
     FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
@@ -87,9 +88,10 @@ def version_on_hold(connection: sa.Connection, workload: str) -> int | None:
 
 
 def previous_run(connection: sa.Connection, current: ReleaseRow) -> str | None:
-    """Return the run to which a rollback goes: the newest other one released earlier whose rows were not pruned.
+    """Return the run to which a rollback goes: the newest other one released earlier that was not pruned.
 
-    An incremental workload goes back to the newest run of the version released before, whichever runs it consists of now.
+    An incremental workload goes back to the newest run of the version released before, whichever runs that
+    version consists of now.
     """
     run_id: str | None = connection.execute(PREVIOUS_RUN, dict(current)).scalar()
     return run_id

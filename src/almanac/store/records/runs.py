@@ -21,7 +21,8 @@ RunRow = sa.RowMapping
 COLUMNS = runs.c
 MLFLOW_WAIT_SECONDS = 120
 LOCK_SPACE = 0x414C4D
-# The hash of run `r` and its steps. A value that is NULL does not count, nor does what happens to the rows later.
+# The hash of run `r` and its steps. A value that is NULL does not count, nor does what happens to the rows
+# later.
 RECORD_HASH = """
     encode(sha256(convert_to(jsonb_strip_nulls(to_jsonb(r) - 'pruned_at' - 'absorbed_by')::text || coalesce((
         SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) ORDER BY s.started_at, s.step)::text
@@ -40,7 +41,10 @@ ABANDON = """
 RUNNING = """
     SELECT run_id, started_at FROM almanac.runs WHERE workload = %s AND status = 'running' AND kind = 'run'
 """
-BUSY = "Another run of '{workload}' is under way{run}. Wait for it to end; two runs of one workload never overlap."
+BUSY = (
+    "Another run of '{workload}' is under way{run}. "
+    "Wait for it to end; two runs of one workload never overlap."
+)
 NO_MLFLOW_RUN = (
     "Run '{run_id}' has no MLflow run after {seconds} s. Is the registry reachable? `almanac doctor` tells."
 )
@@ -105,7 +109,8 @@ def exclusive(database: Database, workload: str) -> Iterator[None]:
         try:
             yield
         finally:
-            # A closed connection gives its locks back a moment later, too late for a run that follows at once.
+            # A closed connection gives its locks back a moment later, too late for a run that follows at
+            # once.
             with suppress(psycopg.OperationalError):
                 connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
 
@@ -122,7 +127,7 @@ def new_id(slot: datetime, kind: str = "run") -> str:
 
 
 def start(connection: sa.Connection, run: NewRun, run_id: str = "") -> str | None:
-    """Insert a run that is running and return its id (by default a new one), or None where its slot is taken."""
+    """Insert a running run and return its id (by default a new one), or None where its slot is taken."""
     own_id = run_id or new_id(run.slot, run.kind)
     values = asdict(run) | {"steps": list(run.steps), "run_id": own_id}
     statement = insert(runs).values(values).on_conflict_do_nothing().returning(COLUMNS.run_id)
@@ -150,7 +155,10 @@ def finish(
 
 
 def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> bool:
-    """Record that a run has taken over the rows of others; return False where one of them has no rows any more."""
+    """Record that a run has taken over the rows of others.
+
+    Return False where one of them has no rows any more.
+    """
     is_there = COLUMNS.run_id.in_(absorbed) & COLUMNS.absorbed_by.is_(None) & COLUMNS.pruned_at.is_(None)
     statement = sa.update(runs).where(is_there).values(absorbed_by=run_id)
     return connection.execute(statement).rowcount == len(absorbed)
@@ -170,7 +178,7 @@ def get(connection: sa.Connection, run_id: str) -> RunRow:
 
 
 def notebook_run(connection: sa.Connection, run: RunRow) -> RunRow:
-    """Return the run whose notebooks made the rows of a run: for a shadow, the run beside which it was scored."""
+    """Return the run whose notebooks made the rows of a run: for a shadow, the run that it stands beside."""
     is_shadow = run["kind"] == "shadow" and run["parent_run_id"]
     return get(connection, run["parent_run_id"]) if is_shadow else run
 
@@ -183,7 +191,10 @@ def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow 
 
 
 def mlflow_run(database: Database, run_id: str) -> str:
-    """Wait for the MLflow run of a run, which the runner opens while the first cells work; raises NotFound."""
+    """Wait for the MLflow run of a run, which the runner opens while the first cells work.
+
+    Raises NotFound.
+    """
     for _ in range(MLFLOW_WAIT_SECONDS * 10):
         with database.engine.begin() as connection:
             mlflow_run_id = get(connection, run_id)["mlflow_run_id"]

@@ -56,9 +56,10 @@ def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
 def save_metrics(
     connection: sa.Connection, record: VersionRow, metrics: Mapping[str, Any], *, step: tuple[str, str]
 ) -> None:
-    """Write the held-out figures of a version; `step` (run id and name), which has measured them, reports their hash.
+    """Write the held-out figures of a version.
 
-    Without a run id, as in an exploration, figures that a run has measured stay as they are.
+    `step` (run id and name), which has measured them, reports their hash. Without a run id, as in an
+    exploration, figures that a run has measured stay as they are.
     """
     run_id, name = step
     workload, version = record["workload"], record["version"]

@@ -28,9 +28,9 @@ NULLABLE_DTYPES = {"integer": "Int64", "bigint": "Int64", "boolean": "boolean"}
 def copy_in(
     connection: psycopg.Connection[Any], target: sql.Composable, table: Table, frame: pd.DataFrame
 ) -> str:
-    """COPY `frame` into `target`, a table made in this transaction; return the hash that `table_hash` returns for the rows.
+    """COPY `frame` into `target`, a table made in this transaction.
 
-    Raises AuditFailed as `canonical` does.
+    Return the hash that `table_hash` returns for the rows. Raises AuditFailed as `canonical` does.
     """
     rows = hashed_rows(table, frame)
     statement = COPY_FROZEN.format(target, column_list(rows.column_names))

@@ -39,10 +39,10 @@ class UpsertCounts:
 def upsert(
     database: Database, contract: Contract, name: str, frame: pd.DataFrame, *, run_id: str | None = None
 ) -> UpsertCounts:
-    """Bring the rows of `frame` into raw table `name`; a changed row is updated, its old and new values are logged.
+    """Bring the rows of `frame` into raw table `name`.
 
-    Raises UsageError for an unknown table, AuditFailed for values that cannot be stored and for two rows with one key.
-    Then nothing is changed.
+    A changed row is updated, its old and new values are logged. Raises UsageError for an unknown table,
+    AuditFailed for values that cannot be stored and for two rows with one key. Then nothing is changed.
     """
     table = _raw_table(contract, name)
     target = qualified_name(table_name(contract, table))
@@ -124,7 +124,10 @@ def _same_key(table: Table) -> sql.Composed:
 
 
 def _differs(table: Table) -> sql.Composable:
-    """Return the condition that the old row `t` and the new row `i` differ; JSON has no equality, so its text counts."""
+    """Return the condition that the old row `t` and the new row `i` differ.
+
+    JSON has no equality, so its text counts.
+    """
     parts = []
     for name in _value_columns(table):
         cast = sql.SQL("::text" if table.column(name).type == "json" else "")

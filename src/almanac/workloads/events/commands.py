@@ -12,7 +12,7 @@ import typer
 from almanac.cli import show
 from almanac.errors import NotFound, UsageError
 from almanac.project import Project
-from almanac.runner import environment, logs
+from almanac.runner import run_log
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
 from almanac.workloads.events.policy import sizing
@@ -163,7 +163,7 @@ def _work(processing: str) -> Work:
 
 def _open(settings: Settings) -> None:
     """Send log lines to standard error; start and migrate the embedded database, or check that of the user."""
-    logs.configure(settings.log_level, secrets=environment.secrets(settings))
+    run_log.configure(settings)
     _ = Project(settings).database
 
 

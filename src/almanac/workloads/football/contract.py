@@ -215,6 +215,7 @@ CONTRACT = Contract(
     raw_tables=(MATCHES, ODDS),
     primary_metric="log_loss",
     cadence=timedelta(hours=6),
+    typical_seconds=160,
     stale_after=timedelta(hours=24),
     retention=timedelta(days=7),
     attribution="Results: openfootball (CC0 1.0).",

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from almanac.judging import scores
 from almanac.judging.scores import Floats, Interval, Labels
@@ -54,6 +55,17 @@ def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validatio
     is_train = played["date"] < validation_from
     is_validation = ~is_train & ~is_test
     return Split(played[is_train], played[is_validation], played[is_test])
+
+
+def periods(parts: Split) -> pd.DataFrame:
+    """Return the number of matches, the first and the last day of each part."""
+    rows = {name: _period(part) for name, part in parts._asdict().items() if len(part)}
+    return pd.DataFrame(rows, index=["matches", "first", "last"])
+
+
+def _period(part: pd.DataFrame) -> list[object]:
+    days = part["date"].dt.date
+    return [len(part), days.min(), days.max()]
 
 
 def before(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
@@ -119,6 +131,18 @@ def compare(test: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> d
         name: scores.paired_bootstrap(losses, baseline[name], clusters=days, seed=seed)
         for name, losses in _losses(numbers, ours)
     }
+
+
+def against_champion(
+    later: pd.DataFrame, challenger: Pipeline, champion: Pipeline, *, seed: int
+) -> tuple[Interval, float]:
+    """Return the difference in log-loss on these matches, and the champion's calibration error.
+
+    The difference is the challenger's loss minus the champion's. Both must be fitted on earlier matches only.
+    """
+    ours, theirs = challenger.predict_proba(later), champion.predict_proba(later)
+    difference = compare(later, ours, theirs, seed=seed)["log_loss"]
+    return difference, score(later["outcome"], theirs)["calibration_error"]
 
 
 def table(test: pd.DataFrame, chances: dict[str, Floats]) -> pd.DataFrame:

@@ -178,6 +178,7 @@ CONTRACT = Contract(
     raw_tables=(GAMES, PLAYS),
     primary_metric="ndcg_at_10",
     cadence=timedelta(hours=24),
+    typical_seconds=100,
     stale_after=timedelta(hours=72),
     retention=timedelta(days=3),
     minimum_rows=100,

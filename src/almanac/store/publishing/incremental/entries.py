@@ -1,4 +1,4 @@
-"""The entries of an incremental workload: how far they are numbered, and reading them in batches that fit into memory."""
+"""The entries of an incremental workload: their numbers, and reading them in batches that fit into memory."""
 
 import hashlib
 from collections.abc import Generator, Iterator, Mapping
@@ -19,7 +19,8 @@ from almanac.store.rows import columnar
 from almanac.store.rows.ahead import one_ahead
 from almanac.store.rows.names import column_list, qualified_name
 
-# Batches end at multiples of these numbers, wherever a range begins, so that the hash of the entries does not depend on it.
+# Batches end at multiples of these numbers, wherever a range begins, so that the hash of the entries does not
+# depend on it.
 NUMBERS_TOGETHER = 2_500
 NUMBERS_AT_A_TIME = 100_000
 ARROW_TYPES = {
@@ -38,7 +39,8 @@ BATCH = sql.SQL("""
     SELECT joined.* FROM generate_series({first}::bigint, {last}::bigint) AS part, LATERAL (
         SELECT {aggregates} FROM (
             SELECT {columns} FROM {place}
-            WHERE {entity} > greatest({after}, part * {size}) AND {entity} <= least({until}, (part + 1) * {size})
+            WHERE {entity} > greatest({after}, part * {size})
+                AND {entity} <= least({until}, (part + 1) * {size})
             ORDER BY {entity}
         ) AS ordered
     ) AS joined ORDER BY part
@@ -55,9 +57,10 @@ class EntryRange:
 
 @dataclass
 class UnscoredEntries:
-    """The entries of a range as an iterable of Arrow tables, to be read once; then `rows` and `input_hash` describe them.
+    """The entries of a range as an iterable of Arrow tables, to be read once.
 
-    `context` are the rows of side tables that scoring them depends on; whoever scores sets them, for `almanac reproduce`.
+    Then `rows` and `input_hash` describe them. `context` are the rows of side tables that scoring them
+    depends on; whoever scores sets them, for `almanac reproduce`.
     """
 
     database: Database
@@ -98,7 +101,8 @@ class UnscoredEntries:
 def settled_until(database: Database, contract: Contract) -> int:
     """Return the highest number up to which no more entries can appear, after a wait for inserts under way.
 
-    Raises DatabaseError where an insert takes too long. The table of entries has the trigger almanac.number_entries.
+    Raises DatabaseError where an insert takes too long. The table of entries has the trigger
+    almanac.number_entries.
     """
     query = sa.text(_of_entries(HIGHEST_NUMBER, contract).as_string())
 
@@ -122,7 +126,10 @@ def _of_entries(query: sql.SQL, contract: Contract) -> sql.Composed:
 def _batches(
     connection: psycopg.Connection[Any], contract: Contract, span: EntryRange
 ) -> Generator[tuple[list[list[bytes]], pa.Table]]:
-    """Yield each batch as PostgreSQL sends it and as Arrow; the next one is fetched while the caller works on it."""
+    """Yield each batch as PostgreSQL sends it and as Arrow.
+
+    The next one is fetched while the caller works on it.
+    """
     place = qualified_name(contract.entries)
     columns = columnar.wire_columns(connection, place, contract.entry_columns, ARROW_TYPES)
     begin = max(span.after, first_number(connection, contract) - 1)

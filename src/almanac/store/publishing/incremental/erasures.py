@@ -1,4 +1,4 @@
-"""Erasures: predictions are removed from published runs because their entries are gone, each with a permanent note."""
+"""Erasures: predictions of deleted entries are removed from published runs, with a permanent note."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,8 +33,8 @@ DELETE = sql.SQL("""
 class ErasureRequest:
     """Who erases what of a workload and why.
 
-    `delete_entries` deletes rows of the table of entries and returns their numbers. `drop_inputs` also deletes the kept
-    inputs of later runs at once; without it they stay until their retention ends.
+    `delete_entries` deletes rows of the table of entries and returns their numbers. `drop_inputs` also
+    deletes the kept inputs of later runs at once; without it they stay until their retention ends.
     """
 
     contract: Contract
@@ -46,9 +46,10 @@ class ErasureRequest:
 
 
 def erase(database: Database, request: ErasureRequest) -> int:
-    """Delete entries with their predictions in every run, write a note per run, and return how many entries were deleted.
+    """Delete entries with their predictions in every run, write a note per run, return how many entries.
 
-    One transaction, which gives way to readers and tries again; raises DatabaseError where readers never let it in.
+    This is one transaction, which gives way to readers and tries again. Raises DatabaseError where it never
+    gets its locks.
     """
     return retry_on_lock(database, partial(_erase, request=request))
 
@@ -115,7 +116,7 @@ def _hash_of_rest(connection: Connection, contract: Contract, run_id: str | None
 
 
 def _release_again(connection: Connection, request: ErasureRequest, deleted: dict[str, int]) -> None:
-    """Give what is left a release of its own, so that no cached answer of the old release passes for the present one."""
+    """Write a new release of the rows that are left, so that no cached answer of the old one stays valid."""
     current = releases.live(connection, request.contract.name)
     if current and deleted.keys() & set(current["run_ids"]):
         why = f"erased: {request.why}"

@@ -1,8 +1,8 @@
 """Increments: a run of an incremental workload scores the new entries and absorbs the small runs before it.
 
-A run every five minutes would leave thousands of partitions. So a new run copies the rows of the newest runs of its
-version into its own table, as long as they are not much larger than the rows it has already. Each row is copied about
-log2(n) times in all; runs of LARGEST_ROWS and more are left alone.
+A run every five minutes would leave thousands of partitions. So a new run copies the rows of the newest runs
+of its version into its own table, as long as they are not much larger than the rows it has already. Each row
+is copied about log2(n) times in all; runs of LARGEST_ROWS and more are left alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,7 +52,7 @@ class ScoredEntries:
 
 @dataclass(frozen=True)
 class Increment(staging.Staged):
-    """What an incremental run has staged: its own rows, whose hash is `own_hash`, and those of the runs `absorbed`."""
+    """What an incremental run has staged: its own rows (hash `own_hash`) and those of the runs `absorbed`."""
 
     span: EntryRange
     absorbed: tuple[str, ...]
@@ -60,7 +60,10 @@ class Increment(staging.Staged):
     input_hash: str
 
     def summary(self) -> dict[str, Any]:
-        """Return what the predict step reports; `hashes` has its own predictions, which `almanac reproduce` compares."""
+        """Return what the predict step reports.
+
+        `hashes` has its own predictions, which `almanac reproduce` compares.
+        """
         return super().summary() | {
             "covered_after": self.span.after,
             "covered_until": self.span.until,
@@ -92,9 +95,9 @@ def stage(
     *,
     scored: ScoredEntries,
 ) -> Increment:
-    """Load the frames of the new entries, absorb small runs of the same version, index and audit; in one transaction.
+    """Load the frames of the new entries, absorb small runs of the same version, index and audit.
 
-    Raises AuditFailed and leaves nothing behind if anything is wrong.
+    This is one transaction. Raises AuditFailed and leaves nothing behind if anything is wrong.
     """
     staging.refuse_other_tables(contract, content)
     predictions = content[contract.predictions.name]
@@ -122,7 +125,8 @@ def stage(
 def runs_to_absorb(before: Sequence[runs.RunRow], own_rows: int) -> list[runs.RunRow]:
     """Return the newest runs of a version that a run with `own_rows` new rows absorbs, newest first.
 
-    There is no gap among the newest runs. Therefore either all runs of one release are readable or its newest is gone.
+    There is no gap among the newest runs. Therefore either all runs of one release are readable or its newest
+    is gone.
     """
     total, absorbed = own_rows, []
     for row in reversed(before):

@@ -1,6 +1,7 @@
-"""Kept inputs: the side tables that a run of an incremental workload has scored with, for `almanac reproduce`.
+"""Kept inputs: the side tables with which a run of an incremental workload has scored.
 
-They are deleted after the workload's retention, and at once with the entries that they may describe.
+`almanac reproduce` needs them. They are deleted after the workload's retention, and at once with the entries
+that they may describe.
 """
 
 import hashlib
@@ -62,7 +63,7 @@ def hashes(connection: Connection, run_id: str) -> dict[str, str]:
 
 
 def delete_since(connection: Connection, workload: str, *, since: int) -> None:
-    """Delete the inputs of every run that covers the entry `since` or later ones: they may describe that entry."""
+    """Delete the inputs of runs that cover the entry `since` or later ones: they may describe that entry."""
     may_describe = (COLUMNS.workload == workload) & (COLUMNS.covered_until >= since)
     connection.execute(sa.delete(tables.run_inputs).where(may_describe))
 

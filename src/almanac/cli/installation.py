@@ -4,13 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from almanac import discovery, scaffold
 from almanac.cli import show
+from almanac.cli.options import Json, name_and_value
 from almanac.errors import AlmanacError, UsageError
 from almanac.operations import doctor
 from almanac.project import Project
@@ -44,79 +46,83 @@ def serve_command(
     """Start the thin server on the published predictions."""
     settings = Settings.read()
     project = Project(settings)
-    environment = os.environ | {
+    address = {
         "ALMANAC_HOST": host or settings.host,
         "PORT": str(settings.port if port is None else port),
     }
-    if settings.database_url is None:
-        # For what is read and for what is taken in, unless they have URLs of their own.
-        environment["DATABASE_URL"] = project.database.url
+    # The server reads and stores with this URL, unless its roles have URLs of their own.
+    url = {} if settings.database_url else {"DATABASE_URL": project.database.url}
     project.database.engine.dispose()
-    with subprocess.Popen([sys.executable, "-m", "serve"], env=environment) as server:
-        # A terminal interrupts both of us; who asks this process alone to end means the server.
-        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
-        try:
-            code = server.wait()
-        except KeyboardInterrupt:
-            code = server.wait()
-    raise typer.Exit(128 - code if code < 0 else code)
+    raise typer.Exit(_serve(os.environ | address | url))
 
 
 def doctor_command(
     durable: Annotated[
         bool, typer.Option("--durable", help="Check instead that a champion would survive this machine.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Say what is wrong with this installation, and the way out."""
     settings = Settings.read()
-    found = doctor.examine_durability(settings) if durable else doctor.examine(settings)
+    findings = doctor.examine_durability(settings) if durable else doctor.examine(settings)
     if json:
-        show.as_json([vars(finding) for finding in found])
+        show.as_json([vars(finding) for finding in findings])
     else:
-        show.table(
-            "Doctor",
-            ("what", "level", "detail", "advice"),
-            ((row.what, row.level, row.detail, row.advice) for row in found),
-        )
-    wrong = [finding for finding in found if finding.level == "error"]
-    if wrong:
-        raise AlmanacError(
-            "; ".join(
-                f"{finding.what}: {finding.detail.rstrip('.')}. {finding.advice}".rstrip()
-                for finding in wrong
-            )
-        )
+        rows = [(finding.what, finding.level, finding.detail, finding.advice) for finding in findings]
+        show.table("Doctor", ("what", "level", "detail", "advice"), rows)
+    _refuse_errors(findings)
 
 
 def predict_one_command(
     workload: Annotated[str, typer.Argument(help="Name of a workload.")],
     inputs: Annotated[list[str], typer.Argument(help="name=value pairs, for example home='Arsenal FC'.")],
     data_as_of: Annotated[str, typer.Option(help="Cut-off date, YYYY-MM-DD.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: Json = False,
 ) -> None:
     """Try the champion on one input."""
-    given = dict(_pair(text) for text in inputs)
+    values = dict(name_and_value(text, "is not an input. Write name=value.") for text in inputs)
     discovery.contract(workload)
     step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
     check(step.database)
-    features, model = discovery.module(workload, "features"), discovery.module(workload, "model")
-    if features is None or model is None or not hasattr(features, "one"):
-        raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
+    features, model = _features_and_model(workload)
     version = step.serving_version()
+    rows = _features(features, step, values)
+    prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
+    if json:
+        show.as_json({"model_version": version, **prediction})
+    else:
+        show.table(f"{workload}, model version {version}", ("name", "value"), prediction.items())
+
+
+def _features_and_model(workload: str) -> tuple[Any, Any]:
+    features, model = discovery.module(workload, "features"), discovery.module(workload, "model")
+    if model is None or not hasattr(features, "one"):
+        raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
+    return features, model
+
+
+def _features(features: Any, step: Step, values: dict[str, str]) -> Any:
+    """Return the feature row of one input; raises UsageError where a value does not fit."""
     try:
-        rows = features.one(step.read, given, as_of=step.requested_date)
+        return features.one(step.read, values, as_of=step.requested_date)
     except ValueError as error:
         raise UsageError(f"The input does not fit: {error}.") from error
-    answer = model.predict(step.load_model(version), rows).iloc[0].to_dict()
-    if json:
-        show.as_json({"model_version": version, **answer})
-    else:
-        show.table(f"{workload}, model version {version}", ("name", "value"), answer.items())
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise UsageError(f"'{text}' is not an input. Write name=value.")
-    return name, value
+def _serve(environment: dict[str, str]) -> int:
+    """Run the server until it ends and return its exit code; a signal that ends this process ends the server."""
+    with subprocess.Popen([sys.executable, "-m", "serve"], env=environment) as server:
+        # A terminal interrupts both processes; SIGTERM reaches this one alone.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            code = server.wait()
+    return 128 - code if code < 0 else code
+
+
+def _refuse_errors(findings: Iterable[doctor.Finding]) -> None:
+    errors = [finding for finding in findings if finding.level == "error"]
+    texts = [f"{error.what}: {error.detail.rstrip('.')}. {error.advice}".rstrip() for error in errors]
+    if texts:
+        raise AlmanacError("; ".join(texts))
