@@ -14,7 +14,8 @@ from almanac.workloads.games.sources import steam
 
 HEADER = (
     "appid,name,release_date,english,developer,publisher,platforms,required_age,categories,genres,"
-    "steamspy_tags,achievements,positive_ratings,negative_ratings,average_playtime,median_playtime,owners,price"
+    "steamspy_tags,achievements,positive_ratings,negative_ratings,average_playtime,median_playtime,"
+    "owners,price"
 )
 PORTAL = (
     "400,Portal,2007-10-10,1,Valve,Valve,windows;mac,0,Single-player,Action,Puzzle;First-Person;Puzzle,"

@@ -143,7 +143,7 @@ def test_each_run_is_made_again_though_later_ones_have_taken_over_its_rows(
     assert within(owner, runs.get, made[0])["absorbed_by"] == made[1]
     found = [again(project, run_id) for run_id in (*made, f"{made[2]}-shadow")]
     assert [each.is_equal for each in found] == [True] * 4
-    assert len({each.found for each in found}) == 4
+    assert len({each.repeated for each in found}) == 4
     judged = one(
         owner,
         "SELECT count(*) FROM almanac.logs_predictions WHERE source = 'jobs' AND anomaly_kind = 'session'",

@@ -128,7 +128,7 @@ def _predict_increment(project: Project, recorded: Recorded, pipeline: Any) -> p
         past = kept_inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
     span = EntryRange(staged["covered_after"], staged["covered_until"])
     entries = UnscoredEntries(project.database, contract, span)
-    predictions: pd.DataFrame = hook.again(
+    predictions: pd.DataFrame = hook.rescore(
         pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
     )
     _refuse_other_entries(project, run, entries)

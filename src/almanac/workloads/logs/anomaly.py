@@ -1,4 +1,4 @@
-"""Which sessions and lines are abnormal: pure rules, and a session model that learns from labels where there are some."""
+"""Scores of abnormal sessions and lines: pure rules, and a session model that can use labels."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -52,7 +52,10 @@ def rarity(entries: Floats, of_source: Floats) -> Floats:
 
 
 def burst(entries: Floats, usual: Floats, buckets: Floats) -> Floats:
-    """Return how much five minutes of a template burst, given the usual entries of its other busy `buckets`."""
+    """Return how much five minutes of a template burst.
+
+    `usual` is the mean number of entries of the template's other `buckets` with entries.
+    """
     ratio = entries / np.maximum(usual, 1.0)
     has_evidence = (entries >= LEAST_BURST) & (buckets >= LEAST_BUCKETS)
     scores: Floats = np.where(has_evidence, ratio / (ratio + BURST_RATIO), 0.0)
@@ -66,13 +69,17 @@ class Sessions:
     counts: sparse.csr_matrix
     texts: Ids
 
+    def text_shares(self) -> Floats:
+        """Return the share of sessions that have each text."""
+        return np.asarray((self.counts > 0).mean(axis=0)).ravel()
+
 
 class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """How abnormal a session is, from how often each masked text came in it.
 
-    Without labels: the share of training sessions that are at least as strange, compared with PRIOR. A session is strange
-    by the rarest text that it has, or by the most usual text that it lacks.
-    With labels: logistic regression on the logarithms of the counts.
+    Without labels, the score compares the share of training sessions that are at least as strange with PRIOR.
+    A session is strange by the rarest text that it has, or by the most usual text that it lacks.
+    With labels, it is a logistic regression on the logarithms of the counts.
     """
 
     def __init__(self, *, use_labels: bool = True) -> None:
@@ -81,11 +88,7 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def fit(self, sessions: Sessions, abnormal: SessionLabels | None = None) -> Self:
         """Fit on sessions; `abnormal` is True, False or None per session."""
-        present = sessions.counts > 0
-        self.texts_ = sessions.texts
-        self.shares_ = np.asarray(present.mean(axis=0)).ravel()
-        self.rare_ = np.sort(self._rarest(present))
-        self.lacking_ = np.sort(self._lacking(present))
+        self._fit_shares(sessions)
         self.weights_ = np.zeros(0)
         self.offset_ = 0.0
         if self.use_labels and abnormal is not None:
@@ -104,7 +107,7 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return flags
 
     def score(self, sessions: Sessions) -> Floats:
-        """Return how abnormal each session is; from 0.5 on it counts as anomaly.
+        """Return how abnormal each session is; from 0.5 on it is an anomaly.
 
         A text that no training session has makes a session abnormal.
         """
@@ -113,15 +116,24 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         has_unseen = _row_sums(sessions.counts) > _row_sums(counts)
         return np.where(has_unseen, np.maximum(scores, UNSEEN_SCORE), scores)
 
+    def _fit_shares(self, sessions: Sessions) -> None:
+        """Fit the share of sessions that have each text, and the distribution of strange texts."""
+        present = sessions.counts > 0
+        self.texts_ = sessions.texts
+        self.shares_ = sessions.text_shares()
+        self.rare_ = np.sort(self._rarest(present))
+        self.lacking_ = np.sort(self._lacking(present))
+
     def _fit_labels(self, counts: sparse.csr_matrix, abnormal: SessionLabels) -> None:
-        """Fit on the sessions with a label, if there are enough of either kind; NaN and None are no labels."""
-        has_label = np.array([label is not None and label == label for label in abnormal], dtype=bool)
+        """Fit on the sessions with a label, if there are enough of either kind."""
+        has_label = np.array([_is_label(label) for label in abnormal], dtype=bool)
         labels = np.asarray(abnormal)[has_label].astype(bool)
         if min(labels.sum(), (~labels).sum()) < LEAST_LABELLED:
             return
         regression = LogisticRegression(C=30.0, max_iter=3000)
         regression.fit(counts[has_label].log1p(), labels)
-        self.weights_, self.offset_ = regression.coef_[0], float(regression.intercept_[0])
+        (self.weights_,), (offset,) = regression.coef_, regression.intercept_
+        self.offset_ = float(offset)
 
     def _supervised(self, counts: sparse.csr_matrix) -> Floats:
         logits = counts.log1p() @ self.weights_ + self.offset_
@@ -155,10 +167,15 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return sparse.csr_matrix(sessions.counts @ selection)
 
 
+def _is_label(value: object) -> bool:
+    """Return whether a value is a label; None and NaN are not."""
+    return value is not None and value == value
+
+
 def _places(texts: Ids, searched: Ids) -> tuple[Ids, Flags]:
-    """Return the place in `texts` of each searched id, and whether it is there; without it the place means nothing."""
+    """Return the place in `texts` of each searched id, and whether it is there; else any place."""
     if not len(texts):
-        return np.zeros(len(searched), dtype=np.int64), np.zeros(len(searched), dtype=bool)
+        return np.zeros_like(searched), np.zeros_like(searched, dtype=bool)
     order = np.argsort(texts)
     ranks = np.searchsorted(texts, searched, sorter=order)
     places = order[np.minimum(ranks, len(order) - 1)]

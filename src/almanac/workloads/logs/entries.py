@@ -1,4 +1,4 @@
-"""The table of entries on a worker's connection: stores each entry once through COPY, and reads what notebooks need."""
+"""The table of entries, for workers: stores each entry once through COPY, and reads for notebooks."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.identity import entry_ids
 from almanac.workloads.logs.keeping.numbering import Encode, Numbers, copy_in, number
 from almanac.workloads.logs.shared.limits import EARLIEST, LATEST, LONGEST
@@ -32,6 +33,7 @@ COLUMNS = (
 )
 INSTANT = pa.timestamp("us", "UTC")
 COPY = f"COPY almanac.log_entries ({', '.join(COLUMNS)}) FROM STDIN (FORMAT binary)"
+OPEN_DAY = "SELECT almanac.log_open_day(%s)"
 IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT demo)"
 LEVELLED = """
     SELECT source, text, level, event_time FROM almanac.log_entries
@@ -52,44 +54,45 @@ class Stored:
 
 @dataclass(frozen=True)
 class Load:
-    """How entries are written: `encode` turns an Arrow table into PostgreSQL's binary COPY, `demo` marks demo entries."""
+    """How entries are written.
+
+    `encode` turns an Arrow table into PostgreSQL's binary COPY, `demo` marks the entries as demo entries.
+    """
 
     encode: Encode
     demo: bool = False
 
 
 def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes | None = None) -> Stored:
-    """Store those of `entries` (columns of `formats.SCHEMA`) that are not there yet; the caller ends the transaction.
+    """Store those of `entries` (columns of `formats.SCHEMA`) that are not there yet.
 
-    `ids` are their `entry_ids`, where the caller has them already.
+    `ids` are their `entry_ids`, where the caller has them already. The caller ends the transaction.
     """
     moment = datetime.now(UTC)
-    connection.execute("SELECT almanac.log_open_day(%s)", [moment.date()])
+    connection.execute(OPEN_DAY, [moment.date()])
     identities = entry_ids(entries) if ids is None else ids
     numbers = number(connection, identities, moment.date(), load.encode)
-    places = np.flatnonzero(numbers)
-    if len(places):
-        new = entries if len(places) == len(entries) else entries.take(pa.array(places))
-        rows = _rows(new, numbers[places], moment, demo=load.demo)
+    new = _new(entries, numbers)
+    if len(new):
+        rows = _rows(new, numbers[numbers > 0], moment, demo=load.demo)
         copy_in(connection, COPY, rows, load.encode)
-    return Stored(len(places), len(entries) - len(places))
+    return Stored(len(new), len(entries) - len(new))
 
 
 def is_empty(connection: Connection, *, demo: bool = True) -> bool:
     """Return whether there is no entry; without `demo`, demo entries do not count."""
-    ((answer,),) = connection.execute(IS_EMPTY, [demo]).fetchall()
-    return bool(answer)
+    return bool(queries.value(connection, IS_EMPTY, [demo]))
 
 
 def levelled(connection: Connection, *, limit: int) -> pd.DataFrame:
     """Return the newest entries that were sent with a level: source, text, level, event_time."""
-    rows = connection.execute(LEVELLED, [limit]).fetchall()
+    rows = queries.rows(connection, LEVELLED, [limit])
     return pd.DataFrame(rows, columns=["source", "text", "level", "event_time"])
 
 
 def pending_texts(connection: Connection) -> pd.DataFrame:
     """Return the masked texts of `POST /v1/logs/classify` that wait for a prediction: text_id, text."""
-    rows = connection.execute(PENDING_TEXTS).fetchall()
+    rows = queries.rows(connection, PENDING_TEXTS)
     return pd.DataFrame(rows, columns=["text_id", "text"])
 
 
@@ -100,20 +103,36 @@ def pieces(tables: Iterable[pa.Table], rows: int) -> Iterator[pa.Table]:
             yield table.slice(begin, rows)
 
 
+def _new(entries: pa.Table, numbers: Numbers) -> pa.Table:
+    """Return the entries that have a number."""
+    places = np.flatnonzero(numbers)
+    return entries if len(places) == len(entries) else entries.take(pa.array(places))
+
+
 def _rows(entries: pa.Table, numbers: Numbers, moment: datetime, *, demo: bool) -> pa.Table:
-    """Return rows of `log_entries`: texts cut to their limits, an impossible event time replaced by the time of receipt."""
-    size = len(entries)
-    received = pa.repeat(pa.scalar(moment, INSTANT), size)
-    texts = {name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LONGEST.items()}
-    columns = texts | {
-        "entry_id": pa.array(numbers),
-        "day": pa.repeat(pa.scalar(moment.date()), size),
-        "received_at": received,
-        "event_time": pc.if_else(_is_possible(entries["event_time"]), entries["event_time"], received),
-        "raw": entries["raw"],
-        "demo": pa.repeat(pa.scalar(demo), size),
-    }
-    return pa.table({name: columns[name] for name in COLUMNS}).combine_chunks()
+    """Return rows of `log_entries` with texts cut to their limits."""
+    columns = _texts(entries) | _receipt(moment, len(entries))
+    columns["entry_id"] = pa.array(numbers)
+    columns["event_time"] = _event_times(entries, moment)
+    columns["raw"] = entries["raw"]
+    columns["demo"] = pa.repeat(demo, len(entries))
+    return pa.table([columns[name] for name in COLUMNS], names=COLUMNS).combine_chunks()
+
+
+def _receipt(moment: datetime, size: int) -> dict[str, pa.Array]:
+    """Return day and time of receipt, the same for each entry."""
+    day, time = pa.scalar(moment.date()), pa.scalar(moment, INSTANT)
+    return {"day": pa.repeat(day, size), "received_at": pa.repeat(time, size)}
+
+
+def _texts(entries: pa.Table) -> dict[str, pa.ChunkedArray]:
+    return {name: pc.utf8_slice_codeunits(entries[name], 0, most) for name, most in LONGEST.items()}
+
+
+def _event_times(entries: pa.Table, received_at: datetime) -> pa.ChunkedArray:
+    """Return event times; an impossible one is replaced by the time of receipt."""
+    times = entries["event_time"]
+    return pc.if_else(_is_possible(times), times, pa.scalar(received_at, INSTANT))
 
 
 def _is_possible(times: pa.ChunkedArray) -> pa.ChunkedArray:

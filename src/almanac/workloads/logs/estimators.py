@@ -26,7 +26,10 @@ Linear = tuple[Floats, Floats]
 
 
 class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Chances of LEVELS for masked texts: TF-IDF of hashed n-grams, ridge regression, calibration on grouped folds."""
+    """Chances of LEVELS for masked texts.
+
+    TF-IDF of hashed n-grams, ridge regression, and a logistic calibration on grouped folds.
+    """
 
     def __init__(self, *, alpha: float = 1.0) -> None:
         """Set the strength of the ridge penalty."""
@@ -41,10 +44,7 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         self, counts: sparse.csr_matrix, labels: Labels, *, weights: Floats, groups: Labels
     ) -> Self:
         """Fit on counts of n-grams as `features.vectorizer` makes them."""
-        scores = np.zeros((len(labels), len(LEVELS)))
-        for train, test in GroupKFold(FOLDS).split(counts, labels, groups):
-            ridge = Ridge(self.alpha, counts[train], labels[train], weights[train])
-            scores[test] = ridge.scores(counts[test])
+        scores = self._out_of_fold(counts, labels, weights, groups)
         self.calibration_weights_, self.calibration_offsets_ = calibration(scores, labels, weights)
         final = Ridge(self.alpha, counts, labels, weights)
         self.idf_words_, self.idf_characters_ = final.idf
@@ -69,6 +69,16 @@ class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sciki
         levels: npt.NDArray[np.str_] = self.classes_[places]
         return levels
 
+    def _out_of_fold(
+        self, counts: sparse.csr_matrix, labels: Labels, weights: Floats, groups: Labels
+    ) -> Floats:
+        """Return the scores of each text from a ridge regression that has not seen its group."""
+        scores = np.zeros((len(labels), len(LEVELS)))
+        for train, test in GroupKFold(FOLDS).split(counts, labels, groups):
+            ridge = Ridge(self.alpha, counts[train], labels[train], weights[train])
+            scores[test] = ridge.scores(counts[test])
+        return scores
+
 
 class Ridge:
     """One ridge regression of every level on TF-IDF features: scores of LEVELS that are not chances yet."""
@@ -78,12 +88,9 @@ class Ridge:
         self.idf = tuple(_inverse_frequencies(half) for half in _halves(counts))
         classifier = RidgeClassifier(alpha=alpha, solver="sparse_cg", tol=TOLERANCE)
         classifier.fit(_tf_idf(counts, self.idf), labels, sample_weight=weights)
-        coefficients, intercepts = _of_classes(classifier)
         # A level that the labels lack gets the score of a text without any sign of it.
-        self.weights = np.zeros((len(LEVELS), counts.shape[1]), dtype=np.float32)
-        self.offsets = np.full(len(LEVELS), NO_RIDGE_SCORE)
-        self.weights[classifier.classes_] = coefficients
-        self.offsets[classifier.classes_] = intercepts
+        weights_of_levels, self.offsets = _for_levels(classifier, -1.0, NO_RIDGE_SCORE)
+        self.weights = weights_of_levels.astype(np.float32)
 
     def scores(self, counts: sparse.csr_matrix) -> Floats:
         """Return a score of each of LEVELS, a row per text."""
@@ -100,14 +107,7 @@ def calibration(scores: Floats, labels: Labels, weights: Floats) -> Linear:
     # Mild enough to leave the chances alone, strong enough for a few hundred texts.
     regression = LogisticRegression(C=100.0, max_iter=1000)
     regression.fit(scores, labels, sample_weight=weights)
-    coefficients, intercepts = regression.coef_, regression.intercept_
-    if len(regression.classes_) == 2:
-        coefficients = np.vstack([np.zeros_like(coefficients), coefficients])
-        intercepts = np.hstack([[0.0], intercepts])
-    matrix = np.zeros((len(LEVELS), len(LEVELS)))
-    offsets = np.full(len(LEVELS), NO_LOGIT)
-    matrix[regression.classes_], offsets[regression.classes_] = coefficients, intercepts
-    return matrix, offsets
+    return _for_levels(regression, 0.0, NO_LOGIT)
 
 
 def calibrated(scores: Floats, fitted: Linear) -> Floats:
@@ -119,13 +119,28 @@ def calibrated(scores: Floats, fitted: Linear) -> Floats:
     return chances
 
 
-def _of_classes(classifier: RidgeClassifier) -> Linear:
-    """Return coefficients and intercepts with a row per class; for two classes scikit-learn has the second one only."""
+def _for_levels(classifier: Any, first: float, missing: float) -> Linear:
+    """Return coefficients and intercepts with a row for each of LEVELS.
+
+    The intercept of a level that the labels lack is `missing`; see `_for_classes` for `first`.
+    """
+    coefficients, intercepts = _for_classes(classifier, first)
+    weights = np.zeros((len(LEVELS), coefficients.shape[1]))
+    offsets = np.full(len(LEVELS), missing)
+    weights[classifier.classes_], offsets[classifier.classes_] = coefficients, intercepts
+    return weights, offsets
+
+
+def _for_classes(classifier: Any, first: float) -> Linear:
+    """Return coefficients and intercepts with a row per class.
+
+    Of two classes scikit-learn has a row of the second; the row of the first is that times `first`.
+    """
     coefficients = np.atleast_2d(classifier.coef_)
     intercepts = np.atleast_1d(classifier.intercept_)
     if len(classifier.classes_) != 2:
         return coefficients, intercepts
-    return np.vstack([-coefficients, coefficients]), np.hstack([-intercepts, intercepts])
+    return np.vstack([first * coefficients, coefficients]), np.hstack([first * intercepts, intercepts])
 
 
 def _halves(counts: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -146,9 +161,14 @@ def _tf_idf(counts: sparse.csr_matrix, idf: tuple[Any, ...]) -> sparse.csr_matri
 
 
 def _normalized(counts: sparse.csr_matrix, idf: npt.NDArray[np.float32]) -> sparse.csr_matrix:
+    """Return sublinear TF-IDF, each row divided by its length."""
     weighted = counts.astype(np.float32)
     weighted.data = (1.0 + np.log(weighted.data)) * idf[weighted.indices]
-    squares = weighted.multiply(weighted).sum(axis=1)
-    lengths = np.sqrt(np.asarray(squares).ravel())
-    factors = (1.0 / np.maximum(lengths, 1e-12)).astype(np.float32)
-    return sparse.diags_array(factors).tocsr() @ weighted
+    factors = 1.0 / np.maximum(_lengths(weighted), 1e-12)
+    return sparse.diags_array(factors.astype(np.float32)).tocsr() @ weighted
+
+
+def _lengths(rows: sparse.csr_matrix) -> npt.NDArray[np.float32]:
+    squares = rows.multiply(rows).sum(axis=1)
+    lengths: npt.NDArray[np.float32] = np.sqrt(np.asarray(squares).ravel())
+    return lengths

@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.pipeline import FeatureUnion
 
 from almanac.workloads.logs.shared.masking import FIRST_LINE, LONGEST, REST, WORDS_WITH_DIGITS, Rule, text_id
+from almanac.workloads.logs.terms import arrays
 from almanac.workloads.logs.terms.templates import Templates
 
 Codes = npt.NDArray[np.int64]
@@ -26,13 +27,12 @@ LINE_BREAKS = r"[\r\n]"
 def build(statements: pd.DataFrame) -> pd.DataFrame:
     """Return statements with the column `template`; a split must not separate texts of one template.
 
-    Texts of logs are mined for templates. A statement of a program is a template already. Only letters tell templates apart.
+    Texts of logs are mined for templates. A statement of a program is a template already. Only letters tell
+    templates apart.
     """
     ordered = statements.sort_values(["text", "origin", "system"], kind="stable").reset_index(drop=True)
-    texts = ordered["text"].to_numpy(dtype=object).copy()
-    is_log = ~ordered["origin"].isin(STATED)
-    texts[is_log] = _mined(texts[is_log])
-    return ordered.assign(template=text_ids([_letters(text) for text in texts]))
+    letters = [_letters(text) for text in _stated(ordered)]
+    return ordered.assign(template=text_ids(letters))
 
 
 def vectorizer() -> FeatureUnion:
@@ -65,6 +65,14 @@ def text_ids(texts: list[str]) -> list[str]:
     return [text_id(text) for text in texts]
 
 
+def _stated(statements: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Return the text of each statement, those of logs replaced by their templates."""
+    texts = statements["text"].to_numpy(dtype=object).copy()
+    is_log = ~statements["origin"].isin(STATED)
+    texts[is_log] = _mined(texts[is_log])
+    return texts
+
+
 def _mined(texts: npt.NDArray[np.object_]) -> list[str]:
     """Return the template of each text, once all of them have joined theirs."""
     templates = Templates()
@@ -79,7 +87,7 @@ def _letters(text: str) -> str:
 
 def _combined(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    return whole.cast(pa.large_string())
+    return whole.cast(arrays.TEXT)
 
 
 def _encoded(texts: pa.Array) -> tuple[Codes, pa.Array]:
@@ -98,7 +106,7 @@ def _shortened(lines: pa.Array) -> pa.Array:
     if not pc.any(is_long).as_py():
         return lines
     cut = [line[:LONGEST] for line in lines.filter(is_long).to_pylist()]
-    return pc.replace_with_mask(lines, is_long, pa.array(cut, pa.large_string()))
+    return pc.replace_with_mask(lines, is_long, arrays.texts(cut))
 
 
 def _applied(rule: Rule, texts: pa.Array) -> pa.Array:

@@ -64,7 +64,10 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return np.isin(numbers, self.known_)
 
     def session_scores(self, sessions: Sessions) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return how abnormal each session is, and which of them a session model knows; the others have score 0."""
+        """Return how abnormal each session is, and which of them a session model knows.
+
+        A session that no model knows has score 0.
+        """
         size = sessions.counts.shape[0]
         scores, is_scored = np.zeros(size), np.zeros(size, dtype=bool)
         for model in self.sessions_:
@@ -81,7 +84,7 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return TextLevels(alpha=self.alpha).fit(texts, labels, weights=weights, groups=groups)
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
-        counts = traces.counted(sessions["texts"].tolist())
+        counts = traces.counted(sessions["texts"])
         return SessionModel(use_labels=self.use_labels).fit(counts, traces.labels(sessions))
 
 

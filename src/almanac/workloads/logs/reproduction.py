@@ -20,6 +20,8 @@ OTHERS = ""
 # Begins the stand-in for the name of a session.
 NAMELESS = "\x1f"
 SUMS = {"entries": "sum", "anomalies": "sum", "buckets": "sum", "first_seen": "min", "last_seen": "max"}
+# Columns of a nameless session that nothing reads.
+UNUSED: dict[str, Any] = {"anomaly": False, "anomaly_score": 0.0, "severity": contract.SEVERITIES[0]}
 USAGE_KEY = ["source", "template_id"]
 SESSION_KEY = ["source", "session"]
 
@@ -33,7 +35,7 @@ def dependencies(model: LogModel, past: Past, content: Mapping[str, pd.DataFrame
     }
 
 
-def again(
+def rescore(
     model: LogModel,
     entries: Iterable[pa.Table],
     past: Mapping[str, pd.DataFrame],
@@ -55,29 +57,38 @@ def _templates(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
 
 
 def _usage(past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the use of the templates of now in the sources of now, and one row with the sums of a source's other templates.
+    """Return the use of the templates of now in their sources.
 
-    The sums say how large the source is.
+    One more row per source has the sums of its other templates, which tell how large the source is.
     """
     of_sources = past[past["source"].isin(now["source"])]
     if of_sources.empty:
         return of_sources
     is_used = _is_in(of_sources, now, USAGE_KEY)
-    others = of_sources[~is_used].groupby("source", as_index=False).agg(SUMS).assign(template_id=OTHERS)
-    parts = [part[past.columns] for part in (of_sources[is_used], others) if len(part)]
-    return pd.concat(parts)
+    parts = (of_sources[is_used], _summed(of_sources[~is_used]))
+    return pd.concat([part[past.columns] for part in parts if len(part)])
+
+
+def _summed(usage: pd.DataFrame) -> pd.DataFrame:
+    sums = usage.groupby("source", as_index=False).agg(SUMS)
+    return sums.assign(template_id=OTHERS)
 
 
 def _sessions(model: LogModel, past: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return the sessions that went on, and the texts of the other sessions of sources that no session model knows."""
+    """Return the sessions that went on, and texts of the other sessions of sources that no model knows."""
     if past.empty or now.empty:
         return past.iloc[:0]
-    _, is_scored = model.session_scores(traces.tallied(now["texts"].tolist()))
     went_on = _is_in(past, now, SESSION_KEY)
-    is_compared = past["source"].isin(now.loc[~is_scored, "source"]) & ~went_on
+    is_compared = past["source"].isin(_unknown_sources(model, now)) & ~went_on
     if not is_compared.any():
         return past[went_on]
     return pd.concat([past[went_on], _nameless(past[is_compared])])
+
+
+def _unknown_sources(model: LogModel, sessions: pd.DataFrame) -> pd.Series:
+    """Return the sources of sessions that no session model knows."""
+    _, is_scored = model.session_scores(traces.tallied(sessions["texts"]))
+    return sessions.loc[~is_scored, "source"]
 
 
 def _is_in(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> npt.NDArray[np.bool_]:
@@ -87,20 +98,20 @@ def _is_in(rows: pd.DataFrame, others: pd.DataFrame, key: list[str]) -> npt.NDAr
 
 
 def _nameless(sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return the texts of sessions, a row for each distinct set of texts; `entries` is the number of such sessions."""
+    """Return a row for each distinct set of texts that sessions have; `entries` is the number of sessions."""
     texts = (tuple(sorted(counts)) for counts in sessions["texts"])
     alike = Counter(zip(sessions["source"], texts, strict=True))
-    columns = {
-        "source": [source for source, _ in alike],
-        "session": [f"{NAMELESS}{number}" for number in range(len(alike))],
-        "entries": list(alike.values()),
-        "texts": [dict.fromkeys(names, 1) for _, names in alike],
-        "reasons": [[] for _ in alike],
-    }
+    rows = [_nameless_row(number, *item) for number, item in enumerate(alike.items())]
     moment = sessions["started_at"].min()
-    frame = pd.DataFrame(columns).assign(started_at=moment, ended_at=moment)
-    unused: dict[str, Any] = {"anomaly": False, "anomaly_score": 0.0, "severity": contract.SEVERITIES[0]}
-    return frame.assign(**unused)[sessions.columns]
+    frame = pd.DataFrame(rows).assign(started_at=moment, ended_at=moment)
+    return frame[sessions.columns]
+
+
+def _nameless_row(number: int, source_and_texts: tuple[str, tuple[str, ...]], count: int) -> dict[str, Any]:
+    source, texts = source_and_texts
+    name = f"{NAMELESS}{number}"
+    counts = dict.fromkeys(texts, 1)
+    return {"source": source, "session": name, "entries": count, "texts": counts, "reasons": [], **UNUSED}
 
 
 def _spread(sessions: pd.DataFrame) -> pd.DataFrame:

@@ -8,12 +8,19 @@ import pandas as pd
 from almanac.workloads.logs.contract import SEVERITIES
 
 COLUMNS = ["entry", "time", "source", "level", "confidence", "anomaly", "severity", "template"]
+PLACES = {name: place for place, name in enumerate(SEVERITIES)}
+FACTS = (
+    "On {n:.0f} templates that the model had not seen: level right {accuracy:.1%} (majority {majority:.1%}), "
+    "warning or worse {warning_accuracy:.1%} (majority {warning_majority:.1%}), "
+    "calibration error {calibration_error:.3f}."
+)
+NO_FACTS = "This version has not been evaluated on held-out texts yet."
 ORDER = ["place", "anomaly_score", "entry_id"]
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
-    """Return columns and rows of a table of entries, the worst first and one of each template in each source."""
-    places = predictions["severity"].map({name: place for place, name in enumerate(SEVERITIES)})
+    """Return columns and rows of a table of entries: the worst first, one of each template in each source."""
+    places = predictions["severity"].map(PLACES)
     ordered = predictions.assign(place=places).sort_values(ORDER, ascending=[False, False, True])
     worst = ordered.drop_duplicates(["source", "template_id"]).head(rows)
     return COLUMNS, [_row(entry) for entry in worst.itertuples()]
@@ -21,14 +28,7 @@ def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[l
 
 def facts(metrics: Mapping[str, Any]) -> str:
     """Return a sentence with the scores on held-out templates, and the majority beside them."""
-    if "log_loss" not in metrics:
-        return "This version has not been evaluated on held-out texts yet."
-    return (
-        f"On {metrics['n']:.0f} templates that the model had not seen: "
-        f"level right {metrics['accuracy']:.1%} (majority {metrics['majority']:.1%}), "
-        f"warning or worse {metrics['warning_accuracy']:.1%} (majority {metrics['warning_majority']:.1%}), "
-        f"calibration error {metrics['calibration_error']:.3f}."
-    )
+    return FACTS.format(**metrics) if "log_loss" in metrics else NO_FACTS
 
 
 def _row(entry: Any) -> list[object]:

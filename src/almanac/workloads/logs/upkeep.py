@@ -24,14 +24,14 @@ def prepare(connection: Connection, covered_until: int) -> int:
 
 
 def tend(connection: Connection, now: datetime) -> None:
-    """Judge the rules of alerts, delete old texts to classify, and rewrite the search index of a day that is over."""
+    """Judge the rules of alerts, delete old texts to classify, and rewrite the search index of a past day."""
     alerts.judge(connection, now)
     connection.execute(DELETE_PENDING_TEXTS, [now - PENDING])
     search_index.cluster(connection, now.date())
 
 
 def expired(connection: Connection, now: datetime) -> Iterator[tuple[str, Deletion, Repair]]:
-    """Yield what retention deletes: the reason, the deletion that returns the numbers of its entries, the repair of runs."""
+    """Yield the deletions of retention: reason, function that deletes entries, function that repairs runs."""
     first_day = (now - CONTRACT.retention).date()
     for day in retention.expired_days(connection, first_day):
         deletion = partial(retention.drop_day, day=day)

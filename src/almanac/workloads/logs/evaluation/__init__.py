@@ -1,4 +1,7 @@
-"""Measures levels and sessions on data that the model has not seen: one row per template, never a random split of lines."""
+"""Measures levels and sessions on data that the model has not seen.
+
+There is one row per template, and never a random split of lines.
+"""
 
 from almanac.workloads.logs.evaluation import sessions
 from almanac.workloads.logs.evaluation.comparison import against, against_baseline, unseen_by

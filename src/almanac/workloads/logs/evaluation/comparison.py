@@ -16,16 +16,25 @@ def against_baseline(forecasts: Forecasts, *, seed: int) -> Interval:
 
 
 def against(frame: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> Interval:
-    """Return our log-loss minus theirs on the same rows with its 95 % interval; rows of one template are drawn together."""
+    """Return our log-loss minus theirs on the same rows, with its 95 % interval.
+
+    The bootstrap draws the rows of one template together.
+    """
     labels = labels_of(frame)
+    our_losses = metrics.log_losses(labels, ours)
+    their_losses = metrics.log_losses(labels, theirs)
     templates = np.asarray(pd.factorize(frame["template"])[0], dtype=np.int64)
-    our_losses, their_losses = metrics.log_losses(labels, ours), metrics.log_losses(labels, theirs)
     return metrics.paired_bootstrap(our_losses, their_losses, clusters=templates, seed=seed)
 
 
 def unseen_by(champion: LogModel, forecasts: Forecasts) -> Forecasts:
-    """Return the rows that the champion was not fitted on either, with its chances in place of the base rates."""
+    """Return the rows that the champion was not fitted on, with its chances in place of the base rates."""
     is_new = ~champion.knows(forecasts.frame["text"].tolist())
     rows = forecasts.frame[is_new]
-    theirs = champion.predict_proba(rows) if len(rows) else np.zeros((0, len(LEVELS)))
-    return Forecasts(rows, forecasts.chances[is_new], theirs)
+    return Forecasts(rows, forecasts.chances[is_new], _chances(champion, rows))
+
+
+def _chances(model: LogModel, rows: pd.DataFrame) -> Floats:
+    if rows.empty:
+        return np.zeros((0, len(LEVELS)))
+    return model.predict_proba(rows)

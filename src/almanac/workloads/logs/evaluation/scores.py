@@ -1,4 +1,4 @@
-"""Scores of forecasts of levels: over seeds, systems and bins of chance, and what a random split would pretend."""
+"""Scores of forecasts of levels: over seeds, systems and bins of chance, and of a random split."""
 
 import numpy as np
 import pandas as pd
@@ -25,19 +25,26 @@ COLUMNS = [
     "n",
 ]
 MAIN = ("accuracy", "macro_f1", "warning_accuracy", "warning_macro_f1")
+DESCRIPTION = (
+    "four levels {accuracy} (macro-F1 {macro_f1}, majority {first[majority]:.3f}), "
+    "warning or worse {warning_accuracy} "
+    "(macro-F1 {warning_macro_f1}, majority {first[warning_majority]:.3f}), n = {first[n]:.0f}"
+)
 
 
 def score(level: "pd.Series[str]", chances: Floats) -> dict[str, float]:
-    """Return the scores COLUMNS: of the four levels, of "warning or worse", and of always naming the most frequent one."""
+    """Return the scores COLUMNS, of the four levels and of "warning or worse".
+
+    `majority` is the share of the most frequent label.
+    """
     labels = np.array(levels.numbers(level), dtype=np.int64)
-    is_warning, says_warning = labels >= WARNING, warning_chances(chances) >= 0.5
-    return {
-        **_agreement(labels, chances.argmax(axis=1)),
-        **{f"warning_{name}": value for name, value in _agreement(is_warning, says_warning).items()},
-        "log_loss": float(metrics.log_losses(labels, chances).mean()),
-        "calibration_error": metrics.calibration_error(labels, chances),
-        "n": len(labels),
-    }
+    of_levels = _agreement(labels, chances.argmax(axis=1))
+    of_warning = _agreement(labels >= WARNING, warning_chances(chances) >= 0.5)
+    scores = of_levels | {f"warning_{name}": value for name, value in of_warning.items()}
+    scores["log_loss"] = float(metrics.log_losses(labels, chances).mean())
+    scores["calibration_error"] = metrics.calibration_error(labels, chances)
+    scores["n"] = len(labels)
+    return scores
 
 
 def over_seeds(
@@ -52,76 +59,65 @@ def over_seeds(
 def bootstrap_systems(forecasts: Forecasts, *, seed: int, draws: int = 100) -> pd.DataFrame:
     """Return the scores of as many systems drawn with replacement, a row per draw.
 
-    Their spread tells how much the scores depend on which systems there are. Another seed of the folds changes
+    Their spread shows how much the scores depend on the choice of systems. Another seed of the folds changes
     almost nothing, because the largest systems decide which folds are possible.
     """
     random = np.random.default_rng(seed)
     places = list(_places_by_system(forecasts).values())
-    level = forecasts.frame["level"]
-    rows = []
-    for _ in range(draws):
-        systems = random.integers(len(places), size=len(places))
-        chosen = np.concatenate([places[system] for system in systems])
-        rows.append(score(level.iloc[chosen], forecasts.chances[chosen]))
-    return pd.DataFrame(rows)[COLUMNS]
+    samples = (_drawn(places, random) for _ in range(draws))
+    return pd.DataFrame([_score_rows(forecasts, rows) for rows in samples])[COLUMNS]
 
 
 def describe(scores: pd.DataFrame, *, among: pd.DataFrame | None = None) -> str:
-    """Return the main scores in words: mean, standard deviation over seeds (or over the rows `among`), majority and n."""
+    """Return the main scores in words: mean and standard deviation over seeds, majority, and n.
+
+    The standard deviation is over the rows `among` where they are given.
+    """
+    means = scores[list(MAIN)].mean()
     spread = (scores if among is None else among)[list(MAIN)].std(ddof=0)
-    accuracy, macro_f1, warning_accuracy, warning_macro_f1 = (
-        f"{scores[name].mean():.3f} ± {spread[name]:.3f}" for name in MAIN
-    )
-    first = scores.iloc[0]
-    return (
-        f"four levels {accuracy} (macro-F1 {macro_f1}, majority {first['majority']:.3f}), "
-        f"warning or worse {warning_accuracy} (macro-F1 {warning_macro_f1}, "
-        f"majority {first['warning_majority']:.3f}), n = {first['n']:.0f}"
-    )
+    ranges = {name: f"{means[name]:.3f} ± {spread[name]:.3f}" for name in MAIN}
+    return DESCRIPTION.format(first=scores.iloc[0], **ranges)
 
 
 def by_system(forecasts: Forecasts, *, least: int = 30) -> pd.DataFrame:
     """Return the scores of each system with at least `least` rows, a row each, the lowest accuracy first."""
-    level, chances = forecasts.frame["level"], forecasts.chances
-    places = _places_by_system(forecasts)
-    rows = {
-        name: score(level.iloc[rows], chances[rows]) for name, rows in places.items() if len(rows) >= least
-    }
-    frame = pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    places = {name: rows for name, rows in _places_by_system(forecasts).items() if len(rows) >= least}
+    scores = {name: _score_rows(forecasts, rows) for name, rows in places.items()}
+    frame = pd.DataFrame.from_dict(scores, orient="index", columns=COLUMNS)
     return frame.rename_axis("system").sort_values("accuracy")
 
 
 def reliability(forecasts: Forecasts, *, bins: int = 10) -> pd.DataFrame:
-    """Return promised chance of "warning or worse" and frequency, with Wilson's interval, in bins of equally many rows."""
+    """Return promised chance and frequency of "warning or worse", with Wilson's interval, in equal bins."""
     promised = warning_chances(forecasts.chances)
     happened = labels_of(forecasts.frame) >= WARNING
     parts = np.array_split(np.argsort(promised, kind="stable"), bins)
-    return pd.DataFrame([_bin(promised[part], happened[part]) for part in parts if len(part)])
+    rows = [_bin(promised[part], happened[part]) for part in parts if len(part)]
+    return pd.DataFrame(rows)
 
 
 def confusion(forecasts: Forecasts) -> pd.DataFrame:
     """Return how often each level (row) was taken for each (column), as shares of the row."""
-    counts = np.zeros((len(LEVELS), len(LEVELS)))
+    names = list(LEVELS)
     likely = forecasts.chances.argmax(axis=1)
+    counts = np.zeros((len(names), len(names)))
     np.add.at(counts, (labels_of(forecasts.frame), likely), 1)
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    return pd.DataFrame(counts / totals, index=list(LEVELS), columns=list(LEVELS))
+    return pd.DataFrame(counts / totals, index=names, columns=names)
 
 
 def random_lines(statements: pd.DataFrame, *, seed: int, share: float = 0.2) -> float:
     """Return the accuracy that a random split of lines would pretend for a model that only remembers texts.
 
-    The model knows a test line by heart if its text is in the training lines too; other lines get the most frequent level.
-    Statements of programs have no lines and are left out where there are logs.
+    The model knows a test line by heart if a training line has the same text. Other lines get the most
+    frequent level. Statements of programs have no lines and are left out where there are logs.
     """
-    of_logs = statements[~statements["origin"].isin(features.STATED)]
-    texts = of_logs if len(of_logs) else statements
+    texts = _texts_with_lines(statements)
     lines = texts["occurrences"].to_numpy(dtype=np.int64)
     tested = np.random.default_rng(seed).binomial(lines, share)
-    is_remembered = lines > tested
     is_frequent = (texts["level"] == texts["level"].mode()[0]).to_numpy()
-    right = tested[is_remembered | is_frequent].sum()
-    return float(right / max(tested.sum(), 1))
+    is_right = (lines > tested) | is_frequent
+    return float(tested[is_right].sum() / max(tested.sum(), 1))
 
 
 def warning_chances(chances: Floats) -> Floats:
@@ -132,11 +128,25 @@ def warning_chances(chances: Floats) -> Floats:
 
 def _agreement(labels: Labels | Flags, answers: Labels | Flags) -> dict[str, float]:
     """Return accuracy and macro-F1 of answers, and the accuracy of the most frequent label."""
-    return {
-        "accuracy": float((labels == answers).mean()),
-        "macro_f1": float(f1_score(labels, answers, average="macro", zero_division=0)),
-        "majority": float(np.bincount(labels).max() / len(labels)),
-    }
+    macro_f1 = f1_score(labels, answers, average="macro", zero_division=0)
+    majority = np.bincount(labels).max() / len(labels)
+    accuracy = (labels == answers).mean()
+    return {"accuracy": float(accuracy), "macro_f1": float(macro_f1), "majority": float(majority)}
+
+
+def _score_rows(forecasts: Forecasts, rows: Labels) -> dict[str, float]:
+    return score(forecasts.frame["level"].iloc[rows], forecasts.chances[rows])
+
+
+def _drawn(places: list[Labels], random: np.random.Generator) -> Labels:
+    """Return the rows of as many systems, drawn with replacement."""
+    systems = random.integers(len(places), size=len(places))
+    return np.concatenate([places[system] for system in systems])
+
+
+def _texts_with_lines(statements: pd.DataFrame) -> pd.DataFrame:
+    of_logs = statements[~statements["origin"].isin(features.STATED)]
+    return of_logs if len(of_logs) else statements
 
 
 def _places_by_system(forecasts: Forecasts) -> "dict[str, Labels]":
@@ -145,11 +155,5 @@ def _places_by_system(forecasts: Forecasts) -> "dict[str, Labels]":
 
 
 def _bin(promised: Floats, happened: Flags) -> dict[str, float]:
-    share = metrics.wilson(int(happened.sum()), len(happened))
-    return {
-        "promised": promised.mean(),
-        "happened": share.estimate,
-        "low": share.low,
-        "high": share.high,
-        "n": len(promised),
-    }
+    share, low, high = metrics.wilson(int(happened.sum()), len(happened))
+    return {"promised": promised.mean(), "happened": share, "low": low, "high": high, "n": len(promised)}

@@ -1,4 +1,4 @@
-"""How well abnormal sessions are found: by halves of the log in time, and what a random split would pretend."""
+"""Precision and recall of abnormal sessions: by halves of the log in time, and by random halves."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Self
@@ -29,12 +29,8 @@ class Outcomes(NamedTuple):
     @classmethod
     def of(cls, abnormal: Flags, flagged: Flags) -> Self:
         """Count sessions that are abnormal or not, and flagged or not."""
-        return cls(
-            int((abnormal & flagged).sum()),
-            int((~abnormal & flagged).sum()),
-            int((abnormal & ~flagged).sum()),
-            int((~abnormal & ~flagged).sum()),
-        )
+        groups = (abnormal & flagged, ~abnormal & flagged, abnormal & ~flagged, ~abnormal & ~flagged)
+        return cls(*(int(group.sum()) for group in groups))
 
     @property
     def precision(self) -> float:
@@ -49,7 +45,8 @@ class Outcomes(NamedTuple):
     @property
     def f1(self) -> float:
         """The harmonic mean of precision and recall."""
-        return 2 * self.hits / max(2 * self.hits + self.false_alarms + self.misses, 1)
+        total = 2 * self.hits + self.false_alarms + self.misses
+        return 2 * self.hits / max(total, 1)
 
     def rates(self) -> dict[str, float]:
         """Return precision, recall and F1."""
@@ -57,17 +54,16 @@ class Outcomes(NamedTuple):
 
     def f1_interval(self, seed: int) -> Interval:
         """Return F1 with its 95 % bootstrap interval; sessions are taken for independent."""
-        counts = np.array(self)
-        random = np.random.default_rng(seed)
-        drawn = random.multinomial(counts.sum(), counts / counts.sum(), size=REPEATS)
-        twice = 2 * drawn[:, 0]
-        values = twice / np.maximum(twice + drawn[:, 1] + drawn[:, 2], 1)
+        counts, total = np.array(self), sum(self)
+        drawn = np.random.default_rng(seed).multinomial(total, counts / total, size=REPEATS)
+        hits, false_alarms, misses, _ = drawn.T
+        values = 2 * hits / np.maximum(2 * hits + false_alarms + misses, 1)
         low, high = np.quantile(values, [0.025, 0.975])
         return Interval(self.f1, float(low), float(high))
 
 
 def split_by_time(sessions: pd.DataFrame) -> Halves:
-    """Return the first half of the sessions, their log cut off where the second half begins, and the second half whole."""
+    """Return the first half of the sessions, its log cut off at the second half, and the second half."""
     cut = traces.middle(sessions)
     return traces.before(sessions, cut), traces.since(sessions, cut)
 
@@ -90,17 +86,15 @@ def scores(train: pd.DataFrame, test: pd.DataFrame, *, use_labels: bool) -> Floa
 def compare_splits(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Return precision, recall and F1 with and without labels, for halves in time and for random halves.
 
-    The columns are COLUMNS. The frame is empty where fewer than LEAST_LABELLED sessions are labelled abnormal.
+    The columns are COLUMNS. There are no rows for fewer than LEAST_LABELLED sessions with the label abnormal.
     """
-    labelled = sessions[sessions["abnormal"].notna()]
+    labelled = _labelled(sessions)
     if len(labelled) < 2 or labelled["abnormal"].sum() < anomaly.LEAST_LABELLED:
         return pd.DataFrame(columns=COLUMNS)
-    splits = {
-        "halves in time": split_by_time(labelled),
-        "random halves": split_at_random(labelled, seed=seed),
-    }
+    by_time, at_random = split_by_time(labelled), split_at_random(labelled, seed=seed)
+    splits = {"halves in time": by_time, "random halves": at_random}
     rows = [
-        {"split": name, "labels": use_labels, **_split_figures(halves, use_labels, seed)}
+        {"split": name, "labels": use_labels} | _split_figures(halves, use_labels, seed)
         for name, halves in splits.items()
         for use_labels in (True, False)
     ]
@@ -109,38 +103,27 @@ def compare_splits(sessions: pd.DataFrame, *, seed: int) -> pd.DataFrame:
 
 def compare_priors(sessions: pd.DataFrame, priors: tuple[float, ...]) -> pd.DataFrame:
     """Return F1 without labels in the second half for other priors: how much depends on the guess."""
-    train, test = split_by_time(sessions[sessions["abnormal"].notna()])
-    strange = scores(train, test, use_labels=False)
+    train, test = split_by_time(_labelled(sessions))
+    strange, abnormal = scores(train, test, use_labels=False), _abnormal(test)
     limits = anomaly.strangeness(np.array(priors), anomaly.PRIOR)
-    rows = []
-    for prior, limit in zip(priors, limits, strict=True):
-        outcomes = Outcomes.of(_abnormal(test), strange >= limit)
-        rows.append({"prior": prior, **outcomes.rates()})
-    return pd.DataFrame(rows)
+    rates = [Outcomes.of(abnormal, strange >= limit).rates() for limit in limits]
+    return pd.DataFrame({"prior": priors}).join(pd.DataFrame(rates))
 
 
 def figures(abnormal: Flags, flagged: Flags, *, seed: int) -> dict[str, float]:
     """Return precision, recall, F1 with its 95 % interval, the number of abnormal sessions, and n."""
     outcomes = Outcomes.of(abnormal, flagged)
-    interval = outcomes.f1_interval(seed)
-    return {
-        **outcomes.rates(),
-        "low": interval.low,
-        "high": interval.high,
-        "abnormal": int(abnormal.sum()),
-        "n": len(abnormal),
-    }
+    _, low, high = outcomes.f1_interval(seed)
+    counts = {"abnormal": int(abnormal.sum()), "n": len(abnormal)}
+    return outcomes.rates() | {"low": low, "high": high} | counts
 
 
 def anatomy(trace: pd.Series, shares: Mapping[str, float], names: Mapping[str, str]) -> pd.DataFrame:
     """Return the events of one session: seconds, text, and the share of sessions that have such an event."""
     ids = list(trace["texts"])
-    columns = {
-        "seconds": list(trace["seconds"]),
-        "text": [names.get(text_id, text_id) for text_id in ids],
-        "share": [shares.get(text_id, 0.0) for text_id in ids],
-    }
-    return pd.DataFrame(columns)
+    texts = [names.get(text_id, text_id) for text_id in ids]
+    of_sessions = [shares.get(text_id, 0.0) for text_id in ids]
+    return pd.DataFrame({"seconds": list(trace["seconds"]), "text": texts, "share": of_sessions})
 
 
 def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
@@ -155,9 +138,8 @@ def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
 def text_shares(sessions: pd.DataFrame) -> dict[str, float]:
     """Return for each text id the share of sessions that have the text."""
     counted = _counts(sessions)
-    shares = np.asarray((counted.counts > 0).mean(axis=0)).ravel()
-    pairs = zip(counted.texts, shares, strict=True)
-    return {f"{number:012x}": float(share) for number, share in pairs}
+    pairs = zip(counted.texts.tolist(), counted.text_shares().tolist(), strict=True)
+    return {f"{number:012x}": share for number, share in pairs}
 
 
 def _split_figures(halves: Halves, use_labels: bool, seed: int) -> dict[str, float]:
@@ -167,7 +149,11 @@ def _split_figures(halves: Halves, use_labels: bool, seed: int) -> dict[str, flo
 
 
 def _counts(sessions: pd.DataFrame) -> anomaly.Sessions:
-    return traces.counted(sessions["texts"].tolist())
+    return traces.counted(sessions["texts"])
+
+
+def _labelled(sessions: pd.DataFrame) -> pd.DataFrame:
+    return sessions[sessions["abnormal"].notna()]
 
 
 def _abnormal(sessions: pd.DataFrame) -> Flags:

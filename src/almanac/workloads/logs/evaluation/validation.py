@@ -1,7 +1,7 @@
 """Forecasts of levels for rows that their model has not seen: by groups, and by time."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,7 @@ TIME_SHARE = 0.6
 
 
 class Forecasts(NamedTuple):
-    """Chances of LEVELS for the rows `frame`, which their model has not seen, and the base rates of its training."""
+    """Chances of LEVELS for rows that the model has not seen, and the base rates of its training."""
 
     frame: pd.DataFrame
     chances: Floats
@@ -42,9 +42,13 @@ class Examples(NamedTuple):
     labels: Labels
     weights: Floats
 
+    def rows(self, places: Labels) -> Self:
+        """Return the examples of some rows."""
+        return type(self)(self.counts[places], self.labels[places], self.weights[places])
+
 
 def evaluation_rows(statements: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows to evaluate on: one per template, of logs rather than of programs where there are enough."""
+    """Return the rows to evaluate on, one per template: of logs if there are enough, else of programs too."""
     of_logs = statements[~statements["origin"].isin(TRAINING_ONLY)]
     has_enough = of_logs["template"].nunique() >= LEAST_ROWS
     rows = of_logs if has_enough else statements
@@ -53,9 +57,9 @@ def evaluation_rows(statements: pd.DataFrame) -> pd.DataFrame:
 
 
 def cross_validate(statements: pd.DataFrame, *, by: str, seed: int, alpha: float = ALPHA) -> Forecasts:
-    """Return forecasts for every evaluation row from models that saw no row with its `by` (template or system).
+    """Return forecasts for every evaluation row, from models without a row of the same template or system.
 
-    The scores of a fold are calibrated on the scores of the other folds.
+    `by` names the column of the groups. The scores of a fold are calibrated on the scores of the other folds.
     """
     examples = _examples(statements)
     groups = pd.factorize(statements[by])[0]
@@ -72,15 +76,13 @@ def validate_by_time(statements: pd.DataFrame, *, alpha: float = ALPHA) -> Forec
 
     Texts without a time belong to the training.
     """
-    is_late = _is_late(statements["seen_at"])
-    train = statements[~is_late]
-    is_new = ~statements["template"].isin(train["template"]).to_numpy()
-    test = evaluation_rows(statements[is_late & is_new])
+    train, test = _split_by_time(statements)
     if test.empty:
         nothing = np.zeros((0, len(LEVELS)))
         return Forecasts(test, nothing, nothing)
     rates = base_rates(labels_of(train), _weights(train))
-    return Forecasts(test, _chances(train, test, alpha), np.tile(rates, (len(test), 1)))
+    base = np.tile(rates, (len(test), 1))
+    return Forecasts(test, _chances(train, test, alpha), base)
 
 
 def folds(groups: Labels, labels: Labels, is_test: Flags, seed: int) -> Iterator[Fold]:
@@ -126,17 +128,24 @@ def _weights(statements: pd.DataFrame) -> Floats:
 
 
 def _fold_scores(examples: Examples, split: Iterator[Fold], alpha: float) -> tuple[Floats, Floats, Labels]:
-    """Return the scores and base rates of each test row from the model of its fold, and the number of the fold."""
-    counts, labels, weights = examples
-    size = len(labels)
+    """Return scores and base rates of each test row by the model of its fold, and the number of the fold."""
+    size = len(examples.labels)
     scores, base = np.zeros((size, len(LEVELS))), np.zeros((size, len(LEVELS)))
     fold = np.zeros(size, dtype=np.int64)
     for number, (train, test) in enumerate(split):
-        ridge = estimators.Ridge(alpha, counts[train], labels[train], weights[train])
-        scores[test] = ridge.scores(counts[test])
-        base[test] = base_rates(labels[train], weights[train])
-        fold[test] = number
+        training = examples.rows(train)
+        ridge = estimators.Ridge(alpha, *training)
+        scores[test] = ridge.scores(examples.counts[test])
+        base[test], fold[test] = base_rates(training.labels, training.weights), number
     return scores, base, fold
+
+
+def _split_by_time(statements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return training and test rows; test rows were first seen late, with templates new to the training."""
+    is_late = _is_late(statements["seen_at"])
+    train = statements[~is_late]
+    is_new = ~statements["template"].isin(train["template"]).to_numpy()
+    return train, evaluation_rows(statements[is_late & is_new])
 
 
 def _is_late(seen_at: pd.Series) -> Flags:

@@ -1,4 +1,4 @@
-"""Reads log files of several formats into columns of entries; every line that is not blank ends up in an entry."""
+"""Reads log files of several formats into columns of entries; no line but blank ones is lost."""
 
 from almanac.workloads.logs.formats.detection import FORMATS, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed

@@ -33,6 +33,6 @@ def gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _end(block: bytes) -> int:
-    """Return the end of the last line, or of a block that is too long to wait for it; 0 where there is none."""
+    """Return the end of the last line, or of a block without one that is too long; else 0."""
     end = block.rfind(b"\n") + 1
     return len(block) if not end and len(block) > MOST_CARRIED else end

@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from almanac.workloads.logs.terms import arrays
+
 INSTANT = pa.timestamp("us", "UTC")
 SCHEMA = pa.schema(
     [
@@ -45,21 +47,22 @@ class Defaults:
 
 
 def table(size: int, columns: Mapping[str, Any], defaults: Defaults) -> pa.Table:
-    """Return `size` entries with these columns; the others are null, `source` is the default, and no entry is raw."""
-    complete = {name: pa.nulls(size, SCHEMA.field(name).type) for name in SCHEMA.names}
-    complete["source"] = pa.repeat(pa.scalar(defaults.source, pa.large_string()), size)
-    complete["raw"] = pa.repeat(pa.scalar(False), size)
-    complete.update({name: _typed(name, values) for name, values in columns.items()})
+    """Return `size` entries with these columns.
+
+    Other columns are null, but `source` is the default, and no entry is raw.
+    """
+    complete = {field.name: pa.nulls(size, field.type) for field in SCHEMA}
+    complete["source"] = arrays.repeated(defaults.source, size)
+    complete["raw"] = pa.repeat(False, size)
+    for name, values in columns.items():
+        complete[name] = _typed(SCHEMA.field(name).type, values)
     return pa.table(complete, schema=SCHEMA)
 
 
 def raw_entries(lines: Sequence[Line], defaults: Defaults) -> pa.Table:
     """Return lines that do not fit the format as entries."""
-    columns = {
-        "place": [place for place, _ in lines],
-        "text": [text for _, text in lines],
-        "raw": [True] * len(lines),
-    }
+    places, texts = [place for place, _ in lines], [text for _, text in lines]
+    columns = {"place": places, "text": texts, "raw": [True] * len(lines)}
     return table(len(lines), columns, defaults)
 
 
@@ -73,8 +76,7 @@ def in_order(*parts: pa.Table) -> pa.Table:
     return pa.concat_tables(with_entries).combine_chunks().sort_by("place")
 
 
-def _typed(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
-    kind = SCHEMA.field(name).type
+def _typed(kind: pa.DataType, values: Any) -> pa.Array | pa.ChunkedArray:
     if not isinstance(values, pa.Array | pa.ChunkedArray):
         return pa.array(values, type=kind)
     return values if values.type == kind else values.cast(kind)

@@ -14,11 +14,12 @@ from almanac.workloads.logs.formats.entries import Defaults, Line, Parsed
 from almanac.workloads.logs.formats.layouts import Layout
 from almanac.workloads.logs.shared.cleaning import bounded, decoded
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
+from almanac.workloads.logs.terms import arrays
 
 # Lines that continue a stack trace in Java, Python and JavaScript.
 CONTINUES = re.compile(
-    r"[ \t]|$|at |Caused by|Suppressed|\.\.\. \d+ more|Traceback|During handling of|The above exception|[)}\]]+;?$"
-    r"|[\w.$]+(?:Exception|Error|Throwable|Warning|Exit|Interrupt)\b"
+    r"[ \t]|$|at |Caused by|Suppressed|\.\.\. \d+ more|Traceback|During handling of|The above exception"
+    r"|[)}\]]+;?$|[\w.$]+(?:Exception|Error|Throwable|Warning|Exit|Interrupt)\b"
 )
 LOGGER_BEHIND = r"^(?P<text>.*) \((?P<logger>[A-Za-z0-9_.$]+)\)$"
 
@@ -26,9 +27,10 @@ Numbers = npt.NDArray[np.int64]
 
 
 class _Split(NamedTuple):
-    """A text split at its heads: the lines before the first one, a column per group of the head, and the texts after heads.
+    """A text split at its heads.
 
-    `places` are the numbers of the lines of heads, `breaks` the line ends within each text.
+    `before` are the lines before the first head, `columns` the groups of the heads, `texts` what follows
+    each. `places` are the numbers of the lines of heads, `breaks` the line ends within each text.
     """
 
     before: str
@@ -40,11 +42,12 @@ class _Split(NamedTuple):
     @property
     def lines(self) -> int:
         """The number of lines."""
-        return self.before.count("\n") + len(self.texts) + int(self.breaks.sum())
+        in_entries = len(self.texts) + int(self.breaks.sum())
+        return self.before.count("\n") + in_entries
 
 
 def parse(blocks: Iterable[bytes], layout: Layout, defaults: Defaults) -> Iterator[Parsed]:
-    """Yield the entries of a file that is read in blocks; the last entry of a block waits for the next block."""
+    """Yield the entries of a file in blocks; the last entry of a block waits for the next block."""
     rest, place = "", 1
     for block in blocks:
         complete, rest = _cut(rest + decoded(block), layout)
@@ -71,30 +74,34 @@ def _cut(text: str, layout: Layout) -> tuple[str, str]:
 def _parsed(text: str, place: int, layout: Layout, defaults: Defaults) -> Parsed:
     split = _split(text, place, layout)
     texts, strays = _fold(split)
-    columns = split.columns | {
-        "event_time": layout.times(split.columns["event_time"], defaults.year),
-        "place": split.places,
-        "text": texts,
-    }
-    if layout.levels:
-        columns["level"] = layout.levels(columns["level"])
-    if layout.logger_behind:
-        columns |= _logger_behind(texts)
+    complete = entries.table(len(texts), _columns(split, texts, layout, defaults.year), defaults)
     strays = _lines_before(split.before, place - 1) + strays
     raw = entries.raw_entries(strays, defaults)
-    complete = entries.table(len(texts), columns, defaults)
     return Parsed(entries.in_order(complete, raw), split.lines, len(strays))
+
+
+def _columns(split: _Split, texts: pa.Array, layout: Layout, year: int) -> dict[str, Any]:
+    columns = split.columns | {"place": split.places, "text": texts}
+    columns["event_time"] = layout.times(columns["event_time"], year)
+    if layout.levels:
+        columns["level"] = layout.levels(columns["level"])
+    return columns | _logger_behind(texts) if layout.logger_behind else columns
 
 
 def _split(text: str, place: int, layout: Layout) -> _Split:
     parts = layout.border.split("\n" + text.removesuffix("\n"))
     width = len(layout.columns) + 1
     columns = {name: parts[number::width] for number, name in enumerate(layout.columns, start=1)}
-    texts = pa.array(parts[width::width], pa.large_string())
+    texts = arrays.texts(parts[width::width])
     breaks = pc.count_substring(texts, "\n").to_numpy()
     first = place + parts[0].count("\n")
-    places = first + np.arange(len(texts)) + np.cumsum(breaks) - breaks
-    return _Split(parts[0], columns, texts, places, breaks)
+    return _Split(parts[0], columns, texts, first + _offsets(breaks), breaks)
+
+
+def _offsets(breaks: Numbers) -> Numbers:
+    """Return the lines between the first head and each head, given the line ends within texts."""
+    lines_before = np.cumsum(breaks) - breaks
+    return np.arange(len(breaks)) + lines_before
 
 
 def _logger_behind(texts: pa.Array) -> dict[str, pa.Array]:
@@ -104,37 +111,40 @@ def _logger_behind(texts: pa.Array) -> dict[str, pa.Array]:
 
 
 def _fold(split: _Split) -> tuple[pa.Array, list[Line]]:
-    """Return the texts with the lines that belong to them, and the other lines; only texts that need it are looked at."""
+    """Return the texts with the lines that belong to them, and the other lines.
+
+    Only texts that have several lines or are long are looked at one by one.
+    """
     is_long = pc.binary_length(split.texts).to_numpy() > LONGEST_TEXT
     needs_work = (split.breaks > 0) | is_long
-    rows = np.flatnonzero(needs_work)
-    if not len(rows):
+    if not needs_work.any():
         return split.texts, []
+    chosen = split.texts.filter(pa.array(needs_work)).to_pylist()
+    folded, strays = _fold_each(chosen, split.places[needs_work].tolist())
+    texts = pc.replace_with_mask(split.texts, pa.array(needs_work), arrays.texts(folded))
+    return texts, strays
+
+
+def _fold_each(texts: list[str], places: list[int]) -> tuple[list[str], list[Line]]:
+    folded: list[str] = []
     strays: list[Line] = []
-    folded = []
-    chosen = split.texts.take(pa.array(rows)).to_pylist()
-    for text, place in zip(chosen, split.places[rows].tolist(), strict=True):
+    for text, place in zip(texts, places, strict=True):
         whole, others = _fold_one(text, place)
         folded.append(bounded(whole))
         strays += others
-    texts = pa.array(folded, pa.large_string())
-    return pc.replace_with_mask(split.texts, pa.array(needs_work), texts), strays
+    return folded, strays
 
 
 def _fold_one(text: str, place: int) -> tuple[str, list[Line]]:
     """Return a text with the lines that continue it, and its other lines with their places."""
     first, *more = text.split("\n")
-    continues = [bool(CONTINUES.match(line)) for line in more]
-    if all(continues):
-        return text, []
-    lines = list(zip(more, continues, strict=True))
-    own = [line for line, fits in lines if fits]
-    strays = [
-        (number, line[:LONGEST_TEXT])
-        for number, (line, fits) in enumerate(lines, start=place + 1)
-        if not fits
-    ]
-    return "\n".join([first, *own]).rstrip("\n"), strays
+    own, strays = [first], []
+    for number, line in enumerate(more, start=place + 1):
+        if CONTINUES.match(line):
+            own.append(line)
+        else:
+            strays.append((number, line[:LONGEST_TEXT]))
+    return "\n".join(own).rstrip("\n") if strays else text, strays
 
 
 def _lines_before(text: str, place: int) -> list[Line]:

@@ -64,15 +64,17 @@ def _row(line: str) -> Row | None:
     if members is None:
         return None
     values = {column: _first(members, names) for column, names in NAMES.items()}
-    if values["text"] is None:
-        return None
+    return None if values["text"] is None else _columns_of(values, members)
+
+
+def _columns_of(values: Row, members: Object) -> Row:
+    """Return the columns of an object from the values that it has for them."""
     time, level = values.pop("event_time"), values["level"]
-    texts = {name: None if value is None else _text(value) for name, value in values.items()}
-    return texts | {
-        "text": _with_trace(str(texts["text"]), members),
-        "level": _level(level, texts["level"]),
-        "event_time": _time(time),
-    }
+    columns: Row = {name: None if value is None else _text(value) for name, value in values.items()}
+    columns["text"] = _with_trace(columns["text"], members)
+    columns["level"] = _level(level, columns["level"])
+    columns["event_time"] = _time(time)
+    return columns
 
 
 def _object(line: str) -> Object | None:
@@ -93,7 +95,8 @@ def _first(members: Object, names: Iterable[str]) -> Any:
 
 
 def _with_trace(text: str, members: Object) -> str:
-    trace = next((members[name] for name in TRACES if isinstance(members.get(name), str)), None)
+    values = (members.get(name) for name in TRACES)
+    trace = next((value for value in values if isinstance(value, str)), None)
     return text if trace is None else f"{text}\n{clean(trace)}"
 
 
@@ -112,5 +115,7 @@ def _time(value: Any) -> datetime | None:
 
 
 def _is_number(value: Any) -> bool:
-    """Return whether a JSON value is a number of reasonable size; NaN is not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < MOST_NUMBER
+    """Return whether a JSON value is a number of reasonable size; NaN and booleans are not."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < MOST_NUMBER

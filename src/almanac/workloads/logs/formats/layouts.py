@@ -9,6 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from almanac.workloads.logs.formats import times
+from almanac.workloads.logs.terms import arrays
 
 DAY, CLOCK = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d"
 ISO = rf"{DAY}[ T]{CLOCK}(?:[.,]\d{{1,9}})?(?:[zZ]|[+-]\d\d:?\d\d)?"
@@ -25,8 +26,8 @@ Times = Callable[[Sequence[str], int], pa.Array]
 class Layout:
     """One line format.
 
-    `pattern` is the head of an entry at the beginning of a line. Its groups fill `columns` in their order, and the rest of the
-    line is the text. `times` turns written times and a year into instants.
+    `pattern` is the head of an entry at the beginning of a line. Its groups fill `columns` in their order,
+    and the rest of the line is the text. `times` turns written times and a year into instants.
     Kafka writes the logger in brackets after the text (`logger_behind`).
     """
 
@@ -76,8 +77,7 @@ def _in_year(read: Callable[[str, int], datetime | None]) -> Times:
 
 def priorities(written: Sequence[str]) -> pa.Array:
     """Return the level that each syslog priority means; no priority means no level."""
-    severities = [int(text) % 8 if text else None for text in written]
-    return pa.array(SYSLOG_LEVELS, pa.large_string()).take(pa.array(severities, pa.int8()))
+    return arrays.texts(SYSLOG_LEVELS[int(text) % 8] if text else None for text in written)
 
 
 LAYOUTS = (
@@ -147,7 +147,7 @@ LAYOUTS = (
 
 
 def choose(lines: Sequence[str]) -> tuple[Layout | None, int]:
-    """Return the layout that fits most of these lines, and how many; the first one where two tie, None where none fits."""
+    """Return the layout that fits most lines, and how many; of a tie the first, None where none fits."""
     counts = [layout.count(lines) for layout in LAYOUTS]
     most = max(counts, default=0)
     return (LAYOUTS[counts.index(most)], most) if most else (None, 0)

@@ -21,12 +21,10 @@ GZIP = b"\x1f\x8b"
 def parse_file(path: Path, *, form: str = "", source: str = "", year: int | None = None) -> Iterator[Parsed]:
     """Yield the entries of a file, which may be gzipped; `source` defaults to its name.
 
-    Raises UsageError for an unknown format or a table with other columns, OSError where the file cannot be read.
+    Raises UsageError for an unknown format or a table with other columns, OSError for an unreadable file.
     """
-    with path.open("rb") as beginning:
-        is_gzipped = beginning.read(len(GZIP)) == GZIP
-    name = path.name.removesuffix(".gz").partition(".")[0]
-    with gzip.open(path) if is_gzipped else path.open("rb") as file:
+    name, _, _ = path.name.removesuffix(".gz").partition(".")
+    with gzip.open(path) if _is_gzipped(path) else path.open("rb") as file:
         yield from parse(blocks(file), form=form, source=source or name, year=year)
 
 
@@ -41,14 +39,20 @@ def parse(
         raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
     rest = iter(content)
     head = _head(rest)
+    detected = form or detect(head[:HEAD_BYTES])
     defaults = Defaults(source or "log", year or datetime.now(UTC).year)
-    yield from _parser(form or detect(head[:HEAD_BYTES]), head, rest, defaults)
+    yield from _parser(detected, head, rest, defaults)
 
 
 def blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """Yield a file in blocks."""
     while block := file.read(BLOCK_BYTES):
         yield block
+
+
+def _is_gzipped(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP
 
 
 def _head(content: Iterator[bytes]) -> bytes:

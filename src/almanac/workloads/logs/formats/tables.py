@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,6 +15,7 @@ from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
 from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean, decoded
+from almanac.workloads.logs.terms import arrays
 
 HDFS_COLUMNS = {
     "m_message": "text",
@@ -31,22 +32,19 @@ ReadTime = Callable[[str], datetime | None]
 
 
 def parse_loghub(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
-    """Yield the entries of a structured CSV of loghub with the column Content; raises UsageError for another table."""
+    """Yield the entries of a structured CSV of loghub; raises UsageError without the column Content."""
     rows = _csv(decoded(b"".join(blocks)).encode())
     names = rows.column_names
     if "Content" not in names:
         raise UsageError(
             f"The CSV has the columns {names}; a structured CSV of loghub has 'Content' and 'Level'."
         )
-    columns = {name: rows[column] for name, column in LOGHUB_COLUMNS.items() if column in names}
-    # The header is line 1.
-    columns["place"] = pa.array(range(2, len(rows) + 2))
-    columns["event_time"] = _loghub_times(rows, defaults.year)
+    columns = _loghub_columns(rows) | {"event_time": _loghub_times(rows, defaults.year)}
     yield Parsed(entries.table(len(rows), columns, defaults), len(rows) + 1, 0)
 
 
 def parse_hdfs(file: IO[bytes] | Path, defaults: Defaults) -> Iterator[Parsed]:
-    """Yield the entries of an HDFS log in Parquet, with the block as session; raises UsageError for other columns."""
+    """Yield the entries of an HDFS log in Parquet; its blocks are the sessions. Raises UsageError."""
     opened = parquet.ParquetFile(file)
     missing = sorted(set(HDFS_COLUMNS) - set(opened.schema_arrow.names))
     if missing:
@@ -76,16 +74,27 @@ def _as_text(content: bytes) -> csv.ConvertOptions:
     return csv.ConvertOptions(column_types=types, strings_can_be_null=False)
 
 
+def _loghub_columns(rows: pa.Table) -> dict[str, Any]:
+    columns = {name: rows[column] for name, column in LOGHUB_COLUMNS.items() if column in rows.column_names}
+    # The header is line 1.
+    return columns | {"place": pa.array(range(2, len(rows) + 2))}
+
+
 def _loghub_times(rows: pa.Table, year: int) -> pa.Array:
-    """Return the times of a system, read as its columns and its first row suggest; null where nothing fits."""
-    columns = [rows[name].to_pylist() for name in LOGHUB_TIMES if name in rows.column_names]
-    written = [" ".join(parts) for parts in zip(*columns, strict=True)]
+    """Return the times of a system, read in the way that fits its first row; null where none fits."""
+    written = _written_times(rows)
     read = _time_reader(written[0] if written else "", year)
     if read:
         return times.by_distinct(written, read)
     if "Time" in rows.column_names:
         return times.by_distinct(rows["Time"].to_pylist(), times.one_dotted)
     return pa.nulls(len(rows), entries.INSTANT)
+
+
+def _written_times(rows: pa.Table) -> list[str]:
+    """Return the columns of time that a system has, joined."""
+    columns = [rows[name].to_pylist() for name in LOGHUB_TIMES if name in rows.column_names]
+    return [" ".join(parts) for parts in zip(*columns, strict=True)]
 
 
 def _time_reader(text: str, year: int) -> ReadTime | None:
@@ -101,12 +110,11 @@ def _time_reader(text: str, year: int) -> ReadTime | None:
 
 
 def _hdfs_entries(batch: pa.RecordBatch, place: int, defaults: Defaults) -> Parsed:
-    rows = pa.table(batch).rename_columns([HDFS_COLUMNS[name] for name in batch.schema.names])
-    columns = {name: rows[name] for name in rows.column_names} | {
-        "place": pa.array(range(place, place + len(rows))),
-        "event_time": rows["event_time"].cast(pa.timestamp("us")).cast(entries.INSTANT),
-        "text": _inert(rows["text"]),
-    }
+    rows = pa.table(batch)
+    columns = {HDFS_COLUMNS[name]: rows[name] for name in rows.column_names}
+    columns["place"] = pa.array(range(place, place + len(rows)))
+    columns["event_time"] = columns["event_time"].cast(pa.timestamp("us")).cast(entries.INSTANT)
+    columns["text"] = _inert(columns["text"])
     return Parsed(entries.table(len(rows), columns, defaults), len(rows), 0)
 
 
@@ -116,4 +124,4 @@ def _inert(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     if not pc.any(has_controls).as_py():
         return texts
     cleaned = [clean(text) if UNPRINTABLE.search(text) else text for text in texts.to_pylist()]
-    return pa.chunked_array([pa.array(cleaned, pa.large_string())])
+    return pa.chunked_array([arrays.texts(cleaned)])

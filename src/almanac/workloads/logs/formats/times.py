@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from almanac.workloads.logs.formats.entries import INSTANT
+from almanac.workloads.logs.terms import arrays
 
 MICROSECONDS = 26
 MORE_DIGITS = re.compile(r"(\.[0-9]{6})[0-9]+")
@@ -20,7 +21,7 @@ MOST_SECONDS = 1e11
 
 def iso(written: Sequence[str]) -> pa.Array:
     """Return ISO 8601 times, with `,` or `.` before the fraction; times without a zone are UTC."""
-    texts = pc.replace_substring(pa.array(written, pa.large_string()), ",", ".")
+    texts = pc.replace_substring(arrays.texts(written), ",", ".")
     has_zone = pc.match_substring_regex(texts, ZONE)
     if pc.any(has_zone).as_py():
         return by_distinct(written, one_iso)
@@ -33,9 +34,7 @@ def iso(written: Sequence[str]) -> pa.Array:
 
 def by_distinct(written: Sequence[str], read: Callable[[str], datetime | None]) -> pa.Array:
     """Return times that are read one by one, each distinct spelling once."""
-    encoded = pa.array(written, pa.large_string()).dictionary_encode()
-    moments = [read(text) for text in encoded.dictionary.to_pylist()]
-    return pa.array(moments, INSTANT).take(encoded.indices)
+    return arrays.map_distinct(arrays.texts(written), read, INSTANT)
 
 
 def one_iso(text: str) -> datetime | None:
@@ -49,12 +48,12 @@ def one_iso(text: str) -> datetime | None:
 
 
 def one_without_year(text: str, year: int) -> datetime | None:
-    """Return one time as syslog writes it, `Dec  4 04:47:44`, in a year, or None; a leap day needs a leap year."""
+    """Return one time as syslog writes it, `Dec  4 04:47:44`, in a year, or None."""
     try:
         month, day, clock = text.split()[:3]
         hour, minute, second = map(int, clock.split(":"))
         return datetime(year, MONTHS[month], int(day), hour, minute, second, tzinfo=UTC)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
@@ -76,9 +75,10 @@ def one_dotted(text: str) -> datetime | None:
 def one_of_c(text: str) -> datetime | None:
     """Return one time as C's `ctime` writes it, `Sun Dec 04 04:47:44 2005`, or None."""
     parts = text.split()
-    if len(parts) != 5 or not parts[4].isdigit() or not 0 < int(parts[4]) < 10_000:
+    if len(parts) != 5 or not parts[4].isdecimal():
         return None
-    return one_without_year(" ".join(parts[1:4]), int(parts[4]))
+    _, *rest, year = parts
+    return one_without_year(" ".join(rest), int(year))
 
 
 def one_number(number: float) -> datetime | None:

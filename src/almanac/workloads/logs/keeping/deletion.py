@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from almanac.errors import UsageError
-from almanac.workloads.logs.keeping import search_index
+from almanac.workloads.logs.keeping import queries, search_index
 from almanac.workloads.logs.sources import own
 
 Connection = psycopg.Connection[Any]
@@ -23,19 +23,20 @@ CONDITIONS: Mapping[str, str] = {
 # Source and text of an entry that statements may have been learned from, NULL of other entries.
 DELETE = """
     DELETE FROM almanac.log_entries WHERE {conditions}
-    RETURNING entry_id, CASE WHEN level IS NOT NULL THEN source END, CASE WHEN level IS NOT NULL THEN text END"""
+    RETURNING entry_id, CASE WHEN level IS NOT NULL THEN source END,
+              CASE WHEN level IS NOT NULL THEN text END"""
 DELETE_FROM_INDEX = "DELETE FROM almanac.log_search WHERE entry_id = ANY (%s)"
 DELETE_IDS = "DELETE FROM almanac.log_ids WHERE entry_id = ANY (%s)"
 DELETE_STATEMENTS = "DELETE FROM almanac.logs_statements WHERE statement_id = ANY (%s)"
 
 Deletion = Callable[[Connection], list[int]]
-Row = tuple[int, str | None, str | None]
 
 
 def by_conditions(conditions: Sequence[str]) -> Deletion:
-    """Return a function that deletes the entries that meet all `conditions` (name=value), and returns their numbers.
+    """Return a function that deletes the entries that meet all `conditions`, and returns their numbers.
 
-    Raises UsageError where a condition is not written so or has an unknown name; the function does where a value does not fit.
+    A condition is written name=value. Raises UsageError for another form or an unknown name. The function
+    raises it for a value that does not fit.
     """
     if not conditions:
         raise UsageError(f"Say what to delete: --where name=value. Names: {_names()}.")
@@ -58,18 +59,17 @@ def _names() -> str:
 
 def _delete(connection: Connection, statement: str, values: Sequence[str]) -> list[int]:
     connection.execute(search_index.LOCK)
-    rows = _deleted(connection, statement, values)
+    rows = _delete_entries(connection, statement, values)
     numbers = [number for number, _, _ in rows]
     connection.execute(DELETE_FROM_INDEX, [numbers])
     connection.execute(DELETE_IDS, [numbers])
-    learned = [(source, text) for _, source, text in rows if source is not None and text is not None]
-    _delete_statements(connection, learned)
+    _delete_statements(connection, [(source, text) for _, source, text in rows if source and text])
     return numbers
 
 
-def _deleted(connection: Connection, statement: str, values: Sequence[str]) -> list[Row]:
+def _delete_entries(connection: Connection, statement: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
     try:
-        return connection.execute(statement.encode(), values).fetchall()
+        return queries.rows(connection, statement, values)
     except psycopg.DataError as error:
         reason = error.diag.message_primary
         raise UsageError(f"--where does not fit: {reason}. Instants look like 2025-04-15T06:00Z.") from error

@@ -1,6 +1,6 @@
 """Ids of entries: by what an entry says, so that a file that is read again stores nothing twice."""
 
-import hashlib
+from hashlib import sha256
 from typing import Final
 
 import numpy as np
@@ -18,18 +18,18 @@ def entry_ids(entries: pa.Table) -> bytes:
     It is of the client's id where there is one, else of source, place, time and text.
     """
     identities = _file_identities(entries)
-    if entries["client_id"].null_count < len(entries):
-        of_clients = pc.binary_join_element_wise(CLIENT, entries["client_id"], NOTHING)
+    client_ids = entries["client_id"]
+    if client_ids.null_count < len(entries):
+        of_clients = pc.binary_join_element_wise(CLIENT, client_ids, NOTHING)
         identities = pc.coalesce(of_clients, identities)
     texts = identities.cast(pa.large_binary()).to_pylist()
-    digest = hashlib.sha256
-    return b"".join([digest(text).digest()[:ID_BYTES] for text in texts])
+    return b"".join([sha256(text).digest()[:ID_BYTES] for text in texts])
 
 
 def as_uuids(ids: bytes) -> pa.Array:
     """Return ids as an Arrow column of fixed width."""
-    size = len(ids) // ID_BYTES
-    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(ID_BYTES), size, [None, pa.py_buffer(ids)])
+    buffers = [None, pa.py_buffer(ids)]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(ID_BYTES), len(ids) // ID_BYTES, buffers)
 
 
 def ascending(ids: bytes) -> npt.NDArray[np.int64]:

@@ -60,7 +60,7 @@ def ingest(connect: Connect, path: Path, options: ReadOptions, load: Load) -> Fi
 
 @dataclass(frozen=True)
 class _Block:
-    """A part of a file: its lines, the lines that no format understood, and the entries with their ids, in pieces."""
+    """A part of a file: counts of its lines and raw lines, and its entries with their ids, in pieces."""
 
     lines: int
     raw: int

@@ -1,4 +1,4 @@
-"""Numbers for entries: each id that is new takes the next number, in the transaction that stores its entry."""
+"""Numbers of entries: a new id takes the next number in the transaction that stores its entry."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -9,6 +9,7 @@ import numpy.typing as npt
 import psycopg
 import pyarrow as pa
 
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.identity import ID_BYTES, as_uuids, ascending
 
 Connection = psycopg.Connection[Any]
@@ -54,9 +55,9 @@ def copy_in(connection: Connection, statement: str, rows: pa.Table, encode: Enco
 
 
 def _consecutive(connection: Connection, size: int) -> int:
-    """Take `size` consecutive numbers and return the first; try again where another session took some between."""
+    """Take `size` consecutive numbers and return the first; try again if another session interferes."""
     while True:
-        ((lowest, highest),) = connection.execute(NEXT_NUMBERS, [size]).fetchall()
+        ((lowest, highest),) = queries.rows(connection, NEXT_NUMBERS, [size])
         if highest - lowest + 1 == size:
             return int(lowest)
 
@@ -64,16 +65,13 @@ def _consecutive(connection: Connection, size: int) -> int:
 def _id_rows(ids: bytes, numbers: Numbers, day: date) -> pa.Table:
     """Return rows of `log_ids` in the order of the ids, which the index likes."""
     order = ascending(ids)
-    columns = {
-        "id": as_uuids(ids).take(pa.array(order)),
-        "entry_id": pa.array(numbers[order]),
-        "day": pa.repeat(pa.scalar(day), len(order)),
-    }
-    return pa.table(columns)
+    in_order = as_uuids(ids).take(pa.array(order))
+    days = pa.repeat(pa.scalar(day), len(order))
+    return pa.table({"id": in_order, "entry_id": pa.array(numbers[order]), "day": days})
 
 
 def _enter_all(connection: Connection, rows: pa.Table, encode: Encode) -> bool:
-    """Enter all ids at once, several times faster than one by one; return False and enter none if one is there already."""
+    """Enter all ids at once, which is several times faster; return False and enter none if one exists."""
     try:
         with connection.transaction():
             copy_in(connection, COPY_IDS, rows, encode)
@@ -86,11 +84,9 @@ def _enter_new(
     connection: Connection, ids: bytes, first: int, day: date, encode: Encode
 ) -> npt.NDArray[np.bool_]:
     """Enter the ids that are not there yet; return which were new, the first of each id."""
-    size = len(ids) // ID_BYTES
-    places = pa.array(np.arange(size, dtype=np.int32))
+    places = np.arange(len(ids) // ID_BYTES, dtype=np.int32)
+    incoming = pa.table({"place": pa.array(places), "id": as_uuids(ids)})
     connection.execute(MAKE_INCOMING)
-    copy_in(connection, COPY_INCOMING, pa.table({"place": places, "id": as_uuids(ids)}), encode)
+    copy_in(connection, COPY_INCOMING, incoming, encode)
     connection.execute(ENTER_NEW, [first, day])
-    is_new = np.zeros(size, bool)
-    is_new[[place for (place,) in connection.execute(ENTERED, [first]).fetchall()]] = True
-    return is_new
+    return np.isin(places, queries.column(connection, ENTERED, [first]))

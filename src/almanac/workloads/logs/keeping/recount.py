@@ -9,7 +9,7 @@ import psycopg
 from almanac.workloads.logs.contract import BLOCK, FIRST_LETTER, LEVELS, SEVERITIES
 
 Connection = psycopg.Connection[Any]
-# Entries of {rows} by block. Spaces before a letter (see `contract.letter`) stand for the numbers that are missing.
+# Entries of {rows} by block. Spaces before a letter (see `contract.letter`) stand for missing numbers.
 BLOCKS = f"""
     SELECT run_id, block, min(entry_id) AS first_entry,
            string_agg(repeat(' ', missing::integer) || letter, '' ORDER BY entry_id) AS letters
@@ -39,7 +39,8 @@ TEMPLATE_HOURS = """
 LEFT_BLOCKS = BLOCKS.format(rows="almanac.logs_predictions WHERE run_id = ANY (%(runs)s)")
 DELETE_TEMPLATES = """
     DELETE FROM almanac.logs_templates AS t WHERE run_id = ANY (%(runs)s) AND NOT EXISTS (
-        SELECT FROM almanac.logs_predictions AS p WHERE p.run_id = t.run_id AND p.template_id = t.template_id)"""
+        SELECT FROM almanac.logs_predictions AS p
+        WHERE p.run_id = t.run_id AND p.template_id = t.template_id)"""
 TEMPLATES = """
     UPDATE almanac.logs_templates AS t
     SET entries = c.entries, anomalies = c.anomalies, first_seen = c.first_seen, last_seen = c.last_seen
@@ -54,7 +55,8 @@ DELETE_USAGE = """
 USAGE = """
     UPDATE almanac.logs_usage AS u
     SET entries = c.entries, anomalies = c.anomalies, first_seen = c.first_seen, last_seen = c.last_seen
-    FROM (SELECT run_id, source, template_id, count(*) AS entries, count(*) FILTER (WHERE anomaly) AS anomalies,
+    FROM (SELECT run_id, source, template_id,
+                 count(*) AS entries, count(*) FILTER (WHERE anomaly) AS anomalies,
                  min(event_time) AS first_seen, max(event_time) AS last_seen
           FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3) AS c
     WHERE u.run_id = c.run_id AND u.source = c.source AND u.template_id = c.template_id"""
@@ -80,7 +82,7 @@ STATEMENTS = (
 
 
 def repair(run_ids: list[str]) -> Callable[[Connection], None]:
-    """Return a function that brings the side tables of these runs in line with the predictions that are left."""
+    """Return a function that brings the side tables of these runs in line with the remaining predictions."""
     return partial(_recount, run_ids=run_ids)
 
 

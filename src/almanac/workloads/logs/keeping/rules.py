@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from almanac.errors import NotFound, UsageError
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.alerts import VALUES
 
 Connection = psycopg.Connection[Any]
@@ -16,7 +17,10 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Rule:
-    """The condition of an alert: a number of errors, anomalies or new templates in a window, of one source or of all."""
+    """The condition of an alert: a number of errors, anomalies or new templates of a source within a window.
+
+    Without `source` it counts those of all sources.
+    """
 
     name: str
     kind: str
@@ -39,7 +43,8 @@ class RuleState(NamedTuple):
 
 LIST = """
     SELECT name, kind, threshold, window_minutes, source, is_active, coalesce((
-        SELECT state FROM almanac.log_alerts AS a WHERE a.rule_id = r.rule_id ORDER BY alert_id DESC LIMIT 1), '')
+        SELECT state FROM almanac.log_alerts AS a
+        WHERE a.rule_id = r.rule_id ORDER BY alert_id DESC LIMIT 1), '')
     FROM almanac.log_rules AS r ORDER BY rule_id"""
 # A rule with alerts is only switched off when it is removed. Adding it again switches it on.
 ADD = """
@@ -56,11 +61,14 @@ SWITCH_OFF = "UPDATE almanac.log_rules SET is_active = false WHERE name = %s AND
 
 def list_all(connection: Connection) -> list[RuleState]:
     """Return every rule, the oldest first."""
-    return [RuleState(*row) for row in connection.execute(LIST).fetchall()]
+    return [RuleState(*row) for row in queries.rows(connection, LIST)]
 
 
 def add(connection: Connection, rule: Rule) -> None:
-    """Add a rule, which is judged from the end of the next run on; raises UsageError for an invalid rule or a name in use."""
+    """Add a rule, which is judged from the end of the next run on.
+
+    Raises UsageError for an invalid rule or a name in use.
+    """
     _check(rule)
     values = [rule.name, rule.kind, rule.threshold, rule.window_minutes, rule.source]
     if connection.execute(ADD, values).rowcount == 0:
@@ -75,15 +83,21 @@ def remove(connection: Connection, name: str) -> bool:
     if connection.execute(REMOVE, [name]).rowcount:
         return True
     if connection.execute(SWITCH_OFF, [name]).rowcount == 0:
-        names = [f"'{rule.name}'" for rule in list_all(connection) if rule.active]
-        active = ", ".join(names) or "none"
+        active = _active_names(connection)
         raise NotFound(f"There is no rule '{name}' that is active. Active rules: {active}.")
     return False
 
 
+def _active_names(connection: Connection) -> str:
+    names = [f"'{rule.name}'" for rule in list_all(connection) if rule.active]
+    return ", ".join(names) or "none"
+
+
 def _check(rule: Rule) -> None:
-    if not rule.name.strip() or len(rule.name) > LONGEST_NAME or "\0" in rule.name:
+    if not _is_name(rule.name):
         raise UsageError(f"A rule needs a name of at most {LONGEST_NAME} characters.")
+    if rule.source is not None and not _is_source(rule.source):
+        raise UsageError("The source is empty. Leave --source out for all sources.")
     if rule.kind not in KINDS:
         raise UsageError(f"Unknown kind of rule '{rule.kind}'. Known kinds: {', '.join(KINDS)}.")
     if rule.threshold < 1:
@@ -91,5 +105,11 @@ def _check(rule: Rule) -> None:
     if not SHORTEST_MINUTES <= rule.window_minutes <= LONGEST_MINUTES:
         bounds = f"{SHORTEST_MINUTES} to {LONGEST_MINUTES:,}"
         raise UsageError(f"The window is {rule.window_minutes} minutes. Use {bounds}.")
-    if rule.source is not None and (not rule.source or "\0" in rule.source):
-        raise UsageError("The source is empty. Leave --source out for all sources.")
+
+
+def _is_name(name: str) -> bool:
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and "\0" not in name
+
+
+def _is_source(source: str) -> bool:
+    return bool(source) and "\0" not in source

@@ -1,10 +1,12 @@
-"""The search index by day: filled before entries are published, and rewritten in the order of texts once a day is over."""
+"""The search index by day: filled before a release, and rewritten in the order of its texts after the day."""
 
 from datetime import date
 from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from almanac.workloads.logs.keeping import queries
 
 Connection = psycopg.Connection[Any]
 MEMORY = "SET LOCAL maintenance_work_mem = '256MB'"
@@ -13,7 +15,7 @@ SET_INDEXED = "UPDATE almanac.log_indexed SET until = greatest(until, %s)"
 NEW_DAYS = """
     SELECT day, count(*) FROM almanac.log_entries
     WHERE entry_id > %s AND entry_id <= %s GROUP BY day ORDER BY day"""
-# Entries that share words mostly share logger and beginning. Side by side in the table, they are read from few pages.
+# Entries that share words mostly share logger and beginning. Side by side they are read from few pages.
 ORDER = sql.SQL("e.logger, left(e.text, 200)")
 FILL = sql.SQL("""
     INSERT INTO {} (entry_id, day, event_time, source, session, document)
@@ -46,6 +48,8 @@ INDEXES = (
     "(source, session, event_time, entry_id) WHERE session IS NOT NULL",
 )
 CREATE = sql.SQL("CREATE TABLE {} (LIKE almanac.log_search, CHECK (day = {}))")
+DROP = sql.SQL("DROP TABLE {}")
+RENAME = sql.SQL("ALTER TABLE {} RENAME TO {}")
 ATTACH = sql.SQL("ALTER TABLE almanac.log_search ATTACH PARTITION {} FOR VALUES IN ({})")
 # Whoever deletes or copies rows takes this lock, so that a copy does not bring back deleted rows.
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('almanac log search', 0))"
@@ -58,10 +62,10 @@ def prepare(connection: Connection, covered_until: int) -> int:
 
     A search shows them once they are released.
     """
-    ((indexed,),) = connection.execute(INDEXED).fetchall()
+    indexed = queries.value(connection, INDEXED)
     connection.execute(MEMORY)
     added = 0
-    for day, entries in connection.execute(NEW_DAYS, [indexed, covered_until]).fetchall():
+    for day, entries in queries.rows(connection, NEW_DAYS, [indexed, covered_until]):
         _index_day(connection, day, indexed, covered_until)
         added += entries
     connection.execute(SET_INDEXED, [covered_until])
@@ -71,14 +75,11 @@ def prepare(connection: Connection, covered_until: int) -> int:
 def cluster(connection: Connection, today: date) -> date | None:
     """Rewrite one day before `today` that came in several parts, in the order of its texts; return that day.
 
-    The caller ends the transaction at once, because searches wait from here on. A day that readers lock is left
-    for the next time.
+    The caller ends the transaction at once, because searches wait from here on. A day that readers lock is
+    left for the next time.
     """
-    scattered = connection.execute(SCATTERED, [today]).fetchall()
-    if not scattered:
-        return None
-    ((day,),) = scattered
-    return day if _cluster_day(connection, day) else None
+    days: list[date] = queries.column(connection, SCATTERED, [today])
+    return days[0] if days and _cluster_day(connection, days[0]) else None
 
 
 def partition(day: date) -> str:
@@ -90,8 +91,7 @@ def _index_day(connection: Connection, day: date, indexed: int, covered_until: i
     """Add entries to a day. A new day is filled before its indexes are built, which is many times faster."""
     table = _identifier(partition(day))
     fill = FILL.format(table, day, indexed, covered_until, ORDER)
-    ((is_there,),) = connection.execute(EXISTS, [table.as_string()]).fetchall()
-    if is_there:
+    if queries.value(connection, EXISTS, [table.as_string()]):
         connection.execute(fill)
         connection.execute(MERGE, [table.as_string()])
     else:
@@ -111,13 +111,14 @@ def _cluster_day(connection: Connection, day: date) -> bool:
 
 def _replace(connection: Connection, day: date) -> None:
     """Replace the table of a day by a copy in the order of its texts."""
-    table, copy = _identifier(partition(day)), _identifier(f"{partition(day)}_fresh")
+    name = partition(day)
+    table, copy = _identifier(name), _identifier(f"{name}_fresh")
     connection.execute(LOCK)
     connection.execute(MEMORY)
     _create(connection, copy, day, CLUSTER.format(copy, table, ORDER))
     connection.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
-    connection.execute(sql.SQL("DROP TABLE {}").format(table))
-    connection.execute(sql.SQL("ALTER TABLE {} RENAME TO {}").format(copy, sql.Identifier(partition(day))))
+    connection.execute(DROP.format(table))
+    connection.execute(RENAME.format(copy, sql.Identifier(name)))
     connection.execute(ATTACH.format(table, day))
     connection.execute(SET_ONE_PART, [day])
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +11,14 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import BUCKET
+from almanac.workloads.logs.terms import arrays
 
 Numbers = npt.NDArray[np.int64]
 
 INSTANT = pa.timestamp("us", "UTC")
 BUCKET_MICROSECONDS = int(BUCKET.total_seconds() * 1e6)
 HOUR_MICROSECONDS = 3_600_000_000
+NUMBER_COLUMNS = ("entry_id", "event_time", "source", "session", "text")
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Columns:
         return len(self.entry_id)
 
     @property
+    def has_session(self) -> npt.NDArray[np.bool_]:
+        """Whether each entry has a session."""
+        return self.session >= 0
+
+    @property
     def bucket(self) -> Numbers:
         """The number of the five minutes of each event time."""
         return self.event_time // BUCKET_MICROSECONDS
@@ -53,12 +61,16 @@ class _Places:
     """Gives each distinct value a place, in the order in which they come."""
 
     def __init__(self) -> None:
-        self.of_value: dict[object, int] = {}
+        self.of_value: dict[Any, int] = {}
 
-    def add(self, values: Iterable[object]) -> Numbers:
+    def add(self, values: Iterable[Any]) -> Numbers:
         """Return the place of each value; a new value gets the next place."""
         places = [self.of_value.setdefault(value, len(self.of_value)) for value in values]
         return np.array(places, dtype=np.int64)
+
+    def values(self) -> list[Any]:
+        """Return the distinct values in the order of their places."""
+        return list(self.of_value)
 
 
 class _Gatherer:
@@ -70,10 +82,9 @@ class _Gatherer:
 
     def add(self, batch: pa.Table) -> None:
         """Add a batch with entry_id, source, session, event_time and text."""
-        codes, forms = features.mask_all(batch["text"])
-        text = self.texts.add(forms)[codes]
         source = self._source_places(batch["source"])
         session = self._session_places(batch["session"], source)
+        text = self._text_places(batch["text"])
         entry_id = batch["entry_id"].to_numpy().astype(np.int64)
         event_time = batch["event_time"].cast(INSTANT).cast(pa.int64()).to_numpy()
         self.batches.append((entry_id, event_time, source, session, text))
@@ -81,17 +92,15 @@ class _Gatherer:
     def columns(self) -> Columns:
         """Return all batches as one."""
         batches = self.batches or [(np.zeros(0, dtype=np.int64),) * 5]
-        entry_id, event_time, source, session, text = map(np.concatenate, zip(*batches, strict=True))
-        return Columns(
-            entry_id,
-            event_time,
-            source,
-            session,
-            text,
-            sources=[str(name) for name in self.sources.of_value],
-            sessions=[pair for pair in self.sessions.of_value if isinstance(pair, tuple)],
-            texts=[str(name) for name in self.texts.of_value],
-        )
+        arrays = map(np.concatenate, zip(*batches, strict=True))
+        numbers: dict[str, Any] = dict(zip(NUMBER_COLUMNS, arrays, strict=True))
+        sources, sessions, texts = (places.values() for places in (self.sources, self.sessions, self.texts))
+        return Columns(**numbers, sources=sources, sessions=sessions, texts=texts)
+
+    def _text_places(self, values: pa.ChunkedArray) -> Numbers:
+        codes, forms = features.mask_all(values)
+        places: Numbers = self.texts.add(forms)[codes]
+        return places
 
     def _source_places(self, values: pa.ChunkedArray) -> Numbers:
         encoded = values.combine_chunks().dictionary_encode()
@@ -104,14 +113,18 @@ class _Gatherer:
         encoded = values.combine_chunks().dictionary_encode()
         has_name = encoded.is_valid().to_numpy(zero_copy_only=False)
         places = np.full(len(values), -1, dtype=np.int64)
-        if not has_name.any():
-            return places
+        if has_name.any():
+            places[has_name] = self._pair_places(encoded, source[has_name])
+        return places
+
+    def _pair_places(self, encoded: pa.DictionaryArray, source: Numbers) -> Numbers:
+        """Return the place of each pair; `source` has the sources of the encoded names that are not null."""
         names = encoded.dictionary.to_pylist()
         codes = encoded.indices.drop_null().to_numpy().astype(np.int64)
-        distinct, inverse = np.unique(source[has_name] * len(names) + codes, return_inverse=True)
-        pairs = [(pair // len(names), names[pair % len(names)]) for pair in distinct.tolist()]
-        places[has_name] = self.sessions.add(pairs)[inverse]
-        return places
+        numbers, inverse = np.unique(source * len(names) + codes, return_inverse=True)
+        pairs = (divmod(number, len(names)) for number in numbers.tolist())
+        places: Numbers = self.sessions.add((place, names[code]) for place, code in pairs)
+        return places[inverse]
 
 
 def gather(entries: Iterable[pa.Table], *, extra_texts: Sequence[str] = ()) -> Columns:
@@ -128,9 +141,9 @@ def gather(entries: Iterable[pa.Table], *, extra_texts: Sequence[str] = ()) -> C
 
 def words(names: Sequence[str], places: Numbers) -> pd.Series:
     """Return a column of words by their places, as Arrow text; place -1 is null."""
-    dictionary = pa.array(names, pa.large_string())
-    chosen = dictionary.take(pa.array(places, pa.int64(), mask=places < 0))
-    return pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([chosen])))
+    indices = pa.array(places, pa.int64(), mask=places < 0)
+    column = pa.chunked_array([arrays.texts(names).take(indices)])
+    return pd.Series(pd.arrays.ArrowExtensionArray(column))
 
 
 def instants(microseconds: Numbers) -> pd.Series:

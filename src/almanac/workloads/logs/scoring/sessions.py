@@ -1,11 +1,11 @@
 """Judges the sessions that got new entries, with all entries they have so far."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from almanac.judging.scores import Floats
@@ -18,12 +18,14 @@ from almanac.workloads.logs.scoring.texts import TextPredictions
 from almanac.workloads.logs.terms import severity, traces
 
 Tally = dict[str, int]
+Flags = npt.NDArray[np.bool_]
 
 # A source whose sessions no model knows is judged by its own sessions, once there are so many.
 LEAST_SESSIONS = 100
 MOST_REASONS = 3
 RARE_SHARE = 0.03
 KEY = ["source", "session"]
+COLUMNS = contract.SESSIONS.column_names
 
 
 @dataclass(frozen=True)
@@ -39,46 +41,38 @@ def judge_sessions(
 ) -> SessionScores:
     """Judge each session of these entries; `past` are the sessions that the version has published before."""
     if not columns.sessions:
-        nothing = pd.DataFrame(columns=contract.SESSIONS.column_names)
-        return SessionScores(nothing, np.zeros(len(columns)))
+        return SessionScores(pd.DataFrame(columns=COLUMNS), np.zeros(len(columns)))
     sessions = _with_past(_gather(columns, texts), past)
-    counts = traces.tallied(sessions["texts"].tolist())
+    counts = traces.tallied(sessions["texts"])
     scores = _scores(model, counts, sessions, past)
     names = dict(zip(texts.text_ids, columns.texts, strict=True))
-    table = sessions.assign(
-        anomaly=scores >= 0.5,
-        anomaly_score=scores,
-        severity=_severities(_worst_levels(columns, texts), scores),
-        reasons=pd.Series(_reasons(counts, scores, names), index=sessions.index, dtype="object"),
-    )
-    of_entries = np.where(columns.session >= 0, scores[columns.session], 0.0)
-    return SessionScores(table[contract.SESSIONS.column_names], of_entries)
+    reasons = _as_objects(_reasons(counts, scores, names))
+    judged = sessions.assign(anomaly=scores >= 0.5, anomaly_score=scores, reasons=reasons)
+    table = judged.assign(severity=_severities(_worst_levels(columns, texts), scores))
+    of_entries = np.where(columns.has_session, scores[columns.session], 0.0)
+    return SessionScores(table[COLUMNS], of_entries)
 
 
 def _gather(columns: Columns, texts: TextPredictions) -> pd.DataFrame:
-    """Return source, session, counts of texts and events, and times of each session, in the order of their places."""
-    is_within = columns.session >= 0
-    session = columns.session[is_within]
-    times = pd.Series(columns.event_time[is_within]).groupby(session, sort=True).agg(["min", "max"])
-    frame = {
-        "source": [columns.sources[source] for source, _ in columns.sessions],
-        "session": [name for _, name in columns.sessions],
-        "texts": _tallies(columns, texts),
-        "started_at": instants(times["min"].to_numpy()),
-        "ended_at": instants(times["max"].to_numpy()),
-        "entries": np.bincount(session, minlength=len(columns.sessions)),
-    }
-    return pd.DataFrame(frame)
+    """Return source, session, texts, times and entries of each session, in the order of their places."""
+    names = [(columns.sources[source], name) for source, name in columns.sessions]
+    frame = pd.DataFrame(names, columns=KEY)
+    frame["texts"] = _as_objects(_tallies(columns, texts))
+    rows = columns.has_session
+    times = pd.Series(columns.event_time[rows]).groupby(columns.session[rows], sort=True)
+    frame["started_at"] = instants(times.min().to_numpy())
+    frame["ended_at"] = instants(times.max().to_numpy())
+    frame["entries"] = times.size().to_numpy()
+    return frame
 
 
 def _tallies(columns: Columns, texts: TextPredictions) -> list[Tally]:
     """Return for each session how often it has each text, by text id."""
-    is_within = columns.session >= 0
-    size = len(texts.text_ids)
-    codes = columns.session[is_within] * size + columns.text[is_within]
-    pairs, counts = np.unique(codes, return_counts=True)
+    rows, size = columns.has_session, len(texts.text_ids)
+    codes = columns.session[rows] * size + columns.text[rows]
+    pairs, counts = (numbers.tolist() for numbers in np.unique(codes, return_counts=True))
     tallies: list[Tally] = [{} for _ in columns.sessions]
-    for pair, count in zip(pairs.tolist(), counts.tolist(), strict=True):
+    for pair, count in zip(pairs, counts, strict=True):
         session, text = divmod(pair, size)
         tallies[session][texts.text_ids[text]] = count
     return tallies
@@ -90,15 +84,16 @@ def _with_past(now: pd.DataFrame, past: pd.DataFrame) -> pd.DataFrame:
         return now
     places = pd.MultiIndex.from_frame(past[KEY]).get_indexer(pd.MultiIndex.from_frame(now[KEY]))
     rows = np.flatnonzero(places >= 0)
-    if not len(rows):
-        return now
-    before = past.iloc[places[rows]]
-    return now.assign(
-        texts=pd.Series(_added_tallies(now, before, rows), index=now.index, dtype="object"),
-        started_at=_extreme(np.minimum, now["started_at"], before["started_at"], rows),
-        ended_at=_extreme(np.maximum, now["ended_at"], before["ended_at"], rows),
-        entries=_added(now["entries"], before["entries"], rows),
-    )
+    return _added_up(now, past.iloc[places[rows]], rows) if len(rows) else now
+
+
+def _added_up(now: pd.DataFrame, before: pd.DataFrame, rows: Numbers) -> pd.DataFrame:
+    """Return the sessions of now; those in `rows` have the events of `before` too."""
+    started_at = _extreme(np.minimum, now["started_at"], before["started_at"], rows)
+    ended_at = _extreme(np.maximum, now["ended_at"], before["ended_at"], rows)
+    entries = _added(now["entries"], before["entries"], rows)
+    texts = _as_objects(_added_tallies(now, before, rows))
+    return now.assign(texts=texts, started_at=started_at, ended_at=ended_at, entries=entries)
 
 
 def _added_tallies(now: pd.DataFrame, before: pd.DataFrame, rows: Numbers) -> list[Tally]:
@@ -110,10 +105,13 @@ def _added_tallies(now: pd.DataFrame, before: pd.DataFrame, rows: Numbers) -> li
 
 def _extreme(choose: np.ufunc, now: pd.Series, before: pd.Series, rows: Numbers) -> pd.Series:
     """Return the instants of now; in `rows` the earlier or later one of now and before."""
-    moments: Numbers = np.array(now.astype("int64"), dtype=np.int64)
-    earlier = before.dt.as_unit("us").astype("int64").to_numpy()
-    moments[rows] = choose(moments[rows], earlier)
+    moments = _microseconds(now)
+    moments[rows] = choose(moments[rows], _microseconds(before))
     return instants(moments)
+
+
+def _microseconds(times: pd.Series) -> Numbers:
+    return np.array(times.dt.as_unit("us").astype("int64"), dtype=np.int64)
 
 
 def _added(now: pd.Series, before: pd.Series, rows: Numbers) -> Numbers:
@@ -125,19 +123,19 @@ def _added(now: pd.Series, before: pd.Series, rows: Numbers) -> Numbers:
 def _scores(model: LogModel, counts: Sessions, sessions: pd.DataFrame, past: pd.DataFrame) -> Floats:
     """Score sessions by the model; those that it does not know, by the sessions of their own source."""
     scores, is_scored = model.session_scores(counts)
-    for source, rows in sessions.groupby("source", sort=True).indices.items():
-        places = np.asarray(rows)
-        unscored = places[~is_scored[places]]
-        if not len(unscored):
-            continue
-        every = sessions["texts"].iloc[places].tolist() + _earlier_tallies(past, source)
+    for source in sessions.loc[~is_scored, "source"].unique():
+        is_own = (sessions["source"] == source).to_numpy()
+        every = sessions.loc[is_own, "texts"].tolist() + _earlier_tallies(past, source)
+        is_unscored = is_own & ~is_scored
         if len(every) >= LEAST_SESSIONS:
-            scores[unscored] = _scores_by_own(every, sessions["texts"].iloc[unscored].tolist())
+            scores[is_unscored] = _scores_by_own(every, sessions.loc[is_unscored, "texts"].tolist())
     return scores
 
 
-def _earlier_tallies(past: pd.DataFrame, source: Any) -> list[Tally]:
-    return past.loc[past["source"] == source, "texts"].tolist() if len(past) else []
+def _earlier_tallies(past: pd.DataFrame, source: str) -> list[Tally]:
+    if past.empty:
+        return []
+    return past.loc[past["source"] == source, "texts"].tolist()
 
 
 def _scores_by_own(every: list[Tally], unscored: list[Tally]) -> Floats:
@@ -147,33 +145,48 @@ def _scores_by_own(every: list[Tally], unscored: list[Tally]) -> Floats:
 
 def _reasons(sessions: Sessions, scores: Floats, names: Mapping[str, str]) -> list[list[str]]:
     """Return the reasons of each abnormal session; others have none."""
-    shares = np.asarray((sessions.counts > 0).mean(axis=0)).ravel()
-    labels = [names.get(name, name) for name in (f"{number:012x}" for number in sessions.texts)]
+    shares, labels = sessions.text_shares(), _labels(sessions, names)
     reasons: list[list[str]] = [[] for _ in scores]
     for row in np.flatnonzero(scores >= 0.5).tolist():
-        counts = sessions.counts[[row]].toarray().ravel()
-        reasons[row] = _reasons_of(counts, shares, labels)
+        has_text = sessions.counts[[row]].toarray().ravel() > 0
+        reasons[row] = _reasons_of(has_text, shares, labels)
     return reasons
 
 
-def _reasons_of(counts: Floats, shares: Floats, labels: list[str]) -> list[str]:
-    """Say which of a session's texts few other sessions have, and which common texts it lacks."""
-    rising, falling = np.argsort(shares, kind="stable"), np.argsort(-shares, kind="stable")
-    has = rising[(counts[rising] > 0) & (shares[rising] <= RARE_SHARE)]
-    lacks = falling[(counts[falling] == 0) & (shares[falling] >= 1 - RARE_SHARE)]
-    reasons = [f"{shares[place]:.1%} of sessions have: {labels[place]}" for place in has]
-    reasons += [f"{shares[place]:.1%} of sessions have what this lacks: {labels[place]}" for place in lacks]
+def _labels(sessions: Sessions, names: Mapping[str, str]) -> list[str]:
+    """Return each text of sessions, or its id where the text is not among these entries."""
+    ids = [f"{number:012x}" for number in sessions.texts.tolist()]
+    return [names.get(text_id, text_id) for text_id in ids]
+
+
+def _reasons_of(has_text: Flags, shares: Floats, labels: list[str]) -> list[str]:
+    """Name the texts of a session that few sessions have, then the common texts that it lacks."""
+    rare = _ascending(shares, has_text & (shares <= RARE_SHARE))
+    lacking = _ascending(-shares, ~has_text & (shares >= 1 - RARE_SHARE))
+    reasons = [f"{shares[place]:.1%} of sessions have: {labels[place]}" for place in rare]
+    reasons += [f"{shares[place]:.1%} of sessions have what this lacks: {labels[place]}" for place in lacking]
     return reasons[:MOST_REASONS] or ["unusual counts of usual texts"]
 
 
+def _ascending(values: Floats, is_chosen: Flags) -> Numbers:
+    """Return the chosen places in ascending order of their values."""
+    order = np.argsort(values, kind="stable")
+    return order[is_chosen[order]]
+
+
 def _worst_levels(columns: Columns, texts: TextPredictions) -> Numbers:
-    is_within = columns.session >= 0
-    levels = texts.level[columns.text[is_within]]
+    rows = columns.has_session
+    levels = texts.level[columns.text[rows]]
     worst = np.zeros(len(columns.sessions), dtype=np.int64)
-    np.maximum.at(worst, columns.session[is_within], levels)
+    np.maximum.at(worst, columns.session[rows], levels)
     return worst
 
 
-def _severities(levels: Numbers, scores: Floats) -> Any:
+def _severities(levels: Numbers, scores: Floats) -> npt.NDArray[np.object_]:
     places = severity.places(levels, scores >= 0.5)
     return np.array(SEVERITIES, dtype=object)[places]
+
+
+def _as_objects(values: Sequence[object]) -> pd.Series:
+    """Return lists or mappings as a column, one per row."""
+    return pd.Series(values, dtype="object")

@@ -1,5 +1,8 @@
 """The tables released beside the predictions: templates, their use, distinct texts, and counts over time."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -18,6 +21,28 @@ from almanac.workloads.logs.scoring.texts import TextPredictions
 ROLLUP_KEY = ["bucket", "source", "level", "severity"]
 USAGE_KEY = ["source", "template"]
 TEMPLATE_HOUR_KEY = ["bucket", "source", "template"]
+COUNTS: dict[str, Any] = {
+    "entries": ("anomaly", "size"),
+    "anomalies": ("anomaly", "sum"),
+    "first_seen": ("time", "min"),
+    "last_seen": ("time", "max"),
+}
+
+
+def make(columns: Columns, predictions: TextPredictions, judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return each side table but `sessions`.
+
+    `judged` has level and severity (as places) and anomaly of each entry.
+    """
+    return {
+        "templates": templates(columns, predictions, judged),
+        "usage": usage(columns, predictions, judged),
+        "texts": texts(predictions),
+        "rollups": rollups(columns, judged),
+        "hours": hours(columns, judged),
+        "template_hours": template_hours(columns, predictions, judged),
+        "blocks": blocks(columns, judged),
+    }
 
 
 def texts(predictions: TextPredictions) -> pd.DataFrame:
@@ -32,8 +57,7 @@ def templates(columns: Columns, predictions: TextPredictions, judged: pd.DataFra
 
     A template without an entry, of a text that was sent to be classified, is left out.
     """
-    template = predictions.template[columns.text]
-    entries = pd.DataFrame({"template": template, "anomaly": judged["anomaly"], "time": columns.event_time})
+    entries = _by_source_and_template(columns, predictions, judged).assign(time=columns.event_time)
     frame = _counts(entries, ["template"]).join(_main_texts(columns, predictions), on="template")
     ids = [predictions.template_ids[place] for place in frame["template"]]
     names = [predictions.templates[place] for place in frame["template"]]
@@ -78,17 +102,19 @@ def template_hours(columns: Columns, predictions: TextPredictions, judged: pd.Da
 
 
 def blocks(columns: Columns, judged: pd.DataFrame) -> pd.DataFrame:
-    """Return the table `blocks`: a row per block of entry numbers, with the `contract.letter` of each entry."""
+    """Return the table `blocks`: a row per block of entry numbers, with the `letter` of each entry."""
     numbers, first, row = np.unique(columns.entry_id // BLOCK, return_index=True, return_inverse=True)
-    codes = (judged["level"] * len(SEVERITIES) + judged["severity"]) * 2 + judged["anomaly"]
     letters = np.full((len(numbers), BLOCK), ord(" "), dtype=np.uint8)
-    letters[row, columns.entry_id % BLOCK] = ord(FIRST_LETTER) + codes.to_numpy()
-    frame = {
-        "block": numbers,
-        "first_entry": columns.entry_id[first],
-        "letters": [line.tobytes().decode("ascii").rstrip() for line in letters],
-    }
+    letters[row, columns.entry_id % BLOCK] = _letters(judged)
+    lines = [line.tobytes().decode("ascii").rstrip() for line in letters]
+    frame = {"block": numbers, "first_entry": columns.entry_id[first], "letters": lines}
     return pd.DataFrame(frame, columns=contract.BLOCKS.column_names)
+
+
+def _letters(judged: pd.DataFrame) -> Numbers:
+    """Return the number of each entry's letter."""
+    codes = (judged["level"] * len(SEVERITIES) + judged["severity"]) * 2 + judged["anomaly"]
+    return ord(FIRST_LETTER) + codes.to_numpy(dtype=np.int64)
 
 
 def _shared(predictions: TextPredictions) -> dict[str, object]:
@@ -117,17 +143,15 @@ def _by_source_and_template(
 
 def _rollups(columns: Columns, judged: pd.DataFrame, bucket: Numbers, width: int) -> pd.DataFrame:
     frame = _sizes(judged.assign(source=columns.source, bucket=bucket), ROLLUP_KEY)
-    named = frame.assign(
-        bucket=_begins(frame["bucket"], width),
-        source=_named(columns.sources, frame["source"]),
-        level=_named(list(LEVELS), frame["level"]),
-        severity=_named(list(SEVERITIES), frame["severity"]),
-    )
-    return named[contract.ROLLUPS.column_names]
+    begins = _begins(frame["bucket"], width)
+    names = {"source": columns.sources, "level": LEVELS, "severity": SEVERITIES}
+    named = {column: _named(values, frame[column]) for column, values in names.items()}
+    return frame.assign(bucket=begins, **named)[contract.ROLLUPS.column_names]
 
 
-def _named(names: list[str], places: "pd.Series[int]") -> pd.Series:
-    return words(names, np.asarray(places, dtype=np.int64)).set_axis(places.index)
+def _named(names: Sequence[str], places: "pd.Series[int]") -> pd.Series:
+    column = words(names, np.asarray(places, dtype=np.int64))
+    return column.set_axis(places.index)
 
 
 def _begins(numbers: "pd.Series[int]", width: int) -> pd.Series:
@@ -144,12 +168,6 @@ def _sizes(entries: pd.DataFrame, key: list[str]) -> pd.DataFrame:
 
 def _counts(entries: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return entries and anomalies by key, with the first and the last event time."""
-    frame = entries.groupby(key, sort=True).agg(
-        entries=("anomaly", "size"),
-        anomalies=("anomaly", "sum"),
-        first_seen=("time", "min"),
-        last_seen=("time", "max"),
-    )
-    frame = frame.reset_index()
+    frame: pd.DataFrame = entries.groupby(key, sort=True).agg(**COUNTS).reset_index()
     first, last = (instants(frame[name].to_numpy()) for name in ("first_seen", "last_seen"))
     return frame.assign(first_seen=first, last_seen=last)

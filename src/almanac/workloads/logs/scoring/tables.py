@@ -1,8 +1,9 @@
-"""Scores entries: each distinct text, template, session and bucket once, and every entry by looking these up."""
+"""Scores entries: each distinct text, template, session and bucket once, then every entry by look-up."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +34,7 @@ class Past:
 
 @dataclass(frozen=True)
 class Stamp:
-    """The version and time that every row of a run carries, and masked texts to classify that no entry needs to have."""
+    """The version and time in every row of a run, and masked texts to classify beside those of entries."""
 
     version: int
     predicted_at: datetime
@@ -56,7 +57,7 @@ def nothing_past() -> Past:
 
 
 def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: Stamp) -> Tables:
-    """Return the frame of each released table for entries with entry_id, source, session, event_time and text.
+    """Return each released table for entries with entry_id, source, session, event_time and text.
 
     Each batch is forgotten once its texts are masked, so memory holds numbers only.
     The same entries, model and past give the same frames.
@@ -67,17 +68,15 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: St
     sessions = judge_sessions(model, columns, predictions, past.sessions)
     anomalies = _anomalies(lines, sessions)
     judged = _judged(predictions.level[columns.text], anomalies.flags)
-    return {
-        "predictions": _predictions(columns, predictions, anomalies, judged, stamp),
-        "templates": side_tables.templates(columns, predictions, judged),
-        "usage": side_tables.usage(columns, predictions, judged),
-        "texts": side_tables.texts(predictions),
-        "rollups": side_tables.rollups(columns, judged),
-        "hours": side_tables.hours(columns, judged),
-        "template_hours": side_tables.template_hours(columns, predictions, judged),
-        "blocks": side_tables.blocks(columns, judged),
-        "sessions": sessions.table,
-    }
+    frame = pd.DataFrame(
+        _entry_columns(columns)
+        | _level_columns(columns, predictions)
+        | _anomaly_columns(anomalies, judged)
+        | _stamp_columns(stamp, len(columns)),
+        columns=PREDICTIONS.column_names,
+    )
+    beside = side_tables.make(columns, predictions, judged)
+    return {"predictions": frame, **beside, "sessions": sessions.table}
 
 
 def _anomalies(lines: LineScores, sessions: SessionScores) -> _Anomalies:
@@ -94,28 +93,37 @@ def _judged(levels: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
     return pd.DataFrame({"level": levels, "anomaly": flags, "severity": severities})
 
 
-def _predictions(
-    columns: Columns, predictions: TextPredictions, anomalies: _Anomalies, judged: pd.DataFrame, stamp: Stamp
-) -> pd.DataFrame:
-    text = columns.text
-    frame = {
+def _entry_columns(columns: Columns) -> dict[str, Any]:
+    return {
         "entry_id": columns.entry_id,
         "event_time": pd.to_datetime(columns.event_time, unit="us", utc=True),
         "source": words(columns.sources, columns.source),
-        "level": words(list(LEVELS), predictions.level[text]),
+    }
+
+
+def _level_columns(columns: Columns, predictions: TextPredictions) -> dict[str, Any]:
+    """Return the predictions of the text of each entry."""
+    text = columns.text
+    return {
+        "level": words(LEVELS, predictions.level[text]),
         "level_confidence": predictions.confidence[text],
         "warning_chance": predictions.warning_chance[text],
+        "template_id": words(predictions.template_ids, predictions.template[text]),
+    }
+
+
+def _anomaly_columns(anomalies: _Anomalies, judged: pd.DataFrame) -> dict[str, Any]:
+    return {
         "anomaly": anomalies.flags,
         "anomaly_score": anomalies.scores,
-        "anomaly_kind": words(list(KINDS), anomalies.kinds),
-        "severity": words(list(SEVERITIES), judged["severity"].to_numpy()),
-        "template_id": words(predictions.template_ids, predictions.template[text]),
-        "model_version": np.full(len(text), stamp.version, dtype=np.int32),
-        "predicted_at": _repeated(stamp.predicted_at, len(text)),
+        "anomaly_kind": words(KINDS, anomalies.kinds),
+        "severity": words(SEVERITIES, judged["severity"].to_numpy()),
     }
-    return pd.DataFrame(frame, columns=PREDICTIONS.column_names)
 
 
-def _repeated(moment: datetime, size: int) -> pd.Series:
-    utc = pd.Timestamp(moment).tz_convert("UTC")
-    return pd.Series(utc, index=range(size), dtype="datetime64[us, UTC]")
+def _stamp_columns(stamp: Stamp, size: int) -> dict[str, Any]:
+    moment = pd.Timestamp(stamp.predicted_at).tz_convert("UTC")
+    return {
+        "model_version": np.full(size, stamp.version, dtype=np.int32),
+        "predicted_at": pd.Series(moment, index=range(size), dtype="datetime64[us, UTC]"),
+    }

@@ -43,7 +43,8 @@ class TextPredictions:
 
 def predict(model: LogModel, texts: list[str], past_templates: pd.DataFrame) -> TextPredictions:
     """Predict distinct masked texts; they join the templates of the past where they are similar."""
-    templates = Templates(dict(zip(past_templates["template_id"], past_templates["template"], strict=True)))
+    earlier = zip(past_templates["template_id"], past_templates["template"], strict=True)
+    templates = Templates(dict(earlier))
     places, ids = _factorized(templates.add_all(texts))
     chances = _chances(model, texts)
     return TextPredictions(

@@ -1,4 +1,4 @@
-"""Masks texts: values that vary become <*> and secrets go, before a text is looked up or learned (standard library only)."""
+"""Masks texts before they are looked up or learned: values and secrets become <*> (standard library only)."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ class Rule(NamedTuple):
     replacement: str
 
 
-# Runs on every text, so it is one plain class. A word with a digit is a number, an address, an id, a path or a key.
+# Runs on every text, so it is one plain class: a word with a digit is a number, an address, an id or a path.
 WORDS_WITH_DIGITS = Rule(r"[A-Za-z0-9_./@$#%&*+~?!|\\^-]*[0-9][A-Za-z0-9_./@$#%&*+~?!|\\^-]*", MASK)
 # Lines after the first are a stack trace. That there is one says more than its words.
 FIRST_LINE = Rule(r"(?s)[\r\n].*", f" {TRACE}")

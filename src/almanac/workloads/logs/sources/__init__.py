@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 class Fetched:
     """Everything that one collect fetched.
 
-    `statements` and `traces` are as declared in the contract, `entries` are demo entries with the columns of `formats.SCHEMA`.
+    `statements` and `traces` are as declared in the contract. `entries` are demo entries with the columns of
+    `formats.SCHEMA`.
     `skipped_sources` names each source without data, and why it has none.
     """
 
@@ -44,7 +45,7 @@ class Fetched:
 
 @dataclass
 class _Collection:
-    """Data of the sources so far, with the names of the sources that were read and of those that were skipped."""
+    """Data of the sources so far, with the names of sources that were read and of those that were skipped."""
 
     settings: Settings
     statements: list[pd.DataFrame] = field(default_factory=list)
@@ -91,10 +92,10 @@ class _Collection:
 
 
 def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fetched:
-    """Fetch the training data, and demo entries: the public Kafka logs, or generated ones with a loud warning.
+    """Fetch the training data and demo entries: the public Kafka logs, or generated ones with a loud warning.
 
-    A source that cannot be read is skipped and named. The logging statements of installed packages are always there.
-    Raises SourceCorrupt.
+    A source that cannot be read is skipped and named. The logging statements of installed packages are always
+    there. Raises SourceCorrupt.
     """
     if sample == "mock":
         return _generated([])

@@ -10,6 +10,7 @@ from almanac.download import mirror
 from almanac.settings import Settings
 from almanac.workloads.logs import formats
 from almanac.workloads.logs.sources import pins, statements
+from almanac.workloads.logs.terms import arrays
 
 ORIGIN = "kafka"
 
@@ -43,5 +44,5 @@ def _source(path: str) -> str:
 
 
 def _labelled(entries: pa.Table) -> pa.Table:
-    system = pa.repeat(pa.scalar("Kafka", pa.large_string()), len(entries))
+    system = arrays.repeated("Kafka", len(entries))
     return entries.select(["level", "text", "event_time"]).append_column("system", system)

@@ -1,4 +1,4 @@
-"""Reads the logging statements of LogBench (Apache-2.0), which only mirrors have: text and level of 51 projects."""
+"""Reads the logging statements of 51 projects from LogBench (Apache-2.0), which only mirrors have."""
 
 import csv
 import io

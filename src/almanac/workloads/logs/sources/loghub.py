@@ -9,6 +9,7 @@ from almanac.download import mirror
 from almanac.settings import Settings
 from almanac.workloads.logs import formats
 from almanac.workloads.logs.sources import pins, statements
+from almanac.workloads.logs.terms import arrays
 
 ORIGIN = "loghub"
 # Levels and texts are learned, times are not, so any year will do for times without one.
@@ -26,5 +27,5 @@ def _labelled(copy: mirror.Copy) -> pa.Table:
     name = PurePosixPath(copy.file.path).parts[0]
     parts = formats.parse([copy.content], form="loghub_csv", year=YEAR)
     entries = pa.concat_tables([parsed.entries for parsed in parts])
-    system = pa.repeat(pa.scalar(name, pa.large_string()), len(entries))
+    system = arrays.repeated(name, len(entries))
     return entries.select(["level", "text"]).append_column("system", system)

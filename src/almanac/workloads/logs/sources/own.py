@@ -13,21 +13,19 @@ from almanac.workloads.logs.sources import statements as statement_tables
 
 ORIGIN = "own"
 ROWS_AT_A_TIME = 50_000
-COLUMNS = ["system", "text", "level", "event_time"]
+COLUMNS = ("source", "level", "text", "event_time")
 
 
 def statements(levelled: pd.DataFrame) -> pd.DataFrame:
     """Return the statements of entries that were sent with a level: source, text, level, event_time."""
-    source, text, level = (
-        pa.array(levelled[name].tolist(), pa.large_string()) for name in ("source", "text", "level")
-    )
-    times = pa.array(levelled["event_time"].tolist(), pa.timestamp("us", "UTC"))
-    table = pa.table([source, text, level, times], names=COLUMNS)
-    return statement_tables.make([table], origin=ORIGIN)
+    system, level, text, times = (levelled[name].tolist() for name in COLUMNS)
+    table = statement_tables.table(system, level, text)
+    event_times = pa.array(times, pa.timestamp("us", "UTC"))
+    return statement_tables.make([table.append_column("event_time", event_times)], origin=ORIGIN)
 
 
 def statement_ids(sources: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Return the ids of the statements that entries with these sources and texts are learned as, each once."""
+    """Return the ids of the statements that entries with these sources and texts become, each once."""
     table = statement_tables.table(sources, [None] * len(texts), texts)
     return statement_tables.ids(table, origin=ORIGIN)
 

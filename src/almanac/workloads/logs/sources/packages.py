@@ -1,4 +1,4 @@
-"""Reads the logging statements of the installed Python packages: text and level, from the source code with `ast`."""
+"""Reads the logging statements of the installed Python packages from their source code, with `ast`."""
 
 import ast
 import importlib.metadata
@@ -47,23 +47,17 @@ def fetch() -> pd.DataFrame:
 
     A statement of several packages belongs to the first of them by name.
     """
-    installed = importlib.metadata.distributions()
-    packages = {str(each.metadata["Name"]): each for each in installed if is_permissive(each)}
     owners: dict[Statement, str] = {}
-    for name in sorted(packages, reverse=True):
-        owners.update(dict.fromkeys(of_package(packages[name]), name))
+    for name, package in sorted(_permissive().items(), reverse=True):
+        owners.update(dict.fromkeys(of_package(package), name))
     levels, texts = [level for level, _ in owners], [text for _, text in owners]
-    return statements.make([statements.table(owners.values(), levels, texts)], origin=ORIGIN)
+    table = statements.table(owners.values(), levels, texts)
+    return statements.make([table], origin=ORIGIN)
 
 
 def is_permissive(package: Distribution) -> bool:
     """Return whether a package's metadata names a permissive licence and no other."""
-    metadata: Any = package.metadata
-    classifiers = metadata.get_all("Classifier") or []
-    licence = (metadata.get("License") or "")[:LONGEST_LICENCE]
-    names = [metadata.get("License-Expression") or "", licence]
-    names += [classifier for classifier in classifiers if classifier.startswith("License")]
-    licences = " ".join(names)
+    licences = _licences(package.metadata)
     return bool(PERMISSIVE.search(licences)) and not RESTRICTED.search(licences)
 
 
@@ -92,6 +86,19 @@ def of_source(content: bytes) -> Iterator[Statement]:
         message = _text(call.args[0]) if call and call.args else ""
         if message.strip(" {}%s"):
             yield METHODS[match["method"]], message
+
+
+def _permissive() -> dict[str, Distribution]:
+    """Return the installed packages with a permissive licence, by name."""
+    installed = importlib.metadata.distributions()
+    return {str(each.metadata["Name"]): each for each in installed if is_permissive(each)}
+
+
+def _licences(metadata: Any) -> str:
+    """Return everything that a package's metadata says about its licence."""
+    classifiers = metadata.get_all("Classifier") or []
+    named = [metadata.get("License-Expression") or "", (metadata.get("License") or "")[:LONGEST_LICENCE]]
+    return " ".join(named + [each for each in classifiers if each.startswith("License")])
 
 
 def _content(path: PackagePath) -> bytes:

@@ -13,7 +13,7 @@ REAL_ORIGINS = ("kafka", "own")
 
 
 def select(rows: pd.DataFrame, *, sample: Literal["full", "mock"] | str) -> pd.DataFrame:
-    """Return the rows of a sample by their origin: generated ones for mock, else real ones where there are any."""
+    """Return the rows of a sample: generated ones for mock, else real ones where there are any."""
     is_simulated = rows["origin"] == simulated.SOURCE
     takes_simulated = sample == "mock" or is_simulated.all()
     return rows[is_simulated if takes_simulated else ~is_simulated].reset_index(drop=True)

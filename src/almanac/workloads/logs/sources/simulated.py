@@ -1,6 +1,6 @@
 """Generates the log of a shop, its sessions and the statements of its programs, for trials without data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from operator import itemgetter
@@ -28,7 +28,7 @@ THINGS = (
     "courier,address,refund,receipt,catalogue,session,mail,label"
 ).split(",")
 PLACES = "queue,store,gateway,index,ledger,cache,archive,registry".split(",")
-# What programs say of a thing at each level, and where. The first words carry the level, as they do in real logs.
+# What programs say of a thing at each level, and where. The first words carry the level, as in real logs.
 OPENERS = {
     "debug": (
         "looked up",
@@ -87,16 +87,18 @@ def statements() -> pd.DataFrame:
     random = np.random.default_rng(SEED)
     sentences = list(_sentences())
     chosen = np.sort(random.permutation(len(sentences))[:STATEMENTS])
-    levels, texts = zip(*(sentences[place] for place in chosen), strict=True)
-    is_wrong = random.random(len(chosen)) < WRONG_LEVELS
-    pairs = zip(levels, is_wrong, strict=True)
-    written = [_choice(random, list(OPENERS)) if wrong else level for level, wrong in pairs]
+    levels, texts = zip(*[sentences[place] for place in chosen], strict=True)
+    written = _with_errors(random, levels)
     systems = [f"shop-{_choice(random, PLACES)}" for _ in chosen]
-    return statement_tables.make([statement_tables.table(systems, written, texts)], origin=SOURCE)
+    table = statement_tables.table(systems, written, texts)
+    return statement_tables.make([table], origin=SOURCE)
 
 
 def entries() -> list[pa.Table]:
-    """Return the entries of ORDERS orders with the columns of `formats.SCHEMA`; an order is a session, some are abnormal."""
+    """Return the entries of ORDERS orders with the columns of `formats.SCHEMA`.
+
+    An order is a session, and a share ABNORMAL of them is abnormal.
+    """
     rows = sorted(_rows(), key=itemgetter(0))
     times, sessions, levels, texts = zip(*rows, strict=True)
     columns = {
@@ -119,6 +121,13 @@ def _sentences() -> Iterator[tuple[str, str]]:
     for level, openers in OPENERS.items():
         for opener, end, thing, place in product(openers, ENDS, THINGS[::4], PLACES[::3]):
             yield level, f"{opener} {thing} {end.format(place)}"
+
+
+def _with_errors(random: np.random.Generator, levels: Sequence[str]) -> list[str]:
+    """Return levels of which a share WRONG_LEVELS is drawn anew."""
+    is_wrong = random.random(len(levels)) < WRONG_LEVELS
+    pairs = zip(levels, is_wrong, strict=True)
+    return [_choice(random, list(OPENERS)) if wrong else level for level, wrong in pairs]
 
 
 def _choice(random: np.random.Generator, values: list[str]) -> str:

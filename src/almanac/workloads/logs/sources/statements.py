@@ -9,11 +9,11 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import STATEMENTS
-from almanac.workloads.logs.terms import levels
+from almanac.workloads.logs.terms import arrays, levels
 
 COLUMNS = STATEMENTS.column_names
 LONGEST_SYSTEM = 100
-# Statements of programs say what may happen. At full weight they made a model of logs worse, at a twentieth better.
+# Statements of programs say what may happen. At full weight they made the model worse, at a twentieth better.
 WEIGHTS = {"python": 0.05}
 # At least two letters, one after the other.
 HAS_WORD = r"[^\W\d_]{2}"
@@ -21,10 +21,10 @@ KEY = ["system", "text"]
 
 
 def make(tables: Iterable[pa.Table], *, origin: str) -> pd.DataFrame:
-    """Return statements (the contract's `statements`) of tables with system, level, text and perhaps event_time.
+    """Return statements (the contract's `statements`) of tables with system, level, text.
 
-    Texts are masked here, and nothing else of them remains. A text with several levels gets the most frequent one.
-    Rows with an unknown level, and texts without a word, are left out.
+    Texts are masked here, and nothing else of them remains. A text with several levels gets the most frequent
+    one. Rows with an unknown level, and texts without a word, are left out.
     """
     frame = _most_frequent(_rows(tables)).assign(origin=origin, weight=WEIGHTS.get(origin, 1.0))
     ids = _ids(frame, origin)
@@ -34,7 +34,7 @@ def make(tables: Iterable[pa.Table], *, origin: str) -> pd.DataFrame:
 def table(system: Iterable[str], level: Iterable[str | None], text: Iterable[str]) -> pa.Table:
     """Return a table for `make`, without times."""
     columns = {"system": system, "level": level, "text": text}
-    return pa.table({name: pa.array(values, pa.large_string()) for name, values in columns.items()})
+    return pa.table({name: arrays.texts(values) for name, values in columns.items()})
 
 
 def ids(rows: pa.Table, *, origin: str) -> list[str]:
@@ -52,10 +52,11 @@ def _rows(tables: Iterable[pa.Table]) -> pd.DataFrame:
 
 
 def _most_frequent(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per text of a system, with its most frequent level, the sum of its occurrences and its first time."""
+    """Return a row per text of a system: its most frequent level, its occurrences and its first time."""
     by_level = _counts(rows.assign(occurrences=1), [*KEY, "level"])
-    level = by_level.sort_values("occurrences", kind="stable").drop_duplicates(KEY, keep="last")
-    return level[[*KEY, "level"]].merge(_counts(by_level, KEY), on=KEY).sort_values(KEY)
+    ordered = by_level.sort_values("occurrences", kind="stable")
+    levels_of_texts = ordered.drop_duplicates(KEY, keep="last")[[*KEY, "level"]]
+    return levels_of_texts.merge(_counts(by_level, KEY), on=KEY).sort_values(KEY)
 
 
 def _counts(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
@@ -65,13 +66,11 @@ def _counts(rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
 
 def _masked(rows: pa.Table) -> pd.DataFrame:
     codes, forms = features.mask_all(rows["text"])
-    columns = {
-        "system": rows["system"].to_pandas().str[:LONGEST_SYSTEM],
-        "text": np.array(forms, dtype=object)[codes],
-        "level": levels.normal_all(rows["level"]).to_pandas(),
-        "seen_at": pd.to_datetime(_times(rows), utc=True),
-    }
-    return pd.DataFrame(columns)
+    texts = np.array(forms, dtype=object)[codes]
+    frame = pd.DataFrame({"system": rows["system"].to_pandas().str[:LONGEST_SYSTEM], "text": texts})
+    frame["level"] = levels.normal_all(rows["level"]).to_pandas()
+    frame["seen_at"] = pd.to_datetime(_times(rows), utc=True)
+    return frame
 
 
 def _times(rows: pa.Table) -> pd.Series:

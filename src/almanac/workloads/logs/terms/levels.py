@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.terms import arrays
 
 WORDS = {
     "debug": "trace debug verbose fine finer finest notset d v t",
@@ -28,9 +29,7 @@ def normal(word: str | None) -> str | None:
 def normal_all(words: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the level of each word, null for an unknown word."""
     whole = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
-    encoded = whole.dictionary_encode()
-    levels = [normal(word) for word in encoded.dictionary.to_pylist()]
-    return pa.array(levels, pa.large_string()).take(encoded.indices)
+    return arrays.map_distinct(whole, normal, arrays.TEXT)
 
 
 def numbers(levels: Iterable[str]) -> list[int]:

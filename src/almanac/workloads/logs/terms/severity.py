@@ -12,7 +12,8 @@ _PLACES = np.array([[SEVERITIES.index(name) for name in row] for row in RULE])
 
 def places(levels: npt.NDArray[np.int64], anomalies: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """Return places in SEVERITIES for places in LEVELS and anomalies."""
-    severities: npt.NDArray[np.int64] = _PLACES[levels, anomalies.astype(np.int64)]
+    columns = anomalies.astype(np.int64)
+    severities: npt.NDArray[np.int64] = _PLACES[levels, columns]
     return severities
 
 

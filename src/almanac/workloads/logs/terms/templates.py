@@ -1,10 +1,13 @@
-"""Mines templates from masked texts: a tree of fixed depth as in Drain (He et al. 2017), small because texts are masked first."""
+"""Mines templates from masked texts with a tree of fixed depth, as in Drain (He et al. 2017).
+
+The tree is small because texts are masked first.
+"""
 
 from collections.abc import Iterable, Mapping
 
 from almanac.workloads.logs.shared.masking import MASK, text_id
 
-# Texts with the same number of words and the same first word may share a template from this share of equal words on.
+# Texts with as many words and the same first word share a template from this share of equal words on.
 SIMILARITY = 0.7
 LEAST_WORDS = 3
 MOST_SIBLINGS = 200
@@ -34,10 +37,7 @@ class Templates:
         """
         name = self._of_text.get(text)
         if name is None:
-            words = _split(text)
-            name = self._similar(words) or self._insert(text_id(text), words)
-            self._words[name] = _joined(self._words[name], words)
-            self._of_text[text] = name
+            name = self._of_text[text] = self._join(text)
         return name
 
     def add_all(self, texts: Iterable[str]) -> list[str]:
@@ -48,6 +48,12 @@ class Templates:
         """Return a template by its id; raises KeyError."""
         return " ".join(self._words[name])
 
+    def _join(self, text: str) -> str:
+        words = _split(text)
+        name = self._similar(words) or self._insert(text_id(text), words)
+        self._words[name] = _joined(self._words[name], words)
+        return name
+
     def _insert(self, name: str, words: Words) -> str:
         if name not in self._words:
             self._words[name] = words
@@ -55,13 +61,14 @@ class Templates:
         return name
 
     def _similar(self, words: Words) -> str | None:
+        best, name = self._most_similar(words)
+        is_similar = best >= SIMILARITY and len(words) >= LEAST_WORDS
+        return name if is_similar or best == 1.0 else None
+
+    def _most_similar(self, words: Words) -> tuple[float, str]:
         siblings = self._leaves.get(_leaf(words), [])[-MOST_SIBLINGS:]
         scores = [(_similarity(self._words[name], words), name) for name in siblings]
-        best, name = max(scores, default=(0.0, ""))
-        if best == 1.0:
-            return name
-        is_similar = best >= SIMILARITY and len(words) >= LEAST_WORDS
-        return name if is_similar else None
+        return max(scores, default=(0.0, ""))
 
 
 def leaf(text: str) -> Leaf:
