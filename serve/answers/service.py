@@ -101,4 +101,13 @@ async def service_of(request: Request) -> Service:
     return service
 
 
+async def ingest_of(request: Request) -> Database:
+    """Return the database that stores what clients send; only routes that write have this dependency."""
+    service: Service = request.app.state.service
+    if service.ingest is None:
+        raise RuntimeError("a route that writes was called on a server that takes in no data")
+    return service.ingest
+
+
 ServiceDep = Annotated[Service, Depends(service_of)]
+IngestDep = Annotated[Database, Depends(ingest_of)]
