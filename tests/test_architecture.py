@@ -1,4 +1,4 @@
-"""The architecture: imports point one way, heavy libraries have one home each, everything is short, notebooks tell a story."""
+"""The architecture: imports point one way, libraries have one home, functions, lines and cells are short."""
 
 import ast
 import json
@@ -41,10 +41,10 @@ HEAVY = {
     "skops",
     "sqlalchemy",
 }
-SHARED = re.compile(
-    r"almanac(\.(contract|discovery|errors|fields|log_lines|run_columns|settings|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?"
-)
-# Names that say nothing of what a value is. A folder joins WORDS_DONE or LINES_DONE when its count is 0, and never leaves it.
+MODULES_OF_THE_SERVER = "contract|discovery|errors|fields|log_lines|run_columns|settings"
+SHARED = re.compile(rf"almanac(\.({MODULES_OF_THE_SERVER}|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?")
+# Names that say nothing of what a value is.
+# A folder joins WORDS_DONE or LINES_DONE when its count is 0, and never leaves it.
 BANNED = {"told", "found", "known", "wanted", "given", "asked", "made", "held", "kept", "shown"}
 LONGEST_LINE = 110
 WORDS_DONE = (
@@ -147,7 +147,7 @@ def below(folders: tuple[str, ...]) -> list[Path]:
 
 
 def entries(folder: Path) -> list[str]:
-    """Return the files and folders that count: no documents, no image files, nothing that Python needs or makes."""
+    """Return the files and folders that count: no documents, no Dockerfiles, no cache."""
     names = [path.name for path in folder.iterdir() if not path.name.startswith(("__", ".", "Dockerfile"))]
     return sorted(name for name in names if not name.endswith(".md") and name != "app.py")
 
