@@ -40,7 +40,8 @@ SAMPLES = {
         ("warn", "slow", datetime(2025, 4, 15, 6, tzinfo=UTC)),
     ),
     "loghub_csv": (
-        'LineId,Date,Time,Level,Component,Content\n1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"\n',
+        "LineId,Date,Time,Level,Component,Content\n"
+        '1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"\n',
         ("INFO", "Created, said he", datetime(2015, 10, 18, 18, 1, 47, 978_000, UTC)),
     ),
     "android": (
