@@ -35,7 +35,7 @@ def test_a_folder_with_a_contract_is_a_workload(folder: Path) -> None:
     }
 
 
-def test_an_unknown_workload_is_named_with_the_known_ones(folder: Path) -> None:
+def test_an_unknown_workload_is_refused_with_the_names_of_all(folder: Path) -> None:
     with pytest.raises(UnknownWorkload, match=r"Unknown workload 'fotball'\. Known workloads: none\."):
         discovery.contract("fotball")
 
@@ -48,14 +48,14 @@ def test_a_contract_with_another_name_than_its_folder_is_refused(folder: Path) -
         discovery.contract("pear")
 
 
-def test_a_part_that_a_workload_lacks_is_none(folder: Path) -> None:
+def test_a_hook_that_a_workload_lacks_is_none(folder: Path) -> None:
     add(folder, "plum", calls_itself="plum")
     assert discovery.module("plum", "commands") is None
     assert discovery.module("plum", "contract") is not None
 
 
 @pytest.mark.parametrize("name", discovery.names())
-def test_every_workload_has_the_five_parts(name: str) -> None:
+def test_every_workload_has_the_five_modules(name: str) -> None:
     for part, entry in {
         "contract": "CONTRACT",
         "sources": "fetch",
@@ -66,7 +66,7 @@ def test_every_workload_has_the_five_parts(name: str) -> None:
         assert hasattr(discovery.module(name, part), entry), f"{name} lacks {part}.{entry}"
 
 
-def test_a_module_that_is_no_hook_is_never_looked_for() -> None:
+def test_a_module_that_is_no_hook_is_refused() -> None:
     with pytest.raises(LookupError, match=r"'secrets' is no hook\. Hooks: contract, "):
         discovery.module(discovery.names()[0], "secrets")
 

@@ -79,7 +79,7 @@ def test_a_model_with_a_changed_byte_is_not_loaded(loaded_installation: Installa
             path.write_bytes(before)
 
 
-def test_a_model_that_was_changed_is_never_served(loaded_installation: Installation) -> None:
+def test_predictions_of_a_changed_model_are_never_released(loaded_installation: Installation) -> None:
     path, before, live = (
         loaded_installation.artifact("model.skops"),
         loaded_installation.artifact("model.skops").read_bytes(),
@@ -110,7 +110,7 @@ def test_a_model_that_was_changed_is_never_served(loaded_installation: Installat
     ],
     ids=["the disk", "the bucket"],
 )
-def test_a_model_that_cannot_be_fetched_is_the_registry_s_trouble(
+def test_a_model_that_cannot_be_downloaded_is_a_registry_error(
     kind: Callable[[], Exception],
     said: str,
     loaded_installation: Installation,
@@ -129,7 +129,7 @@ def mlflow_error(said: str) -> Exception:
     return made
 
 
-def test_an_alias_is_moved_and_taken_away(loaded_installation: Installation) -> None:
+def test_an_alias_is_moved_and_deleted(loaded_installation: Installation) -> None:
     with loaded_installation.project() as project:
         project.registry.set_alias(WORKLOAD, "guest", 1)
         assert project.registry.alias(WORKLOAD, "guest") == 1
@@ -168,7 +168,7 @@ def test_opening_a_registry_leaves_the_environment_as_it_was(
     assert (unset, os.environ["MLFLOW_TRACKING_URI"]) == (None, "http://mlflow")
 
 
-def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_adds(tmp_path: Path) -> None:
+def test_the_hash_of_a_folder_covers_names_and_contents_but_no_file_of_the_download(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("1")
     first = folder_hash(tmp_path)
     (tmp_path / "registered_model_meta").write_text("now")
@@ -182,7 +182,7 @@ def test_the_hash_of_a_folder_knows_names_and_contents_but_not_what_a_download_a
     assert len({first, renamed, changed, folder_hash(tmp_path)}) == 4
 
 
-def test_a_kept_frame_with_a_changed_byte_is_not_read(
+def test_a_saved_frame_with_a_changed_byte_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept, registry = tmp_path / "training.parquet", Registry("http://127.0.0.1:9", "")

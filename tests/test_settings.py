@@ -16,7 +16,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_nothing_has_to_be_set() -> None:
+def test_all_settings_have_defaults() -> None:
     settings = Settings.read()
     assert (settings.home, settings.state_folder, settings.port, settings.sample) == (
         PROJECT,
@@ -54,7 +54,7 @@ def test_a_value_that_does_not_fit_is_named_with_its_variable(
         Settings.read()
 
 
-def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_state_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ALMANAC_HOME", "/opt/almanac")
     monkeypatch.setenv("ALMANAC_STATE", str(tmp_path))
     assert Settings.read().state_folder == tmp_path
@@ -62,7 +62,7 @@ def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, t
     assert Settings.read().notebooks_folder == Path("/opt/almanac/notebooks")
 
 
-def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(
+def test_the_actor_is_the_setting_then_the_actor_of_github_then_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
@@ -76,7 +76,7 @@ def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(
 @pytest.mark.parametrize(
     "error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set in the environment")]
 )
-def test_an_account_without_a_name_is_told_by_its_number(
+def test_an_account_without_a_name_is_named_by_its_number(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
@@ -88,7 +88,7 @@ def test_an_account_without_a_name_is_told_by_its_number(
     assert Settings.read().who == f"user {os.getuid()}"
 
 
-def test_secrets_show_neither_when_printed_nor_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_appear_neither_in_prints_nor_in_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://almanac:hunter22@db/almanac")
     monkeypatch.setenv("ODDS_API_KEY", "0123456789")
     settings = Settings.read()

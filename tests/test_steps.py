@@ -45,7 +45,7 @@ def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, str], me
         Step.open(STUB.name, "collect", **parameters)
 
 
-def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
+def test_empty_parameters_open_an_exploration() -> None:
     step = Step.open(STUB.name, "collect", run_id="", slot="", sample="mock", data_as_of="")
     assert (step.is_exploration, step.sample, step.requested_date, step.slot.tzinfo) == (
         True,
@@ -55,7 +55,7 @@ def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
     )
 
 
-def test_reports_of_a_step_are_added_to_each_other_as_plain_data(step: Step, owner: Database) -> None:
+def test_reports_of_a_step_are_merged_as_plain_data(step: Step, owner: Database) -> None:
     step.report(rows=3, share=float("nan"))
     step.report(day=date(2025, 4, 15), rows=4)
     assert reported(step, owner) == {"rows": 4, "share": None, "day": "2025-04-15"}
@@ -76,7 +76,7 @@ def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
         opened.database.engine.dispose()
 
 
-def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> None:
+def test_an_exploration_drops_its_staged_tables(step: Step, owner: Database) -> None:
     alone = replace(step, run_id="")
     staged = alone.stage(content(), version=1, scored=content()["predictions"])
     with owner.engine.begin() as connection:
@@ -109,7 +109,7 @@ def test_the_shadow_is_the_other_of_challenger_and_champion(
     step.database.engine.dispose()
 
 
-def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(
+def test_without_a_champion_the_reason_of_the_refusal_is_named(
     step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Step, "champion", lambda _self, *, simulated=None: None)

@@ -17,7 +17,7 @@ from almanac.store.connections.locks import retry_on_lock
 from tests.queries import change, one
 
 
-def test_each_role_is_taken_with_utc_and_the_options_of_the_url(database_url: str) -> None:
+def test_a_connection_has_its_role_utc_and_the_options_of_the_url(database_url: str) -> None:
     url = make_conninfo(database_url, options="-c work_mem=5MB")
     with Database(url, "worker").connect() as connection:
         found = connection.execute(
@@ -55,7 +55,7 @@ def test_a_connection_string_that_cannot_be_read_is_not_repeated(url: str) -> No
     assert "hush" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_user_who_may_not_take_the_role_is_told_to_migrate(owner: Database, cluster: str) -> None:
+def test_a_user_without_the_role_gets_the_advice_to_migrate(owner: Database, cluster: str) -> None:
     name = f"stranger_{uuid4().hex[:8]}"
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hush'".encode())
@@ -87,7 +87,7 @@ def test_worker_and_reader_may_have_urls_of_their_own(settings: Settings) -> Non
 
 
 @pytest.mark.slow
-def test_a_database_that_breaks_off_is_named_as_such(owner: Database) -> None:
+def test_a_lost_connection_is_reported_as_such(owner: Database) -> None:
     def die(connection: Connection) -> None:
         backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with psycopg.connect(owner.url) as administrator:
@@ -100,7 +100,7 @@ def test_a_database_that_breaks_off_is_named_as_such(owner: Database) -> None:
         retry_on_lock(owner, die)
 
 
-def test_the_embedded_server_is_joined_while_it_runs_and_keeps_its_data_when_it_stops() -> None:
+def test_the_embedded_server_can_be_joined_and_keeps_its_data_when_it_stops() -> None:
     with tempfile.TemporaryDirectory(prefix="alm") as parent:
         folder = Path(parent, "postgres")
         assert not embedded.is_running(folder)

@@ -99,7 +99,7 @@ def test_a_publisher_killed_at_random_leaves_one_whole_run(
 
 
 @pytest.mark.parametrize(("rollbacks", "size"), [(40, 2_000), pytest.param(200, MILLION, marks=heavy)])
-def test_during_rollbacks_every_answer_is_entirely_old_or_entirely_new(
+def test_during_rollbacks_every_answer_comes_from_one_run(
     owner: Database, reader: Database, rollbacks: int, size: int
 ) -> None:
     pair = {release(owner, content(size, word="old")), release(owner, content(size + 1, word="new"))}
@@ -113,7 +113,7 @@ def test_during_rollbacks_every_answer_is_entirely_old_or_entirely_new(
 
 
 @pytest.mark.parametrize(("schedulers", "slots"), [(4, 40), pytest.param(8, 100, marks=heavy)])
-def test_a_slot_succeeds_once_whoever_fires_it(owner: Database, schedulers: int, slots: int) -> None:
+def test_a_slot_succeeds_once_whichever_process_runs_it(owner: Database, schedulers: int, slots: int) -> None:
     processes = [started(schedule, owner.url, slots, seed) for seed in range(schedulers)]
     for process in processes:
         process.join()
@@ -125,7 +125,7 @@ def test_a_slot_succeeds_once_whoever_fires_it(owner: Database, schedulers: int,
     assert one(owner, "SELECT count(DISTINCT run_id) FROM almanac.stub_predictions") == slots
 
 
-def test_many_who_roll_back_at_once_write_one_chain(owner: Database) -> None:
+def test_concurrent_rollbacks_write_one_chain(owner: Database) -> None:
     release(owner)
     release(owner)
     with ThreadPoolExecutor(4) as pool:

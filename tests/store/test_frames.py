@@ -100,7 +100,7 @@ MAPPED: list[tuple[ColumnType, Any, list[Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "given", "expected"), MAPPED)
-def test_values_and_gaps_of_each_type_are_stored_and_hash_as_they_are_stored(
+def test_stored_values_of_each_type_have_the_hash_of_the_frame(
     connection: psycopg.Connection[Any], kind: ColumnType, given: Any, expected: list[Any]
 ) -> None:
     going_in, found, values = stored(connection, table(kind), frame(given))
@@ -120,7 +120,7 @@ def test_values_and_gaps_of_each_type_are_stored_and_hash_as_they_are_stored(
         "\ufeff\u202e",
     ],
 )
-def test_user_text_stays_inert(connection: psycopg.Connection[Any], text: str) -> None:
+def test_text_of_a_user_is_never_executed(connection: psycopg.Connection[Any], text: str) -> None:
     assert stored(connection, table("text"), frame([text, "next"]))[2] == [text, "next"]
     assert stored(connection, table("json"), frame([{text: text}]))[2] == [{text: text}]
 
@@ -154,7 +154,7 @@ def test_a_value_that_cannot_be_stored_is_refused_by_name(kind: ColumnType, give
         canonical(table(kind), frame(given))
 
 
-def test_every_column_with_gaps_is_named_with_their_count() -> None:
+def test_each_column_with_missing_values_is_named_with_their_count() -> None:
     declared = Table(
         name="things", key=("k",), columns=(Column(name="k", type="text"), Column(name="v", type="real"))
     )
@@ -168,13 +168,13 @@ def test_a_missing_column_is_named() -> None:
         canonical(table("text"), pd.DataFrame({"k": [1], "w": ["a"]}))
 
 
-def test_rows_that_repeat_a_key_are_counted_and_one_is_shown() -> None:
+def test_rows_that_repeat_a_key_are_counted_with_an_example() -> None:
     content = pd.DataFrame({"k": [3, 1, 3, 2, 3], "v": list("abcde")})
     with pytest.raises(AuditFailed, match=r"2 rows repeat the key of another row, for example \{'k': 3\}"):
         canonical(table("text"), content)
 
 
-def test_half_of_a_key_may_repeat() -> None:
+def test_one_column_of_a_key_may_repeat() -> None:
     columns = (Column(name="a", type="text"), Column(name="b", type="date"))
     content = pd.DataFrame(
         {"a": ["x", "x", "y"], "b": [date(2025, 1, 2), date(2025, 1, 1), date(2025, 1, 1)]}
@@ -239,7 +239,7 @@ def test_a_stored_frame_comes_back_with_the_types_of_pandas(
     assert (str(empty["v"].dtype), len(empty)) == (dtype, 0)
 
 
-def test_results_become_plain_json() -> None:
+def test_numpy_numbers_dates_and_nan_become_plain_json() -> None:
     given = {
         "n": np.int64(3),
         "x": float("nan"),

@@ -30,7 +30,7 @@ def publish_as(owner: Database, **kind: bool) -> str:
     "statement",
     ["UPDATE almanac.{} SET who = 'somebody else'", "DELETE FROM almanac.{}", "TRUNCATE almanac.{}"],
 )
-def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: str, statement: str) -> None:
+def test_no_role_can_change_a_written_release(owner: Database, table: str, statement: str) -> None:
     release(owner)
     change(
         owner,
@@ -45,7 +45,7 @@ def test_what_was_written_is_never_changed_by_anybody(owner: Database, table: st
     assert one(owner, f"SELECT count(*) FROM almanac.{table}") == 1
 
 
-def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: Database) -> None:
+def test_each_release_names_the_previous_one_and_covers_its_hash(owner: Database) -> None:
     release(owner)
     release(owner)
     second, first = within(owner, releases.newest, "stub")
@@ -57,7 +57,7 @@ def test_each_release_names_the_one_before_and_is_chained_to_it_by_hash(owner: D
     assert second["release_hash"] != releases.release_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
 
 
-def test_as_of_answers_with_what_was_live_at_that_instant(owner: Database) -> None:
+def test_as_of_returns_the_release_that_was_live_at_that_instant(owner: Database) -> None:
     first, second = release(owner), release(owner)
     at = {row["run_id"]: row["released_at"] for row in within(owner, releases.newest, "stub")}
     moments = {
@@ -111,7 +111,7 @@ def test_a_second_rollback_goes_back_to_where_the_first_came_from(owner: Databas
     assert live(owner)["run_id"] == third
 
 
-def test_a_rollback_passes_over_a_run_whose_rows_are_gone(owner: Database) -> None:
+def test_a_rollback_passes_over_a_pruned_run(owner: Database) -> None:
     first, second, _ = release(owner), release(owner), release(owner)
     change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=second)
     rollback(owner)
@@ -148,7 +148,7 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
     assert live(owner)["run_id"] == old
 
 
-def test_a_version_without_kept_predictions_has_no_run_to_release(owner: Database) -> None:
+def test_a_version_whose_runs_were_pruned_has_no_run_to_release(owner: Database) -> None:
     kept = release(owner, version=1)
     # Such as one that trained only: it has a version and no rows.
     within(owner, runs.finish, begin(owner), "succeeded", update=runs.RunUpdate(model_version=1))
@@ -189,14 +189,14 @@ def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(
             )
 
 
-def test_simulated_predictions_of_a_demo_are_simulated_first_of_all(owner: Database) -> None:
+def test_simulated_predictions_of_a_demo_rank_as_simulated(owner: Database) -> None:
     demo = publish_as(owner, demo=True)
     with pytest.raises(UsageError, match="a simulated run never replaces it"):
         publish_as(owner, demo=True, simulated=True)
     assert live(owner)["run_id"] == demo
 
 
-def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database) -> None:
+def test_releases_and_holds_of_another_workload_change_nothing(owner: Database) -> None:
     first = release(owner)
     other = within(
         owner,
@@ -224,7 +224,7 @@ def test_what_another_workload_releases_or_holds_changes_nothing(owner: Database
     assert [within(owner, releases.is_on_hold, name) for name in ("stub", "football")] == [False, True]
 
 
-def test_a_rollback_never_leads_from_real_back_to_demo(owner: Database) -> None:
+def test_a_rollback_never_goes_from_real_to_demo(owner: Database) -> None:
     publish_as(owner, demo=True)
     real = publish_as(owner)
     with pytest.raises(UsageError, match="a demo run never replaces it"):
@@ -241,9 +241,7 @@ def test_a_run_of_another_workload_is_refused(owner: Database) -> None:
         rollback(owner, to=other)
 
 
-def test_servers_are_told_the_workload_and_the_release_once_it_is_committed(
-    owner: Database, reader: Database
-) -> None:
+def test_servers_are_notified_of_a_release_once_it_is_committed(owner: Database, reader: Database) -> None:
     with reader.connect(autocommit=True) as listener:
         listener.execute(f"LISTEN {ledger.CHANNEL}".encode())
         release(owner)
@@ -251,7 +249,7 @@ def test_servers_are_told_the_workload_and_the_release_once_it_is_committed(
     assert told == [f"stub {live(owner)['release_id']}"]
 
 
-def test_a_run_knows_its_releases_each_with_the_one_before(owner: Database) -> None:
+def test_the_releases_of_a_run_come_with_the_release_before_each(owner: Database) -> None:
     first, _ = release(owner), release(owner)
     rollback(owner)
     found = [

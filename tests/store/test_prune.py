@@ -31,7 +31,7 @@ def partition(run_id: str) -> str:
     return f"stub_predictions_{run_id.replace('-', '_')}"
 
 
-def test_runs_past_retention_go_and_live_and_previous_stay(owner: Database) -> None:
+def test_runs_past_retention_are_pruned_except_the_live_and_the_previous_one(owner: Database) -> None:
     old, older, previous, current = (release(owner) for _ in range(4))
     assert prune.prune(owner, STUB) == [], "nothing is past retention yet"
     assert set(prune.prune(owner, STUB, now=LATER)) == {old, older}
@@ -47,7 +47,7 @@ def test_runs_past_retention_go_and_live_and_previous_stay(owner: Database) -> N
     )
 
 
-def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> None:
+def test_pruning_leaves_records_and_ledger(owner: Database, reader: Database) -> None:
     old, _, _ = release(owner), release(owner), release(owner)
     moment = within(owner, releases.of_run, old)[0][0]["released_at"]
     prune.prune(owner, STUB, now=LATER)
@@ -64,7 +64,7 @@ def test_records_and_ledger_stay_for_ever(owner: Database, reader: Database) -> 
         within(owner, ledger.rollback, "stub", who="tester", to=old)
 
 
-def test_the_run_to_which_a_rollback_goes_stays_however_often_the_live_one_was_released(
+def test_the_run_of_a_rollback_stays_however_often_the_live_run_was_released(
     owner: Database,
 ) -> None:
     before, current = release(owner), release(owner)
@@ -75,14 +75,14 @@ def test_the_run_to_which_a_rollback_goes_stays_however_often_the_live_one_was_r
     assert live(owner)["run_id"] == before
 
 
-def test_after_a_rollback_the_run_that_was_left_stays(owner: Database) -> None:
+def test_after_a_rollback_the_newer_run_stays(owner: Database) -> None:
     _, second, third = release(owner), release(owner), release(owner)
     within(owner, ledger.rollback, "stub", who="tester")
     prune.prune(owner, STUB, now=LATER)
     assert kept(owner) == {second, third}
 
 
-def test_runs_that_were_kept_without_a_release_go_too(owner: Database) -> None:
+def test_unreleased_runs_are_pruned_too(owner: Database) -> None:
     shadow, current = release(owner, why=None), release(owner)
     assert prune.prune(owner, STUB, now=LATER) == [shadow]
     assert kept(owner) == {current}
@@ -100,7 +100,7 @@ def test_the_runs_of_another_workload_are_left_alone(owner: Database) -> None:
     assert within(owner, runs.get, other)["pruned_at"] is None
 
 
-def test_what_goes_wrong_beside_locks_is_told(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_other_than_locks_are_raised(owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def failing(*_: object) -> None:
         raise psycopg.OperationalError("disk full")
 
@@ -111,7 +111,7 @@ def test_what_goes_wrong_beside_locks_is_told(owner: Database, monkeypatch: pyte
         prune.prune(owner, STUB, now=LATER)
 
 
-def test_what_a_crash_left_between_the_mark_and_the_drop_goes_with_the_next_call(
+def test_rows_that_a_crash_left_after_the_mark_go_with_the_next_call(
     owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, _, current = release(owner), release(owner), release(owner)
@@ -142,7 +142,7 @@ def test_an_interrupted_detach_is_finished_by_the_next_call(owner: Database, rea
     assert one(owner, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending") == 0
 
 
-def test_rows_that_a_reader_holds_go_with_the_next_call(
+def test_rows_that_a_reader_has_locked_go_with_the_next_call(
     owner: Database, reader: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prune, "LOCK_TIMEOUT", "100ms")
@@ -158,7 +158,7 @@ def test_rows_that_a_reader_holds_go_with_the_next_call(
     assert one(owner, "SELECT to_regclass(:name) IS NULL", name=f"almanac.{partition(old)}")
 
 
-def test_several_may_prune_at_once(owner: Database) -> None:
+def test_several_processes_may_prune_at_once(owner: Database) -> None:
     old = [release(owner) for _ in range(6)][:4]
     together = Barrier(3)
 

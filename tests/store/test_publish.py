@@ -214,7 +214,7 @@ def test_a_run_is_published_once(owner: Database, staged: publish.PublishRequest
     assert one(owner, "SELECT count(*) FROM almanac.releases") == 1
 
 
-def test_a_run_without_a_reason_why_is_kept_without_being_released(
+def test_a_run_without_a_reason_is_published_without_a_release(
     owner: Database, reader: Database, staged: publish.PublishRequest
 ) -> None:
     publication = publish.publish(owner, replace(staged, why=None))

@@ -23,7 +23,7 @@ def version(number: int, **changes: object) -> dict[str, object]:
     } | changes
 
 
-def test_a_version_is_recorded_once_with_what_it_was_made_from(worker: Database) -> None:
+def test_a_version_is_recorded_once_with_its_hashes(worker: Database) -> None:
     within(worker, versions.add, version(1, parameters={"trees": 200}))
     record = within(worker, versions.get, "stub", 1)
     assert (record["artifact_hash"], record["parameters"], record["metrics"], record["simulated"]) == (
@@ -51,7 +51,7 @@ def test_the_newest_version_is_the_highest_number_of_its_workload(worker: Databa
     assert within(worker, versions.newest, "stub") == 10
 
 
-def test_the_same_data_and_recipe_find_the_newest_version_made_of_them(worker: Database) -> None:
+def test_the_newest_version_of_the_same_data_and_recipe_is_returned(worker: Database) -> None:
     for row in (
         version(1),
         version(2),
@@ -89,7 +89,7 @@ def is_sealed(owner: Database, number: int) -> bool:
     )
 
 
-def test_held_out_figures_are_written_to_one_version_and_sealed_by_the_run_that_measured_them_last(
+def test_figures_are_written_to_one_version_and_sealed_by_the_last_run_that_measured_them(
     owner: Database,
 ) -> None:
     for row in (version(1), version(2)):
@@ -106,7 +106,7 @@ def test_held_out_figures_are_written_to_one_version_and_sealed_by_the_run_that_
     assert (is_sealed(owner, 1), is_sealed(owner, 2)) == (True, False)
 
 
-def test_a_notebook_opened_by_hand_measures_its_own_version_but_replaces_no_figures_of_a_run(
+def test_an_exploration_replaces_no_figures_of_a_run(
     owner: Database,
 ) -> None:
     for row in (version(1), version(2)):

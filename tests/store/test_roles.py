@@ -117,7 +117,7 @@ WORKER_MAY = [
 WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), ("run_steps", "results")]
 
 
-def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None:
+def test_a_worker_has_these_rights_and_no_others(owner: Database) -> None:
     granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
     changes = rows(
         owner,
@@ -138,7 +138,7 @@ def test_the_rights_of_a_worker_are_these_and_no_others(owner: Database) -> None
     assert rows(owner, columns) == WORKER_MAY_UPDATE
 
 
-def test_only_who_takes_data_in_may_call_what_stores_it(owner: Database) -> None:
+def test_only_the_ingest_role_may_call_functions_that_store(owner: Database) -> None:
     callers = """
         SELECT grantee, routine_name FROM information_schema.role_routine_grants
         WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner' AND routine_name NOT LIKE 'events%' ORDER BY 1, 2"""

@@ -38,7 +38,7 @@ def finish_step(owner: Database, run_id: str, step: str, **results: object) -> N
     within(owner, run_steps.finish, run_id, step, {"status": "succeeded", "seconds": 1.5})
 
 
-def test_a_run_id_tells_the_slot_in_utc_and_the_kind() -> None:
+def test_a_run_id_names_the_slot_in_utc_and_the_kind() -> None:
     berlin = SLOT.astimezone(timezone(timedelta(hours=2)))
     assert runs.new_id(berlin)[:16] == "20250415t060000-"
     assert runs.new_id(SLOT, "shadow").endswith("-shadow")
@@ -55,7 +55,7 @@ def test_a_slot_is_free_again_only_after_a_failure(owner: Database, status: str,
     assert within(owner, runs.in_slot, "stub", SLOT)["run_id"] == (second or first)
 
 
-def test_other_slots_other_workloads_and_shadows_are_not_in_the_way(owner: Database) -> None:
+def test_other_slots_other_workloads_and_shadows_do_not_take_a_slot(owner: Database) -> None:
     within(owner, runs.start, opening())
     for change_of in (
         {"slot": SLOT + timedelta(hours=6)},
@@ -74,7 +74,7 @@ def test_a_shadow_takes_no_slot_and_is_no_attempt_to_continue(owner: Database) -
         within(owner, runs.last_failed, "stub", SLOT)
 
 
-def test_of_many_starters_of_one_slot_one_wins(owner: Database) -> None:
+def test_of_many_processes_that_start_one_slot_one_wins(owner: Database) -> None:
     with ThreadPoolExecutor(8) as pool:
         started = list(pool.map(lambda _: within(owner, runs.start, opening()), range(16)))
     assert len([run_id for run_id in started if run_id]) == 1
@@ -116,7 +116,7 @@ def test_a_run_ends_once(owner: Database) -> None:
     assert (record["status"], record["reason"], record["source"]) == ("failed", "first", None)
 
 
-def test_facts_that_are_none_leave_what_was_noted_before(owner: Database) -> None:
+def test_an_update_leaves_the_columns_that_are_none(owner: Database) -> None:
     run_id = begin(owner)
     within(owner, runs.update, run_id, runs.RunUpdate(source="openfootball", demo=True))
     within(owner, runs.update, run_id, runs.RunUpdate())
@@ -125,7 +125,7 @@ def test_facts_that_are_none_leave_what_was_noted_before(owner: Database) -> Non
     assert (record["source"], record["demo"], record["rows"]) == ("openfootball", True, 0)
 
 
-def test_the_beginning_of_a_run_id_is_enough_where_it_is_unique(owner: Database) -> None:
+def test_a_unique_beginning_of_a_run_id_is_enough(owner: Database) -> None:
     for run_id in (
         "20250415t060000-aa",
         "20250415t060000-aa-shadow",
@@ -142,7 +142,7 @@ def test_the_beginning_of_a_run_id_is_enough_where_it_is_unique(owner: Database)
             within(owner, runs.get, unknown)
 
 
-def test_the_newest_runs_come_first_and_can_be_narrowed(owner: Database) -> None:
+def test_the_newest_runs_come_first_and_can_be_filtered(owner: Database) -> None:
     first, second = begin(owner), begin(owner)
     within(owner, runs.finish, first, "failed", "broken")
     football = within(owner, runs.start, opening(workload="football"))
@@ -151,7 +151,7 @@ def test_the_newest_runs_come_first_and_can_be_narrowed(owner: Database) -> None
     assert [run["run_id"] for run in within(owner, runs.newest, "stub", status="failed")] == [first]
 
 
-def test_a_step_reports_while_it_runs_and_its_results_add_up(owner: Database) -> None:
+def test_a_running_step_reports_and_its_results_are_merged(owner: Database) -> None:
     run_id = begin(owner)
     within(owner, run_steps.start, run_id, "collect")
     within(owner, run_steps.report, run_id, "collect", {"rows": 1, "kept": {"a": 1}})
@@ -203,7 +203,7 @@ def test_a_failed_attempt_at_another_slot_is_named_with_its_slot(owner: Database
     assert within(owner, runs.last_failed, "stub", forced)["run_id"] == failed
 
 
-def test_the_hash_of_a_record_sees_every_change_but_pruning_and_being_taken_over(owner: Database) -> None:
+def test_the_hash_of_a_record_changes_with_everything_but_pruning_and_absorbing(owner: Database) -> None:
     run_id = begin(owner)
     finish_step(owner, run_id, "predict", rows=1)
     before = within(owner, runs.record_hash, run_id)
@@ -218,7 +218,7 @@ def test_the_hash_of_a_record_sees_every_change_but_pruning_and_being_taken_over
         before = within(owner, runs.record_hash, run_id)
 
 
-def test_the_rows_of_a_run_are_taken_over_once(owner: Database) -> None:
+def test_the_rows_of_a_run_are_absorbed_once(owner: Database) -> None:
     early, pruned, first, second = (begin(owner) for _ in range(4))
     change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=pruned)
     assert within(owner, runs.absorb, first, [early])

@@ -156,7 +156,7 @@ def test_every_other_change_is_refused_with_the_way_out(
     assert one(owner, "SELECT contract ->> 'title' FROM api.workloads WHERE workload = 'stub'") == "Stub"
 
 
-def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database) -> None:
+def test_a_new_filter_adds_an_index_to_old_and_new_runs(owner: Database) -> None:
     release(owner)
     other = STUB.model_copy(update={"filters": (Filter(name="max_down", column="down", op="max"),)})
     within(owner, ensure.ensure, other)
@@ -176,7 +176,7 @@ def test_another_filter_brings_another_index_to_runs_old_and_new(owner: Database
     )
 
 
-def test_a_contract_that_is_there_already_takes_no_lock_on_its_tables(owner: Database) -> None:
+def test_an_unchanged_contract_takes_no_lock_on_its_tables(owner: Database) -> None:
     with owner.engine.begin() as connection:
         ensure.ensure(connection, STUB)
         held = connection.exec_driver_sql(
@@ -218,7 +218,7 @@ def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner
         migrate.migrate(Database(owner.url, "login"), {})
 
 
-def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
+def test_the_migrations_agree_with_the_declared_tables(owner: Database) -> None:
     contracts = ("stub_", "log_", *(f"{name}_" for name in discovery.names()))
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
@@ -233,7 +233,7 @@ def test_the_migrations_make_what_the_program_declares(owner: Database) -> None:
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
 
 
-def test_readers_read_on_while_a_column_is_added(owner: Database, reader: Database) -> None:
+def test_readers_are_answered_while_a_column_is_added(owner: Database, reader: Database) -> None:
     """Readers count rows without a pause longer than the wait for a lock; the change waits its turn behind each of them."""
     release(owner, content(5))
     stop, counts = Event(), list[int]()
@@ -255,7 +255,7 @@ def test_readers_read_on_while_a_column_is_added(owner: Database, reader: Databa
     assert set(counts) == {5}
 
 
-def test_a_change_does_not_wait_for_ever_behind_a_long_reader(
+def test_a_change_gives_up_behind_a_long_reader(
     owner: Database, reader: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     release(owner)

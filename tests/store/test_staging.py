@@ -84,7 +84,7 @@ def test_a_broken_rule_is_named_with_its_count_and_nothing_is_left_behind(
     assert staged_tables(owner) == []
 
 
-def test_as_few_and_as_many_rows_as_the_contract_says_are_allowed(owner: Database, worker: Database) -> None:
+def test_the_contracts_bounds_of_rows_are_allowed(owner: Database, worker: Database) -> None:
     contract = STUB.model_copy(update={"minimum_rows": 2, "maximum_rows": 3})
     assert [staging.stage(worker, contract, begin(owner), content(allowed)).rows for allowed in (2, 3)] == [
         2,
@@ -95,7 +95,7 @@ def test_as_few_and_as_many_rows_as_the_contract_says_are_allowed(owner: Databas
             staging.stage(worker, contract, begin(owner), content(refused))
 
 
-def test_good_rows_are_counted_hashed_and_wait_unseen(
+def test_good_rows_are_counted_and_hashed_and_no_reader_sees_them(
     owner: Database, worker: Database, reader: Database
 ) -> None:
     run_id = begin(owner)
@@ -107,16 +107,14 @@ def test_good_rows_are_counted_hashed_and_wait_unseen(
     assert one(reader, "SELECT count(*) FROM api.stub_predictions") == 0
 
 
-def test_the_same_rows_have_the_same_hash_in_whatever_order_they_come(
-    owner: Database, worker: Database
-) -> None:
+def test_the_same_rows_have_the_same_hash_in_any_order(owner: Database, worker: Database) -> None:
     shuffled = content(10) | {"predictions": content(10)["predictions"].sample(frac=1, random_state=1)}
     first, second = (staging.stage(worker, STUB, begin(owner), frames) for frames in (content(10), shuffled))
     other = staging.stage(worker, STUB, begin(owner), content(10, word="other"))
     assert first.prediction_hash == second.prediction_hash != other.prediction_hash
 
 
-def test_staging_again_replaces_what_the_run_had_staged(owner: Database, worker: Database) -> None:
+def test_staging_again_replaces_the_staged_rows(owner: Database, worker: Database) -> None:
     run_id = begin(owner)
     staging.stage(worker, STUB, run_id, content(10))
     staging.stage(worker, STUB, run_id, content(4))
@@ -141,9 +139,7 @@ def test_a_staged_table_has_the_indexes_of_its_parent(owner: Database, worker: D
     assert found == [("day, item",), ("run_id, item",), ("up",), ("word",)]
 
 
-def test_sweeping_drops_what_was_never_published_and_only_of_this_workload(
-    owner: Database, worker: Database
-) -> None:
+def test_a_sweep_drops_unpublished_tables_of_this_workload_only(owner: Database, worker: Database) -> None:
     published = release(owner)
     staging.stage(worker, STUB, begin(owner), content(2))
     change(worker, "CREATE TABLE staging.stubborn_predictions_20250415t060000_1f2e3d4c (n int)")
@@ -160,7 +156,7 @@ def test_sweeping_drops_what_was_never_published_and_only_of_this_workload(
     )
 
 
-def test_what_one_run_has_staged_can_be_discarded(owner: Database, worker: Database) -> None:
+def test_the_staged_tables_of_one_run_can_be_discarded(owner: Database, worker: Database) -> None:
     kept, dropped = begin(owner), begin(owner)
     for run_id in (kept, dropped):
         staging.stage(worker, STUB, run_id, content(2))

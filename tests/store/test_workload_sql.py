@@ -49,9 +49,7 @@ def test_a_file_is_applied_once_and_in_order(folder: Path, owner: Database) -> N
     assert rows(owner, recorded) == [("0001_notes.sql", 64, True), ("0002_note.sql", 64, True)]
 
 
-def test_a_file_that_came_later_is_applied_although_the_contract_is_the_same(
-    folder: Path, owner: Database
-) -> None:
+def test_a_new_file_is_applied_although_the_contract_is_unchanged(folder: Path, owner: Database) -> None:
     with owner.engine.begin() as connection:
         ensure.ensure(connection, STUB)
     (folder / "0002_note.sql").write_text(FUNCTION)
@@ -92,7 +90,7 @@ def test_a_file_that_fails_changes_nothing(folder: Path, owner: Database) -> Non
     )
 
 
-def test_who_stores_for_clients_calls_functions_and_touches_no_table(folder: Path, owner: Database) -> None:
+def test_the_ingest_role_calls_functions_and_reads_no_table(folder: Path, owner: Database) -> None:
     (folder / "0002_note.sql").write_text(FUNCTION)
     apply(owner)
     ingest = Database(owner.url, "ingest")
@@ -111,16 +109,14 @@ def test_who_stores_for_clients_calls_functions_and_touches_no_table(folder: Pat
     assert rows(owner, "SELECT note_id, words FROM api.stub_notes") == [("a", "first")]
 
 
-def test_a_function_may_be_called_by_those_only_who_were_given_the_right(
-    folder: Path, owner: Database, reader: Database
-) -> None:
+def test_a_function_can_be_called_only_after_a_grant(folder: Path, owner: Database, reader: Database) -> None:
     (folder / "0002_note.sql").write_text(FUNCTION)
     apply(owner)
     with reader.connect() as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("SELECT api.note('a', 'first')")
 
 
-def test_the_newest_rows_of_an_own_view_come_as_a_frame_oldest_first(
+def test_the_newest_rows_of_a_view_come_as_a_frame_oldest_first(
     folder: Path, owner: Database, worker: Database
 ) -> None:
     apply(owner)
@@ -134,7 +130,7 @@ def test_the_newest_rows_of_an_own_view_come_as_a_frame_oldest_first(
     ]
 
 
-def test_a_file_of_a_workload_belongs_to_the_package() -> None:
+def test_the_files_of_each_workload_are_numbered_without_a_gap() -> None:
     assert discovery.migrations("nobody") == []
     for name in discovery.names():
         assert [path.name[:5] for path in discovery.migrations(name)] == [
