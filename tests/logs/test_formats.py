@@ -24,6 +24,9 @@ java.io.IOException: broken
 this line belongs to nobody
 [2016-12-19 16:31:49,000] WARN Slow
 """
+LOGHUB_CSV = """LineId,Date,Time,Level,Component,Content
+1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"
+"""
 # A file of each format with level, text and time of its first entry.
 SAMPLES = {
     "log4j": (KAFKA, ("INFO", "Controller starting up", datetime(2016, 12, 19, 16, 31, 47, 437_000, UTC))),
@@ -40,8 +43,7 @@ SAMPLES = {
         ("warn", "slow", datetime(2025, 4, 15, 6, tzinfo=UTC)),
     ),
     "loghub_csv": (
-        "LineId,Date,Time,Level,Component,Content\n"
-        '1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"\n',
+        LOGHUB_CSV,
         ("INFO", "Created, said he", datetime(2015, 10, 18, 18, 1, 47, 978_000, UTC)),
     ),
     "android": (
