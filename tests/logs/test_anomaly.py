@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from almanac.workloads.logs import anomaly, evaluation
+from almanac.workloads.logs import anomaly, evaluation, features
 from almanac.workloads.logs.anomaly import SessionModel
 from almanac.workloads.logs.terms import severity, traces
 from tests.logs.log_samples import sessions
@@ -97,6 +97,21 @@ def test_precision_recall_and_f1_are_counted_by_hand() -> None:
     assert [figures[name] for name in ("precision", "recall", "f1")] == [0.5, 0.5, 0.5]
     assert (figures["abnormal"], figures["n"]) == (2, 4)
     assert figures["low"] <= 0.5 <= figures["high"]
+
+
+def test_the_anatomy_is_of_a_session_with_the_label_abnormal() -> None:
+    labels = [False] * 99 + [True]
+    frame = sessions([USUAL] * 98 + [["explode"], WITH_RETRY], abnormal=labels)
+    names = dict(zip(features.text_ids(WITH_RETRY), WITH_RETRY, strict=True))
+    events = evaluation.sessions.anatomy_of_strangest(frame, names)
+    assert events["text"].tolist() == WITH_RETRY
+    assert events["seconds"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert events["share"].tolist() == pytest.approx([0.99, 0.99, 0.99, 0.01])
+
+
+def test_without_sessions_there_is_no_anatomy() -> None:
+    events = evaluation.sessions.anatomy_of_strangest(pd.DataFrame(columns=traces.COLUMNS), {})
+    assert (len(events), list(events.columns)) == (0, ["seconds", "text", "share"])
 
 
 def test_a_template_is_rare_below_two_in_ten_thousand_entries_of_its_source() -> None:
