@@ -38,7 +38,7 @@ SESSION = {
     "anomaly_score": ("anomaly_score", "max"),
     "severity": ("severity", "last"),
 }
-# How the rows of each side table come from predictions: the columns that they are grouped by, and the aggregates.
+# How each side table comes from predictions: the columns that group them, and the aggregates.
 GROUPS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
     "templates": (["template_id"], {"template": ("template", "last"), **LEVEL, **COUNTS, **SEEN}),
     "usage": (["source", "template_id"], {**COUNTS, "buckets": ("five", "nunique"), **SEEN}),
@@ -125,7 +125,7 @@ def _frames(batches: Sequence[pa.Table], *, version: int) -> dict[str, pd.DataFr
 
 
 def _predictions(rows: pd.DataFrame, *, version: int) -> pd.DataFrame:
-    """Return predictions without templates: by their numbers, every third entry is an error and an anomaly."""
+    """Return predictions without templates: by number, every third entry is an error and an anomaly."""
     verdicts = pd.DataFrame([VERDICTS[number % 3] for number in rows["entry_id"]], columns=VERDICT)
     return verdicts.assign(
         entry_id=rows["entry_id"].astype("int64"),

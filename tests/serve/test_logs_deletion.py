@@ -1,4 +1,4 @@
-"""What is deleted on request or past its retention is gone everywhere; roles may do no more than they need."""
+"""Entries deleted on request or past their retention are gone everywhere; roles have no further rights."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

@@ -1,4 +1,4 @@
-"""Entries are stored once although PostgreSQL restarts under load, as after a power cut, and clients repeat calls."""
+"""Entries are stored once though PostgreSQL restarts under load and clients repeat their calls."""
 
 import tempfile
 import threading

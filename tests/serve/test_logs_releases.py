@@ -1,4 +1,4 @@
-"""What the routes of logs read from one release or another: search, export, and versions beside each other."""
+"""Search, export and comparison read one release or version, and nothing else."""
 
 import asyncio
 import csv
