@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ from almanac.store.schema.migrate import migrate
 from tests.installation import WORKLOAD, Installation, build, commit
 from tests.local_server import LocalServer, local_server
 from tests.stub import STUB
+
+# jsonschema builds a grammar of IRIs when it is imported, which takes two seconds in each worker; no schema here has an IRI.
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
 
 @pytest.fixture(autouse=True)

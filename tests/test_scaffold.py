@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -51,6 +52,11 @@ def test_the_generated_files_are_clean_also_with_the_longest_name(made: list[Pat
             check=False,
         )
         assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_the_longest_name_leaves_room_for_the_names_of_its_tables(made: list[Path]) -> None:
+    contract = next(path for path in made if path.name == "contract.py")
+    assert runpy.run_path(str(contract))["CONTRACT"].name == LONGEST
 
 
 def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 ACTIONS = sorted(ROOT.glob(".github/actions/*/action.yml"))
+ISSUE_FORMS = sorted(path for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if path.name != "config.yml")
 # A stand-in for GitHub: issues are lines "number<TAB>state<TAB>title" in a file.
 FAKE_GH = r"""#!/usr/bin/env bash
 set -euo pipefail
@@ -73,6 +74,8 @@ def test_zizmor_finds_nothing_to_object_to() -> None:
         ("vendor.github-workflows", WORKFLOWS),
         ("custom.github-workflows-require-timeout", WORKFLOWS),
         ("vendor.github-actions", ACTIONS),
+        ("vendor.github-issue-forms", ISSUE_FORMS),
+        ("vendor.github-issue-config", [ROOT / ".github/ISSUE_TEMPLATE/config.yml"]),
         ("vendor.dependabot", [ROOT / ".github/dependabot.yml"]),
         ("vendor.compose-spec", [ROOT / "compose.yaml"]),
     ],
@@ -128,6 +131,15 @@ def test_ci_covers_every_python_that_the_package_admits_and_both_databases() -> 
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
     assert matrix["database"] == ["embedded"]
     assert [row["database"] for row in matrix["include"]] == ["service"]
+
+
+def test_ci_runs_a_workload_on_macos_and_in_the_environment_of_conda() -> None:
+    jobs = load(ROOT / ".github/workflows/ci.yml")["jobs"]
+    commands = {name: [step.get("run", "") for step in jobs[name]["steps"]] for name in ("macos", "conda")}
+    assert jobs["macos"]["runs-on"].startswith("macos-")
+    assert "make test-fast" in commands["macos"]
+    assert "--file environment.yml" in " ".join(commands["conda"])
+    assert all("almanac run games --sample mock" in steps[-1] for steps in commands.values())
 
 
 def test_ci_and_compose_use_the_same_postgresql() -> None:

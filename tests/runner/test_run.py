@@ -10,7 +10,7 @@ import pytest
 from almanac.errors import BadNotebook, BadParameter, NotFound, RegistryError, RunBusy, UsageError
 from almanac.operations import verify
 from almanac.runner.attempt import RunRequest
-from almanac.runner.job import Terminated
+from almanac.runner.notebooks.job import Terminated
 from almanac.runner.run import run
 from almanac.runner.slots import slot_of
 from almanac.store.records import run_steps, runs

@@ -9,9 +9,9 @@ from almanac.log_lines import fields
 from almanac.runner import environment
 from almanac.runner.attempt import Attempt
 from almanac.runner.effects import apply_results
-from almanac.runner.imports import without_iri_grammar
-from almanac.runner.job import Job, Limits, NotebookResult, Terminated
-from almanac.runner.notebooks import Notebook
+from almanac.runner.notebooks.imports import without_iri_grammar
+from almanac.runner.notebooks.job import Job, Limits, NotebookResult, Terminated
+from almanac.runner.notebooks.plan import Notebook
 from almanac.store.records import run_steps, runs
 
 FIGURES = ("notebook_hash", "seconds", "cell_seconds", "cpu_seconds", "peak_memory_mb")
@@ -50,7 +50,7 @@ def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") ->
 def _executor() -> Callable[[Job], NotebookResult]:
     """Import papermill, which takes a second that a finished slot need not wait for."""
     with without_iri_grammar():
-        from almanac.runner.execution import execute
+        from almanac.runner.notebooks.execution import execute
     return execute
 
 

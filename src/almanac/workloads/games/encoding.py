@@ -28,7 +28,7 @@ class Recommender(Protocol):
         """Return the scorer for the games of a catalogue."""
 
 
-# Fields of words whose rarity is learned; `pairs` are two words of genres and themes that stand together.
+# Fields of words whose rarity is learned; `pairs` are every two words of genres and themes of a game.
 WORD_FIELDS = ("themes", "genres", "pairs", "categories", "platforms")
 # Fields of names, each as rare as any other; they would give a series away.
 NAME_FIELDS = ("maker", "seller", "series", "title_words")
@@ -150,7 +150,7 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
 
 def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
-    """Return which word stands in which list, and the words in the order of the columns.
+    """Return a matrix of lists (rows) and words (columns), and the words in the order of the columns.
 
     `lists` are texts separated by semicolons.
 

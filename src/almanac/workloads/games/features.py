@@ -156,7 +156,7 @@ def series(games: pd.DataFrame) -> pd.Series:
 
 
 def pairs(games: pd.DataFrame) -> pd.Series:
-    """Return every two words of genres and themes that stand together; a pair says more than each word alone.
+    """Return every two words of genres and themes as a pair; a pair says more than each word alone.
 
     >>> pairs(pd.DataFrame({"genres": ["RPG"], "themes": ["Pirates;RPG;Cute"]})).tolist()
     ['cute + pirates;cute + rpg;pirates + rpg']

@@ -16,7 +16,7 @@ PROXY = (
     " {series_found:.1%} of a series is among the ten nearest,"
     " {series_found_by_popularity:.1%} among the ten most popular (n = {n:.0f})."
 )
-NOTHING = "This version has not been evaluated on held-back plays yet."
+NOTHING = "This version has not been evaluated on held-out plays yet."
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:

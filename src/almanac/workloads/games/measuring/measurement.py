@@ -124,7 +124,7 @@ def sentence(version: int, again: Mapping[str, float], released: Mapping[str, An
 
     >>> text = sentence(3, {"ndcg_at_10": 0.21, "n": 500.0}, {"ndcg_at_10": 0.2}, on_later=False)
     >>> print(text.replace(": ", ":\\n"))
-    champion version 3 measured again, its recipe on held-back plays:
+    champion version 3 measured again, its recipe on held-out plays:
     ndcg_at_10 0.2100 on 500 cases (0.2000 when it was evaluated)
     """
     metric = "ndcg_at_10" if "ndcg_at_10" in again else "series_found"
@@ -140,4 +140,4 @@ def _before(score: float | None) -> str:
 def _method(metric: str, *, on_later: bool) -> str:
     if metric == "series_found":
         return "by the proxy"
-    return "as registered, on plays later than its training" if on_later else "its recipe on held-back plays"
+    return "as registered, on plays later than its training" if on_later else "its recipe on held-out plays"

@@ -17,7 +17,7 @@ from almanac.workloads.games.sources.selection import cut_off, select, select_pl
 __all__ = ["Fetched", "cut_off", "delisted", "fetch", "select", "select_plays"]
 
 NO_DATA = (
-    "NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used;"
+    "NO REAL DATA: %s THE BUILT-IN GAMES with simulated players are used;"
     " every answer will say 'source: simulated'."
 )
 NO_KEYS = "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set"

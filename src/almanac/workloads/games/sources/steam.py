@@ -68,7 +68,7 @@ def parse(content: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
 def _add(game: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
     game_id = game["game_id"]
     if game_id in rows:
-        raise ValueError(f"{game_id} stands in an earlier line already")
+        raise ValueError(f"{game_id} is in an earlier line already")
     rows[game_id] = game
 
 

@@ -11,7 +11,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 from traitlets.config import Config
 
-from almanac.runner.job import OnCell
+from almanac.runner.notebooks.job import OnCell
 
 STARTUP_SECONDS = 60
 

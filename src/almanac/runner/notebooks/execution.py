@@ -15,8 +15,8 @@ from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from almanac.runner.environment import redact
-from almanac.runner.job import Job, Limits, NotebookResult
-from almanac.runner.kernel import Engine, Gauge
+from almanac.runner.notebooks.job import Job, Limits, NotebookResult
+from almanac.runner.notebooks.kernel import Engine, Gauge
 
 ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.

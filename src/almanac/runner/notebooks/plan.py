@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from almanac.errors import BadNotebook, UsageError
-from almanac.runner import parameters
 from almanac.runner.attempt import RunRequest
+from almanac.runner.notebooks import parameters
 from almanac.steps import STEPS
 
 FILE_NAME = re.compile(r"^\d_([a-z]+)\.ipynb$")
@@ -45,7 +45,7 @@ class Plan:
         return self.selected[-1].step == "predict"
 
 
-def plan(folder: Path, request: RunRequest) -> Plan:
+def make_plan(folder: Path, request: RunRequest) -> Plan:
     """Return what a request runs; raises BadNotebook, UsageError or BadParameter before anything is touched."""
     notebooks = find(folder, request.workload)
     selected = select(notebooks, only=request.only, start=request.start)
