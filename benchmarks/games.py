@@ -147,8 +147,7 @@ def compare_in_world(seed: int) -> tuple[pd.DataFrame, dict[str, PlayerScores]]:
     parts = evaluation.split(features.build(games, plays, as_of=CUT), seed=1)
     weights = tuning.weigh(parts.train, seed=2)
     fitted = {name: model.fit(model.single(name, weights=weights), parts.train) for name in model.CANDIDATES}
-    scorers = {name: each.scorer(parts.train.catalogue) for name, each in fitted.items()}
-    return evaluation.table(parts, scorers)
+    return evaluation.table(parts, fitted)
 
 
 def measure_routes() -> dict[str, Any]:

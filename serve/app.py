@@ -59,6 +59,8 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        # FastAPI would look for exporters of traces anew for each request; this server has none.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
     app.state.service, app.state.bounds = service, bounds

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from almanac.contract import Contract, Table
 from serve.answers import pages, responses
-from serve.answers.cache import Cache, Payload
+from serve.answers.cache import Answered, Cache, Payload
 from serve.answers.service import ATTEMPTS, MISSING, UNRELEASED, Service
 from serve.http.problems import NotFound, Unavailable
 from serve.http.query_models import EditionQuery, QueryModel
@@ -108,11 +108,11 @@ class Release:
 
     def from_memory(self) -> Response | None:
         """Return the answer where the client or the cache has it."""
-        request = self.read.request
-        if request.method == "GET" and (tag := responses.matching_tag(request, self.tag)):
-            return responses.not_modified(tag, self.edition)
-        payload = self.service.cache.get(self.tag)
-        return self._respond(payload, self.service.cache) if payload else None
+        response = responses.from_memory(self.read.request, self.service.cache, self.tag, self.edition)
+        if response and not self.read.pins:
+            answered = Answered(self.read.contract, self.choice, self.tag)
+            self.service.addresses.put(self.read.request, answered)
+        return response
 
     async def still_holds(self) -> bool:
         """Tell whether no other release has overtaken what was read."""
@@ -168,7 +168,15 @@ class ReleaseRoute(Route):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.release = next((step for step in self.steps if isinstance(step.call, ReleaseOf)), None)
-        self.reads = [step for step in self.steps if step is not self.release]
+        self.reads = [step for step in self.reads if step is not self.release]
+        # Only the address decides what such a route answers from the live release.
+        self.is_recalled = self.release is not None and "GET" in (self.methods or ()) and len(self.reads) == 1
+
+    async def response_to(self, request: Request) -> Response:
+        """Answer an address that was answered before from the release that is live still, without reading it again."""
+        if self.is_recalled and (response := _recalled(request)):
+            return response
+        return await super().response_to(request)
 
     async def respond(self, request: Request, arguments: dict[str, Any]) -> Response:
         """Return the response of one release."""
@@ -194,3 +202,11 @@ class ReleaseRoute(Route):
         """Let a route that reads a release and declares no parameters read the release that the client names."""
         is_of_release = any(isinstance(step.call, ReleaseOf) for step in steps)
         return EditionQuery if is_of_release else super().default_query(steps)
+
+
+def _recalled(request: Request) -> Response | None:
+    service: Service = request.app.state.service
+    answered = service.addresses.get(request)
+    if answered is None or not service.editions.is_current(answered.contract, answered.choice):
+        return None
+    return responses.from_memory(request, service.cache, answered.tag, answered.choice.edition)

@@ -1,7 +1,7 @@
 """Everything a route needs, and the one way from a request to an answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from almanac.contract import Contract
 from serve.answers import responses
-from serve.answers.cache import Cache, Payload
+from serve.answers.cache import Addresses, Cache, Payload
 from serve.http.problems import Problem, Unavailable
 from serve.reading.choice import Choice, Editions
 from serve.reading.database import Database
@@ -37,6 +37,7 @@ class Service:
     metrics: Metrics
     version: str
     ingest: Database | None = None
+    addresses: Addresses = field(default_factory=Addresses)
 
     @property
     def writing(self) -> Database:
@@ -100,4 +101,13 @@ async def service_of(request: Request) -> Service:
     return service
 
 
+async def ingest_of(request: Request) -> Database:
+    """Return the database that stores what clients send; only routes that write have this dependency."""
+    service: Service = request.app.state.service
+    if service.ingest is None:
+        raise RuntimeError("a route that writes was called on a server that takes in no data")
+    return service.ingest
+
+
 ServiceDep = Annotated[Service, Depends(service_of)]
+IngestDep = Annotated[Database, Depends(ingest_of)]

@@ -47,22 +47,28 @@ class Route(APIRoute):
         options["operation_id"] = options.get("operation_id") or operation_id(path, options["methods"])
         super().__init__(path, endpoint, **options)
         self.steps = self.with_query(_steps(self.dependant))
-        # The steps that run before the endpoint.
-        self.reads = self.steps
+        self.reads = [step for step in self.steps if step.name or _model(step)]
+        self.guards = [step.call for step in self.steps if step not in self.reads]
         if _is_simple(self.dependant):
             self.app = self.run
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Call the dependencies in their order, then the endpoint within the deadline, and send its response."""
+        """Ask the guards, then respond."""
         request = Request(scope, receive, send)
+        for guard in self.guards:
+            await guard(request)
+        response = await self.response_to(request)
+        await response(scope, receive, send)
+
+    async def response_to(self, request: Request) -> Response:
+        """Read the arguments of the endpoint, then call it within the deadline."""
         arguments = {}
         for name, call in self.reads:
             value = await call(request)
             if name is not None:
                 arguments[name] = value
         end_within(request.app.state.bounds.deadline_seconds)
-        response = await self.respond(request, arguments)
-        await response(scope, receive, send)
+        return await self.respond(request, arguments)
 
     async def respond(self, request: Request, arguments: dict[str, Any]) -> Response:
         """Return the response to a request whose dependencies have these values."""

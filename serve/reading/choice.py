@@ -67,6 +67,12 @@ class Editions:
         """Return a release by its number, None where the workload has no such release; raises Problem 410."""
         return await self._released(ledger.RELEASE, contract, release_id)
 
+    def is_current(self, contract: Contract, choice: Choice) -> bool:
+        """Tell whether a request without pins would be answered by this choice now."""
+        return self.releases.is_live(choice.edition, contract.name) and (
+            is_stale(contract, choice.edition, datetime.now(UTC)) == choice.is_stale
+        )
+
     async def still_holds(self, read: ReadRequest, edition: Edition | None) -> bool:
         """Tell whether the live edition is live still, or the rows of an older one were not pruned meanwhile."""
         contract = read.contract

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+OMITTED = "the message is left out, because it may hold input"
 Clean = Callable[[str], str]
 
 
@@ -20,7 +21,21 @@ def unchanged(text: str) -> str:
     return text
 
 
-class JsonLines(logging.Formatter):
+class SafeTracebacks(logging.Formatter):
+    """Tracebacks without the messages of validation errors, which repeat the input."""
+
+    def formatException(self, ei: Any) -> str:
+        """Return the traceback."""
+        text = super().formatException(ei)
+        error = ei[1]
+        while error is not None:
+            if hasattr(error, "errors"):
+                text = text.replace(str(error), OMITTED)
+            error = error.__cause__ or error.__context__
+        return text
+
+
+class JsonLines(SafeTracebacks):
     """One JSON object a line: instant, level and event, then the fields of the record."""
 
     def __init__(self, clean: Clean = unchanged) -> None:
@@ -40,7 +55,7 @@ class JsonLines(logging.Formatter):
         return self.clean(json.dumps(line, default=str))
 
 
-class TextLines(logging.Formatter):
+class TextLines(SafeTracebacks):
     """One readable line: time of day, level, event, and the fields as name=value."""
 
     def __init__(self, clean: Clean = unchanged) -> None:

@@ -101,8 +101,7 @@ def simulated_ndcg(seed: int) -> dict[str, np.ndarray]:
     parts = evaluation.split(features.build(frame, plays, as_of=CUT), seed=1)
     weights = tuning.weigh(parts.train, seed=2)
     fitted = {name: model.fit(model.single(name, weights=weights), parts.train) for name in model.CANDIDATES}
-    scorers = {name: each.scorer(parts.train.catalogue) for name, each in fitted.items()}
-    return {name: scores.ndcg for name, scores in evaluation.table(parts, scorers)[1].items()}
+    return {name: scores.ndcg for name, scores in evaluation.table(parts, fitted)[1].items()}
 
 
 @pytest.mark.slow

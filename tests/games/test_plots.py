@@ -71,4 +71,4 @@ def test_the_summary_states_the_scores_or_the_proxy():
     assert summary.facts({"ndcg_at_10": 0.2, "recall_at_10": 0.3, "n": 5} | popularity) == (
         "On 5 players: recall@10 0.300, NDCG@10 0.200 (popularity 0.100 and 0.050)."
     )
-    assert summary.facts({}) == "This version has not been evaluated on held-back plays yet."
+    assert summary.facts({}) == "This version has not been evaluated on held-out plays yet."

@@ -14,7 +14,8 @@ from almanac.workloads.games.sources import steam
 
 HEADER = (
     "appid,name,release_date,english,developer,publisher,platforms,required_age,categories,genres,"
-    "steamspy_tags,achievements,positive_ratings,negative_ratings,average_playtime,median_playtime,owners,price"
+    "steamspy_tags,achievements,positive_ratings,negative_ratings,average_playtime,median_playtime,"
+    "owners,price"
 )
 PORTAL = (
     "400,Portal,2007-10-10,1,Valve,Valve,windows;mac,0,Single-player,Action,Puzzle;First-Person;Puzzle,"
@@ -72,7 +73,7 @@ def test_a_bad_row_is_refused_with_its_line_and_the_others_stay(before, after, r
 def test_a_repeated_game_is_read_once():
     games, refused = steam.parse(zipped(HEADER, PORTAL, PORTAL))
     assert len(games) == 1
-    assert refused["reason"].tolist() == ["steam:400 stands in an earlier line already"]
+    assert refused["reason"].tolist() == ["steam:400 is in an earlier line already"]
 
 
 def test_the_error_for_missing_columns_names_them():

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from almanac.errors import BadNotebook, BadParameter, UsageError
-from almanac.runner import notebooks
+from almanac.runner.notebooks import plan
 from almanac.scaffold import as_notebook
 from tests.runner.workbench import NAMES, PARAMETERS
 
@@ -33,7 +33,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> None:
     write(folder, "0_scratch", PARAMETERS)
     write(folder, "notes", PARAMETERS)
-    by_step = {notebook.step: notebook for notebook in notebooks.find(folder, "stub")}
+    by_step = {notebook.step: notebook for notebook in plan.find(folder, "stub")}
     assert list(by_step) == ["collect", "train", "evaluate", "predict"]
     assert by_step["train"].defaults == {
         "RUN_ID": "", "SLOT": "", "SAMPLE": "", "DATA_AS_OF": "",
@@ -44,7 +44,7 @@ def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> 
 def test_a_missing_notebook_is_named(folder: Path) -> None:
     (folder / "stub" / "3_evaluate.ipynb").unlink()
     with pytest.raises(BadNotebook, match=r"'stub' lacks the notebooks \['evaluate'\]"):
-        notebooks.find(folder, "stub")
+        plan.find(folder, "stub")
 
 
 BROKEN = {
@@ -76,7 +76,7 @@ def test_a_notebook_is_refused_because(why: str, folder: Path) -> None:
     text, message = BROKEN[why]
     (folder / "stub" / "1_collect.ipynb").write_text(text)
     with pytest.raises(BadNotebook, match=message):
-        notebooks.find(folder, "stub")
+        plan.find(folder, "stub")
 
 
 TYPES = {
@@ -92,9 +92,7 @@ TYPES = {
 
 @pytest.mark.parametrize(("name", "text"), TYPES)
 def test_a_parameter_takes_the_type_of_its_default(name: str, text: str, folder: Path) -> None:
-    assert notebooks.typed_parameters(notebooks.find(folder, "stub"), {name: text}) == {
-        name: TYPES[name, text]
-    }
+    assert plan.typed_parameters(plan.find(folder, "stub"), {name: text}) == {name: TYPES[name, text]}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_a_value_of_another_type_is_refused(name: str, text: str, folder: Path) 
     with pytest.raises(
         BadParameter, match=rf"Parameter '{name}' has value '.+', which is not of type \w+ like its default"
     ):
-        notebooks.typed_parameters(notebooks.find(folder, "stub"), {name: text})
+        plan.typed_parameters(plan.find(folder, "stub"), {name: text})
 
 
 def test_an_unknown_parameter_is_refused_naming_those_that_are_declared(folder: Path) -> None:
@@ -121,16 +119,16 @@ def test_an_unknown_parameter_is_refused_naming_those_that_are_declared(folder: 
         BadParameter,
         match=r"Unknown parameter 'SEDE'\. The notebooks declare: LEAGUES, QUICK, RATE, SEED, SHIFT, WORD\.",
     ):
-        notebooks.typed_parameters(notebooks.find(folder, "stub"), {"SEDE": "3"})
+        plan.typed_parameters(plan.find(folder, "stub"), {"SEDE": "3"})
 
 
 def test_a_parameter_that_the_runner_sets_is_refused(folder: Path) -> None:
     with pytest.raises(BadParameter, match="'RUN_ID' is set by the runner"):
-        notebooks.typed_parameters(notebooks.find(folder, "stub"), {"RUN_ID": "mine"})
+        plan.typed_parameters(plan.find(folder, "stub"), {"RUN_ID": "mine"})
 
 
 def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> None:
-    collect, train, *_ = notebooks.find(folder, "stub")
+    collect, train, *_ = plan.find(folder, "stub")
     assert collect.declared({"SEED": 3}) == {}
     assert train.declared({"SEED": 3}) == {"SEED": 3}
 
@@ -145,11 +143,11 @@ def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> N
     ],
 )
 def test_selected_steps_run_in_their_order(only: str, start: str, steps: list[str], folder: Path) -> None:
-    selected = notebooks.select(notebooks.find(folder, "stub"), only=only, start=start)
+    selected = plan.select(plan.find(folder, "stub"), only=only, start=start)
     assert [notebook.step for notebook in selected] == steps
 
 
 @pytest.mark.parametrize(("only", "start"), [("publish", ""), ("", "publish"), ("collect", "train")])
 def test_an_unknown_step_or_a_contradiction_is_refused(only: str, start: str, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"Unknown step 'publish'|exclude each other"):
-        notebooks.select(notebooks.find(folder, "stub"), only=only, start=start)
+        plan.select(plan.find(folder, "stub"), only=only, start=start)

@@ -12,7 +12,7 @@ from almanac.errors import BrokenChain
 from almanac.operations import reproduce, verify
 from almanac.project import Project
 from almanac.runner.attempt import run_folder
-from almanac.runner.report import write_report
+from almanac.runner.notebooks.report import write_report
 from almanac.settings import Settings
 from almanac.store.connections.database import Connection
 from almanac.store.records import run_steps, runs

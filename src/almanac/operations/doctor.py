@@ -11,7 +11,7 @@ from almanac import discovery
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, SchemaMismatch
 from almanac.registry import open_registry
-from almanac.runner import notebooks
+from almanac.runner.notebooks import plan
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, Role, open_database
 from almanac.store.schema import migrate
@@ -59,7 +59,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def examine_durability(settings: Settings) -> list[Finding]:
-    """Examine whether a champion and its predictions would survive this machine, as a scheduled runner needs."""
+    """Examine whether a champion and its predictions survive this machine, as a scheduled runner needs."""
     uri = settings.mlflow_tracking_uri
     tracking = uri.get_secret_value() if uri else ""
     has_proxy = tracking.startswith(("http://", "https://")) and not settings.artifact_root
@@ -147,7 +147,7 @@ def _port(settings: Settings) -> Finding:
 def _notebooks(settings: Settings, workload: str) -> Finding:
     what = f"notebooks {workload}"
     try:
-        notebooks.find(settings.notebooks_folder, workload)
+        plan.find(settings.notebooks_folder, workload)
     except AlmanacError as error:
         return Finding(what, "error", str(error), NOTEBOOK_ADVICE)
     return Finding(what, "ok", "four notebooks with parameters")

@@ -11,7 +11,7 @@ from almanac.errors import DatabaseError, RegistryError
 from almanac.log_lines import fields
 from almanac.runner import environment, upkeep
 from almanac.runner.attempt import Attempt
-from almanac.runner.job import NotebookResult
+from almanac.runner.notebooks.job import NotebookResult
 from almanac.store.connections.database import Connection
 from almanac.store.publishing import prune, publish, staging_tables
 from almanac.store.records import run_steps, runs

@@ -12,11 +12,11 @@ from almanac.contract import Contract
 from almanac.errors import AlmanacError
 from almanac.log_lines import fields
 from almanac.project import Project
-from almanac.runner import end, notebooks, run_log, slots
+from almanac.runner import end, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
-from almanac.runner.job import Terminated
-from almanac.runner.notebooks import Plan
+from almanac.runner.notebooks.job import Terminated
+from almanac.runner.notebooks.plan import Plan, make_plan, typed_parameters
 from almanac.runner.signals import raise_terminated
 from almanac.runner.slots import Start
 from almanac.runner.step import open_mlflow_run, run_step
@@ -79,7 +79,7 @@ def finished(project: Project, request: RunRequest) -> Result | None:
 
 def _order(project: Project, request: RunRequest) -> Order:
     contract = discovery.contract(request.workload)
-    plan = notebooks.plan(project.settings.notebooks_folder, request)
+    plan = make_plan(project.settings.notebooks_folder, request)
     slot = slots.requested_slot(request, contract, predicts=plan.predicts)
     return Order(request, contract, plan, slot)
 
@@ -92,7 +92,7 @@ def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attem
         if row:
             return _result_of(row)
         start = slots.continue_attempt(connection, Start(order.request, order.slot, order.plan.steps))
-        parameters = notebooks.typed_parameters(order.plan.notebooks, start.request.parameters)
+        parameters = typed_parameters(order.plan.notebooks, start.request.parameters)
         run_id = slots.take(connection, project.settings, start)
     return Attempt(
         run_id=run_id,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from almanac.runner.job import Terminated
+from almanac.runner.notebooks.job import Terminated
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 

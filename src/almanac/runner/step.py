@@ -9,9 +9,9 @@ from almanac.log_lines import fields
 from almanac.runner import environment
 from almanac.runner.attempt import Attempt
 from almanac.runner.effects import apply_results
-from almanac.runner.imports import without_iri_grammar
-from almanac.runner.job import Job, Limits, NotebookResult, Terminated
-from almanac.runner.notebooks import Notebook
+from almanac.runner.notebooks.imports import without_iri_grammar
+from almanac.runner.notebooks.job import Job, Limits, NotebookResult, Terminated
+from almanac.runner.notebooks.plan import Notebook
 from almanac.store.records import run_steps, runs
 
 FIGURES = ("notebook_hash", "seconds", "cell_seconds", "cpu_seconds", "peak_memory_mb")
@@ -20,7 +20,10 @@ log = logging.getLogger("almanac")
 
 
 def open_mlflow_run(attempt: Attempt) -> str:
-    """Open the MLflow run of a run and return its id; done beside the first step, since MLflow takes seconds to import."""
+    """Open the MLflow run of a run and return its id.
+
+    A thread does so beside the first step, since MLflow takes seconds to import.
+    """
     tags = {"almanac.kind": "run", "almanac.run": attempt.run_id, "almanac.slot": attempt.slot.isoformat()}
     mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
     with attempt.project.database.engine.begin() as connection:
@@ -29,7 +32,7 @@ def open_mlflow_run(attempt: Attempt) -> str:
 
 
 def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") -> NotebookResult:
-    """Run one step and return how its notebook ended; raises StepFailed, or Terminated where a signal stopped it."""
+    """Run one step and return how its notebook ended; raises StepFailed, or Terminated after a signal."""
     step = notebook.step
     with attempt.project.database.engine.begin() as connection:
         run_steps.start(connection, attempt.run_id, step)
@@ -50,7 +53,7 @@ def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") ->
 def _executor() -> Callable[[Job], NotebookResult]:
     """Import papermill, which takes a second that a finished slot need not wait for."""
     with without_iri_grammar():
-        from almanac.runner.execution import execute
+        from almanac.runner.notebooks.execution import execute
     return execute
 
 

@@ -44,17 +44,21 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return a function from histories to the parts of the sum: the scores of each member, and `new`."""
         scorers = {name: member.scorer(catalogue) for name, member in self.fitted_}
         players = catalogue["players"].to_numpy(dtype=np.float32)
-        familiarity = players / (players + np.float32(self.trusted))
+        familiarity = np.asarray(players / (players + np.float32(self.trusted)), dtype=np.float32)
 
         def score_parts(histories: sparse.csr_matrix) -> dict[str, Array]:
-            trust = np.asarray(histories @ familiarity)[:, np.newaxis]
             parts = {name: scaled_to_best(scorer(histories)) for name, scorer in scorers.items()}
-            parts["new"] = parts[FALLBACK] * (1.0 - familiarity * trust)
-            for name in parts.keys() & LEARNED:
-                parts[name] = parts[name] * trust
-            return parts
+            trust = np.asarray(histories @ familiarity)[:, np.newaxis]
+            return _trusted(parts, trust, familiarity)
 
         return score_parts
+
+
+def _trusted(parts: dict[str, Array], trust: Array, familiarity: Array) -> dict[str, Array]:
+    """Return learned scores times the trust in each history, and `new`, which takes the place of the rest."""
+    new = parts[FALLBACK] * (1.0 - familiarity * trust)
+    learned = {name: parts[name] * trust for name in LEARNED if name in parts}
+    return parts | learned | {"new": new}
 
 
 def weighted_sum(parts: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
@@ -73,7 +77,8 @@ def scaled_to_best(scores: Array) -> Array:
     [[0.25, 1.0], [0.0, 0.0]]
     """
     best = scores.max(axis=1, keepdims=True)
-    return np.asarray(scores / np.where(best > 0, best, 1.0), dtype=np.float32)
+    divisors = np.where(best > 0, best, 1.0)
+    return np.asarray(scores / divisors, dtype=np.float32)
 
 
 class TwoLists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types

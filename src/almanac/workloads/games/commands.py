@@ -21,6 +21,10 @@ NO_GAMES = (
 )
 UNMATCHED = "Games that match none of the catalogue; nothing is guessed"
 BAD_ROWS = "Rows that were skipped"
+COUNTS = (
+    "{counts.inserted} plays new, {counts.updated} corrected, {counts.unchanged} known already;"
+    " {plays.duplicates} lines added to another."
+)
 FILE_HELP = "CSV with user_id, game_id or title, hours and time."
 
 
@@ -59,10 +63,7 @@ def _as_json(counts: UpsertCounts, plays: PlaysImport) -> dict[str, object]:
 
 
 def _print(counts: UpsertCounts, plays: PlaysImport) -> None:
-    show.line(
-        f"{counts.inserted} plays new, {counts.updated} corrected, {counts.unchanged} known already;"
-        f" {plays.duplicates} lines added to another."
-    )
+    show.line(COUNTS.format(counts=counts, plays=plays))
     for title, rows in ((UNMATCHED, plays.unmatched), (BAD_ROWS, plays.bad_rows)):
         if len(rows):
             show.table(title, tuple(rows.columns), rows.to_numpy())

@@ -97,5 +97,6 @@ class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
 
 def _power(shares: pd.Series, exponent: float) -> Array:
     values = shares.to_numpy(dtype=np.float64)
-    factors: Array = (((FLOOR + values) / (FLOOR + 1.0)) ** exponent).astype(np.float32)
+    raised = (FLOOR + values) / (FLOOR + 1.0)
+    factors: Array = (raised**exponent).astype(np.float32)
     return factors

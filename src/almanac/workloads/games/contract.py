@@ -1,4 +1,4 @@
-"""What the games workload promises to its readers."""
+"""The contract of the games workload: tables, filters, slots."""
 
 from datetime import timedelta
 
@@ -49,13 +49,12 @@ PREDICTIONS = Table(
         Column(
             name="adult",
             type="boolean",
-            doc="Whether its tags are Sexual Content or Nudity;"
-            " such games stand only in lists of their like.",
+            doc="Whether its tags are Sexual Content or Nudity; such games are listed only for each other.",
         ),
         Column(
             name="players",
             type="integer",
-            doc="Players of this game in the plays that were imported; 0 where nobody's are known.",
+            doc="Players of this game in the imported plays; 0 without any.",
             minimum=0,
         ),
         Column(
@@ -86,7 +85,7 @@ PREDICTIONS = Table(
 WORDS = Table(
     name="words",
     key=("word", "game_id"),
-    doc="Which words stand in which title; a word ending in * stands for all that begin so,"
+    doc="The words of each title; a word ending in * means all words with this beginning,"
     " of the most popular games only.",
     columns=(
         Column(name="word", type="text", doc="Word of a title."),
@@ -106,7 +105,7 @@ SPELLINGS = Table(
     " so that a mistyped word is found by its key.",
     columns=(
         Column(name="spelling", type="text", doc="The word, or the word with one letter left out."),
-        Column(name="word", type="text", doc="The word as it stands in titles."),
+        Column(name="word", type="text", doc="The word as it is in titles."),
     ),
 )
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,20 @@ from almanac.workloads.games.features import PAIR_SEPARATOR
 
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+ArrayLike = npt.NDArray[Any] | list[int]
 # From histories (a row per player, weights of the games that add up to 1) to a score for every game of the
 # catalogue.
 Scorer = Callable[[sparse.csr_matrix], Array]
 
-# Fields of words whose rarity is learned; `pairs` are two words of genres and themes that stand together.
+
+class Recommender(Protocol):
+    """A fitted model that ranks the games of a catalogue."""
+
+    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
+        """Return the scorer for the games of a catalogue."""
+
+
+# Fields of words whose rarity is learned; `pairs` are every two words of genres and themes of a game.
 WORD_FIELDS = ("themes", "genres", "pairs", "categories", "platforms")
 # Fields of names, each as rare as any other; they would give a series away.
 NAME_FIELDS = ("maker", "seller", "series", "title_words")
@@ -104,12 +113,16 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         """Return the games of a catalogue; a word that the catalogue of `fit` lacks counts as the rarest."""
         words = self._word_columns(X)
         is_dense = np.diff(words.indptr) * DENSE_FROM_ONE_IN > len(X)
-        scales = [self._root_share(field) * _basis_columns(X[field], field) for field in SCALE_FIELDS]
+        scales = [self._scale_columns(X, field) for field in SCALE_FIELDS]
         dense = np.hstack([words[:, is_dense].toarray(), *scales])
-        return Encoded(dense.astype(np.float32), words[:, ~is_dense].tocsr())
+        rare = words[:, ~is_dense].tocsr()
+        return Encoded(dense.astype(np.float32), rare)
+
+    def _scale_columns(self, X: pd.DataFrame, field: str) -> npt.NDArray[Any]:
+        return np.asarray(self._root_share(field) * _basis_columns(X[field], field))
 
     def _word_columns(self, X: pd.DataFrame) -> sparse.csc_matrix:
-        fields = [field for field in (*WORD_FIELDS, *NAME_FIELDS) if self._share(field)]
+        fields = [field for field in (*WORD_FIELDS, *NAME_FIELDS) if self.share(field)]
         if not fields:
             return sparse.csc_matrix((len(X), 0), dtype=np.float32)
         return sparse.hstack([self._columns_of(X, field) for field in fields]).tocsc()
@@ -125,17 +138,19 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         rarest = max(rarity.values(), default=1.0)
         return np.array([rarity.get(word, rarest) for word in words], dtype=np.float32)
 
-    def _share(self, field: str) -> float:
-        return float(self.weights.get(field, 0.0)) / float(sum(self.weights.values()))
+    def share(self, field: str) -> float:
+        """Return the share of a field in the similarity, 0 to 1."""
+        total = float(sum(self.weights.values()))
+        return float(self.weights.get(field, 0.0)) / total
 
     def _root_share(self, field: str) -> np.float64:
         # Both games of a pair carry the root, so that their product has the share.
-        root: np.float64 = np.sqrt(np.float64(self._share(field)))
+        root: np.float64 = np.sqrt(np.float64(self.share(field)))
         return root
 
 
 def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
-    """Return which word stands in which list, and the words in the order of the columns.
+    """Return a matrix of lists (rows) and words (columns), and the words in the order of the columns.
 
     `lists` are texts separated by semicolons.
 
@@ -145,18 +160,24 @@ def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
     """
     column_of: dict[str, int] = {}
     rows, columns = list[int](), list[int]()
+    for row, word in _words_by_row(lists):
+        rows.append(row)
+        columns.append(column_of.setdefault(word, len(column_of)))
+    shape = len(lists), len(column_of)
+    return ones_at(rows, columns, shape), list(column_of)
+
+
+def _words_by_row(lists: pd.Series) -> Iterator[tuple[int, str]]:
     for row, text in enumerate(lists.fillna("")):
-        for word in _words_of(str(text)):
-            rows.append(row)
-            columns.append(column_of.setdefault(word, len(column_of)))
+        for word in dict.fromkeys(str(text).lower().split(";")):
+            if word:
+                yield row, word
+
+
+def ones_at(rows: ArrayLike, columns: ArrayLike, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Return a sparse matrix with ones at these rows and columns."""
     ones = np.ones(len(rows), dtype=np.float32)
-    matrix = sparse.csr_matrix((ones, (rows, columns)), shape=(len(lists), len(column_of)))
-    return matrix, list(column_of)
-
-
-def _words_of(text: str) -> Iterator[str]:
-    parts = dict.fromkeys(text.lower().split(";"))
-    return (part for part in parts if part)
+    return sparse.csr_matrix((ones, (rows, columns)), shape=shape)
 
 
 def _rarity(lists: pd.Series) -> dict[str, float]:
@@ -165,7 +186,8 @@ def _rarity(lists: pd.Series) -> dict[str, float]:
     counts = np.asarray(columns.sum(axis=0)).ravel()
     rarity = dict[str, float]()
     for word, count in zip(words, counts, strict=True):
-        rarity[word] = float(np.log(1 + len(lists) / count) * _word_weight(word))
+        inverse_frequency = np.log(1 + len(lists) / count)
+        rarity[word] = float(inverse_frequency * _word_weight(word))
     return rarity
 
 
@@ -189,9 +211,12 @@ def _nonzero(lengths: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _basis_columns(values: pd.Series, field: str) -> Array:
     """Return radial basis functions along a scale, rows of length 1; zeros where the value is unknown."""
-    start, stop, step = BASES[field]
-    column = values.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
-    distances = (column - np.arange(start, stop, step)) / (WIDTH * step)
-    bases = np.nan_to_num(np.exp(-(distances**2)))
+    bases = _bases(values, *BASES[field])
     lengths = np.linalg.norm(bases, axis=1, keepdims=True)
     return np.asarray(bases / _nonzero(lengths), dtype=np.float32)
+
+
+def _bases(values: pd.Series, start: float, stop: float, step: float) -> npt.NDArray[np.float64]:
+    column = values.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
+    distances = (column - np.arange(start, stop, step)) / (WIDTH * step)
+    return np.asarray(np.nan_to_num(np.exp(-(distances**2))))

@@ -1,7 +1,8 @@
 """How well recommendations meet the plays that were held out, and how sure that is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from scipy import sparse
 
 from almanac.judging.scores import Floats, Interval, bootstrap_interval, paired_bootstrap
 from almanac.workloads.games.contract import LISTED
-from almanac.workloads.games.encoding import Array, Rows, Scorer
+from almanac.workloads.games.encoding import Array, Recommender, Rows, Scorer
 from almanac.workloads.games.features import Dataset, players
 from almanac.workloads.games.played import histories_of, rows_of
 
@@ -17,8 +18,6 @@ LEAST_PLAYS = 5
 HELD_OUT_SHARE = 0.2
 MOST_USERS = 2000
 CHUNK = 256
-# Metrics of a player, by the attribute of PlayerScores.
-METRICS = {"ndcg_at_10": "ndcg", "recall_at_10": "recall"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,13 @@ class PlayerScores:
     lists: Rows
 
 
+# The metrics of each player by their names in a table.
+METRICS: Mapping[str, Callable[[PlayerScores], Floats]] = {
+    "ndcg_at_10": attrgetter("ndcg"),
+    "recall_at_10": attrgetter("recall"),
+}
+
+
 def split(data: Dataset, *, seed: int, most_users: int = MOST_USERS) -> Split:
     """Hold out a fifth of the plays of each player with at least five.
 
@@ -47,10 +53,10 @@ def split(data: Dataset, *, seed: int, most_users: int = MOST_USERS) -> Split:
     catalogue counts no held-out play.
     """
     users = _tested_users(data.plays, seed, most_users)
-    held_out = _held_out(data.plays[data.plays["user_id"].isin(users)], seed)
-    rest = data.plays.drop(index=held_out.index).reset_index(drop=True)
-    catalogue = data.catalogue.assign(players=players(data.catalogue, rest))
-    return Split(Dataset(catalogue, rest), held_out.reset_index(drop=True), users)
+    tested = data.plays[data.plays["user_id"].isin(users)]
+    held_out = _held_out(_in_order(tested, seed))
+    rest = data.plays.drop(index=held_out.index)
+    return Split(_training(data.catalogue, rest), held_out.reset_index(drop=True), users)
 
 
 def _tested_users(plays: pd.DataFrame, seed: int, most_users: int) -> list[str]:
@@ -58,24 +64,41 @@ def _tested_users(plays: pd.DataFrame, seed: int, most_users: int) -> list[str]:
     users = sorted(plays.loc[counts >= LEAST_PLAYS, "user_id"].unique())
     if len(users) <= most_users:
         return users
-    return sorted(np.random.default_rng(seed).choice(users, most_users, replace=False).tolist())
+    sample = np.random.default_rng(seed).choice(users, most_users, replace=False)
+    return sorted(sample.tolist())
 
 
-def _held_out(plays: pd.DataFrame, seed: int) -> pd.DataFrame:
-    ordered = plays.assign(order=_order(plays, seed))
-    ordered = ordered.sort_values(["user_id", "order", "game_id"], kind="stable")
+def _training(catalogue: pd.DataFrame, plays: pd.DataFrame) -> Dataset:
+    counted = catalogue.assign(players=players(catalogue, plays))
+    return Dataset(counted, plays.reset_index(drop=True))
+
+
+def _held_out(ordered: pd.DataFrame) -> pd.DataFrame:
+    """Return the last plays of each player."""
     games = ordered.groupby("user_id")["game_id"]
     places_from_end = games.cumcount(ascending=False)
     counts = (games.transform("size") * HELD_OUT_SHARE).round()
-    return ordered[places_from_end < np.maximum(counts, 1)].drop(columns="order")
+    return ordered[places_from_end < np.maximum(counts, 1)]
 
 
-def _order(plays: pd.DataFrame, seed: int) -> pd.Series:
-    """Return the time of each play, or a random number for players with an unknown time."""
-    random = pd.Series(np.random.default_rng(seed).random(len(plays)), index=plays.index)
-    seconds = (plays["played_at"] - pd.Timestamp(0, tz="UTC")).dt.total_seconds()
-    has_times = seconds.groupby(plays["user_id"]).transform(lambda times: times.notna().all())
-    return seconds.where(has_times.astype(bool), random)
+def _in_order(plays: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the plays of each player by time, or in random order for players with an unknown time."""
+    numbers = np.random.default_rng(seed).random(len(plays))
+    random = pd.Series(numbers, index=plays.index)
+    order = _seconds(plays).where(_have_times(plays), random)
+    columns = ["user_id", "order", "game_id"]
+    return plays.assign(order=order).sort_values(columns, kind="stable").drop(columns="order")
+
+
+def _seconds(plays: pd.DataFrame) -> pd.Series:
+    epoch = pd.Timestamp(0, tz="UTC")
+    return (plays["played_at"] - epoch).dt.total_seconds()
+
+
+def _have_times(plays: pd.DataFrame) -> pd.Series:
+    """Return for each play whether all times of its player are known."""
+    is_known = plays["played_at"].notna()
+    return is_known.groupby(plays["user_id"]).transform("all").astype(bool)
 
 
 def rank(parts: Split, scorer: Scorer) -> PlayerScores:
@@ -97,10 +120,11 @@ def chunk_slices(count: int) -> Iterator[slice]:
 
 def top_ten(scores: Array, histories: sparse.csr_matrix) -> Rows:
     """Return the columns of the ten greatest scores of each row, greatest first, without its history."""
-    unseen = np.where(histories.toarray() > 0, -np.inf, scores)
-    best = np.argpartition(-unseen, LISTED - 1, axis=1)[:, :LISTED]
-    order = np.argsort(-np.take_along_axis(unseen, best, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(best, order, axis=1)
+    losses = -np.where(histories.toarray() > 0, -np.inf, scores)
+    ten = np.argpartition(losses, LISTED - 1, axis=1)[:, :LISTED]
+    ten_losses = np.take_along_axis(losses, ten, axis=1)
+    order = np.argsort(ten_losses, axis=1, kind="stable")
+    return np.take_along_axis(ten, order, axis=1)
 
 
 def held_out_rows(parts: Split) -> list[set[int]]:
@@ -113,9 +137,13 @@ def held_out_rows(parts: Split) -> list[set[int]]:
 def score_lists(lists: Rows, held_out: list[set[int]]) -> PlayerScores:
     """Return the scores of lists; `held_out` are the right games of each."""
     pairs = zip(lists.tolist(), held_out, strict=True)
-    hits = np.array([[game in right for game in games] for games, right in pairs], dtype=np.float64)
+    hits = np.array([_hits(games, right) for games, right in pairs], dtype=np.float64)
     counts = [len(right) for right in held_out]
     return PlayerScores(recall_at_10(hits, counts), ndcg_at_10(hits, counts), lists)
+
+
+def _hits(games: list[int], right: set[int]) -> list[bool]:
+    return [game in right for game in games]
 
 
 def recall_at_10(hits: Floats, counts: list[int]) -> Floats:
@@ -135,7 +163,7 @@ def ndcg_at_10(hits: Floats, counts: list[int]) -> Floats:
     [0.6309]
     """
     gains = 1.0 / np.log2(np.arange(2, LISTED + 2))
-    perfect = np.array([gains[: min(count, LISTED)].sum() for count in counts])
+    perfect = np.array([gains[:count].sum() for count in counts])
     shares: Floats = (hits * gains).sum(axis=1) / perfect
     return shares
 
@@ -157,18 +185,18 @@ def score(scores: PlayerScores, catalogue: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def table(parts: Split, scorers: Mapping[str, Scorer]) -> tuple[pd.DataFrame, dict[str, PlayerScores]]:
+def table(parts: Split, fitted: Mapping[str, Recommender]) -> tuple[pd.DataFrame, dict[str, PlayerScores]]:
     """Return the scores of several models on the same players, best NDCG first, and those of each player."""
-    by_model = {name: rank(parts, scorer) for name, scorer in scorers.items()}
-    rows = {name: score(scores, parts.train.catalogue) for name, scores in by_model.items()}
-    frame = pd.DataFrame.from_dict(rows, orient="index").rename_axis("model")
+    catalogue = parts.train.catalogue
+    by_model = {name: rank(parts, model.scorer(catalogue)) for name, model in fitted.items()}
+    means = {name: score(scores, catalogue) for name, scores in by_model.items()}
+    frame = pd.DataFrame.from_dict(means, orient="index").rename_axis("model")
     return frame.sort_values("ndcg_at_10", ascending=False), by_model
 
 
 def intervals(scores: PlayerScores, *, seed: int) -> dict[str, Interval]:
     """Return recall and NDCG with 95 % bootstrap intervals over players."""
-    values = {metric: getattr(scores, name) for metric, name in METRICS.items()}
-    return {metric: bootstrap_interval(value, seed=seed) for metric, value in values.items()}
+    return {metric: bootstrap_interval(of(scores), seed=seed) for metric, of in METRICS.items()}
 
 
 def compare(ours: PlayerScores, theirs: PlayerScores, *, seed: int) -> dict[str, Interval]:
@@ -176,5 +204,5 @@ def compare(ours: PlayerScores, theirs: PlayerScores, *, seed: int) -> dict[str,
 
     Less than zero means that ours are better, as with losses.
     """
-    pairs = {metric: (getattr(ours, name), getattr(theirs, name)) for metric, name in METRICS.items()}
-    return {metric: paired_bootstrap(-mine, -other, seed=seed) for metric, (mine, other) in pairs.items()}
+    losses = {metric: (-of(ours), -of(theirs)) for metric, of in METRICS.items()}
+    return {metric: paired_bootstrap(*pair, seed=seed) for metric, pair in losses.items()}

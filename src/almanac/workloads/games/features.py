@@ -17,6 +17,7 @@ LIST_COLUMNS = ["genres", "themes", "categories", "platforms"]
 SOURCE_COLUMNS = ["game_id", "title", "released", *LIST_COLUMNS, "developer", "publisher"]
 # Stands between the two words of a pair; no source has it in a word.
 PAIR_SEPARATOR = " + "
+# Columns of the order of the catalogue, and whether each is ascending.
 MOST_POPULAR_FIRST = {"players": False, "popularity": False, "rating": False, "game_id": True}
 
 
@@ -36,12 +37,8 @@ def build(games: pd.DataFrame, plays: pd.DataFrame, *, as_of: date) -> Dataset:
     released = _released_before(games, as_of)
     earlier = _played_before(plays, as_of)
     played = earlier[earlier["game_id"].isin(released["game_id"])]
-    frame = _with_features(released.assign(players=players(released, played)))
-    order = list(MOST_POPULAR_FIRST)
-    ascending = list(MOST_POPULAR_FIRST.values())
-    ordered = frame.sort_values(order, ascending=ascending, ignore_index=True)
-    ranks = np.arange(1, len(ordered) + 1)
-    return Dataset(ordered.assign(rank=ranks), played.reset_index(drop=True))
+    counted = released.assign(players=players(released, played))
+    return Dataset(_ranked(_with_features(counted)), played.reset_index(drop=True))
 
 
 def _released_before(games: pd.DataFrame, day: date) -> pd.DataFrame:
@@ -57,6 +54,12 @@ def _played_before(plays: pd.DataFrame, day: date) -> pd.DataFrame:
 def _with_features(games: pd.DataFrame) -> pd.DataFrame:
     features = pd.DataFrame({feature.__name__: feature(games) for feature in FEATURES})
     return pd.concat([games[SOURCE_COLUMNS], features, games["players"]], axis=1)
+
+
+def _ranked(games: pd.DataFrame) -> pd.DataFrame:
+    columns, ascending = list(MOST_POPULAR_FIRST), list(MOST_POPULAR_FIRST.values())
+    ordered = games.sort_values(columns, ascending=ascending, ignore_index=True)
+    return ordered.assign(rank=np.arange(1, len(ordered) + 1))
 
 
 def players(games: pd.DataFrame, plays: pd.DataFrame) -> pd.Series:
@@ -87,11 +90,17 @@ def rating(games: pd.DataFrame) -> pd.Series:
     """
     trials = games["reviews"].clip(lower=1).astype("float64")
     share = games["good_reviews"] / trials
+    low = _wilson_low(share, trials)
+    return low.where(games["reviews"] > 0, 0.0).clip(0.0, 1.0)
+
+
+def _wilson_low(share: pd.Series, trials: pd.Series) -> pd.Series:
     centre = share + Z_95**2 / trials / 2
     variance = share * (1 - share) / trials
-    half_width = Z_95 * np.sqrt(variance + Z_95**2 / trials**2 / 4)
+    correction = Z_95**2 / trials**2 / 4
+    half_width = Z_95 * np.sqrt(variance + correction)
     low: pd.Series = (centre - half_width) / (1 + Z_95**2 / trials)
-    return low.where(games["reviews"] > 0, 0.0).clip(0.0, 1.0)
+    return low
 
 
 def popularity(games: pd.DataFrame) -> pd.Series:
@@ -121,7 +130,11 @@ def key(games: pd.DataFrame) -> pd.Series:
     >>> key(pd.DataFrame({"title": ["DOOM™", "!?"]})).tolist()
     ['doom', '!?']
     """
-    return games["title"].map(lambda title: title_key(title) or title).astype("str")
+    return games["title"].map(_key_of).astype("str")
+
+
+def _key_of(title: str) -> str:
+    return title_key(title) or title
 
 
 def work(games: pd.DataFrame) -> pd.Series:
@@ -143,7 +156,7 @@ def series(games: pd.DataFrame) -> pd.Series:
 
 
 def pairs(games: pd.DataFrame) -> pd.Series:
-    """Return every two words of genres and themes that stand together; a pair says more than each word alone.
+    """Return every two words of genres and themes as a pair; a pair says more than each word alone.
 
     >>> pairs(pd.DataFrame({"genres": ["RPG"], "themes": ["Pirates;RPG;Cute"]})).tolist()
     ['cute + pirates;cute + rpg;pirates + rpg']

@@ -74,12 +74,9 @@ def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
 
     Numbers may be texts.
     """
-    weights = {
-        key.removeprefix("weight_"): float(share)
-        for key, share in recipe.items()
-        if key.startswith("weight_")
-    }
-    return make(str(recipe["candidate"]), weights=weights or BLEND)
+    weights = {key.removeprefix("weight_"): recipe[key] for key in recipe if key.startswith("weight_")}
+    numbers = {name: float(weight) for name, weight in weights.items()}
+    return make(str(recipe["candidate"]), weights=numbers or BLEND)
 
 
 def fit(model: Any, data: Dataset) -> Any:
@@ -113,9 +110,5 @@ def _list_columns(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
         recommended = neighbours.neighbours(catalogue, two.recommended_.scorer(catalogue))
         why = reasons.why_played(facts, catalogue["players"].tolist())
         entries = columns.entries(catalogue, recommended, why)
-    return {
-        "similar": columns.entries(catalogue, similar, facts.why),
-        "recommended": entries,
-        "recommended_titles": columns.titles(catalogue, recommended),
-        "pool": columns.pools(catalogue, recommended),
-    }
+    similar_entries = columns.entries(catalogue, similar, facts.why)
+    return {"similar": similar_entries, "recommended": entries} | columns.of_pool(catalogue, recommended)

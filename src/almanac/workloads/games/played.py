@@ -6,7 +6,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from almanac.workloads.games.content import same_for_all
-from almanac.workloads.games.encoding import Array, Rows, Scorer
+from almanac.workloads.games.encoding import Array, Rows, Scorer, ones_at
 
 
 class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -27,10 +27,7 @@ class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue; games without plays get 0."""
-        selection = self._selection(catalogue["game_id"])
-        size = len(self.games_)
-        arrays = (self.values_, self.columns_, self.starts_)
-        weights = sparse.csr_matrix(arrays, shape=(size, size))
+        selection, weights = self._selection(catalogue["game_id"]), self._weights()
 
         def score(histories: sparse.csr_matrix) -> Array:
             scores = histories @ selection @ weights @ selection.T
@@ -38,14 +35,17 @@ class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
         return score
 
+    def _weights(self) -> sparse.csr_matrix:
+        size = len(self.games_)
+        return sparse.csr_matrix((self.values_, self.columns_, self.starts_), shape=(size, size))
+
     def _selection(self, games: pd.Series) -> sparse.csr_matrix:
         """Return a matrix with a 1 where a game of the catalogue (row) is a learned game (column)."""
         size = len(self.games_)
         column = pd.Series(np.arange(size), index=self.games_).reindex(games)
         rows = np.flatnonzero(column.notna())
-        columns = column.iloc[rows].astype(int)
-        ones = np.ones(len(rows), dtype=np.float32)
-        return sparse.csr_matrix((ones, (rows, columns)), shape=(len(games), size))
+        columns = column.iloc[rows].astype(int).to_numpy()
+        return ones_at(rows, columns, (len(games), size))
 
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         raise NotImplementedError
@@ -62,7 +62,8 @@ class ItemItem(_ItemWeights):
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         cosines: Array = (matrix.T @ matrix).toarray().astype(np.float32)
         players = np.diag(cosines).copy()
-        cosines /= np.sqrt(np.outer(players, players)) + np.float32(self.shrink)
+        lengths = np.sqrt(np.outer(players, players))
+        cosines /= lengths + np.float32(self.shrink)
         np.fill_diagonal(cosines, 0.0)
         return cosines
 
@@ -80,7 +81,8 @@ class Ease(_ItemWeights):
 
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         gram = (matrix.T @ matrix).toarray().astype(np.float64)
-        inverse = np.linalg.inv(gram + self.penalty * np.eye(len(gram)))
+        penalties = self.penalty * np.eye(len(gram))
+        inverse = np.linalg.inv(gram + penalties)
         weights: Array = (inverse / -np.diag(inverse)).astype(np.float32)
         np.fill_diagonal(weights, 0.0)
         return weights
@@ -98,17 +100,21 @@ class Trending(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
     def fit(self, X: pd.DataFrame, y: pd.DataFrame) -> "Trending":
         """Sum the weights of the plays `y` (game_id, played_at)."""
         del X
-        ages = (y["played_at"].max() - y["played_at"]).dt.total_seconds() / 86_400
-        weights = (0.5 ** (ages / self.half_life_days)).fillna(0.5)
-        counts = weights.groupby(y["game_id"]).sum().sort_index()
+        counts = self._weigh(y["played_at"]).groupby(y["game_id"]).sum().sort_index()
         self.games_ = counts.index.to_numpy(dtype=str)
         self.counts_ = counts.to_numpy(dtype=np.float64)
         return self
 
+    def _weigh(self, played_at: pd.Series) -> pd.Series:
+        ages = (played_at.max() - played_at).dt.total_seconds() / 86_400
+        weights: pd.Series = 0.5 ** (ages / self.half_life_days)
+        return weights.fillna(0.5)
+
     def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
         counts = pd.Series(self.counts_, index=self.games_).reindex(catalogue["game_id"])
-        return same_for_all(np.log1p(counts.fillna(0.0).to_numpy()).astype(np.float32))
+        logs = np.log1p(counts.fillna(0.0).to_numpy())
+        return same_for_all(logs.astype(np.float32))
 
 
 def player_matrix(plays: pd.DataFrame, *, most_games: int) -> tuple[sparse.csr_matrix, list[str]]:
@@ -116,14 +122,18 @@ def player_matrix(plays: pd.DataFrame, *, most_games: int) -> tuple[sparse.csr_m
 
     The matrix has a row per player and a column per game, 1 where the player played it.
     """
-    counts = plays["game_id"].value_counts()
-    games = sorted(counts.index, key=lambda game: (-counts[game], game))[:most_games]
+    games = _most_played(plays, most_games)
     column_of = pd.Series(range(len(games)), index=games)
-    selected = plays[plays["game_id"].isin(column_of.index)]
+    selected = plays[plays["game_id"].isin(games)]
     rows, users = pd.factorize(selected["user_id"])
     columns = column_of[selected["game_id"]].to_numpy()
-    ones = np.ones(len(selected), dtype=np.float32)
-    return sparse.csr_matrix((ones, (rows, columns)), shape=(len(users), len(games))), games
+    return ones_at(rows, columns, (len(users), len(games))), games
+
+
+def _most_played(plays: pd.DataFrame, count: int) -> list[str]:
+    """Return the most played games, the first by id among equals."""
+    counts = plays["game_id"].value_counts().sort_index()
+    return counts.sort_values(ascending=False, kind="stable").index[:count].tolist()
 
 
 def strongest(weights: Array, count: int) -> sparse.csr_matrix:
@@ -135,8 +145,9 @@ def strongest(weights: Array, count: int) -> sparse.csr_matrix:
     if weights.shape[1] <= count:
         return sparse.csr_matrix(weights)
     sizes = np.abs(weights)
-    least = -np.partition(-sizes, count - 1, axis=1)[:, count - 1 : count]
-    return sparse.csr_matrix(np.where(sizes >= least, weights, np.float32(0.0)))
+    descending = -np.partition(-sizes, count - 1, axis=1)
+    is_strong = sizes >= descending[:, count - 1 : count]
+    return sparse.csr_matrix(np.where(is_strong, weights, np.float32(0.0)))
 
 
 def rows_of(games: pd.Series, catalogue: pd.DataFrame) -> Rows:
@@ -150,15 +161,12 @@ def histories_of(plays: pd.DataFrame, users: list[str], catalogue: pd.DataFrame)
     """Return a row for each of `users` with the weight of every played game; a row adds up to 1."""
     played = plays[plays["user_id"].isin(users)]
     row_of = pd.Series(range(len(users)), index=users)
-    rows = row_of[played["user_id"]].to_numpy()
+    places = row_of[played["user_id"]].to_numpy(), rows_of(played["game_id"], catalogue)
     counts = played.groupby("user_id")["game_id"].transform("size")
     weights = (1.0 / counts).to_numpy(dtype=np.float32)
-    columns = rows_of(played["game_id"], catalogue)
-    return sparse.csr_matrix((weights, (rows, columns)), shape=(len(users), len(catalogue)))
+    return sparse.csr_matrix((weights, places), shape=(len(users), len(catalogue)))
 
 
 def single_histories(rows: Rows | range, size: int) -> sparse.csr_matrix:
     """Return histories of one game each, the games in `rows` of a catalogue of `size` games."""
-    ones = np.ones(len(rows), dtype=np.float32)
-    places = (np.arange(len(rows)), np.asarray(rows))
-    return sparse.csr_matrix((ones, places), shape=(len(rows), size))
+    return ones_at(np.arange(len(rows)), np.asarray(rows), (len(rows), size))

@@ -7,6 +7,16 @@ import pandas as pd
 
 COLUMNS = ["game", "year", "its players will like", "because"]
 MOST_TITLES = 3
+PLAYS = (
+    "On {n:.0f} players: recall@10 {recall_at_10:.3f}, NDCG@10 {ndcg_at_10:.3f}"
+    " (popularity {popularity_recall_at_10:.3f} and {popularity_ndcg_at_10:.3f})."
+)
+PROXY = (
+    "Nobody's plays are known, so only a proxy is: with title and makers hidden,"
+    " {series_found:.1%} of a series is among the ten nearest,"
+    " {series_found_by_popularity:.1%} among the ten most popular (n = {n:.0f})."
+)
+NOTHING = "This version has not been evaluated on held-out plays yet."
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
@@ -24,17 +34,7 @@ def _row(game: Mapping[Any, Any]) -> list[object]:
 def facts(metrics: Mapping[str, Any]) -> str:
     """Return a sentence with the scores of model and baseline, on held-out plays or by the proxy."""
     if "series_found" in metrics:
-        return _proxy(metrics)
+        return PROXY.format(**metrics)
     if "ndcg_at_10" not in metrics:
-        return "This version has not been evaluated on held-back plays yet."
-    recall, ndcg = metrics["recall_at_10"], metrics["ndcg_at_10"]
-    baseline = f"{metrics['popularity_recall_at_10']:.3f} and {metrics['popularity_ndcg_at_10']:.3f}"
-    players = f"On {metrics['n']:.0f} players"
-    return f"{players}: recall@10 {recall:.3f}, NDCG@10 {ndcg:.3f} (popularity {baseline})."
-
-
-def _proxy(metrics: Mapping[str, Any]) -> str:
-    ours = f"{metrics['series_found']:.1%} of a series is among the ten nearest"
-    popular = f"{metrics['series_found_by_popularity']:.1%} among the ten most popular"
-    method = "Nobody's plays are known, so only a proxy is: with title and makers hidden"
-    return f"{method}, {ours}, {popular} (n = {metrics['n']:.0f})."
+        return NOTHING
+    return PLAYS.format(**metrics)

@@ -63,10 +63,14 @@ def series_of(title: str) -> str:
     ('sid meiers civilization', 'left 4 dead', '')
     """
     words = words_of(SERIES_END.split(title)[0])
-    while len(words) > 1 and (words[-1].isdigit() or words[-1] in EDITION_WORDS):
+    while len(words) > 1 and _is_suffix(words[-1]):
         words = words[:-1]
     name = NUMBERED_PARTS.sub("", " ".join(words))
-    return name if len(name) >= SHORTEST_SERIES and not name.isdigit() else ""
+    return "" if len(name) < SHORTEST_SERIES or name.isdigit() else name
+
+
+def _is_suffix(word: str) -> bool:
+    return word.isdigit() or word in EDITION_WORDS
 
 
 @lru_cache(maxsize=CACHE_SIZE)

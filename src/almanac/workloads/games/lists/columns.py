@@ -18,14 +18,18 @@ DECIMALS = 4
 
 def describe(catalogue: pd.DataFrame) -> pd.DataFrame:
     """Return the catalogue with the contract's columns that describe a game: lists, main genre, title key."""
-    lists: dict[str, Any] = {name: [_parts(text) for text in catalogue[name]] for name in PUBLISHED_LISTS}
-    main_genres = [genres[0].lower() if genres else "" for genres in lists["genres"]]
+    lists: dict[str, Any] = {name: catalogue[name].map(_parts) for name in PUBLISHED_LISTS}
+    main_genres = lists["genres"].map(_main_genre)
     return catalogue.rename(columns={"key": "title_key"}).assign(**lists, main_genre=main_genres)
 
 
 def _parts(text: str) -> list[str]:
     # The same few words are in thousands of lists; each is stored once.
     return [sys.intern(part) for part in text.split(";") if part]
+
+
+def _main_genre(genres: list[str]) -> str:
+    return genres[0].lower() if genres else ""
 
 
 def entries(catalogue: pd.DataFrame, lists: list[Neighbours], why: Why) -> list[list[dict[str, object]]]:
@@ -36,19 +40,24 @@ def entries(catalogue: pd.DataFrame, lists: list[Neighbours], why: Why) -> list[
         reason = sys.intern(why(game, other) or FALLBACK)
         return {"game_id": ids[other], "title": titles[other], "score": score, "why": reason}
 
-    scored = enumerate(_with_scores(lists, LISTED))
-    return [[entry(game, other, score) for other, score in pairs] for game, pairs in scored]
+    lists_of_entries = []
+    for game, pairs in enumerate(_with_scores(lists, LISTED)):
+        lists_of_entries.append([entry(game, other, score) for other, score in pairs])
+    return lists_of_entries
 
 
-def titles(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[str]:
-    """Return for each game the titles of its ten best neighbours as one text."""
-    names = catalogue["title"].tolist()
+def of_pool(catalogue: pd.DataFrame, lists: list[Neighbours]) -> dict[str, Any]:
+    """Return the columns that the search and combined lists use: titles of the ten best, and the pool."""
+    return {"recommended_titles": _titles(catalogue, lists), "pool": _pools(catalogue, lists)}
+
+
+def _titles(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[str]:
+    titles = catalogue["title"].tolist()
     rows_of = (neighbours.rows[:LISTED].tolist() for neighbours in lists)
-    return [" · ".join(names[row] for row in rows) for rows in rows_of]
+    return [" · ".join(titles[row] for row in rows) for rows in rows_of]
 
 
-def pools(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[list[tuple[str, float]]]:
-    """Return for each game the ids and scores of its POOL best neighbours."""
+def _pools(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[list[tuple[str, float]]]:
     ids = catalogue["game_id"].tolist()
     return [[(ids[row], score) for row, score in pairs] for pairs in _with_scores(lists, POOL)]
 
@@ -57,6 +66,6 @@ def _with_scores(lists: list[Neighbours], count: int) -> Iterator[list[tuple[int
     # There are millions of scores, but few different ones; each is stored once.
     stored = dict[float, float]()
     for neighbours in lists:
-        scores = neighbours.scores[:count].astype(np.float64).round(DECIMALS).tolist()
-        rows = neighbours.rows[:count].tolist()
-        yield [(row, stored.setdefault(score, score)) for row, score in zip(rows, scores, strict=True)]
+        exact = neighbours.scores[:count].astype(np.float64)
+        scores = (stored.setdefault(score, score) for score in exact.round(DECIMALS).tolist())
+        yield list(zip(neighbours.rows[:count].tolist(), scores, strict=True))

@@ -52,8 +52,8 @@ class SimilarityScorer:
     def __init__(self, encoded: Encoded, prior: Array, kinds: Rows) -> None:
         self.encoded, self.prior = encoded, prior
         order = np.lexsort((kinds, _bands(prior)))
-        starts = range(0, len(order), BLOCK)
-        self.blocks = [_Block(encoded, prior, order[start : start + BLOCK]) for start in starts]
+        parts = (order[start : start + BLOCK] for start in range(0, len(order), BLOCK))
+        self.blocks = [_Block(encoded, prior, rows) for rows in parts]
 
     def __call__(self, histories: sparse.csr_matrix) -> Array:
         """Return a score for every game (a column) and history (a row of weights that add up to 1)."""
@@ -72,31 +72,38 @@ class SimilarityScorer:
             yield from workers.map(best_of, self.blocks)
 
     def _bounds(self) -> _Bounds:
-        dense = np.stack([block.dense.max(axis=1) for block in self.blocks], axis=1)
-        rare = sparse.hstack([block.sparse.max(axis=1) for block in self.blocks]).tocsr()
-        return _Bounds(dense * ROUNDING_MARGIN, rare * ROUNDING_MARGIN)
+        dense = [block.dense.max(axis=1) for block in self.blocks]
+        rare = [block.sparse.max(axis=1) for block in self.blocks]
+        bounds = np.stack(dense, axis=1), sparse.hstack(rare).tocsr()
+        return _Bounds(bounds[0] * ROUNDING_MARGIN, bounds[1] * ROUNDING_MARGIN)
 
-    def _best(self, bounds: _Bounds, count: int, exclude: Exclude, games: "_Block") -> Best:
-        dense, rare = self.encoded.dense[games.rows], self.encoded.sparse[games.rows]
-        block_bounds = bounds.of(dense, rare)
-        top = _TopScores(len(games.rows), count)
-        for number in np.argsort(-block_bounds.mean(axis=0)):
-            hopeful = np.flatnonzero(block_bounds[:, number] > top.least)
-            if len(hopeful):
+    def _best(self, bounds: _Bounds, count: int, exclude: Exclude, own: "_Block") -> Best:
+        dense, rare = self.encoded.dense[own.rows], self.encoded.sparse[own.rows]
+        of_blocks = bounds.of(dense, rare)
+        top = _TopScores(len(own.rows), count)
+        most_promising_first = np.argsort(-of_blocks.mean(axis=0))
+        for number in most_promising_first:
+            games = np.flatnonzero(of_blocks[:, number] > top.least)
+            if len(games):
                 block = self.blocks[number]
-                scores = block.scores(dense[hopeful], rare[hopeful])
-                exclude(scores, games.rows[hopeful], block.rows)
-                top.add(hopeful, scores, block.rows)
-        return Best(games.rows, top.neighbours, top.scores)
+                scores = block.scores(dense[games], rare[games])
+                exclude(scores, own.rows[games], block.rows)
+                top.add(games, scores, block.rows)
+        return Best(own.rows, top.neighbours, top.scores)
 
 
 def _bands(prior: Array) -> Rows:
     """Return the band of the prior for each game, the highest first."""
-    count = max(round(np.sqrt(len(prior) / BLOCK) / 2), 1)
+    blocks = len(prior) / BLOCK
+    count = max(round(np.sqrt(blocks) / 2), 1)
+    bands: Rows = _ranks(prior) * count // max(len(prior), 1)
+    return bands
+
+
+def _ranks(prior: Array) -> Rows:
     ranks = np.empty(len(prior), dtype=np.int64)
     ranks[np.argsort(-prior, kind="stable")] = np.arange(len(prior))
-    bands: Rows = ranks * count // max(len(prior), 1)
-    return bands
+    return ranks
 
 
 class _Block:
@@ -104,8 +111,10 @@ class _Block:
 
     def __init__(self, encoded: Encoded, prior: Array, rows: Rows) -> None:
         self.rows = rows
-        self.dense = np.ascontiguousarray((encoded.dense[rows] * prior[rows, np.newaxis]).T)
-        self.sparse = (sparse.diags(prior[rows]) @ encoded.sparse[rows]).T.tocsr()
+        factors = prior[rows]
+        dense = encoded.dense[rows] * factors[:, np.newaxis]
+        rare = sparse.diags(factors) @ encoded.sparse[rows]
+        self.dense, self.sparse = np.ascontiguousarray(dense.T), rare.T.tocsr()
 
     def scores(self, dense: Array, rare: sparse.csr_matrix) -> Array:
         scores: Array = dense @ self.dense
@@ -124,25 +133,31 @@ class _TopScores:
 
     def add(self, games: Rows, scores: Array, rows: Rows) -> None:
         """Replace lesser scores of some of the games by those of the neighbours `rows` (columns)."""
-        game, column = np.nonzero(scores > self.least[games, np.newaxis])
+        is_better = scores > self.least[games][:, np.newaxis]
+        game, column = np.nonzero(is_better)
         if not len(game):
             return
         counts = np.bincount(game, minlength=len(games))
         has_better = counts > 0
-        place = (np.cumsum(has_better) - 1)[game]
-        slot = np.arange(len(game)) - np.repeat(np.cumsum(counts) - counts, counts)
+        places = (np.cumsum(has_better) - 1)[game], _places_in_runs(counts)
         # Better scores side by side, a row per game that has any; rows with fewer end in zeros.
         better_scores = np.zeros((has_better.sum(), counts.max()), dtype=np.float32)
         better_rows = np.zeros(better_scores.shape, dtype=np.int32)
-        better_scores[place, slot] = scores[game, column]
-        better_rows[place, slot] = rows[column]
+        better_scores[places] = scores[game, column]
+        better_rows[places] = rows[column]
         self._merge(games[has_better], better_scores, better_rows)
 
-    def _merge(self, games: Rows, scores: Array, rows: ShortRows) -> None:
-        scores = np.hstack([self.scores[games], scores])
-        rows = np.hstack([self.neighbours[games], rows])
-        count = self.scores.shape[1]
-        best = np.argpartition(scores, scores.shape[1] - count, axis=1)[:, -count:]
+    def _merge(self, games: Rows, better_scores: Array, better_rows: ShortRows) -> None:
+        scores = np.hstack([self.scores[games], better_scores])
+        rows = np.hstack([self.neighbours[games], better_rows])
+        dropped = better_scores.shape[1]
+        best = np.argpartition(scores, dropped, axis=1)[:, dropped:]
         self.scores[games] = np.take_along_axis(scores, best, axis=1)
         self.neighbours[games] = np.take_along_axis(rows, best, axis=1)
         self.least[games] = self.scores[games].min(axis=1)
+
+
+def _places_in_runs(counts: Rows) -> Rows:
+    """Return 0, 1, 2 … for each of some runs with these lengths."""
+    starts = np.cumsum(counts) - counts
+    return np.arange(counts.sum()) - np.repeat(starts, counts)

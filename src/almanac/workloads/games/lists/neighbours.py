@@ -1,5 +1,6 @@
 """From scores to lists: the best neighbours of each game, no editions of it, and few of one series."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +32,20 @@ class Neighbours:
 
 def neighbours(catalogue: pd.DataFrame, scorer: Scorer) -> list[Neighbours]:
     """Return the neighbours of each game of a catalogue, at most POOL, in the order of the catalogue."""
-    filters = _Filters.of(catalogue)
-    exclude = _exclusion(catalogue["adult"].to_numpy(dtype=bool))
+    groups = _Groups.of(catalogue)
     lists: list[Any] = [None] * len(catalogue)
-    for best in _batches(scorer, len(catalogue), exclude):
+    for best in _batches(catalogue, scorer):
         for game, rows, scores in _sorted(best):
-            lists[game] = filters.thinned(game, rows, scores)
+            places = groups.thinned(game, rows.tolist(), scores.tolist())
+            lists[game] = Neighbours(rows[places], scores[places])
     return lists
+
+
+def _batches(catalogue: pd.DataFrame, scorer: Scorer) -> Iterator[Best]:
+    exclude = _exclusion(catalogue["adult"].to_numpy(dtype=bool))
+    if isinstance(scorer, SimilarityScorer):
+        return scorer.best(CANDIDATES, exclude)
+    return _best_of_all(scorer, len(catalogue), exclude)
 
 
 def _exclusion(adult: npt.NDArray[np.bool_]) -> Exclude:
@@ -47,26 +55,26 @@ def _exclusion(adult: npt.NDArray[np.bool_]) -> Exclude:
         own = pd.Index(rows).get_indexer(pd.Index(games))
         is_inside = own >= 0
         scores[is_inside, own[is_inside]] = -np.inf
-        scores[np.ix_(~adult[games], adult[rows])] = -np.inf
+        adult_for_others = np.ix_(~adult[games], adult[rows])
+        scores[adult_for_others] = -np.inf
 
     return exclude
 
 
-def _batches(scorer: Scorer, size: int, exclude: Exclude) -> Iterator[Best]:
-    if isinstance(scorer, SimilarityScorer):
-        return scorer.best(CANDIDATES, exclude)
-    return _best_of_all(scorer, size, exclude)
-
-
 def _best_of_all(scorer: Scorer, size: int, exclude: Exclude) -> Iterator[Best]:
-    everything, count = np.arange(size), min(CANDIDATES, size)
+    everything = np.arange(size)
     chunk = min(CHUNK, max(MOST_CELLS // size, 1))
     for start in range(0, size, chunk):
         games = everything[start : start + chunk]
         scores = scorer(single_histories(games, size))
         exclude(scores, games, everything)
-        best = np.argpartition(scores, size - count, axis=1)[:, -count:]
-        yield Best(games, best.astype(np.int32), np.take_along_axis(scores, best, axis=1))
+        yield _best(games, scores)
+
+
+def _best(games: Rows, scores: Array) -> Best:
+    dropped = max(scores.shape[1] - CANDIDATES, 0)
+    rows = np.argpartition(scores, dropped, axis=1)[:, dropped:]
+    return Best(games, rows.astype(np.int32), np.take_along_axis(scores, rows, axis=1))
 
 
 def _sorted(best: Best) -> Iterator[tuple[int, ShortRows, Array]]:
@@ -78,29 +86,29 @@ def _sorted(best: Best) -> Iterator[tuple[int, ShortRows, Array]]:
 
 
 @dataclass(frozen=True)
-class _Filters:
+class _Groups:
     """The numbers of the work and the series of each game; the series is -1 where there is none."""
 
     works: list[int]
     series: list[int]
 
     @classmethod
-    def of(cls, catalogue: pd.DataFrame) -> "_Filters":
-        names = catalogue["series"]
-        works, series = pd.factorize(catalogue["work"])[0], pd.factorize(names.where(names != ""))[0]
-        return cls(works.tolist(), series.tolist())
+    def of(cls, catalogue: pd.DataFrame) -> "_Groups":
+        series = catalogue["series"].where(catalogue["series"] != "")
+        works, numbers = pd.factorize(catalogue["work"])[0], pd.factorize(series)[0]
+        return cls(works.tolist(), numbers.tolist())
 
-    def thinned(self, game: int, rows: ShortRows, scores: Array) -> Neighbours:
-        """Return the best neighbours: one of each other work, at most MOST_OF_A_SERIES of a series."""
-        works, counts, places = {self.works[game]}, dict[int, int](), list[int]()
-        for place, (row, score) in enumerate(zip(rows.tolist(), scores.tolist(), strict=True)):
-            work, name = self.works[row], self.series[row]
+    def thinned(self, game: int, rows: list[int], scores: list[float]) -> list[int]:
+        """Return the places of the neighbours to list: one of each other work, few of one series."""
+        works, counts = {self.works[game]}, Counter[int]()
+        places = list[int]()
+        for place, (row, score) in enumerate(zip(rows, scores, strict=True)):
             if score <= 0 or len(places) == POOL:
                 break
-            if work in works or counts.get(name, 0) >= MOST_OF_A_SERIES:
+            work, series = self.works[row], self.series[row]
+            if work in works or counts[series] >= MOST_OF_A_SERIES:
                 continue
             works.add(work)
-            if name >= 0:
-                counts[name] = counts.get(name, 0) + 1
+            counts[series] += series >= 0
             places.append(place)
-        return Neighbours(rows[places], scores[places])
+        return places

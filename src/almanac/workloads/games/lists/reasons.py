@@ -57,8 +57,8 @@ class Facts:
 
     def why(self, game: int, other: int) -> str:
         """Return what two games share: "open world, role-playing; same developer"; '' where it is nothing."""
-        parts = [", ".join(self._shared_words(game, other)), self._relation(game, other)]
-        return "; ".join(part for part in parts if part)
+        words = ", ".join(self._shared_words(game, other))
+        return "; ".join(part for part in (words, self._relation(game, other)) if part)
 
     def _shared_words(self, game: int, other: int) -> Iterable[str]:
         other_words = set(self.words[other])
@@ -67,10 +67,13 @@ class Facts:
         return dict.fromkeys(WORDING.get(word, word) for word in specific[:MOST_WORDS])
 
     def _relation(self, game: int, other: int) -> str:
-        if self.series[game] and self.series[game] == self.series[other]:
+        if _are_same(self.series, game, other):
             return "same series"
-        is_same_maker = self.makers[game] and self.makers[game] == self.makers[other]
-        return "same developer" if is_same_maker else ""
+        return "same developer" if _are_same(self.makers, game, other) else ""
+
+
+def _are_same(names: list[str], game: int, other: int) -> bool:
+    return bool(names[game]) and names[game] == names[other]
 
 
 def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) -> Facts:
@@ -80,8 +83,8 @@ def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) ->
     def rarest_first(word: str) -> tuple[float, str]:
         return -rarities.get(word, 0.0), word
 
-    texts = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
-    words = [sorted(_words(text), key=rarest_first) for text in texts]
+    tags = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
+    words = [sorted(_words(text), key=rarest_first) for text in tags]
     return Facts(words, catalogue["maker"].tolist(), catalogue["series"].tolist())
 
 

@@ -1,6 +1,8 @@
 """The search index, computed ahead: the words of all titles, and their forms with one letter left out."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 
 import pandas as pd
 
@@ -22,20 +24,36 @@ def tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
 
 def words(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `words` for the titles of predictions; a title of signs alone has none."""
-    ordered = predictions.sort_values("rank")
-    columns = (ordered[name].tolist() for name in ("game_id", "title", "rank"))
-    rows, beginnings = list[Row](), dict[str, list[Row]]()
-    for game, title, rank in zip(*columns, strict=True):
+    rows, beginnings = list[Row](), _Beginnings()
+    for game, title, rank in _titles(predictions):
         title_words = words_of(title)
         facts = game, rank, len(title_words)
         rows += _rows(_first_places(enumerate(title_words)), facts)
-        for row in _rows(_first_places(_beginnings(title_words)), facts):
-            of_letters = beginnings.setdefault(row[0], [])
-            if len(of_letters) < MOST_TITLES:
-                of_letters.append(row)
-    for of_letters in beginnings.values():
-        rows += of_letters
-    return pd.DataFrame(rows, columns=WORDS.column_names)
+        beginnings.add(_rows(_first_places(_beginnings_of(title_words)), facts))
+    return pd.DataFrame(rows + beginnings.rows(), columns=WORDS.column_names)
+
+
+class _Beginnings:
+    """The first MOST_TITLES rows of each beginning, stored together, so that a search reads few pages."""
+
+    def __init__(self) -> None:
+        self.rows_of = defaultdict[str, list[Row]](list)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            of_beginning = self.rows_of[row[0]]
+            if len(of_beginning) < MOST_TITLES:
+                of_beginning.append(row)
+
+    def rows(self) -> list[Row]:
+        return list(chain.from_iterable(self.rows_of.values()))
+
+
+def _titles(predictions: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
+    """Yield id, title and rank of each game, the most popular first."""
+    ordered = predictions.sort_values("rank")
+    columns = (ordered[name].tolist() for name in ("game_id", "title", "rank"))
+    return zip(*columns, strict=True)
 
 
 def _first_places(words: Iterable[tuple[int, str]]) -> dict[str, int]:
@@ -45,7 +63,7 @@ def _first_places(words: Iterable[tuple[int, str]]) -> dict[str, int]:
     return places
 
 
-def _beginnings(title_words: list[str]) -> Iterator[tuple[int, str]]:
+def _beginnings_of(title_words: list[str]) -> Iterator[tuple[int, str]]:
     for place, word in enumerate(title_words):
         for length in range(1, SHORT_LETTERS + 1):
             yield place, word[:length] + OPEN_END
@@ -58,11 +76,7 @@ def _rows(places: Mapping[str, int], facts: tuple[str, int, int]) -> Iterator[Ro
 
 def spelling_forms(index: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `spellings` for the rows of `words`."""
-    whole = sorted(word for word in index["word"].unique() if not word.endswith(OPEN_END))
-    return pd.DataFrame(_spelling_rows(whole), columns=SPELLINGS.column_names)
-
-
-def _spelling_rows(whole: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for word in whole:
-        for spelling in sorted(spellings(word)):
-            yield spelling, word
+    words = sorted(index["word"].unique())
+    whole = (word for word in words if not word.endswith(OPEN_END))
+    rows = ((spelling, word) for word in whole for spelling in sorted(spellings(word)))
+    return pd.DataFrame(rows, columns=SPELLINGS.column_names)

@@ -15,7 +15,8 @@ def health(predictions: pd.DataFrame) -> pd.DataFrame:
 
 def _row(name: str, predictions: pd.DataFrame) -> tuple[str, float, str]:
     measure = MEASURES[name]
-    return name, float(measure(predictions)), " ".join((measure.__doc__ or "").split())
+    doc = " ".join(str(measure.__doc__).split())
+    return name, float(measure(predictions)), doc
 
 
 def games(predictions: pd.DataFrame) -> float:
@@ -37,9 +38,10 @@ def coverage(predictions: pd.DataFrame) -> float:
 def same_genre(predictions: pd.DataFrame) -> float:
     """Share of similar games with the same main genre as the game they stand beside
     (a proxy of quality, no proof)."""
-    genre_of = dict(zip(predictions["game_id"], predictions["main_genre"], strict=True))
+    genre_of = predictions.set_index("game_id")["main_genre"].to_dict()
     lists = zip(predictions["main_genre"], predictions["similar"], strict=True)
-    hits = [genre_of[entry["game_id"]] == genre for genre, entries in lists for entry in entries]
+    pairs = [(genre, entry["game_id"]) for genre, entries in lists for entry in entries]
+    hits = [genre == genre_of[neighbour] for genre, neighbour in pairs]
     return float(np.mean(hits)) if hits else 0.0
 
 

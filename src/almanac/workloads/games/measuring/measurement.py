@@ -42,33 +42,29 @@ class Measurement:
 
     def evidence(self, challenger: int, champion: int | None, *, same_recipe: bool) -> Evidence:
         """Return the evidence for the promotion rule: the challenger against popularity and champion."""
-        return Evidence(
-            self.metric,
-            self.cases,
-            self.against(challenger, BASELINE),
-            against_champion=self.against(challenger, champion) if champion else None,
-            same_recipe=same_recipe,
-            kind=self.kind,
+        against_baseline = self.against(challenger, BASELINE)
+        evidence = Evidence(
+            self.metric, self.cases, against_baseline, same_recipe=same_recipe, kind=self.kind
         )
+        return evidence.with_champion(self.against(challenger, champion)) if champion else evidence
 
     def intervals(self) -> dict[str, Interval]:
         """Return the mean score of each model with its 95 % interval."""
-        return {
-            str(name): bootstrap_interval(each, seed=self.seed) for name, each in self.case_scores.items()
-        }
+        by_name = {str(name): scores for name, scores in self.case_scores.items()}
+        return {name: bootstrap_interval(scores, seed=self.seed) for name, scores in by_name.items()}
 
     def scores(self, name: Name) -> dict[str, float]:
         """Return the mean scores of one model."""
-        return {str(metric): float(str(mean)) for metric, mean in self.table.loc[name].items()}
+        means = self.table.loc[[name]].to_dict("records")[0]
+        return {str(metric): float(mean) for metric, mean in means.items()}
 
     def figures(self, name: Name) -> dict[str, float]:
         """Return the mean scores of one model to store with its version, with those of popularity."""
         popularity = self.scores(BASELINE)
         if self.kind == "proxy":
             return self.scores(name) | {"series_found_by_popularity": popularity["series_found"]}
-        return self.scores(name) | {
-            f"popularity_{metric}": popularity[metric] for metric in evaluation.METRICS
-        }
+        of_popularity = {f"popularity_{metric}": popularity[metric] for metric in evaluation.METRICS}
+        return self.scores(name) | of_popularity
 
 
 def measure(
@@ -77,30 +73,30 @@ def measure(
     """Measure fitted models on the held-out plays of `parts`, or without any by the proxy."""
     if not parts.users:
         return _by_proxy(fitted, catalogue, seed)
-    scorers: dict[Any, Any] = {
-        name: two.recommended_.scorer(parts.train.catalogue) for name, two in fitted.items()
-    }
-    table, by_model = evaluation.table(parts, scorers)
-    ndcg: dict[Name, Floats] = {name: scores.ndcg for name, scores in by_model.items()}
+    recommenders: dict[Any, Any] = {name: two.recommended_ for name, two in fitted.items()}
+    table, by_model = evaluation.table(parts, recommenders)
+    ndcg: dict[Any, Floats] = {name: scores.ndcg for name, scores in by_model.items()}
     return Measurement("plays", "ndcg_at_10", len(parts.users), table, ndcg, seed)
 
 
 def _by_proxy(fitted: Mapping[Name, TwoLists], catalogue: pd.DataFrame, seed: int) -> Measurement:
     rows = proxies.cases(catalogue, seed=seed)
-    shares = {name: _series_shares(two.recommended_, catalogue, rows) for name, two in fitted.items()}
-    means = {name: {"series_found": each.mean(), "n": len(rows)} for name, each in shares.items()}
-    table = pd.DataFrame.from_dict(means, orient="index")
+    shares = {name: _series_shares(two, catalogue, rows) for name, two in fitted.items()}
+    means = {name: each.mean() for name, each in shares.items()}
+    table = pd.DataFrame({"series_found": means}).assign(n=len(rows))
     return Measurement("proxy", "series_found", len(rows), table, shares, seed)
 
 
-def _series_shares(model: Any, catalogue: pd.DataFrame, rows: Rows) -> Floats:
+def _series_shares(two: TwoLists, catalogue: pd.DataFrame, rows: Rows) -> Floats:
+    model = two.recommended_
     blind = proxies.blind(model, catalogue) if isinstance(model, Content) else model
     return proxies.series_shares(catalogue, blind.scorer(catalogue), rows)
 
 
 def later_plays(data: Dataset, trained_until: date) -> pd.DataFrame:
     """Return the plays since `trained_until`; none where fewer than LEAST_LATER_PLAYERS have any."""
-    later = data.plays[data.plays["played_at"] >= pd.Timestamp(trained_until, tz="UTC")]
+    is_later = data.plays["played_at"] >= pd.Timestamp(trained_until, tz="UTC")
+    later = data.plays[is_later]
     return later if later["user_id"].nunique() >= LEAST_LATER_PLAYERS else later.head(0)
 
 
@@ -109,14 +105,18 @@ def measure_again(model: TwoLists, later: pd.DataFrame, data: Dataset) -> dict[s
 
     Only players with earlier plays, which become their histories, are tested.
     """
-    earlier = data.plays.drop(index=later.index)
-    held_out = later[later["user_id"].isin(set(earlier["user_id"]))]
-    if held_out.empty:
+    parts = _split_at(data, later)
+    if not parts.users:
         return None
-    users = sorted(held_out["user_id"].unique())
-    parts = Split(Dataset(data.catalogue, earlier), held_out, users)
     scores = evaluation.rank(parts, model.recommended_.scorer(data.catalogue))
     return evaluation.score(scores, data.catalogue)
+
+
+def _split_at(data: Dataset, later: pd.DataFrame) -> Split:
+    earlier = data.plays.drop(index=later.index)
+    held_out = later[later["user_id"].isin(earlier["user_id"])]
+    users = sorted(held_out["user_id"].unique())
+    return Split(Dataset(data.catalogue, earlier), held_out, users)
 
 
 def sentence(version: int, again: Mapping[str, float], released: Mapping[str, Any], *, on_later: bool) -> str:
@@ -124,17 +124,20 @@ def sentence(version: int, again: Mapping[str, float], released: Mapping[str, An
 
     >>> text = sentence(3, {"ndcg_at_10": 0.21, "n": 500.0}, {"ndcg_at_10": 0.2}, on_later=False)
     >>> print(text.replace(": ", ":\\n"))
-    champion version 3 measured again, its recipe on held-back plays:
+    champion version 3 measured again, its recipe on held-out plays:
     ndcg_at_10 0.2100 on 500 cases (0.2000 when it was evaluated)
     """
     metric = "ndcg_at_10" if "ndcg_at_10" in again else "series_found"
-    method = _method(metric, on_later=on_later)
+    champion = f"champion version {version} measured again, {_method(metric, on_later=on_later)}"
     figures = f"{metric} {again[metric]:.4f} on {again['n']:.0f} cases"
-    before = f" ({released[metric]:.4f} when it was evaluated)" if metric in released else ""
-    return f"champion version {version} measured again, {method}: {figures}{before}"
+    return f"{champion}: {figures}{_before(released.get(metric))}"
+
+
+def _before(score: float | None) -> str:
+    return "" if score is None else f" ({score:.4f} when it was evaluated)"
 
 
 def _method(metric: str, *, on_later: bool) -> str:
     if metric == "series_found":
         return "by the proxy"
-    return "as registered, on plays later than its training" if on_later else "its recipe on held-back plays"
+    return "as registered, on plays later than its training" if on_later else "its recipe on held-out plays"

@@ -1,5 +1,7 @@
 """Proxies, measured without plays: they show that lists make sense, not that players like them."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
@@ -21,41 +23,47 @@ def blind(content: Content, catalogue: pd.DataFrame) -> Content:
 
 def cases(catalogue: pd.DataFrame, *, seed: int, most: int = MOST_CASES) -> Rows:
     """Return rows of games with another game of their series by the same developer or publisher."""
-    rows = np.array([row for row, mates in enumerate(mates_of(catalogue)) if mates], dtype=np.int64)
+    counts = np.array([len(mates) for mates in mates_of(catalogue)])
+    rows = np.flatnonzero(counts)
     if len(rows) <= most:
         return rows
-    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+    sample = np.random.default_rng(seed).choice(rows, most, replace=False)
+    return np.sort(sample)
 
 
 def mates_of(catalogue: pd.DataFrame) -> list[list[int]]:
     """Return for each game the rows of the other works of its series by the same developer or publisher."""
     mates: list[list[int]] = [[] for _ in range(len(catalogue))]
-    columns = [catalogue[name].fillna("").tolist() for name in ("work", "developer", "publisher")]
+    games = catalogue[["work", "developer", "publisher"]].fillna("").to_numpy().tolist()
     for name, rows in catalogue.groupby("series").indices.items():
-        if not str(name):
-            continue
-        for row in rows:
-            mates[row] = [int(other) for other in rows if _are_mates(columns, row, other)]
+        for row in rows if str(name) else ():
+            are_mates = partial(_are_mates, games[row])
+            mates[row] = [int(other) for other in rows if are_mates(games[other])]
     return mates
 
 
-def _are_mates(columns: list[list[str]], one: int, other: int) -> bool:
-    works, developers, publishers = columns
-    if works[one] == works[other]:
+def _are_mates(one: list[str], other: list[str]) -> bool:
+    (work, developer, publisher), (other_work, other_developer, other_publisher) = one, other
+    if work == other_work:
         return False
-    return any(names[one] and names[one] == names[other] for names in (developers, publishers))
+    return _is_same(developer, other_developer) or _is_same(publisher, other_publisher)
+
+
+def _is_same(firm: str, other: str) -> bool:
+    return bool(firm) and firm == other
 
 
 def series_shares(catalogue: pd.DataFrame, scorer: Scorer, rows: Rows) -> Floats:
     """Return for each case the share of its series among its ten best, divided by the most there could be."""
     mates = mates_of(catalogue)
     lists = top_lists(scorer, single_histories(rows, len(catalogue)))
-    shares = [_share(mates[row], games) for row, games in zip(rows, lists.tolist(), strict=True)]
-    return np.array(shares)
+    pairs = zip(rows, lists.tolist(), strict=True)
+    return np.array([_share(mates[row], games) for row, games in pairs])
 
 
 def _share(mates: list[int], games: list[int]) -> float:
-    return len(set(mates) & set(games)) / min(len(mates), LISTED)
+    hits = set(mates).intersection(games)
+    return len(hits) / min(len(mates), LISTED)
 
 
 def series_found(content: Content, catalogue: pd.DataFrame, *, seed: int) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from almanac.workloads.games.played import histories_of
 STEPS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0)
 # Members that score every player alike get less weight than members that look at the games of a player.
 SAME_FOR_ALL, SAME_FOR_ALL_STEPS = ("popularity", "trending"), (0.0, 0.1, 0.2, 0.3)
+TUNED = [name for name in model.BLEND if name != "ease"]
 ROUNDS = 2
 MOST_USERS = 600
 
@@ -22,8 +23,7 @@ def weigh(data: Dataset, *, seed: int) -> dict[str, float]:
     parts = evaluation.split(data, seed=seed, most_users=MOST_USERS)
     objective = _Objective(parts, model.fit(model.single("blend"), parts.train))
     weights = dict(model.BLEND)
-    tuned = [name for name in weights if name != "ease"]
-    for name in tuned * ROUNDS:
+    for name in TUNED * ROUNDS:
         steps = SAME_FOR_ALL_STEPS if name in SAME_FOR_ALL else STEPS
         weights = max(({**weights, name: step} for step in steps), key=objective.ndcg)
     return weights
@@ -42,5 +42,5 @@ class _Objective:
         """Return the mean NDCG of the blend with these weights."""
         scores = weighted_sum(self.parts, weights)
         chunks = chunk_slices(len(scores))
-        lists = np.vstack([top_ten(scores[rows], self.histories[rows]) for rows in chunks])
-        return float(score_lists(lists, self.held_out).ndcg.mean())
+        lists = [top_ten(scores[rows], self.histories[rows]) for rows in chunks]
+        return float(score_lists(np.vstack(lists), self.held_out).ndcg.mean())

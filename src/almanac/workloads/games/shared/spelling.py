@@ -41,7 +41,8 @@ def words_of(title: str) -> list[str]:
     """
     parts = (part.strip("_") for part in re.findall(r"\w+", _plain(title)))
     words = [ROMAN.get(part, part) for part in parts if part]
-    return words[1:] if len(words) > 1 and words[0] in ARTICLES else words
+    has_article = len(words) > 1 and words[0] in ARTICLES
+    return words[1:] if has_article else words
 
 
 def _plain(title: str) -> str:
@@ -65,6 +66,8 @@ def spellings(word: str) -> set[str]:
     (['dom', 'doo', 'doom', 'oom'], True)
     """
     letters = word[:SPELT_LETTERS]
-    if len(word) < MISSPELT_FROM:
-        return {letters}
-    return {letters} | {letters[:at] + letters[at + 1 :] for at in range(len(letters))}
+    forms = {letters}
+    if len(word) >= MISSPELT_FROM:
+        for place in range(len(letters)):
+            forms.add(letters[:place] + letters[place + 1 :])
+    return forms

@@ -17,7 +17,7 @@ from almanac.workloads.games.sources.selection import cut_off, select, select_pl
 __all__ = ["Fetched", "cut_off", "delisted", "fetch", "select", "select_plays"]
 
 NO_DATA = (
-    "NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used;"
+    "NO REAL DATA: %s THE BUILT-IN GAMES with simulated players are used;"
     " every answer will say 'source: simulated'."
 )
 NO_KEYS = "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set"
@@ -52,9 +52,12 @@ def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fe
     except (NoFilesAvailable, NoConnection) as error:
         log.warning(NO_DATA, error)
         return replace(_simulated(), skipped_sources=[f"{steam.SOURCE} ({error})"])
+    return _with_igdb(settings, _of_steam(catalogue))
+
+
+def _of_steam(catalogue: steam.Catalogue) -> Fetched:
     no_plays = plays_csv.frame([])
-    fetched = Fetched(catalogue.games, no_plays, catalogue.skipped, steam.SOURCE, False, catalogue.where, [])
-    return _with_igdb(settings, fetched)
+    return Fetched(catalogue.games, no_plays, catalogue.skipped, steam.SOURCE, False, catalogue.where, [])
 
 
 def _simulated() -> Fetched:
@@ -71,17 +74,15 @@ def _with_igdb(settings: Settings, fetched: Fetched) -> Fetched:
         igdb_games, refused = igdb.fetch(settings)
     except SourceUnavailable as error:
         return _without_igdb(fetched, str(error))
-    return replace(
-        fetched,
-        games=igdb.merge(fetched.games, igdb_games),
-        skipped=pd.concat([fetched.skipped, refused], ignore_index=True),
-        source=f"{fetched.source} + {igdb.SOURCE}",
-    )
+    games = igdb.merge(fetched.games, igdb_games)
+    skipped = pd.concat([fetched.skipped, refused], ignore_index=True)
+    return replace(fetched, games=games, skipped=skipped, source=f"{fetched.source} + {igdb.SOURCE}")
 
 
 def _without_igdb(fetched: Fetched, reason: str) -> Fetched:
     log.warning("%s is skipped: %s", igdb.SOURCE, reason)
-    return replace(fetched, skipped_sources=[*fetched.skipped_sources, f"{igdb.SOURCE} ({reason})"])
+    skipped = [*fetched.skipped_sources, f"{igdb.SOURCE} ({reason})"]
+    return replace(fetched, skipped_sources=skipped)
 
 
 def _why_skipped(settings: Settings) -> str:

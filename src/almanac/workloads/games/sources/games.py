@@ -8,7 +8,8 @@ import pandas as pd
 from almanac.workloads.games.contract import GAMES
 
 REFUSED = ["file", "line", "reason", "text"]
-# A refused row: file, line, reason, text.
+# A refused row: file, line, reason, and at most MOST_TEXT characters of its text.
+MOST_TEXT = 200
 Refusal = tuple[str, int, str, str]
 DEFAULTS: Mapping[str, Any] = {
     "released": None,
@@ -22,14 +23,15 @@ DEFAULTS: Mapping[str, Any] = {
     "good_reviews": 0,
     "listed": True,
 }
+TYPES = {"reviews": "int64", "good_reviews": "int64", "listed": "bool"}
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return rows as the contract's `games`; a column that a source lacks gets its value of DEFAULTS."""
     complete = [{**DEFAULTS, **row} for row in rows]
     games = pd.DataFrame(complete, columns=GAMES.column_names)
-    games["released"] = pd.to_datetime(games["released"]).astype("datetime64[s]")
-    return games.astype({"reviews": "int64", "good_reviews": "int64", "listed": "bool"})
+    released = pd.to_datetime(games["released"]).astype("datetime64[s]")
+    return games.assign(released=released).astype(TYPES)
 
 
 def skipped(refusals: Iterable[Refusal]) -> pd.DataFrame:
@@ -42,6 +44,6 @@ def delisted(fetched: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
 
     A source without any game in `fetched` loses none.
     """
-    of_fetched_sources = stored[stored["source"].isin(fetched["source"].unique())]
-    is_missing = ~of_fetched_sources["game_id"].isin(fetched["game_id"])
-    return of_fetched_sources[of_fetched_sources["listed"] & is_missing].assign(listed=False)
+    listed = stored[stored["listed"] & stored["source"].isin(fetched["source"])]
+    is_missing = ~listed["game_id"].isin(fetched["game_id"])
+    return listed[is_missing].assign(listed=False)

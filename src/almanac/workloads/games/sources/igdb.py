@@ -1,6 +1,7 @@
 """Reads games from IGDB (v4) with the user's client id and secret."""
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any, TypeGuard
@@ -28,12 +29,12 @@ FIELDS = (
 CONDITION = "version_parent = null & total_rating_count >= 5"
 STEAM = 1
 PLATFORMS = {
-    "windows": ("windows",),
-    "mac": ("mac",),
-    "linux": ("linux",),
-    "playstation": ("playstation",),
-    "xbox": ("xbox",),
-    "nintendo": ("nintendo", "wii", "game boy", "gamecube", "snes", "nes", "super famicom"),
+    "windows": re.compile("windows"),
+    "mac": re.compile("mac"),
+    "linux": re.compile("linux"),
+    "playstation": re.compile("playstation"),
+    "xbox": re.compile("xbox"),
+    "nintendo": re.compile("nintendo|wii|game boy|gamecube|nes|super famicom"),
 }
 # Genres and themes that the other sources name differently.
 NAMES = {
@@ -46,6 +47,8 @@ NAMES = {
     "Hack and slash/Beat 'em up": "Hack and Slash",
     "Erotic": "Sexual Content",
 }
+NO_ACCESS = "gave no access token; are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET right?"
+NO_LIST = "returned no list of games; the source may have changed its format."
 UNREADABLE_ITEM = (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError)
 
 Item = dict[str, Any]
@@ -62,13 +65,18 @@ def fetch(settings: Settings, policy: RequestPolicy | None = None) -> tuple[pd.D
     policy = policy or RequestPolicy(per_minute=PER_MINUTE)
     client_id, token = _secret(settings.igdb_client_id), _token(settings, policy)
     headers = {"Client-ID": client_id, "Authorization": f"Bearer {token}"}
-    rows, refusals = list[Item](), list[Refusal]()
     with Client(settings.igdb_url, headers=headers, policy=policy) as client:
-        for number, item in enumerate(_items(client), start=1):
-            try:
-                rows.append(_game(item))
-            except UNREADABLE_ITEM as error:
-                refusals.append((SOURCE, number, f"{type(error).__name__}: {error}", str(item)[:200]))
+        return _frames(_items(client))
+
+
+def _frames(items: Iterable[Item]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows, refusals = list[Item](), list[Refusal]()
+    for number, item in enumerate(items, start=1):
+        try:
+            rows.append(_game(item))
+        except UNREADABLE_ITEM as error:
+            reason = f"{type(error).__name__}: {error}"
+            refusals.append((SOURCE, number, reason, str(item)[: games.MOST_TEXT]))
     steam_ids = [row["steam_id"] for row in rows]
     return games.frame(rows).assign(steam_id=steam_ids), games.skipped(refusals)
 
@@ -86,29 +94,29 @@ def _token(settings: Settings, policy: RequestPolicy) -> str:
     with Client(settings.igdb_token_url, params=credentials, policy=policy) as client:
         answer = client.post("", b"")
     token = answer.get("access_token") if isinstance(answer, dict) else None
-    if not isinstance(token, str) or not token:
-        raise SourceUnavailable(
-            f"{settings.igdb_token_url} gave no access token;"
-            " are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET right?"
-        )
-    return token
+    if token and isinstance(token, str):
+        return token
+    raise SourceUnavailable(f"{settings.igdb_token_url} {NO_ACCESS}")
 
 
 def _items(client: Client) -> Iterator[Item]:
     """Yield all games by id, so that a game which appears or vanishes meanwhile repeats or hides no other."""
     last = 0
     for _ in range(MOST_PAGES):
-        query = f"fields {FIELDS}; where {CONDITION} & id > {last}; sort id asc; limit {PAGE};"
-        page = client.post("games", query.encode())
-        if not _is_page(page):
-            raise SourceUnavailable(
-                f"{client.base_url}/games returned no list of games; the source may have changed its format."
-            )
+        page = _page(client, f"{CONDITION} & id > {last}")
         yield from page
         if len(page) < PAGE:
             return
         last = max(item["id"] for item in page)
     log.warning("IGDB has more than %d pages; the rest is left out.", MOST_PAGES)
+
+
+def _page(client: Client, condition: str) -> list[Item]:
+    query = f"fields {FIELDS}; where {condition}; sort id asc; limit {PAGE};"
+    page = client.post("games", query.encode())
+    if not _is_page(page):
+        raise SourceUnavailable(f"{client.base_url}/games {NO_LIST}")
+    return page
 
 
 def _is_page(page: object) -> TypeGuard[list[Item]]:
@@ -160,7 +168,7 @@ def _joined(names: Iterable[str]) -> str:
 
 def _platforms(items: Iterable[Item]) -> str:
     names = "\n".join(str(item["name"]).lower() for item in items)
-    return ";".join(platform for platform, words in PLATFORMS.items() if any(word in names for word in words))
+    return ";".join(platform for platform, pattern in PLATFORMS.items() if pattern.search(names))
 
 
 def _company(item: Item, role: str) -> str | None:
@@ -183,22 +191,24 @@ def merge(catalogue: pd.DataFrame, igdb_games: pd.DataFrame) -> pd.DataFrame:
     makers that it lacks.
     """
     linked = igdb_games.dropna(subset="steam_id").drop_duplicates("steam_id").set_index("steam_id")
-    is_linked = catalogue["game_id"].isin(linked.index)
-    ours = catalogue[is_linked]
+    ours = catalogue[catalogue["game_id"].isin(linked.index)]
     theirs = linked.reindex(ours["game_id"]).set_index(ours.index)
     enriched = catalogue.copy()
-    for name in ("genres", "themes", "platforms"):
-        lists = zip(ours[name], theirs[name], strict=True)
-        enriched.loc[is_linked, name] = [_union(own, other) for own, other in lists]
-    for name in ("developer", "publisher"):
-        enriched.loc[is_linked, name] = ours[name].where(ours[name].notna(), theirs[name])
+    enriched.loc[ours.index] = _enriched(ours, theirs)
     is_new = ~igdb_games["steam_id"].isin(catalogue["game_id"])
-    return pd.concat([enriched, igdb_games[is_new].drop(columns="steam_id")], ignore_index=True)
+    new = igdb_games[is_new].drop(columns="steam_id")
+    return pd.concat([enriched, new], ignore_index=True)
+
+
+def _enriched(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+    makers = {name: ours[name].fillna(theirs[name]) for name in ("developer", "publisher")}
+    lists = {name: ours[name].combine(theirs[name], _union) for name in ("genres", "themes", "platforms")}
+    return ours.assign(**makers, **lists)
 
 
 def _union(ours: str, theirs: str) -> str:
     """Return our list with the entries of theirs that it lacks, regardless of case."""
     own = [part for part in ours.split(";") if part]
     lower = {part.lower() for part in own}
-    others = {part.lower(): part for part in theirs.split(";") if part}
-    return ";".join([*own, *(part for key, part in others.items() if key not in lower)])
+    new = {part.lower(): part for part in theirs.split(";") if part.lower() not in lower}
+    return ";".join([*own, *filter(None, new.values())])

@@ -4,8 +4,8 @@ import csv
 import io
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ MOST_CHARACTERS = 500
 # PostgreSQL and Python both know these years; nothing was played outside them.
 FIRST_YEAR, LAST_YEAR = 1970, 2100
 NO_TIME = "time must be a date or an instant, for example 2025-04-18 or 2025-04-18T06:00:00Z"
+# User, game_id, hours, time, source.
+Play = tuple[str, str, float, datetime | None, str]
 EXAMPLE_HEADER = "user_id,game_id,hours,time (or title for game_id)"
 
 
@@ -49,7 +51,7 @@ def read_plays(source: Path | str, catalogue: pd.DataFrame) -> PlaysImport:
     collection = _Collection(_index(catalogue))
     for line, row in _rows(reader):
         try:
-            collection.add(_play(row))
+            collection.add(_line(row))
         except ValueError as error:
             collection.bad_rows.append((line, str(error)))
     return collection.result()
@@ -57,58 +59,58 @@ def read_plays(source: Path | str, catalogue: pd.DataFrame) -> PlaysImport:
 
 def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, str]]]:
     for record in reader:
-        texts = {name: value for name, value in record.items() if isinstance(value, str)}
-        yield reader.line_num, {str(name).strip(): value.strip() for name, value in texts.items()}
+        texts = ((name, value) for name, value in record.items() if isinstance(value, str))
+        yield reader.line_num, {str(name).strip(): value.strip() for name, value in texts}
 
 
-def frame(rows: list[tuple[str, str, float, datetime | None, str]]) -> pd.DataFrame:
+def frame(rows: Sequence[Play]) -> pd.DataFrame:
     """Return rows as the contract's `plays`."""
     plays = pd.DataFrame(rows, columns=PLAYS.column_names).astype({"hours": "float64"})
-    return plays.assign(played_at=pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us"))
+    played_at = pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us")
+    return plays.assign(played_at=played_at)
 
 
 @dataclass(frozen=True)
-class _Play:
+class _Line:
     user: str
     game: str
     hours: float
     at: datetime | None
 
-    def plus(self, other: "_Play") -> "_Play":
-        """Return both plays as one: the hours added up, the earlier time."""
-        moments = [play.at for play in (self, other) if play.at is not None]
-        return _Play(self.user, self.game, self.hours + other.hours, min(moments, default=None))
+    def plus(self, other: "_Line") -> "_Line":
+        """Return both lines as one: the hours added up, the earlier time."""
+        moments = [line.at for line in (self, other) if line.at]
+        return replace(self, hours=self.hours + other.hours, at=min(moments, default=None))
 
 
 @dataclass
 class _Collection:
-    """The plays read so far, by user and game; `index` has game ids by id and by title."""
+    """The lines read so far, by user and game id; `index` has game ids by id and by title."""
 
     index: Mapping[str, str]
-    plays: dict[tuple[str, str], _Play] = field(default_factory=dict)
+    lines: dict[tuple[str, str], _Line] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
     bad_rows: list[tuple[int, str]] = field(default_factory=list)
     duplicates: int = 0
 
-    def add(self, play: _Play) -> None:
-        game = self.index.get(play.game) or self.index.get(title_key(play.game))
-        if game is None:
-            self.unmatched[play.game] += 1
+    def add(self, line: _Line) -> None:
+        game_id = self.index.get(line.game) or self.index.get(title_key(line.game))
+        if game_id is None:
+            self.unmatched[line.game] += 1
             return
-        earlier = self.plays.get((play.user, game))
+        key = line.user, game_id
+        earlier = self.lines.get(key)
         self.duplicates += earlier is not None
-        self.plays[play.user, game] = earlier.plus(play) if earlier else play
+        self.lines[key] = earlier.plus(line) if earlier else line
 
     def result(self) -> PlaysImport:
-        plays = self.plays.items()
-        rows = [(user, game, play.hours, play.at, SOURCE) for (user, game), play in plays]
+        rows = [(*key, line.hours, line.at, SOURCE) for key, line in self.lines.items()]
         bad_rows = pd.DataFrame(self.bad_rows, columns=["line", "reason"])
-        return PlaysImport(frame(rows), _most_frequent_first(self.unmatched), bad_rows, self.duplicates)
+        return PlaysImport(frame(rows), self._unmatched(), bad_rows, self.duplicates)
 
-
-def _most_frequent_first(lines: Mapping[str, int]) -> pd.DataFrame:
-    ordered = sorted(lines.items(), key=lambda item: (-item[1], item[0]))
-    return pd.DataFrame(ordered, columns=["game", "lines"])
+    def _unmatched(self) -> pd.DataFrame:
+        lines = pd.DataFrame(list(self.unmatched.items()), columns=["game", "lines"])
+        return lines.sort_values(["lines", "game"], ascending=[False, True], ignore_index=True)
 
 
 def _text(path: Path) -> str:
@@ -133,19 +135,25 @@ def _require_columns(header: list[str]) -> None:
 def _index(catalogue: pd.DataFrame) -> Mapping[str, str]:
     """Return game ids by id and by title key; a shared title belongs to the most reviewed game."""
     ordered = catalogue.sort_values(["reviews", "game_id"], ascending=[True, False])
-    games = ordered["game_id"].tolist()
-    keys = [title_key(title) for title in ordered["title"]]
-    by_title = {key: game for key, game in zip(keys, games, strict=True) if key}
+    games, keys = ordered["game_id"], ordered["title"].map(title_key)
+    by_title = dict(zip(keys, games, strict=True))
+    by_title.pop("", None)
     return by_title | dict(zip(games, games, strict=True))
 
 
-def _play(row: Mapping[str, str]) -> _Play:
-    user, game = row.get("user_id", ""), row.get("game_id") or row.get("title", "")
-    if not user or not game:
+def _line(row: Mapping[str, str]) -> _Line:
+    user = _name(row.get("user_id"))
+    game = _name(row.get("game_id") or row.get("title"))
+    hours, moment = _hours(row.get("hours", "")), _moment(row.get("time", ""))
+    return _Line(user, game, hours, moment)
+
+
+def _name(text: str | None) -> str:
+    if not text:
         raise ValueError("user or game is empty")
-    if max(len(user), len(game)) > MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS:
         raise ValueError(f"user or game has more than {MOST_CHARACTERS} characters")
-    return _Play(user, game, _hours(row.get("hours", "")), _moment(row.get("time", "")))
+    return text
 
 
 def _hours(text: str) -> float:

@@ -13,6 +13,9 @@ from almanac.workloads.games.sources import igdb, simulated
 CATALOGUE_DATE = date(2019, 6, 1)
 SIMULATED_DATE = simulated.ENDS_AT.date()
 FRESH = timedelta(days=30)
+NO_GAMES = (
+    "There is no game for sample '{}' in the database yet. Run 1_collect first, or `almanac run games`."
+)
 
 
 def select(games: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
@@ -23,12 +26,9 @@ def select(games: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFr
     listed = games[games["listed"]]
     is_simulated = listed["source"] == simulated.SOURCE
     takes_simulated = sample == "mock" or is_simulated.all()
-    selected = listed[is_simulated] if takes_simulated else listed[~is_simulated]
+    selected = listed[is_simulated == takes_simulated]
     if selected.empty:
-        raise SourceUnavailable(
-            f"There is no game for sample '{sample}' in the database yet."
-            " Run 1_collect first, or `almanac run games`."
-        )
+        raise SourceUnavailable(NO_GAMES.format(sample))
     return selected.reset_index(drop=True)
 
 
@@ -43,11 +43,12 @@ def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, requested: date | None,
     The default is the slot's day with a live source or fresh plays, otherwise the end of the catalogue. A
     cut-off before the slot is a demonstration; simulated games are marked as simulated.
     """
-    is_simulated = bool((games["source"] == simulated.SOURCE).all())
-    names = sorted(set(games["source"]) | set(plays["source"]))
+    is_simulated = set(games["source"]) <= {simulated.SOURCE}
+    names = {*games["source"], *plays["source"]}
     is_live = igdb.SOURCE in names or _has_fresh_play(plays, slot)
     day = requested or _default_day(slot, is_live=is_live, is_simulated=is_simulated)
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(names))
+    source = " + ".join(sorted(names))
+    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=source)
 
 
 def _default_day(slot: date, *, is_live: bool, is_simulated: bool) -> date:
@@ -57,5 +58,5 @@ def _default_day(slot: date, *, is_live: bool, is_simulated: bool) -> date:
 
 
 def _has_fresh_play(plays: pd.DataFrame, slot: date) -> bool:
-    moments = plays["played_at"].dropna()
-    return len(moments) > 0 and bool(moments.max() >= pd.Timestamp(slot - FRESH, tz="UTC"))
+    is_fresh = plays["played_at"] >= pd.Timestamp(slot - FRESH, tz="UTC")
+    return bool(is_fresh.any())

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from almanac.workloads.games.contract import PLAYS
 from almanac.workloads.games.encoding import indicators
-from almanac.workloads.games.sources import games
+from almanac.workloads.games.sources import games, plays_csv
+from almanac.workloads.games.sources.plays_csv import Play
 
 SOURCE = "simulated"
 SEED = 20_260_601
@@ -21,6 +21,7 @@ DAYS = 730
 EXPLAINED = 0.55
 FAME, TASTE = 1.0, 2.2
 NEW_GAMES = 0.3
+MOST_REVIEWS = 2e6
 MEDIAN_LOG_PLAYS, SPREAD_LOG_PLAYS, LEAST_PLAYS = 2.6, 0.5, 5
 GENRES = "Action Adventure RPG Strategy Simulation Puzzle Platformer Shooter Racing Sports".split()
 THEMES = (
@@ -52,18 +53,17 @@ class World:
 def catalogue(count: int, *, seed: int = SEED) -> pd.DataFrame:
     """Return simulated games as the contract's `games`, a few very well known and most hardly at all."""
     random = np.random.default_rng([seed, count])
-    reviews = np.sort((2e6 / np.arange(1, count + 1) ** 1.1).astype(int))[::-1]
-    makers = random.integers(0, max(count // 3, 1), count)
-    numbers = zip(range(count), reviews.tolist(), makers.tolist(), strict=True)
-    return games.frame(_game(number, random, reviews, maker) for number, reviews, maker in numbers)
+    makers = random.integers(0, max(count // 3, 1), count).tolist()
+    return games.frame(_game(number, makers[number], random) for number in range(count))
 
 
-def _game(number: int, random: np.random.Generator, reviews: int, maker: int) -> dict[str, object]:
+def _game(number: int, maker: int, random: np.random.Generator) -> dict[str, object]:
     studio = f"Studio {maker}"
+    reviews = int(MOST_REVIEWS / (number + 1) ** 1.1)
     return {
         "game_id": f"sample:{number}",
         "title": _title(number),
-        "released": datetime(2000 + number % 26, 1 + number % 12, 15, tzinfo=UTC).date(),
+        "released": date(2000 + number % 26, 1 + number % 12, 15),
         "genres": ";".join(random.choice(GENRES, size=2, replace=False)),
         "themes": ";".join(random.choice(THEMES, size=3, replace=False)),
         "platforms": "windows",
@@ -76,10 +76,11 @@ def _game(number: int, random: np.random.Generator, reviews: int, maker: int) ->
 
 
 def _title(number: int) -> str:
-    name, part = divmod(number, 2)
-    first = FIRST_WORDS[name % len(FIRST_WORDS)]
-    second = SECOND_WORDS[name // len(FIRST_WORDS) % len(SECOND_WORDS)]
-    return f"{first} {second} {name} {'II' if part else ''}".strip()
+    series, part = divmod(number, 2)
+    words, first = divmod(series, len(FIRST_WORDS))
+    second = words % len(SECOND_WORDS)
+    title = f"{FIRST_WORDS[first]} {SECOND_WORDS[second]} {series}"
+    return f"{title} II" if part else title
 
 
 def world(frame: pd.DataFrame, *, users: int = 1000, seed: int = SEED) -> World:
@@ -89,57 +90,63 @@ def world(frame: pd.DataFrame, *, users: int = 1000, seed: int = SEED) -> World:
     by liking from the games released by then; some games are released late.
     """
     random = np.random.default_rng([seed, users])
-    fame = FAME * _fame(frame, random)
-    liking = fame + TASTE * _tastes(users, random) @ _kinds(frame, random).T
-    released_at = np.where(random.random(len(frame)) < NEW_GAMES, random.random(len(frame)), 0.0)
+    liking = _liking(frame, users, random)
+    released_at = _release_moments(len(frame), random)
     names = [f"player-{number:05d}" for number in range(users)]
-    counts = _play_counts(users, len(frame), random)
-    ids = frame["game_id"].to_numpy()
-    rows = list[tuple[str, str, float, datetime, str]]()
-    for user, count in enumerate(counts.tolist()):
+    ids, rows = frame["game_id"].tolist(), list[Play]()
+    for user, count in enumerate(_play_counts(users, len(frame), random)):
         for game, hours, moment in _plays(liking[user], released_at, count, random):
             rows.append((names[user], ids[game], hours, _time(moment), SOURCE))
-    return World(_play_frame(rows), liking, names)
+    return World(plays_csv.frame(rows), liking, names)
 
 
-def _play_counts(users: int, size: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+def _liking(frame: pd.DataFrame, users: int, random: np.random.Generator) -> Floats:
+    fame = _fame(frame, random)
+    tastes = random.normal(size=(users, TASTES)) / np.sqrt(TASTES)
+    liking: Floats = FAME * fame + TASTE * tastes @ _kinds(frame, random).T
+    return liking
+
+
+def _release_moments(size: int, random: np.random.Generator) -> Floats:
+    """Return when each game is released: 0 before the first play, 1 at the end."""
+    is_new = random.random(size) < NEW_GAMES
+    return np.where(is_new, random.random(size), 0.0)
+
+
+def _play_counts(users: int, size: int, random: np.random.Generator) -> list[int]:
     counts = random.lognormal(MEDIAN_LOG_PLAYS, SPREAD_LOG_PLAYS, users)
-    return np.clip(counts, LEAST_PLAYS, size / 3).astype(int)
+    whole: list[int] = np.clip(counts, LEAST_PLAYS, size / 3).astype(int).tolist()
+    return whole
 
 
 def _time(moment: float) -> datetime:
     return ENDS_AT - timedelta(days=DAYS * (1 - moment))
 
 
-def _play_frame(rows: list[tuple[str, str, float, datetime, str]]) -> pd.DataFrame:
-    plays = pd.DataFrame(rows, columns=PLAYS.column_names)
-    return plays.assign(played_at=pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us"))
-
-
 def _fame(frame: pd.DataFrame, random: np.random.Generator) -> Floats:
     """Return the logarithm of how well known each game is: a few are, mostly those with many reviews."""
+    size = len(frame)
     reviews = np.log1p(frame["reviews"].to_numpy(dtype=np.float64))
-    order = np.argsort(-reviews + random.normal(size=len(frame)))
-    fame = np.empty(len(frame))
-    fame[order] = -np.log(np.arange(1, len(frame) + 1))
+    order = np.argsort(-reviews + random.normal(size=size))
+    fame = np.empty(size)
+    fame[order] = -np.log(np.arange(1, size + 1))
     return fame
-
-
-def _tastes(users: int, random: np.random.Generator) -> Floats:
-    tastes: Floats = random.normal(size=(users, TASTES)) / np.sqrt(TASTES)
-    return tastes
 
 
 def _kinds(frame: pd.DataFrame, random: np.random.Generator) -> Floats:
     """Return the kind of each game as a vector: partly explained by its genres and themes, partly random."""
     columns, words = indicators(frame["genres"] + ";" + frame["themes"])
-    explained = np.asarray(columns @ random.normal(size=(len(words), TASTES)))
-    explained /= np.linalg.norm(explained, axis=1, keepdims=True) + 1e-9
-    unexplained = random.normal(size=(len(frame), TASTES))
-    unexplained /= np.linalg.norm(unexplained, axis=1, keepdims=True)
-    directions = np.sqrt(EXPLAINED) * explained + np.sqrt(1 - EXPLAINED) * unexplained
-    kinds: Floats = np.sqrt(TASTES) * directions
+    meanings = random.normal(size=(len(words), TASTES))
+    explained = _directions(np.asarray(columns @ meanings), 1e-9)
+    unexplained = _directions(random.normal(size=(len(frame), TASTES)), 0.0)
+    direction = np.sqrt(EXPLAINED) * explained + np.sqrt(1 - EXPLAINED) * unexplained
+    kinds: Floats = np.sqrt(TASTES) * direction
     return kinds
+
+
+def _directions(vectors: Floats, least_length: float) -> Floats:
+    directions: Floats = vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + least_length)
+    return directions
 
 
 def _plays(
@@ -149,7 +156,8 @@ def _plays(
     # The greatest of values with Gumbel noise is a draw by their exponentials; again and again without
     # replacement.
     values = liking + random.gumbel(size=len(liking))
-    for moment in np.sort(random.random(count)).tolist():
-        game = int(np.where(released_at <= moment, values, -np.inf).argmax())
+    for moment in sorted(random.random(count).tolist()):
+        is_released = released_at <= moment
+        game = int(np.where(is_released, values, -np.inf).argmax())
         values[game] = -np.inf
-        yield game, round(float(random.lognormal(1.5, 1.0)), 1), moment
+        yield game, round(random.lognormal(1.5, 1.0), 1), moment

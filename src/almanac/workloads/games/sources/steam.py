@@ -54,17 +54,22 @@ def parse(content: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the games in a zipped catalogue and the refused rows; raises SourceCorrupt for another file."""
     reader = csv.DictReader(io.StringIO(_unzipped(content)))
     _require_columns(list(reader.fieldnames or []))
-    rows, refusals = dict[str, dict[str, Any]](), list[Refusal]()
+    rows = dict[str, dict[str, Any]]()
+    refusals = list[Refusal]()
     for row in reader:
         try:
-            game = _game(row)
-            if game["game_id"] in rows:
-                raise ValueError(f"{game['game_id']} stands in an earlier line already")
+            _add(_game(row), rows)
         except UNREADABLE_ROW as error:
-            refusals.append((MEMBER, reader.line_num, str(error), str(row.get("name"))[:200]))
-        else:
-            rows[game["game_id"]] = game
+            text = str(row.get("name"))[: games.MOST_TEXT]
+            refusals.append((MEMBER, reader.line_num, str(error), text))
     return games.frame(rows.values()), games.skipped(refusals)
+
+
+def _add(game: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    game_id = game["game_id"]
+    if game_id in rows:
+        raise ValueError(f"{game_id} is in an earlier line already")
+    rows[game_id] = game
 
 
 def _require_columns(header: list[str]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from almanac.errors import BadNotebook, UsageError
-from almanac.runner import parameters
 from almanac.runner.attempt import RunRequest
+from almanac.runner.notebooks import parameters
 from almanac.steps import STEPS
 
 FILE_NAME = re.compile(r"^\d_([a-z]+)\.ipynb$")
@@ -45,8 +45,8 @@ class Plan:
         return self.selected[-1].step == "predict"
 
 
-def plan(folder: Path, request: RunRequest) -> Plan:
-    """Return what a request runs; raises BadNotebook, UsageError or BadParameter before anything is touched."""
+def make_plan(folder: Path, request: RunRequest) -> Plan:
+    """Return what a request runs; raises BadNotebook, UsageError or BadParameter and changes nothing."""
     notebooks = find(folder, request.workload)
     selected = select(notebooks, only=request.only, start=request.start)
     typed_parameters(selected, request.parameters)
@@ -71,7 +71,7 @@ def find(folder: Path, workload: str) -> list[Notebook]:
 
 
 def select(notebooks: Iterable[Notebook], *, only: str = "", start: str = "") -> list[Notebook]:
-    """Return the notebooks named in `only` (comma separated) or from the step `start` on; raises UsageError."""
+    """Return the notebooks named in `only` (comma separated), or those from `start` on; raises UsageError."""
     names = [name.strip() for name in only.split(",") if name.strip()]
     unknown = sorted({*names, start} - {*STEPS, ""})
     if unknown:

@@ -6,7 +6,7 @@ from typing import Any
 
 from almanac.errors import NotFound
 from almanac.registry import Registry
-from almanac.runner.imports import without_iri_grammar
+from almanac.runner.notebooks.imports import without_iri_grammar
 
 
 def write_report(registry: Registry, steps: Iterable[Mapping[Any, Any]], folder: Path) -> list[Path]:

@@ -15,8 +15,8 @@ from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
 
 from almanac.runner.environment import redact
-from almanac.runner.job import Job, Limits, NotebookResult
-from almanac.runner.kernel import Engine, Gauge
+from almanac.runner.notebooks.job import Job, Limits, NotebookResult
+from almanac.runner.notebooks.kernel import Engine, Gauge
 
 ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.
@@ -118,7 +118,7 @@ def _reason(error: BaseException, limits: Limits) -> str:
 
 
 def _early_end(notebook: nbformat.NotebookNode) -> str | None:
-    """Return why a notebook that raised nothing did not end well: a cell called sys.exit(), or some never ran."""
+    """Return why a notebook that raised nothing failed: a cell called sys.exit(), or some never ran."""
     code = (cell for cell in notebook.cells if cell.cell_type == "code")
     for number, cell in enumerate(code, start=1):
         if any(_is_exit(output) for output in cell.outputs):
