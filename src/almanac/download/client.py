@@ -1,4 +1,4 @@
-"""Requests to public servers: tries again, waits as long as the server asks, keeps secrets out of every message."""
+"""Requests to public servers: repeats them, waits as long as the server asks, hides secrets in messages."""
 
 import logging
 import threading
@@ -60,7 +60,10 @@ class RequestPolicy:
 
 
 class Client:
-    """A client of one server; safe to share between threads. Once the server is unreachable, requests fail at once."""
+    """A client of one server; safe to share between threads.
+
+    Once the server is unreachable, requests fail at once.
+    """
 
     def __init__(
         self,
@@ -91,7 +94,9 @@ class Client:
         self._http.close()
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        """Return the answer to GET; raises NoConnection, RequestRefused or SourceUnavailable, each naming URL and reason.
+        """Return the answer to GET.
+
+        Raises NoConnection, RequestRefused or SourceUnavailable, each naming URL and reason.
 
         `headers` and `params` of the client are secret: no message repeats them.
         """
@@ -149,7 +154,7 @@ class Client:
         return self._accept(path, response)
 
     def _accept(self, path: str, response: httpx.Response) -> httpx.Response:
-        """Return a successful answer; raises _Transient where another attempt may mend it, else RequestRefused."""
+        """Return a successful answer; raises _Transient if an attempt may mend it, else RequestRefused."""
         if response.is_success:
             return response
         status = response.status_code

@@ -179,7 +179,7 @@ def _from_cache(file: PublicFile, places: _Places, reasons: list[str]) -> Copy |
 
 
 def _from_network(file: PublicFile, places: _Places, reasons: list[str]) -> Copy:
-    """Read a file from the public server and cache it if it is pinned; `reasons` say why no other place had it."""
+    """Read a file from the public server and cache a pinned one; `reasons` say why no place had it."""
     try:
         if places.network is None:
             raise NoConnection("the network is off (ALMANAC_OFFLINE).")
@@ -211,7 +211,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def _refuse_errors(futures: Sequence["Future[Copy]"]) -> None:
-    """Raise the error that says most: a corrupt file or a bug as it is, otherwise how many files are missing."""
+    """Raise the error that says most: a corrupt file or a bug as it is, else how many files are missing."""
     errors = [error for future in futures if (error := future.exception()) and not _is_missing(error)]
     for error in errors:
         if isinstance(error, SourceCorrupt) or not isinstance(error, SourceUnavailable):

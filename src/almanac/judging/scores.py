@@ -71,8 +71,8 @@ def hits(labels: Labels, chances: Floats) -> Floats:
 def calibration_error(labels: Labels, chances: Floats, *, bins: int = 10) -> float:
     """Return the mean gap between forecast chance and frequency (class-wise expected calibration error).
 
-    Forecasts are grouped into `bins` of equal width for each outcome. Even a perfect forecast has an error by chance: about
-    .009 for 9,000 forecasts of three outcomes.
+    Forecasts are grouped into `bins` of equal width for each outcome. Even a perfect forecast has an error by
+    chance: about .009 for 9,000 forecasts of three outcomes.
 
     >>> calibration_error(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]]))
     0.0
@@ -120,7 +120,7 @@ def bootstrap_interval(
 def paired_bootstrap(
     ours: Floats, theirs: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000
 ) -> Interval:
-    """Return the mean of ours minus theirs on the same cases, with its interval; below zero our losses are smaller."""
+    """Return the mean of ours minus theirs on the same cases; below zero our losses are smaller."""
     return bootstrap_interval(ours - theirs, clusters=clusters, seed=seed, repeats=repeats)
 
 
