@@ -9,11 +9,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do $
 ALMANAC_MIRROR ?= $(if $(wildcard ../shared/data),$(abspath ../shared/data))
 export ALMANAC_MIRROR
 export ALMANAC_HOME := $(CURDIR)
-# pip tells every package; a person wants to know that it moves, and every error.
-INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
-TELL := awk '/^Collecting/ {if (++n % 25 == 0) print "  " n " packages …"; fflush()} /^Installing/ {print "  installing …"; fflush()} /^ *(ERROR|error)/ {print}'
+# uv leaves the compiling of modules to their first import. Without the compiled files each process would compile them again.
+unexport PYTHONDONTWRITEBYTECODE
 # In a container one is often root, which Jupyter refuses unless it is told; it listens on the loopback and asks for its token.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 # Two cores: one worker each, the tests of a group on the same one.
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
@@ -62,9 +62,9 @@ benchmarks: $(VENV)/.dev ## Every figure of the README, measured here; results i
 lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes, for all supported Pythons
 	@constraint=; for extra in dev lab serve cloud; do \
 	  test $$extra = dev || constraint="-c requirements/dev.txt"; \
-	  $(BIN)/uv pip compile pyproject.toml --extra $$extra $$constraint --universal --python-version 3.11 --generate-hashes \
-	    --no-emit-index-url --no-header --no-annotate --quiet --output-file requirements/$$extra.txt || exit 1; \
+	  $(COMPILE) pyproject.toml --extra $$extra $$constraint --output-file requirements/$$extra.txt || exit 1; \
 	done
+	@grep --only-matching 'uv==[0-9.]*' pyproject.toml | $(COMPILE) - --output-file requirements/uv.txt
 
 clean: ## Stop the embedded database; remove environment, state and local MLflow store
 	@test ! -x $(BIN)/almanac || $(BIN)/almanac db stop
@@ -76,12 +76,9 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.lab: requirements/lab.txt pyproject.toml | $(VENV)/bin/python
-	@echo "Installing the locked packages (about 200, one to two minutes) …"
-	@$(INSTALL) --require-hashes -r requirements/lab.txt 2>&1 | $(TELL)
-	@$(INSTALL) --no-deps --no-build-isolation --editable . 2>&1 | $(TELL)
+	@requirements/install lab
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.lab
-	@echo "Installing the locked packages for development …"
-	@$(INSTALL) --require-hashes -r requirements/dev.txt 2>&1 | $(TELL)
+	@requirements/install dev
 	@touch $@

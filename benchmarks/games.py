@@ -1,4 +1,4 @@
-"""What games cost and how good they are: seconds and memory by size, answers per route, and models where the truth is known."""
+"""Benchmarks of games: time and memory by size, milliseconds per route, models on simulated players."""
 
 import argparse
 import json
@@ -27,7 +27,8 @@ from almanac.store.records import runs
 from almanac.store.schema.migrate import migrate
 from almanac.workloads.games import evaluation, features, model
 from almanac.workloads.games.contract import CONTRACT, GAMES
-from almanac.workloads.games.features import Known
+from almanac.workloads.games.evaluation import PlayerScores
+from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.lists import search_index
 from almanac.workloads.games.measuring import health, tuning
 from almanac.workloads.games.sources import plays_csv, simulated, steam
@@ -35,15 +36,15 @@ from almanac.workloads.games.sources import plays_csv, simulated, steam
 CUT = date(2026, 6, 1)
 REAL = 27_075
 SIZES = (100, 1_000, 10_000, REAL, 200_000)
-# Facts of a made-up game that come together from one real game.
-TOGETHER = (
+# Columns of a mixed game that come from one real game.
+COLUMN_GROUPS = (
     ("genres", "themes", "categories", "platforms"),
     ("developer", "publisher", "title"),
     ("released",),
     ("reviews", "good_reviews"),
 )
 WORLDS = (1, 2, 3, 4)
-ASKED = 200
+REQUESTS = 200
 QUERIES = (
     "witchr",
     "portal",
@@ -55,186 +56,173 @@ QUERIES = (
     "football manager 2019",
 )
 
+# Method, path and body.
+Request = tuple[str, str, Any]
+
 
 def main() -> None:
-    """Measure what was asked for, print it and write it."""
+    """Run the chosen benchmarks, print the results and write them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument(
-        "--size", type=int, help="train and score this many games in this process and print the figures"
-    )
+    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument("--size", type=int, help="measure this many games in this process, print the result")
     parser.add_argument("--sizes", type=int, nargs="*", default=SIZES)
     parser.add_argument("--only", choices=["sizes", "models", "routes"])
-    given = parser.parse_args()
-    if given.size:
-        print(json.dumps(sized(given.size)))
+    arguments = parser.parse_args()
+    if arguments.size:
+        print(json.dumps(measure_size(arguments.size)))
         return
-    parts: dict[str, Callable[[], Any]] = {
-        "sizes": lambda: [by_itself(size) for size in given.sizes],
-        "models": judged,
-        "routes": routes,
+    benchmarks: dict[str, Callable[[], Any]] = {
+        "sizes": lambda: [measure_in_own_process(size) for size in arguments.sizes],
+        "models": compare_models,
+        "routes": measure_routes,
     }
-    result = {name: measure() for name, measure in parts.items() if given.only in (None, name)}
-    print(json.dumps(result, indent=2))
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(result, indent=2) + "\n")
+    names = [arguments.only] if arguments.only else list(benchmarks)
+    text = json.dumps({name: benchmarks[name]() for name in names}, indent=2)
+    print(text)
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(text + "\n")
 
 
-def by_itself(size: int) -> dict[str, float]:
-    """Measure one size in a process of its own, whose peak memory is its own as well."""
-    ran = subprocess.run(
-        [sys.executable, __file__, "--size", str(size)], capture_output=True, text=True, check=True
-    )
-    found: dict[str, float] = json.loads(ran.stdout)
-    return found
+def measure_in_own_process(size: int) -> dict[str, float]:
+    """Measure one size in a process of its own, so that the peak memory is that of this size."""
+    command = [sys.executable, __file__, "--size", str(size)]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    result: dict[str, float] = json.loads(process.stdout)
+    return result
 
 
-def sized(size: int) -> dict[str, float]:
+def measure_size(size: int) -> dict[str, float]:
     """Train content on so many games, score all, and index their titles."""
-    known = catalogue(size)
-    begun = time.perf_counter()
-    pipeline = model.fit(model.make("content"), known)
-    trained = time.perf_counter()
-    predictions = model.predict(pipeline, known.catalogue)
-    scored = time.perf_counter()
-    search_index.mistypings(search_index.words(predictions))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    seconds = {"train": trained - begun, "score": scored - trained, "index": time.perf_counter() - scored}
-    return {
-        "games": len(predictions),
-        **{name: round(value, 2) for name, value in seconds.items()},
-        "peak_mb": round(peak),
-    }
+    data = catalogue(size)
+    moments = [time.perf_counter()]
+    pipeline = model.fit(model.make("content"), data)
+    moments.append(time.perf_counter())
+    predictions = model.predict(pipeline, data.catalogue)
+    moments.append(time.perf_counter())
+    search_index.tables(predictions)
+    moments.append(time.perf_counter())
+    train, score, index = np.diff(moments).round(2).tolist()
+    peak_mb = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    return {"games": size, "train": train, "score": score, "index": index, "peak_mb": peak_mb}
 
 
-def catalogue(size: int) -> Known:
-    """Return so many games: the best known of the Steam catalogue, or of more made-up ones mixed from the real ones."""
-    told = steam.read(Settings.read()).games
-    return features.build(
-        told.nlargest(size, "reviews") if size <= REAL else mixed(told, size), plays_csv.frame([]), as_of=CUT
-    )
+def catalogue(size: int) -> Dataset:
+    """Return so many games: the best known of the Steam catalogue, or mixed ones where it has fewer."""
+    games = steam.read(Settings.read()).games
+    selected = games.nlargest(size, "reviews") if size <= REAL else mix(games, size)
+    return features.build(selected, plays_csv.frame([]), as_of=CUT)
 
 
-def mixed(told: pd.DataFrame, size: int) -> pd.DataFrame:
-    """Return made-up games, each with the tags of one real game, title and makers of another, the day of a third and the reviews of a fourth."""
+def mix(games: pd.DataFrame, size: int) -> pd.DataFrame:
+    """Return games of which each group of columns comes from another real game."""
     random = np.random.default_rng(size)
-    parts = [
-        told[list(names)].iloc[random.integers(len(told), size=size)].reset_index(drop=True)
-        for names in TOGETHER
-    ]
-    made = pd.concat(parts, axis=1).assign(
-        game_id=[f"sample:{number}" for number in range(size)], listed=True, source=simulated.SOURCE
-    )
-    return made.assign(title=[f"{title} {number}" for number, title in enumerate(made["title"])])[
-        GAMES.column_names
-    ]
+    parts = []
+    for names in COLUMN_GROUPS:
+        rows = random.integers(len(games), size=size)
+        parts.append(games[list(names)].iloc[rows].reset_index(drop=True))
+    mixed = pd.concat(parts, axis=1)
+    titles = [f"{title} {number}" for number, title in enumerate(mixed["title"])]
+    ids = [f"sample:{number}" for number in range(size)]
+    facts = {"listed": True, "source": simulated.SOURCE}
+    return mixed.assign(title=titles, game_id=ids, **facts)[GAMES.column_names]
 
 
-def judged() -> dict[str, Any]:
-    """Return the scores of every model in several made-up worlds, and of the blend less the best other one over all of them."""
-    ndcg: dict[str, list[Any]] = {}
-    tables = {}
-    for seed in WORLDS:
-        told = simulated.catalogue(1_200, seed=seed)
-        known = features.build(told, simulated.world(told, users=2_000, seed=seed).plays, as_of=CUT)
-        parts = evaluation.split(known, seed=1)
-        weights = tuning.weigh(parts.train, seed=2)
-        scorers = {
-            name: model.fit(model.single(name, weights=weights), parts.train).on(parts.train.catalogue)
-            for name in model.CANDIDATES
-        }
-        table, found = evaluation.table(parts, scorers)
-        tables[f"world {seed}"] = table.round(4).to_dict(orient="index")
-        for name, each in found.items():
-            ndcg.setdefault(name, []).append(each.ndcg)
-    joined = {name: np.concatenate(values) for name, values in ndcg.items()}
-    best = max((name for name in joined if name != "blend"), key=lambda name: joined[name].mean())
-    return tables | {
-        "best other": best,
-        "blend less it": scores.paired_bootstrap(joined["blend"], joined[best]),
+def compare_models() -> dict[str, Any]:
+    """Return the scores of every model in simulated worlds, and the lead of the blend over the best other."""
+    worlds = {f"world {seed}": compare_in_world(seed) for seed in WORLDS}
+    ndcg = {
+        name: np.concatenate([each[1][name].ndcg for each in worlds.values()]) for name in model.CANDIDATES
     }
+    best = max((name for name in ndcg if name != "blend"), key=lambda name: ndcg[name].mean())
+    difference = scores.paired_bootstrap(ndcg["blend"], ndcg[best])
+    tables = {name: table.round(4).to_dict(orient="index") for name, (table, _) in worlds.items()}
+    return tables | {"best other": best, "blend less it": difference}
 
 
-def routes() -> dict[str, Any]:
-    """Publish the whole catalogue and return the median and the slowest tenth of answers per route in milliseconds, nothing kept in memory."""
+def compare_in_world(seed: int) -> tuple[pd.DataFrame, dict[str, PlayerScores]]:
+    """Return the scores of every model in one simulated world."""
+    games = simulated.catalogue(1_200, seed=seed)
+    plays = simulated.world(games, users=2_000, seed=seed).plays
+    parts = evaluation.split(features.build(games, plays, as_of=CUT), seed=1)
+    weights = tuning.weigh(parts.train, seed=2)
+    fitted = {name: model.fit(model.single(name, weights=weights), parts.train) for name in model.CANDIDATES}
+    return evaluation.table(parts, fitted)
+
+
+def measure_routes() -> dict[str, Any]:
+    """Publish the whole catalogue and return the milliseconds per route, without the cache of the server."""
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
-        ids = published(url)
+        ids = publish_catalogue(url)
         with serving(url, ALMANAC_CACHE_MB="0") as client:
-            found = {name: timed(client, *asked) for name, asked in questions(ids).items()}
-            found["constant"] = timed(client, "GET", lambda _: "/livez", lambda _: None)
+            routes = {name: time_requests(client, requests) for name, requests in requests_of(ids).items()}
         embedded.stop(Path(folder, "pg"))
-    return found
+    return routes
 
 
-def questions(ids: list[str]) -> dict[str, Any]:
-    """Return for each route its method, and address and body by the number of the request."""
-    searched = "/v1/games/search"
-
-    def nothing(_: int) -> None:
-        return None
-
+def requests_of(ids: list[str]) -> dict[str, list[Request]]:
+    """Return the requests of each route."""
+    numbers = range(REQUESTS)
+    queries = [QUERIES[number % len(QUERIES)] for number in numbers]
+    game = [f"/v1/games/catalogue/{ids[number]}" for number in numbers]
+    search = "/v1/games/search"
+    liked = [{"liked": ids[number : number + 3]} for number in numbers]
     return {
-        "catalogue": ("GET", lambda n: f"/v1/games/catalogue/{ids[n]}", nothing),
-        "recommendations": ("GET", lambda n: f"/v1/games/catalogue/{ids[n]}/recommendations", nothing),
-        "similar": ("GET", lambda n: f"/v1/games/catalogue/{ids[n]}/similar", nothing),
-        "search": ("GET", lambda n: f"{searched}?q={QUERIES[n % len(QUERIES)]}", nothing),
-        "combined (3 liked)": (
-            "POST",
-            lambda _: "/v1/games/recommendations",
-            lambda n: {"liked": ids[n : n + 3]},
-        ),
-        "search and list": (
-            "POST",
-            lambda _: f"{searched}/recommendations",
-            lambda n: {"query": QUERIES[n % len(QUERIES)]},
-        ),
-        "model": ("GET", lambda _: "/v1/games/model", nothing),
+        "catalogue": [get(path) for path in game],
+        "recommendations": [get(f"{path}/recommendations") for path in game],
+        "similar": [get(f"{path}/similar") for path in game],
+        "search": [get(f"{search}?q={query}") for query in queries],
+        "combined (3 liked)": [("POST", "/v1/games/recommendations", body) for body in liked],
+        "search and list": [("POST", f"{search}/recommendations", {"query": query}) for query in queries],
+        "model": [get("/v1/games/model")] * REQUESTS,
+        "constant": [get("/livez")] * REQUESTS,
     }
 
 
-def timed(
-    client: httpx.Client, method: str, path: Callable[[int], str], body: Callable[[int], Any]
-) -> dict[str, float]:
-    """Ask one after the other and return p50 and p90 in milliseconds; what is not answered 200 or 404 ends the program."""
-    taken = []
-    for number in range(ASKED):
-        begun = time.perf_counter()
-        answer = client.request(method, path(number), json=body(number))
-        taken.append(1000 * (time.perf_counter() - begun))
-        if answer.status_code not in (200, 404):
-            raise SystemExit(f"{path(number)} answered {answer.status_code}")
-    return {"p50_ms": round(median(taken), 2), "p90_ms": round(sorted(taken)[int(0.9 * ASKED)], 2)}
+def get(path: str) -> Request:
+    """Return a GET request without a body."""
+    return "GET", path, None
 
 
-def published(url: str) -> list[str]:
+def time_requests(client: httpx.Client, requests: list[Request]) -> dict[str, float]:
+    """Send requests one after the other and return p50 and p90 in milliseconds.
+
+    A status other than 200 and 404 ends the program.
+    """
+    milliseconds = []
+    for method, path, body in requests:
+        start = time.perf_counter()
+        response = client.request(method, path, json=body)
+        milliseconds.append(1000 * (time.perf_counter() - start))
+        if response.status_code not in (200, 404):
+            raise SystemExit(f"{path} answered {response.status_code}")
+    p90 = sorted(milliseconds)[int(0.9 * len(milliseconds))]
+    return {"p50_ms": round(median(milliseconds), 2), "p90_ms": round(p90, 2)}
+
+
+def publish_catalogue(url: str) -> list[str]:
     """Publish the lists of the whole catalogue and return the ids of the best known games."""
-    known = catalogue(REAL)
-    predictions = model.predict(model.fit(model.make("content"), known), known.catalogue)
-    words = search_index.words(predictions)
-    content = {
-        "predictions": predictions,
-        "words": words,
-        "spellings": search_index.mistypings(words),
-        "health": health.health(predictions),
-    }
+    data = catalogue(REAL)
+    predictions = model.predict(model.fit(model.make("content"), data), data.catalogue)
+    tables = {"predictions": predictions, "health": health.health(predictions)}
+    tables |= search_index.tables(predictions)
     migrate(Database(url, "login"), {CONTRACT.name: CONTRACT})
     owner = Database(url, "owner")
-    opening = runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
+    new_run = runs.NewRun(CONTRACT.name, datetime.now(UTC), ("predict",), "full", "benchmark")
     with owner.engine.begin() as connection:
-        run_id = runs.start(connection, opening)
-    staged = staging.stage(owner, CONTRACT, str(run_id), content)
-    facts = runs.RunUpdate(
+        run_id = runs.start(connection, new_run)
+    staged = staging.stage(owner, CONTRACT, str(run_id), tables)
+    update = runs.RunUpdate(
         data_as_of=CUT,
         source="steam",
         model_version=1,
         rows=staged.rows,
         prediction_hash=staged.prediction_hash,
     )
-    publish.publish(owner, publish.PublishRequest(CONTRACT, str(run_id), facts, "benchmark"))
+    publish.publish(owner, publish.PublishRequest(CONTRACT, str(run_id), update, "benchmark"))
     owner.engine.dispose()
-    return predictions["game_id"].head(ASKED + 3).tolist()
+    return predictions["game_id"].head(REQUESTS + 3).tolist()
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def main() -> int:
     """Serve until told to stop; return the exit code."""
     try:
         settings = Settings.read()
-        log_lines.set_up(settings.log_level)
+        log_lines.configure(settings)
         raise_file_limit()
         asyncio.run(refuse_unknown_schema(settings))
         server = Server(configured(settings))

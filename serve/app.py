@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from almanac import discovery
 from almanac.contract import Contract
@@ -13,9 +14,9 @@ from almanac.settings import Settings
 from serve import routes
 from serve.answers.cache import Cache
 from serve.answers.service import Service
-from serve.http import docs_page, endpoints, origins, problems, schemas
-from serve.http.endpoints import Bounds
+from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
+from serve.http.route import Bounds, Route
 from serve.reading.choice import Editions
 from serve.reading.database import INGEST, READER, Database
 from serve.reading.live import LiveReleases
@@ -27,20 +28,29 @@ DOC = """Predictions computed ahead, published whole, and looked up here. Every 
 
 
 class Application(FastAPI):
-    """FastAPI with the problem document among the schemas that routes refer to."""
+    """FastAPI whose OpenAPI description has what the dependencies of routes read, and the problem document."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description, made at the first call."""
-        if not self.openapi_schema:
-            super().openapi().setdefault("components", {}).setdefault("schemas", {})["Problem"] = (
-                schemas.PROBLEM
-            )
-        return super().openapi()
+        if self.openapi_schema:
+            return self.openapi_schema
+        api_routes = [route for route in self.routes if isinstance(route, APIRoute)]
+        for route in api_routes:
+            if isinstance(route, Route):
+                route.document()
+        description = super().openapi()
+        documented.restore_examples(description, api_routes)
+        components = description.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = schemas.PROBLEM
+        return description
 
 
 def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:
     """Return the application; it connects when it starts. Raises UsageError where settings name no database."""
     service = make_service(settings, discovery.contracts() if contracts is None else contracts)
+    hosts = origins.names(settings.allowed_hosts)
+    bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
+    api_routes = routes.make_routes(service, bounds)
     app = Application(
         title="Almanac",
         version=service.version,
@@ -49,21 +59,19 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        # FastAPI would look for exporters of traces anew for each request; this server has none.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
-    app.state.service = service
-    found = [endpoint for endpoint in routes.endpoints(service) if service.ingest or not endpoint.writes]
-    bounds = Bounds(
-        settings.deadline_seconds, settings.body_limit_bytes, origins.names(settings.allowed_hosts)
-    )
-    endpoints.register(app, found, bounds)
+    app.state.service, app.state.bounds = service, bounds
+    # Not `include_router`: it would try the routers one after the other, and build every route a second time.
+    app.router.routes[:0] = api_routes
     docs_page.install(app)
     problems.install(app)
     if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
         app.add_middleware(origins.Cors, origins=readers)
-    app.add_middleware(
-        Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=endpoints.largest_body(found)
-    )
+    largest = routes.largest_body(api_routes)
+    app.add_middleware(Limits, body_limit_bytes=bounds.body_limit_bytes, largest_body_bytes=largest)
     app.add_middleware(Access, metrics=service.metrics)
     return app
 

@@ -1,4 +1,4 @@
-"""Games and plays made up for tests: a few by hand, and publishing them without notebooks."""
+"""Sample games and plays, and a publisher that needs no notebooks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from almanac.store.publishing import publish, staging
 from almanac.store.records import ledger, runs, versions
 from almanac.workloads.games import features, model
 from almanac.workloads.games.contract import CONTRACT
-from almanac.workloads.games.features import Known
+from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.lists import search_index
 from almanac.workloads.games.measuring import health
 from almanac.workloads.games.sources import builtin, games, plays_csv, simulated
@@ -24,26 +24,26 @@ FIRST_SLOT = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def game(title: str, **facts: Any) -> dict[str, Any]:
-    """Return one game as a source tells it; its id is made of its title."""
-    told = {
+    """Return one game as a row of a source; its id is made of its title."""
+    reviews = int(facts.get("reviews", 100))
+    defaults = {
         "game_id": f"steam:{title.lower().replace(' ', '-')}",
         "title": title,
         "released": "2015-05-18",
         "source": "steam",
-    }
-    known = {
         "genres": "RPG",
         "themes": "Open World;Fantasy",
         "platforms": "windows",
         "developer": "Studio",
         "publisher": "Studio",
+        "reviews": reviews,
+        "good_reviews": reviews * 9 // 10,
     }
-    reviews = int(facts.get("reviews", 100))
-    return told | known | {"reviews": reviews, "good_reviews": reviews * 9 // 10} | facts
+    return defaults | facts
 
 
 def catalogue(*rows: dict[str, Any], as_of: date = CUT) -> pd.DataFrame:
-    """Return the catalogue of these games, of which nobody's plays are known."""
+    """Return the catalogue of these games, without plays."""
     return features.build(games.frame(rows), plays_csv.frame([]), as_of=as_of).catalogue
 
 
@@ -55,28 +55,24 @@ def play(
 
 
 @cache
-def sample() -> Known:
-    """Return the built-in games with made-up players; do not change them."""
-    known = builtin.catalogue()
-    return features.build(known, simulated.world(known, users=600).plays, as_of=CUT)
+def sample() -> Dataset:
+    """Return the built-in games with simulated players; do not change them."""
+    games_frame = builtin.catalogue()
+    plays = simulated.world(games_frame, users=600).plays
+    return features.build(games_frame, plays, as_of=CUT)
 
 
 @cache
 def predicted(candidate: str = "content") -> pd.DataFrame:
     """Return the predictions of the built-in games by one model; do not change them."""
-    known = sample()
-    return model.predict(model.fit(model.make(candidate), known), known.catalogue)
+    pipeline = model.fit(model.make(candidate), sample())
+    return model.predict(pipeline, sample().catalogue)
 
 
 def content_of(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return a frame for every table that games releases."""
-    words = search_index.words(predictions)
-    return {
-        "predictions": predictions,
-        "words": words,
-        "spellings": search_index.mistypings(words),
-        "health": health.health(predictions),
-    }
+    tables = {"predictions": predictions, "health": health.health(predictions)}
+    return tables | search_index.tables(predictions)
 
 
 @dataclass
@@ -89,29 +85,26 @@ class GamesPublisher:
     def publish(self, predictions: pd.DataFrame, *, version: int = 1, is_released: bool = True) -> str:
         """Publish one run with these predictions and return its id."""
         slot = FIRST_SLOT + timedelta(days=1) * next(self.numbers)
-        opening = runs.NewRun(
-            "games", slot, ("predict",), "mock", "tester", kind="run" if is_released else "shadow"
-        )
+        kind, why = ("run", "test") if is_released else ("shadow", None)
+        new_run = runs.NewRun("games", slot, ("predict",), "mock", "tester", kind=kind)
         with self.database.engine.begin() as connection:
-            run_id = runs.start(connection, opening)
+            run_id = runs.start(connection, new_run)
         assert run_id
         staged = staging.stage(self.database, CONTRACT, run_id, content_of(predictions))
-        told = {
-            "data_as_of": CUT,
-            "demo": False,
-            "simulated": False,
-            "source": "steam",
-            "model_version": version,
-        }
-        facts = runs.RunUpdate(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
-        publish.publish(
-            self.database, publish.PublishRequest(CONTRACT, run_id, facts, "test" if is_released else None)
+        update = runs.RunUpdate(
+            data_as_of=CUT,
+            demo=False,
+            simulated=False,
+            source="steam",
+            model_version=version,
+            rows=staged.rows,
+            prediction_hash=staged.prediction_hash,
         )
+        publish.publish(self.database, publish.PublishRequest(CONTRACT, run_id, update, why))
         return run_id
 
     def register(self, *numbers: int) -> None:
-        """Make model versions known, with made-up figures."""
-        hashes = {"artifact_hash": "a" * 64, "data_hash": "d" * 64, "recipe_hash": "r" * 64}
+        """Add model versions with sample scores."""
         for number in numbers:
             row = {
                 "workload": "games",
@@ -119,8 +112,8 @@ class GamesPublisher:
                 "run_id": None,
                 "mlflow_run_id": f"m{number}",
                 "trained_until": CUT,
-            }
-            row |= hashes | {
+                "artifact_hash": "a" * 64,
+                "data_hash": "d" * 64,
                 "recipe_hash": f"r{number}",
                 "parameters": {"candidate": "blend"},
                 "metrics": {"ndcg_at_10": 0.2},

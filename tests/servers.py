@@ -14,6 +14,7 @@ from typing import TextIO
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
 from almanac.contract import Contract
 from almanac.settings import Settings
@@ -26,9 +27,14 @@ START_SECONDS = 20.0
 @contextmanager
 def in_thread(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> Iterator[httpx.Client]:
     """Serve on a free port of the loopback and yield a client for it."""
-    config = uvicorn.Config(
-        create_app(settings, contracts), port=0, http=Protocol, ws="none", log_config=None, access_log=False
-    )
+    with app_in_thread(create_app(settings, contracts)) as client:
+        yield client
+
+
+@contextmanager
+def app_in_thread(app: FastAPI) -> Iterator[httpx.Client]:
+    """Serve an application on a free port of the loopback and yield a client for it."""
+    config = uvicorn.Config(app, port=0, http=Protocol, ws="none", log_config=None, access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -66,7 +72,7 @@ class Program:
 def as_program(
     url: str, *, wait_for: str = "/readyz", **variables: str
 ) -> Iterator[tuple[httpx.Client, Program]]:
-    """Start `python -m serve` on a free port; yield a client and the program once it answers 200 at `wait_for`."""
+    """Start `python -m serve` on a free port; yield a client and the program once `wait_for` answers 200."""
     port = free_port()
     environment = {**os.environ, "DATABASE_URL": url, "PORT": str(port), **variables}
     with (

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from almanac import discovery
 from almanac.contract import RESERVED, Column, Contract, Filter, SumRule, Table
 from almanac.errors import UsageError
+from tests.store.incremental_workload import DIARY
 from tests.stub import STUB
 
 ITEM = Column(name="item", type="text")
@@ -74,20 +75,20 @@ WRONG_CONTRACTS = {
 
 
 @pytest.mark.parametrize("what", WRONG_TABLES)
-def test_a_table_is_refused_for(what: str) -> None:
+def test_a_wrong_table_is_refused(what: str) -> None:
     change, message = WRONG_TABLES[what]
     with pytest.raises(ValidationError, match=message):
         table(**change)
 
 
 @pytest.mark.parametrize("what", WRONG_CONTRACTS)
-def test_a_contract_is_refused_for(what: str) -> None:
+def test_a_wrong_contract_is_refused(what: str) -> None:
     change, message = WRONG_CONTRACTS[what]
     with pytest.raises(ValidationError, match=message):
         contract(**change)
 
 
-def test_a_contract_knows_its_entity_and_what_it_releases() -> None:
+def test_a_contract_has_an_entity_and_released_tables() -> None:
     assert STUB.entity == "item"
     assert [released.name for released in STUB.released_tables] == ["predictions", "totals"]
     assert STUB.predictions.column("up").maximum == 1.0
@@ -96,7 +97,7 @@ def test_a_contract_knows_its_entity_and_what_it_releases() -> None:
 
 
 @pytest.mark.parametrize("name", discovery.names())
-def test_every_workload_s_contract_survives_being_written_down(name: str) -> None:
+def test_every_contract_is_the_same_after_json(name: str) -> None:
     declared = discovery.contract(name)
     assert Contract.model_validate_json(declared.model_dump_json()) == declared
     assert declared.name == name
@@ -113,3 +114,29 @@ def test_a_table_that_no_contract_declares_is_refused_with_the_names_of_the_othe
         UsageError, match=r"'stub' has no table 'fact'\. Its tables: facts, predictions, totals\."
     ):
         STUB.table("fact")
+
+
+WRONG_INCREMENTAL_CONTRACTS = {
+    "no entries": ({"entries": ""}, "must declare `incremental` and `entries` together"),
+    "no entity among the entry columns": (
+        {"entry_columns": ("text",)},
+        "must be a bigint and stand among `entry_columns`",
+    ),
+    "a minimum of rows": ({"minimum_rows": 1}, "needs minimum_rows=0"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_INCREMENTAL_CONTRACTS)
+def test_a_wrong_contract_of_an_incremental_workload_is_refused(what: str) -> None:
+    change, message = WRONG_INCREMENTAL_CONTRACTS[what]
+    with pytest.raises(ValidationError, match=message):
+        Contract(**(DIARY.model_dump() | change))
+
+
+def test_a_side_table_of_an_incremental_workload_must_say_how_rows_are_merged() -> None:
+    (moods,) = DIARY.side_tables
+    columns = (*moods.columns[:1], moods.columns[1].model_copy(update={"merge": None}))
+    side_tables = (moods.model_copy(update={"columns": columns}),)
+    message = r"side table 'moods' of incremental 'diary' does not say how to merge \['entries'\]"
+    with pytest.raises(ValidationError, match=message):
+        Contract(**(DIARY.model_dump() | {"side_tables": side_tables}))

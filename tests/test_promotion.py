@@ -38,6 +38,7 @@ CHAMPION = "-0.0030 [-0.0050, +0.0010]"
 CHAMPIONS = "ndcg_at_10 of the champion's recipe less the challenger's"
 PROXIES = "series_found of popularity less the challenger's"
 A_PROXY = "series games (a proxy: nobody’s plays are known)"
+AGAINST = "against the champion on 900 cases"
 SAME = "the challenger is the champion: same data, code and parameters"
 
 CASES = {
@@ -63,36 +64,36 @@ CASES = {
         "first version, beats the baseline: log_loss -0.0200 [-0.0300, -0.0100] on 200 cases",
     ),
     "the champion itself": (replace(LATER, same_version=True), False, SAME),
-    "a better version": (LATER, True, f"better: log_loss {CHAMPION} against the champion on 900 cases"),
+    "a better version": (LATER, True, f"better: log_loss {CHAMPION} {AGAINST}"),
     "a version that is just as good": (
         replace(LATER, against_champion=EQUAL),
         False,
-        "not better: log_loss +0.0000 [-0.0010, +0.0010] against the champion on 900 cases",
+        f"not better: log_loss +0.0000 [-0.0010, +0.0010] {AGAINST}",
     ),
     "a worse version": (
         replace(LATER, against_champion=WORSE),
         False,
-        "not better: log_loss +0.0020 [+0.0010, +0.0030] against the champion on 900 cases",
+        f"not better: log_loss +0.0020 [+0.0010, +0.0030] {AGAINST}",
     ),
     "a version that is better but could be much worse": (
         replace(LATER, against_champion=BEYOND_MARGIN),
         False,
-        "could be worse by more than 0.002: log_loss -0.0030 [-0.0090, +0.0021] against the champion on 900 cases",
+        f"could be worse by more than 0.002: log_loss -0.0030 [-0.0090, +0.0021] {AGAINST}",
     ),
     "a version that is better within the margin": (
         replace(LATER, against_champion=WITHIN_MARGIN),
         True,
-        "better: log_loss -0.0030 [-0.0080, +0.0020] against the champion on 900 cases",
+        f"better: log_loss -0.0030 [-0.0080, +0.0020] {AGAINST}",
     ),
     "a better version with worse calibration": (
         replace(LATER, calibration_error=0.0225),
         False,
-        f"worse calibrated by 0.0105: log_loss {CHAMPION} against the champion on 900 cases",
+        f"worse calibrated by 0.0105: log_loss {CHAMPION} {AGAINST}",
     ),
     "a better version with hardly worse calibration": (
         replace(LATER, calibration_error=0.0215),
         True,
-        f"better: log_loss {CHAMPION} against the champion on 900 cases",
+        f"better: log_loss {CHAMPION} {AGAINST}",
     ),
     "a better version that the baseline beats": (
         replace(LATER, against_baseline=Interval(0.01, 0.0, 0.02)),
@@ -174,7 +175,8 @@ def test_every_combination_of_evidence_passes_the_same_gates() -> None:
     counts, errors, flags = (0, 29, 30, 99, 100, 199, 200), (0.010, 0.0215, 0.0225), (False, True)
     grid = product(minimum, counts, baselines, champions, errors, flags, flags)
     for kind, cases, baseline, champion, error, same_version, same_recipe in grid:
-        evidence = Evidence("score", cases, baseline, error, champion, 0.012, same_version, same_recipe, kind)  # type: ignore[arg-type]
+        flags_and_kind: Any = (same_version, same_recipe, kind)
+        evidence = Evidence("score", cases, baseline, error, champion, 0.012, *flags_and_kind)
         beats_baseline = cases >= minimum[kind] and baseline.high < 0
         beats_champion = champion is None or (
             champion.estimate < 0 and champion.high <= 0.002 and error - 0.012 <= 0.01

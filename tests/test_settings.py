@@ -1,4 +1,4 @@
-"""Deployment choices come from the environment only, and a wrong one is named."""
+"""Settings come from the environment only, and a wrong value is named with its variable."""
 
 import getpass
 import os
@@ -16,14 +16,10 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_nothing_has_to_be_set() -> None:
+def test_all_settings_have_defaults() -> None:
     settings = Settings.read()
-    assert (settings.home, settings.state_folder, settings.port, settings.sample) == (
-        PROJECT,
-        PROJECT / ".almanac",
-        8000,
-        "full",
-    )
+    assert (settings.home, settings.state_folder) == (PROJECT, PROJECT / ".almanac")
+    assert (settings.port, settings.sample) == (8000, "full")
     assert settings.database_url is None
     assert settings.secrets() == []
 
@@ -35,7 +31,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "shown"),
+    ("name", "value", "quoted"),
     [
         ("PORT", "70000", "'70000'"),
         ("LOG_LEVEL", "LOUD", "'LOUD'"),
@@ -47,14 +43,14 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_variable(
-    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, quoted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match=rf"{name} has value {shown}: .+ \.env\.example explains it"):
+    with pytest.raises(UsageError, match=rf"{name} has value {quoted}: .+ \.env\.example explains it"):
         Settings.read()
 
 
-def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_state_folder_can_be_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("ALMANAC_HOME", "/opt/almanac")
     monkeypatch.setenv("ALMANAC_STATE", str(tmp_path))
     assert Settings.read().state_folder == tmp_path
@@ -62,7 +58,7 @@ def test_the_state_folder_may_stand_elsewhere(monkeypatch: pytest.MonkeyPatch, t
     assert Settings.read().notebooks_folder == Path("/opt/almanac/notebooks")
 
 
-def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(
+def test_the_actor_is_the_setting_then_the_actor_of_github_then_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTOR", raising=False)
@@ -76,7 +72,7 @@ def test_who_acts_is_the_actor_then_the_actor_of_github_then_the_user(
 @pytest.mark.parametrize(
     "error", [KeyError("getpwuid(): uid not found: 12345"), OSError("No username set in the environment")]
 )
-def test_an_account_without_a_name_is_told_by_its_number(
+def test_an_account_without_a_name_is_named_by_its_number(
     error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def nameless() -> str:
@@ -88,7 +84,7 @@ def test_an_account_without_a_name_is_told_by_its_number(
     assert Settings.read().who == f"user {os.getuid()}"
 
 
-def test_secrets_show_neither_when_printed_nor_in_a_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_appear_neither_in_prints_nor_in_tracebacks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://almanac:hunter22@db/almanac")
     monkeypatch.setenv("ODDS_API_KEY", "0123456789")
     settings = Settings.read()

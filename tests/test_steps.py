@@ -1,4 +1,4 @@
-"""The handle of a notebook: what it reads and reports, in a run and when it is opened by hand."""
+"""The handle of a notebook: what it reads and reports, in a run and in an exploration."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -11,7 +11,7 @@ from almanac.errors import NotFound, UsageError
 from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 from tests.stub import STUB, begin, content
 
 CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
@@ -19,17 +19,17 @@ CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
 
 @pytest.fixture
 def step(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Step:
-    """The step `predict` of a run under way."""
+    """The step `predict` of a running run."""
     monkeypatch.setattr(discovery, "contract", {STUB.name: STUB}.__getitem__)
     run_id = begin(owner)
     with owner.engine.begin() as connection:
-        runs.start_step(connection, run_id, "predict")
+        run_steps.start(connection, run_id, "predict")
     return Step(STUB.name, "predict", run_id, "mock", datetime(2025, 4, 15, tzinfo=UTC), None, settings)
 
 
 def reported(step: Step, owner: Database) -> dict[str, object]:
     with owner.engine.begin() as connection:
-        return dict(runs.steps(connection, step.run_id)[0]["results"])
+        return dict(run_steps.of_run(connection, step.run_id)[0]["results"])
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_parameter_that_does_not_fit_is_refused(parameters: dict[str, str], me
         Step.open(STUB.name, "collect", **parameters)
 
 
-def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
+def test_empty_parameters_open_an_exploration() -> None:
     step = Step.open(STUB.name, "collect", run_id="", slot="", sample="mock", data_as_of="")
     assert (step.is_exploration, step.sample, step.requested_date, step.slot.tzinfo) == (
         True,
@@ -55,7 +55,7 @@ def test_empty_parameters_make_an_exploration_of_this_moment() -> None:
     )
 
 
-def test_reports_of_a_step_are_added_to_each_other_as_plain_data(step: Step, owner: Database) -> None:
+def test_reports_of_a_step_are_merged_as_plain_data(step: Step, owner: Database) -> None:
     step.report(rows=3, share=float("nan"))
     step.report(day=date(2025, 4, 15), rows=4)
     assert reported(step, owner) == {"rows": 4, "share": None, "day": "2025-04-15"}
@@ -67,16 +67,14 @@ def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
     with owner.engine.begin() as connection:
         runs.update(connection, step.run_id, runs.RunUpdate(data_as_of=date(2025, 4, 15)))
     later = replace(step)
-    with pytest.raises(
-        UsageError,
-        match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it",
-    ):
+    message = r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it"
+    with pytest.raises(UsageError, match=message):
         later.report_cut_off(replace(CUT, data_as_of=date(2025, 4, 16)))
     for opened in (step, later):
         opened.database.engine.dispose()
 
 
-def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> None:
+def test_an_exploration_drops_its_staged_tables(step: Step, owner: Database) -> None:
     alone = replace(step, run_id="")
     staged = alone.stage(content(), version=1, scored=content()["predictions"])
     with owner.engine.begin() as connection:
@@ -89,6 +87,14 @@ def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> No
     alone.database.engine.dispose()
 
 
+def report_decision(owner: Database, step: Step, decision: dict[str, object]) -> None:
+    """Report a decision as the step `evaluate` of the same run."""
+    with owner.engine.begin() as connection:
+        run_steps.start(connection, step.run_id, "evaluate")
+        run_steps.report(connection, step.run_id, "evaluate", {"decision": decision})
+        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
+
+
 @pytest.mark.parametrize(
     ("challenger", "champion", "serving", "shadow"),
     [(2, 1, 2, 1), (2, 1, 1, 2), (2, None, 2, None), (1, 1, 1, None)],
@@ -96,41 +102,25 @@ def test_an_exploration_stages_only_for_trial(step: Step, owner: Database) -> No
 def test_the_shadow_is_the_other_of_challenger_and_champion(
     challenger: int, champion: int | None, serving: int, shadow: int | None, step: Step, owner: Database
 ) -> None:
-    with owner.engine.begin() as connection:
-        runs.start_step(connection, step.run_id, "evaluate")
-        runs.report_step(
-            connection,
-            step.run_id,
-            "evaluate",
-            {"decision": {"challenger": challenger, "champion": champion}},
-        )
-        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
+    report_decision(owner, step, {"challenger": challenger, "champion": champion})
     assert step.shadow_version(serving) == shadow
     step.database.engine.dispose()
 
 
-def test_a_run_whose_first_version_is_refused_says_why_there_is_no_champion(
+def test_without_a_champion_the_reason_of_the_refusal_is_named(
     step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Step, "champion", lambda _self, *, simulated=None: None)
-    with pytest.raises(
-        NotFound, match=r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"
-    ):
+    never_evaluated = r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"
+    with pytest.raises(NotFound, match=never_evaluated):
         step.serving_version()
-    with owner.engine.begin() as connection:
-        runs.start_step(connection, step.run_id, "evaluate")
-        decision = {
-            "challenger": 3,
-            "champion": None,
-            "promoted": False,
-            "reason": "does not beat the baseline",
-        }
-        runs.report_step(connection, step.run_id, "evaluate", {"decision": decision})
-        runs.finish_step(connection, step.run_id, "evaluate", {"status": "succeeded"})
-    with pytest.raises(
-        NotFound,
-        match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why",
-    ):
+    verdict = {"promoted": False, "reason": "does not beat the baseline"}
+    report_decision(owner, step, {"challenger": 3, "champion": None} | verdict)
+    refused = (
+        r"has no champion: version 3 was not promoted \(does not beat the baseline\)\."
+        r".*`almanac promote stub 3 --why"
+    )
+    with pytest.raises(NotFound, match=refused):
         step.serving_version()
     step.database.engine.dispose()
 

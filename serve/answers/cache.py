@@ -1,7 +1,13 @@
-"""Answers kept in memory: the least recently used go when the bound is reached."""
+"""Answers in memory: the least recently used go when the bound is reached."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from fastapi import Request
+
+from almanac.contract import Contract
+from serve.reading.choice import Choice
 
 # What the key and the objects of an entry take beside the bytes of the answer.
 OVERHEAD_BYTES = 400
@@ -38,6 +44,36 @@ class Cache:
         while self.used_bytes > self._limit:
             _, dropped = self._entries.popitem(last=False)
             self.used_bytes -= _size(dropped)
+
+
+class Answered(NamedTuple):
+    """What an address was answered with."""
+
+    contract: Contract
+    choice: Choice
+    tag: str
+
+
+class Addresses:
+    """The tags of addresses that were answered from memory; when there are too many, all are dropped."""
+
+    def __init__(self, most: int = 2_000) -> None:
+        self._most = most
+        self._answered: dict[tuple[str, bytes], Answered] = {}
+
+    def get(self, request: Request) -> Answered | None:
+        """Return what this address was answered with."""
+        return self._answered.get(_address(request))
+
+    def put(self, request: Request, answered: Answered) -> None:
+        """Remember what this address is answered with."""
+        if len(self._answered) >= self._most:
+            self._answered.clear()
+        self._answered[_address(request)] = answered
+
+
+def _address(request: Request) -> tuple[str, bytes]:
+    return request.scope["path"], request.scope["query_string"]
 
 
 def _size(body: Payload) -> int:

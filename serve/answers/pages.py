@@ -26,19 +26,28 @@ async def page(
 
 def limited(question: ReadRequest, edition: Edition, found: Sequence[tuple[Any, ...]]) -> Payload:
     """Return a page out of pairs of JSON and key, of which one more than the limit was asked for."""
-    rows = found[: question.values["limit"]]
-    following = (
-        address(question.request, PINS, cursor=cursors.write(edition.pin, rows[-1][1]))
-        if len(found) > len(rows)
-        else None
-    )
-    return listed((row for row, _ in rows), following)
+    return listed(*cut(question, edition.pin, found))
 
 
 def listed(rows: Iterable[str], following: str | None = None) -> Payload:
     """Return the members of a list answer from the JSON of its rows."""
-    after = f'"{following}"' if following else "null"
-    return Payload(f'"rows":[{",".join(rows)}],"next":{after}'.encode(), following)
+    parts = members(rows, following)
+    return Payload(",".join(f'"{name}":{value}' for name, value in parts.items()).encode(), following)
+
+
+def cut(read: ReadRequest, pin: str, rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], str | None]:
+    """Return the JSON of the rows of a page, and the address of the next where there is a row more than the limit."""
+    limit = read.values["limit"]
+    page = [row for row, _ in rows[:limit]]
+    if len(rows) <= limit:
+        return page, None
+    _, key = rows[limit - 1]
+    return page, address(read.request, PINS, cursor=cursors.write(pin, key))
+
+
+def members(rows: Iterable[str], following: str | None = None) -> dict[str, str]:
+    """Return the members of a list answer, each as JSON."""
+    return {"rows": f"[{','.join(rows)}]", "next": f'"{following}"' if following else "null"}
 
 
 def address(request: Request, without: Iterable[str], **replaced: object) -> str:

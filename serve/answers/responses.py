@@ -3,8 +3,9 @@
 import gzip
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
+from time import time
 from typing import Any
 
 from fastapi import Request
@@ -16,29 +17,49 @@ from serve.reading.edition import Edition
 
 COMPRESS_FROM_BYTES = 1_000
 # Caches may keep every answer but ask each time; asking costs neither side any rows.
-CACHE_CONTROL = "public, no-cache"
+CACHE_CONTROL = (b"cache-control", b"public, no-cache")
+NO_STORE = (b"cache-control", b"no-store")
+VARY = (b"vary", b"Accept-Encoding")
+JSON_TYPE = (b"content-type", b"application/json")
+ENVELOPE = ("workload", "release", "published_at", "model_version", "run", "data_as_of", "source")
+Headers = list[tuple[bytes, bytes]]
 ENCODE = json.JSONEncoder(separators=(",", ":")).encode
+
+
+class Bytes(Response):
+    """A response whose headers are bytes already: encoding them would take longer than finding the answer."""
+
+    def __init__(self, content: bytes, status: int, headers: Headers) -> None:
+        self.body, self.status_code, self.raw_headers, self.background = content, status, headers, None
 
 
 def envelope(
     contract: Contract, edition: Edition | None, *, stale: bool, as_of: datetime | None = None
 ) -> dict[str, Any]:
     """Return where an answer comes from; `demo`, `simulated` and `stale` appear only where they are so."""
-    head = dict.fromkeys(
-        ("workload", "release", "published_at", "model_version", "run", "data_as_of", "source"), None
-    ) | {"workload": contract.name}
+    envelope: dict[str, Any] = dict.fromkeys(ENVELOPE) | {"workload": contract.name}
     if edition:
-        head |= {
+        envelope |= {
             "release": edition.release_id,
             "published_at": _iso(edition.published_at),
             "model_version": edition.model_version,
+            "run": edition.run_id,
+            "data_as_of": _iso(edition.data_as_of),
+            "source": edition.source,
         }
-        head |= {"run": edition.run_id, "data_as_of": _iso(edition.data_as_of), "source": edition.source}
         flags = {"demo": edition.demo, "simulated": edition.simulated, "stale": stale}
-        head |= {name: True for name, is_so in flags.items() if is_so}
+        envelope |= {name: True for name, is_so in flags.items() if is_so}
     if as_of:
-        head["as_of"] = _iso(as_of)
-    return head | ({"attribution": contract.attribution} if contract.attribution else {})
+        envelope["as_of"] = _iso(as_of)
+    if contract.attribution:
+        envelope["attribution"] = contract.attribution
+    return envelope
+
+
+def payload(members: Mapping[str, str], following: str | None = None) -> Payload:
+    """Return a JSON object of members whose values are JSON; `following` is the address of the next page."""
+    joined = ",".join([f'"{name}":{value}' for name, value in members.items()])
+    return Payload(f"{{{joined}}}".encode(), following)
 
 
 def compose(head: Mapping[str, Any], members: bytes) -> bytes:
@@ -57,7 +78,7 @@ def tag_of(content: bytes) -> str:
     return sha256(content).hexdigest()[:32]
 
 
-def known_tag(request: Request, tag: str) -> str | None:
+def matching_tag(request: Request, tag: str) -> str | None:
     """Return the tag of the answer that the client already has, compressed or not, or None."""
     given = request.headers.get("if-none-match")
     if given is None:
@@ -66,29 +87,39 @@ def known_tag(request: Request, tag: str) -> str | None:
     return next((kind for kind in (tag, f"{tag}-gzip") if f'"{kind}"' in held), None)
 
 
-def not_modified(known: str, edition: Edition | None = None) -> Response:
+def from_memory(request: Request, cache: Cache, tag: str, edition: Edition | None) -> Response | None:
+    """Return the answer with this tag where the client or the cache has it."""
+    if request.method == "GET" and (matching := matching_tag(request, tag)):
+        return not_modified(matching, edition)
+    payload = cache.get(tag)
+    return answer(request, cache, tag, payload, edition) if payload else None
+
+
+def not_modified(tag: str, edition: Edition | None = None) -> Response:
     """Return 304 with the headers that the full answer would have."""
-    return Response(status_code=304, headers=_headers(known, edition))
+    return Bytes(b"", 304, _headers(tag, edition))
 
 
 def answer(
-    request: Request, cache: Cache, tag: str, body: Payload, edition: Edition | None = None
+    request: Request, cache: Cache | None, tag: str, payload: Payload, edition: Edition | None = None
 ) -> Response:
-    """Return the full answer, compressed where the client accepts it and it is worth it."""
-    if len(body.content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
-        tag += "-gzip"
-        headers = _headers(tag, edition) | {"Content-Encoding": "gzip"}
-        content = _compressed(cache, tag, body).content
+    """Return the full answer, compressed where that is accepted and worth it; `cache` keeps that form too."""
+    content = payload.content
+    if len(content) >= COMPRESS_FROM_BYTES and wants_gzip(request):
+        tag = f"{tag}-gzip"
+        content = _compressed(cache, tag, payload).content
+        headers = [*_headers(tag, edition), (b"content-encoding", b"gzip")]
     else:
-        headers, content = _headers(tag, edition), body.content
-    if body.next:
-        headers["Link"] = f'<{body.next}>; rel="next"'
-    return Response(content, headers=headers, media_type="application/json")
+        headers = _headers(tag, edition)
+    if payload.next:
+        headers.append((b"link", f'<{payload.next}>; rel="next"'.encode("latin-1")))
+    headers += [(b"content-length", b"%d" % len(content)), JSON_TYPE]
+    return Bytes(content, 200, headers)
 
 
 def fresh(content: bytes, *, status: int = 200) -> Response:
-    """Return an answer that no cache may keep: what became of a request that changed something, or the state of this moment."""
-    return Response(content, status, {"Cache-Control": "no-store"}, "application/json")
+    """Return an answer that no cache may keep: the result of a write, or the state of this moment."""
+    return Bytes(content, status, [NO_STORE, (b"content-length", b"%d" % len(content)), JSON_TYPE])
 
 
 def wants_gzip(request: Request) -> bool:
@@ -100,18 +131,20 @@ def wants_gzip(request: Request) -> bool:
     return False
 
 
-def _compressed(cache: Cache, tag: str, body: Payload) -> Payload:
-    found = cache.get(tag)
-    if found is None:
-        found = Payload(gzip.compress(body.content, compresslevel=5, mtime=0), body.next)
-        cache.put(tag, found)
-    return found
+def _compressed(cache: Cache | None, tag: str, payload: Payload) -> Payload:
+    compressed = cache.get(tag) if cache else None
+    if compressed is None:
+        compressed = Payload(gzip.compress(payload.content, compresslevel=5, mtime=0), payload.next)
+        if cache:
+            cache.put(tag, compressed)
+    return compressed
 
 
-def _headers(tag: str, edition: Edition | None) -> dict[str, str]:
-    headers = {"ETag": f'"{tag}"', "Cache-Control": CACHE_CONTROL, "Vary": "Accept-Encoding"}
+def _headers(tag: str, edition: Edition | None) -> Headers:
+    headers = [(b"etag", b'"%b"' % tag.encode()), CACHE_CONTROL, VARY]
     if edition and edition.published_at:
-        headers["Age"] = str(max(0, int((datetime.now(UTC) - edition.published_at).total_seconds())))
+        seconds = time() - edition.published_at.timestamp()
+        headers.append((b"age", b"%d" % max(0, seconds)))
     return headers
 
 

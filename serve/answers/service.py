@@ -1,19 +1,19 @@
 """Everything a route needs, and the one way from a request to an answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import Depends, Request
 from starlette.responses import Response
 
 from almanac.contract import Contract
 from serve.answers import responses
-from serve.answers.cache import Cache, Payload
+from serve.answers.cache import Addresses, Cache, Payload
 from serve.http.problems import Problem, Unavailable
-from serve.reading.choice import Editions
+from serve.reading.choice import Choice, Editions
 from serve.reading.database import Database
-from serve.reading.edition import Edition, is_stale
+from serve.reading.edition import Edition
 from serve.reading.live import LiveReleases
 from serve.reading.request import ReadRequest
 from serve.telemetry.prometheus import Metrics
@@ -37,14 +37,22 @@ class Service:
     metrics: Metrics
     version: str
     ingest: Database | None = None
+    addresses: Addresses = field(default_factory=Addresses)
+
+    @property
+    def writing(self) -> Database:
+        """The database in the role that stores what clients send; only routes that write ask for it."""
+        if self.ingest is None:
+            raise RuntimeError("a route that writes was called on a server that takes in no data")
+        return self.ingest
 
     async def answer(self, question: ReadRequest, make: Make) -> Response:
         """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""
         for _ in range(ATTEMPTS):
-            edition = await self.editions.choose(question)
-            stale = self._is_stale(question.contract, edition)
-            tag = responses.tag(edition, stale, await self._origin(question), question.values)
-            if question.request.method == "GET" and (known := responses.known_tag(question.request, tag)):
+            choice = await self.editions.choose(question)
+            edition = choice.edition
+            tag = self.tag(choice, question.values)
+            if question.request.method == "GET" and (known := responses.matching_tag(question.request, tag)):
                 return responses.not_modified(known, edition)
             if (body := self.cache.get(tag)) is None:
                 members = await make(edition)
@@ -55,17 +63,21 @@ class Service:
                         404, (MISSING if edition else UNRELEASED).format(workload=question.contract.name)
                     )
                 head = responses.envelope(
-                    question.contract, edition, stale=stale, as_of=question.values.get("as_of")
+                    question.contract, edition, stale=choice.is_stale, as_of=question.values.get("as_of")
                 )
                 body = Payload(responses.compose(head, members.content), members.next)
                 self.cache.put(tag, body)
             return responses.answer(question.request, self.cache, tag, body, edition)
-        raise Unavailable("LiveReleases follow each other faster than they can be read.")
+        raise Unavailable("Releases follow each other faster than they can be read.")
+
+    def tag(self, choice: Choice, values: Mapping[str, Any]) -> str:
+        """Return the ETag of an answer from `choice` to a request with these parameters."""
+        return responses.tag(choice.edition, choice.is_stale, f"{self.version} {choice.origin}", values)
 
     def document(self, request: Request, body: Payload) -> Response:
         """Answer with a document that comes from no release, such as the ledger itself."""
         tag = responses.tag_of(body.content)
-        if known := responses.known_tag(request, tag):
+        if known := responses.matching_tag(request, tag):
             return responses.not_modified(known)
         return responses.answer(request, self.cache, tag, body)
 
@@ -82,19 +94,20 @@ class Service:
         away = "" if self.releases.is_confirmed else "; its database is away, it will answer when that comes;"
         return (", ".join(words) or "no workloads") + away
 
-    async def _origin(self, question: ReadRequest) -> str:
-        """Return what a tag names beside edition and parameters: program, route, and the live release where entries of an older one may be erased.
 
-        Whoever erases makes a release, so an answer that was kept before is not given again.
-        """
-        route = f"{self.version} {question.request.scope['route'].path}"
-        if not (question.contract.incremental and question.pins):
-            return route
-        live = await self.releases.live(question.contract.name)
-        return f"{route} {live.pin}" if live else route
+async def service_of(request: Request) -> Service:
+    """Return the parts of the server that answers."""
+    service: Service = request.app.state.service
+    return service
 
-    def _is_stale(self, contract: Contract, edition: Edition | None) -> bool:
-        """Only what is live can be stale; an older edition is as old as it was asked to be."""
-        return self.releases.is_live(edition, contract.name) and is_stale(
-            contract, edition, datetime.now(UTC)
-        )
+
+async def ingest_of(request: Request) -> Database:
+    """Return the database that stores what clients send; only routes that write have this dependency."""
+    service: Service = request.app.state.service
+    if service.ingest is None:
+        raise RuntimeError("a route that writes was called on a server that takes in no data")
+    return service.ingest
+
+
+ServiceDep = Annotated[Service, Depends(service_of)]
+IngestDep = Annotated[Database, Depends(ingest_of)]

@@ -20,6 +20,11 @@ def answering_within(seconds: float) -> Iterator[None]:
         ENDS.reset(before)
 
 
+def end_within(seconds: float) -> None:
+    """Let the request of this task be answered within `seconds` altogether."""
+    ENDS.set(monotonic() + seconds)
+
+
 def ends_after(seconds: float) -> float:
     """Return when a question that is asked now has to be answered: after `seconds`, or as soon as the request that asks has to be."""
     return min(monotonic() + seconds, ENDS.get())

@@ -1,16 +1,17 @@
-"""A route as one value: its address, parameters, body, answers and words, registered with FastAPI and shown by OpenAPI."""
+"""The old mechanism: a route as one value. Delete it with parameters.py when every workload is ported."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serve.http import origins, parameters, problems, request_bodies, schemas
 from serve.http.deadline import answering_within
 from serve.http.parameters import Parameter, Values
 from serve.http.request_bodies import JsonBody
+from serve.http.route import Bounds
 
 Handler = Callable[[Request, Values], Awaitable[Response]]
 MEANINGS = {
@@ -30,7 +31,6 @@ MEANINGS = {
 }
 ALWAYS = (413, 414, 431)
 WITH_BODY = (400, 408, 415)
-READ_MOST = ("{entity:path}", "predictions")
 HEADERS = {
     "ETag": {
         "description": "Changes with the answer; send it back in If-None-Match.",
@@ -82,22 +82,13 @@ class Endpoint:
     others: tuple[Answer, ...] = ()
 
 
-@dataclass(frozen=True)
-class Bounds:
-    """What holds for every route: the seconds it may take, the limit of a body where it has none of its own, the names under which it may write."""
-
-    deadline_seconds: float
-    body_limit_bytes: int
-    hosts: frozenset[str]
-
-
-def register(app: FastAPI, endpoints: Iterable[Endpoint], bounds: Bounds) -> None:
-    """Add every endpoint to `app`.
-
-    Routes are tried one after the other, so what is read most stands first: single predictions, then lists.
-    """
-    for endpoint in sorted(endpoints, key=_rank):
-        app.add_api_route(
+def make_router(endpoints: Iterable[Endpoint], bounds: Bounds, *, writes: bool) -> APIRouter:
+    """Return a router of these endpoints; what `writes` only where the server takes in data."""
+    router = APIRouter()
+    for endpoint in endpoints:
+        if endpoint.writes and not writes:
+            continue
+        router.add_api_route(
             endpoint.path,
             _taking(endpoint, bounds) if endpoint.body or endpoint.writes else _reading(endpoint, bounds),
             methods=[endpoint.method],
@@ -109,16 +100,8 @@ def register(app: FastAPI, endpoints: Iterable[Endpoint], bounds: Bounds) -> Non
             openapi_extra=_documented(endpoint),
             responses=_responses(endpoint),
         )
-
-
-def largest_body(endpoints: Iterable[Endpoint]) -> int:
-    """Return the largest limit of a body that a route declares for itself."""
-    return max((endpoint.body.limit_bytes or 0 for endpoint in endpoints if endpoint.body), default=0)
-
-
-def _rank(endpoint: Endpoint) -> int:
-    last = endpoint.path.rsplit("/", 1)[-1]
-    return READ_MOST.index(last) if last in READ_MOST else len(READ_MOST)
+        setattr(router.routes[-1], "limit_bytes", (endpoint.body.limit_bytes or 0) if endpoint.body else 0)  # noqa: B010
+    return router
 
 
 def _reading(endpoint: Endpoint, bounds: Bounds) -> Callable[[Request], Awaitable[Response]]:

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from serve.http import problems
-from serve.http.problems import Problem
+from serve.http.problems import Problem, may_refuse
 
 REFUSED = "Pages of this origin may not ask so. ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and POST."
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -41,6 +41,15 @@ class Cors(CORSMiddleware):
 def names(allowed_hosts: str) -> frozenset[str]:
     """Return the host names of a comma separated setting with those of the loopback."""
     return LOOPBACK | {name.strip().lower() for name in allowed_hosts.split(",") if name.strip()}
+
+
+@may_refuse(403)
+async def own_origin(request: Request) -> None:
+    """Let only requests under a name of this server and from its own pages write; raises Problem 403.
+
+    A router that takes in data has it as `dependencies=[Depends(own_origin)]`.
+    """
+    check(request, request.app.state.bounds.hosts)
 
 
 def check(request: Request, allowed: Collection[str]) -> None:

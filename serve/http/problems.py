@@ -2,11 +2,14 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
+from fastapi.dependencies.utils import get_flat_params
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
@@ -20,6 +23,9 @@ DETAILS = {
     413: "The body is larger than this server accepts.",
     500: "The server failed in a way it should not. The log has the reason under the X-Request-ID of this answer.",
 }
+# In place of pydantic's message, which names a class of ours or repeats a part of the input.
+REASONS = {"model_type": "must be an object", "union_tag_invalid": "must be of one of the documented kinds"}
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 log = logging.getLogger("almanac.serve")
 
 
@@ -41,6 +47,36 @@ class Unavailable(Problem):
 
     def __init__(self, detail: str) -> None:
         super().__init__(503, detail, headers=RETRY_AFTER)
+
+
+class NotFound(Problem):
+    """There is no such thing."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(404, detail)
+
+
+def may_refuse(*statuses: int) -> Callable[[Decorated], Decorated]:
+    """Mark a dependency with the problems that it may raise, so that every route with it documents them."""
+
+    def mark(dependency: Decorated) -> Decorated:
+        dependency.refusals = statuses  # type: ignore[attr-defined]  # read back by `refusals`
+        return dependency
+
+    return mark
+
+
+def refusals(dependency: object) -> tuple[int, ...]:
+    """Return the problems that a dependency may raise."""
+    statuses: tuple[int, ...] = getattr(dependency, "refusals", ())
+    return statuses
+
+
+def reason_of(error: ErrorDetails) -> str:
+    """Return what would fit, in the words of pydantic and without the input."""
+    if error["type"] in REASONS:
+        return REASONS[error["type"]]
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 
 
 def refused(*wrong: Mapping[str, Any]) -> Problem:
@@ -65,6 +101,7 @@ def install(app: FastAPI) -> None:
     """Let `app` answer every exception with a problem document."""
     app.add_exception_handler(Problem, _answer)
     app.add_exception_handler(HTTPException, _answer)
+    app.add_exception_handler(RequestValidationError, _answer)
     app.add_exception_handler(Exception, _answer)
 
 
@@ -86,6 +123,8 @@ def _allowed(request: Request) -> str:
 def _as_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, Problem):
         return error
+    if isinstance(error, RequestValidationError):
+        return refused(*_invalid(request, error))
     if isinstance(error, HTTPException):
         headers = {
             **(error.headers or {}),
@@ -97,3 +136,24 @@ def _as_problem(request: Request, error: Exception) -> Problem:
             headers=headers,
         )
     return Problem(500, DETAILS[500])
+
+
+def _invalid(request: Request, error: RequestValidationError) -> Iterator[dict[str, str]]:
+    """Yield what FastAPI itself found wrong; names that the route does not declare come from the client and are left out."""
+    declared = _declared(request.scope.get("route"))
+    for each in error.errors():
+        place, *names = each["loc"]
+        name = {"name": names[0]} if names and names[0] in declared else {}
+        yield {"in": str(place), **name, "reason": reason_of(each)}
+
+
+def _declared(route: object) -> set[str]:
+    """Return the names of the parameters and of the members of the body that a route declares."""
+    dependant = getattr(route, "dependant", None)
+    if dependant is None:
+        return set()
+    declared = {field.alias for field in get_flat_params(dependant)}
+    for field in dependant.body_params:
+        members = getattr(field.field_info.annotation, "model_fields", {})
+        declared |= {field.alias} | {info.alias or name for name, info in members.items()}
+    return declared

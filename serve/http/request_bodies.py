@@ -4,18 +4,20 @@ import asyncio
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from fastapi import Request
+from fastapi import Depends, Request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
 from starlette.requests import ClientDisconnect
 
 from serve.http import schemas
-from serve.http.problems import CLOSE, Problem, refused
+from serve.http.problems import CLOSE, Problem, reason_of, refused
 
 JSON = "application/json"
 LINES = "application/x-ndjson"
+# The body of a request lies here for what runs later in the same request.
+SCOPE_KEY = "almanac.body"
 # A client has this long to send a body.
 BODY_SECONDS = 30.0
 MOST_PLACES = 20
@@ -32,10 +34,10 @@ class BadItem:
 
 @dataclass(frozen=True)
 class JsonBody:
-    """What a route reads: one `model`, or with `most_items` a list of them, as a JSON array or as lines of JSON.
+    """A dependency that reads one `model`, or with `most_items` a list of them, as a JSON array or as lines of JSON.
 
-    Items of a list are judged one by one: a bad one becomes `BadItem` and the others stand. Without `limit_bytes` the limit of the settings holds;
-    it counts what comes out of gzip.
+    Each item of a list is judged by itself: a bad one becomes BadItem. Without `limit_bytes` the limit of the settings
+    holds; it counts what comes out of gzip.
     """
 
     model: type[BaseModel]
@@ -45,6 +47,14 @@ class JsonBody:
     limit_bytes: int | None = None
     gzip: bool = False
 
+    refusals: ClassVar[tuple[int, ...]] = (400, 408, 413, 415, 422)
+
+    async def __call__(self, request: Request) -> BaseModel | list[BaseModel | BadItem]:
+        """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
+        content = await read(request, self, request.app.state.bounds.body_limit_bytes)
+        request.scope[SCOPE_KEY] = content
+        return content
+
     @property
     def media_types(self) -> tuple[str, ...]:
         """The content types that are read."""
@@ -52,10 +62,10 @@ class JsonBody:
 
     def documented(self) -> schemas.Schema:
         """Return the body as OpenAPI describes it."""
-        told = self.model.model_json_schema()
-        schema = _inlined(told, told.pop("$defs", {}))
+        declared = self.model.model_json_schema()
+        schema = _inlined(declared, declared.pop("$defs", {}))
         if self.most_items:
-            # A bad item is an answer of its own and no refusal of the whole, so any item is allowed.
+            # A bad item has a result of its own, so any item is allowed.
             schema = {"type": "array", "maxItems": self.most_items, "items": {"anyOf": [schema, {}]}}
         content: schemas.Schema = {JSON: {"schema": schema, "example": self.example}}
         if self.most_items:
@@ -63,21 +73,25 @@ class JsonBody:
         return {"description": self.doc, "required": True, "content": content}
 
 
+def body(model: type[BaseModel], example: Any, **options: Any) -> Any:
+    """Return the dependency for `event: Annotated[Event, body(Event, EXAMPLE)]`; options are those of JsonBody."""
+    return Depends(JsonBody(model, example, **options))
+
+
 async def read(
     request: Request, content: JsonBody, default_limit_bytes: int
 ) -> BaseModel | list[BaseModel | BadItem]:
     """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
     kind = _media_type(request, content)
-    sent = await _received(request, content, content.limit_bytes or default_limit_bytes)
+    received = await _received(request, content, content.limit_bytes or default_limit_bytes)
     if content.most_items is None:
-        return _one(content.model, _parsed(sent))
-    items = list(_lines(sent)) if kind == LINES else _parsed(sent)
+        return _one(content.model, _parsed(received))
+    items = list(_lines(received)) if kind == LINES else _parsed(received)
     if not isinstance(items, list):
         raise refused({"in": "body", "reason": "must be an array"})
     if len(items) > content.most_items:
-        raise Problem(
-            413, f"The body holds more than {content.most_items} items. Send them in several calls."
-        )
+        detail = f"The body holds more than {content.most_items} items. Send them in several calls."
+        raise Problem(413, detail)
     return [_item(content.model, item) for item in items]
 
 
@@ -189,21 +203,17 @@ def _item(model: type[Model], value: Any) -> Model | BadItem:
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
-        return BadItem(tuple(_told(model, error)))
+        return BadItem(tuple(_errors(model, error)))
 
 
-def _told(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
-    """Yield what is wrong, by the names that the model knows: a name that the client made up is not repeated."""
-    for found in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
-        if found["type"] == "extra_forbidden":
-            yield {
-                "in": "body",
-                "reason": "has a member that is not known",
-                "known": sorted(model.model_fields),
-            }
+def _errors(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
+    """Yield what does not fit, by the names of the model: a name that the client invented is not repeated."""
+    for each in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
+        if each["type"] == "extra_forbidden":
+            members = sorted(model.model_fields)
+            yield {"in": "body", "reason": "has a member that is not known", "known": members}
         else:
-            reason = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-            yield {"in": "body", **_place(model, found["loc"]), "reason": reason}
+            yield {"in": "body", **_place(model, each["loc"]), "reason": reason_of(each)}
 
 
 def _place(model: type[BaseModel], parts: Sequence[int | str]) -> dict[str, str]:

@@ -60,6 +60,16 @@ def column(column: Column) -> Schema:
     return schema
 
 
+def object_of(**members: Schema) -> Schema:
+    """Return the schema of an object that has all these members."""
+    return {"type": "object", "required": list(members), "properties": members}
+
+
+def array(items: Schema) -> Schema:
+    """Return the schema of an array."""
+    return {"type": "array", "items": items}
+
+
 def row(columns: Iterable[Column]) -> Schema:
     """Return the schema of one row; every column is present."""
     found = list(columns)

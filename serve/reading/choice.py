@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from almanac.contract import Contract
@@ -9,54 +10,80 @@ from serve.http.problems import Problem, refused
 from serve.reading import edition as ledger
 from serve.reading.cursors import READ_RELEASE, UNREADABLE, Cursor
 from serve.reading.database import Database
-from serve.reading.edition import Edition
+from serve.reading.edition import Edition, is_stale
 from serve.reading.live import LiveReleases
 from serve.reading.request import ReadRequest
+
+EXCLUDED = "exclude each other; a cursor already says where to read"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The edition that answers a request; None where there is no release yet.
+
+    `origin` is the route, and for an older edition whose entries may be erased the live release too: erasing makes a
+    release, so that the ETag of an answer from before changes.
+    """
+
+    edition: Edition | None
+    is_stale: bool
+    origin: str
 
 
 @dataclass(frozen=True)
 class Editions:
-    """Finds the edition of a request; what is live is known without a query."""
+    """Chooses the edition of a request; the live one takes no query."""
 
     database: Database
     releases: LiveReleases
 
-    async def choose(self, question: ReadRequest) -> Edition | None:
-        """Return the edition that is asked for, None where there was no release.
+    async def choose(self, read: ReadRequest) -> Choice:
+        """Return the edition that a request names.
 
-        Raises Problem 404 for a version that never was, 410 for rows that were pruned, 422 for parameters that exclude each other.
+        Raises Problem 404 for a version that never was, 410 for rows that were pruned, 422 for parameters that exclude
+        each other.
         """
-        contract, values = question.contract, question.values
-        if len(question.pins) > 1:
-            raise refused(
-                {
-                    "in": "query",
-                    "names": sorted(question.pins),
-                    "reason": "exclude each other; a cursor already says where to read",
-                }
-            )
-        if question.cursor:
-            return await self._pinned(contract, question.cursor)
+        contract, path = read.contract, read.request.scope["route"].path
+        pins = read.pins
+        if not pins:
+            live = await self.releases.live(contract.name)
+            return Choice(live, is_stale(contract, live, datetime.now(UTC)), path)
+        edition = await self._named(read)
+        live = await self.releases.live(contract.name)
+        stale = edition is live and is_stale(contract, live, datetime.now(UTC))
+        return Choice(edition, stale, f"{path} {live.pin}" if live and contract.incremental else path)
+
+    async def _named(self, read: ReadRequest) -> Edition | None:
+        contract, values = read.contract, read.values
+        if len(read.pins) > 1:
+            raise refused({"in": "query", "names": sorted(read.pins), "reason": EXCLUDED})
+        if read.cursor:
+            return await self._pinned(contract, read.cursor)
         if "model_version" in values:
             return await self.of_version(contract, values["model_version"])
-        if "as_of" in values:
-            return await self._released(ledger.AS_OF, contract, values["as_of"])
-        return await self.releases.live(contract.name)
+        return await self._released(ledger.AS_OF, contract, values["as_of"])
 
     async def release(self, contract: Contract, release_id: int) -> Edition | None:
         """Return a release by its number, None where the workload has no such release; raises Problem 410."""
         return await self._released(ledger.RELEASE, contract, release_id)
 
-    async def still_holds(self, question: ReadRequest, edition: Edition | None) -> bool:
-        """Tell whether what was just read may be answered: what is live still is, the rows of another edition were not pruned meanwhile."""
-        contract = question.contract
+    def is_current(self, contract: Contract, choice: Choice) -> bool:
+        """Tell whether a request without pins would be answered by this choice now."""
+        return self.releases.is_live(choice.edition, contract.name) and (
+            is_stale(contract, choice.edition, datetime.now(UTC)) == choice.is_stale
+        )
+
+    async def still_holds(self, read: ReadRequest, edition: Edition | None) -> bool:
+        """Tell whether the live edition is live still, or the rows of an older one were not pruned meanwhile."""
+        contract = read.contract
         if self.releases.is_live(edition, contract.name):
             return True
-        if not question.pins:
+        if not read.pins:
             return False
-        return edition is None or bool(
-            await self.database.rows(ledger.RUN, (contract.incremental, contract.name, edition.run_id))
-        )
+        if edition is None:
+            return True
+        values = (contract.incremental, contract.name, edition.run_id)
+        return bool(await self.database.rows(ledger.RUN, values))
 
     async def _released(self, query: bytes, contract: Contract, condition: Any) -> Edition | None:
         found = await self.database.rows(query, (contract.name, condition))

@@ -3,8 +3,8 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
@@ -46,12 +46,24 @@ INGEST = Role("almanac_ingest", writes=True)
 
 
 class Connection(psycopg.AsyncConnection[Any]):
-    """A connection that asks everything through one cursor; making a cursor costs as much as asking."""
+    """A connection with one cursor for all queries: making a cursor takes as long as a query."""
 
     @cached_property
-    def asking(self) -> psycopg.AsyncCursor[Any]:
+    def only_cursor(self) -> psycopg.AsyncCursor[Any]:
         """The cursor of this connection."""
         return self.cursor()
+
+    async def rows(self, query: bytes, values: Values) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        cursor = await self.only_cursor.execute(query, values)
+        return await cursor.fetchall()
+
+    async def rows_within(self, seconds: float, query: bytes, values: Values) -> list[tuple[Any, ...]]:
+        """Return all rows of a query that PostgreSQL itself gives up after `seconds`; that takes a transaction."""
+        milliseconds = max(1, round(seconds * 1000))
+        async with self.transaction():
+            await self.execute(f"SET LOCAL statement_timeout = {milliseconds}".encode())
+            return await self.rows(query, values)
 
 
 class Database:
@@ -127,25 +139,15 @@ class Database:
             connection = await self._pool.getconn(timeout=ends - monotonic())
         except PoolTimeout:
             raise Unavailable(AWAY) from None
+        seconds = ends - monotonic()
+        timer = asyncio.get_running_loop().call_later(seconds, hang_up, connection)
         try:
-            with hung_up_after(connection, ends - monotonic()):
-                async with self._limited(connection, ends - monotonic() - SPARE_SECONDS):
-                    await connection.asking.execute(query, values)
-                    return await connection.asking.fetchall()
+            if seconds > self._statement_timeout - 2 * SPARE_SECONDS:
+                return await connection.rows(query, values)
+            return await connection.rows_within(seconds - SPARE_SECONDS, query, values)
         finally:
+            timer.cancel()
             await self._pool.putconn(connection)
-
-    @asynccontextmanager
-    async def _limited(self, connection: Connection, seconds: float) -> AsyncIterator[None]:
-        """Let PostgreSQL give up by itself after `seconds`, where these are clearly fewer than it has anyway: to tell it takes a transaction."""
-        if seconds > self._statement_timeout - 3 * SPARE_SECONDS:
-            yield
-            return
-        async with connection.transaction():
-            await connection.execute(
-                f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}".encode()
-            )
-            yield
 
 
 def conninfo(settings: Settings, role: Role = READER) -> str:

@@ -1,43 +1,76 @@
-"""The routes: the generic ones of every workload, the platform's, and one folder for each workload that has its own."""
+"""The routes: the platform's, the generic ones of every workload, and one folder for each workload with its own.
 
+`serve/routes/<workload>/__init__.py` has `routers`, EXAMPLE (one prediction), and `intake_routers` where the workload
+takes in data.
+"""
+
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+
 from almanac.contract import Contract
 from serve.answers.service import Service
-from serve.http.endpoints import Endpoint
+from serve.http import endpoints
+from serve.http.request_bodies import JsonBody
+from serve.http.route import Bounds, Route
 from serve.routes import generic, platform
 
 HERE = Path(__file__).parent
-OWN = {"generic", "platform"}
+# Routes are tried in their order, so what is read most stands first.
+READ_MOST = ("{entity:path}", "predictions")
 
 
-def endpoints(service: Service) -> list[Endpoint]:
-    """Return every route of a server, the platform's first."""
-    found = platform.endpoints(service)
+def make_routes(service: Service, bounds: Bounds) -> list[APIRoute]:
+    """Return every route of a server; those that store what clients send only where it takes in data."""
+    routers = [platform.router]
     for contract in service.contracts.values():
-        found += _of_workload(service, contract)
-    return found
+        routers += _routers(contract, service, bounds)
+    return sorted(_first_of_each_address(routers), key=_rank)
 
 
-def _of_workload(service: Service, contract: Contract) -> list[Endpoint]:
-    """Return a workload's routes; its own folder may bring an EXAMPLE of a prediction, further endpoints, and one in place of a generic one."""
+def largest_body(routes: Iterable[APIRoute]) -> int:
+    """Return the largest limit of a body that a route sets for itself."""
+    steps = [step for route in routes if isinstance(route, Route) for step in route.steps]
+    limits = [step.call.limit_bytes or 0 for step in steps if isinstance(step.call, JsonBody)]
+    old = [getattr(route, "limit_bytes", 0) for route in routes]
+    return max(limits + old, default=0)
+
+
+def _routers(contract: Contract, service: Service, bounds: Bounds) -> list[APIRouter]:
     module = _module(contract.name)
     if module is None:
-        return generic.endpoints(service, contract)
-    own: list[Endpoint] = module.endpoints(service, contract)
-    taken = {endpoint.path for endpoint in own}
-    return [
-        *own,
-        *(
-            each
-            for each in generic.endpoints(service, contract, example=module.EXAMPLE)
-            if each.path not in taken
-        ),
-    ]
+        return [generic.make_router(contract)]
+    if hasattr(module, "endpoints"):
+        # The old mechanism, until events, football and logs are ported.
+        own = endpoints.make_router(
+            module.endpoints(service, contract), bounds, writes=service.ingest is not None
+        )
+        return [own, generic.make_router(contract, module.EXAMPLE)]
+    intake = getattr(module, "intake_routers", ()) if service.ingest else ()
+    return [*intake, *module.routers, generic.make_router(contract, module.EXAMPLE)]
+
+
+def _first_of_each_address(routers: Iterable[APIRouter]) -> Iterable[APIRoute]:
+    """Yield the routes, of several for one address the first: a workload may replace a generic route."""
+    seen = set()
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute):
+                address = (route.path, *sorted(route.methods or ()))
+                if address not in seen:
+                    yield route
+                seen.add(address)
+
+
+def _rank(route: APIRoute) -> int:
+    last = route.path.rsplit("/", 1)[-1]
+    return READ_MOST.index(last) if last in READ_MOST else len(READ_MOST)
 
 
 def _module(workload: str) -> ModuleType | None:
-    has_folder = workload not in OWN and (HERE / workload).is_dir()
+    has_folder = (HERE / workload / "__init__.py").is_file()
     return import_module(f"serve.routes.{workload}") if has_folder else None

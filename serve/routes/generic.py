@@ -1,225 +1,162 @@
 """The routes that every workload has, made from its contract."""
 
 from collections.abc import Mapping
-from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from almanac import fields
 from almanac.contract import Contract
 from serve.answers import pages
-from serve.answers.cache import Payload
-from serve.answers.service import Service
-from serve.http import parameters, schemas
-from serve.http.endpoints import FROM_RELEASE, HEADERS, LIST, Endpoint
-from serve.http.parameters import Parameter, Values
-from serve.http.problems import Problem
+from serve.answers.release import Release, ReleaseOf, ReleaseRoute
+from serve.answers.responses import ENCODE, payload
+from serve.answers.service import ServiceDep
+from serve.http import query_models, schemas
+from serve.http.documented import RUN_EXAMPLE, TAGGED, answers, page_of, released
+from serve.http.problems import NotFound
+from serve.http.query_models import (
+    DEFAULT_LIMIT,
+    MOST_ROWS,
+    NUMBER,
+    TEXT,
+    EntityQuery,
+    PageQuery,
+    QueryModel,
+    whole,
+)
 from serve.reading import queries, records
-from serve.reading.edition import Edition
-from serve.reading.request import parse
 
 NEWEST = 2**63 - 1
-RUN_EXAMPLE = "20250415t060000-1f2e3d4c"
-BEFORE = Parameter(
-    "before",
-    fields.integer(1, NEWEST),
-    {"type": "integer", "minimum": 1},
-    "Only releases with a smaller number.",
-    12,
-    default=NEWEST,
-)
-LIMIT, _ = parameters.paging()
+NO_RUN = "'{}' has no run with this id. GET /v1/{}/releases names those it released."
+LEDGER_DOC = """\
+Which run answered from which moment on, who released it and why. The first row is live. Nothing is ever removed from the
+ledger."""
+RUN_DOC = """\
+Parameters, commit, hashes of data, model and predictions, the notebooks with their hashes, time and memory."""
+MODEL_DOC = """\
+Version, held-out figures and what it was trained on. With `as_of` or `model_version`, those of another."""
+RUN = schemas.object_of(workload={"type": "string"}, run=schemas.row(records.RUN_COLUMNS))
+LEDGER = schemas.listing(schemas.row(records.ENTRY_COLUMNS))
 
 
-def endpoints(
-    service: Service, contract: Contract, example: Mapping[str, Any] | None = None
-) -> list[Endpoint]:
-    """Return the routes of one workload; `example` is a prediction that a stranger understands."""
-    shown = dict(example or schemas.example_row(contract.predictions.columns))
-    return [
-        _model(service, contract),
-        _releases(service, contract),
-        _run(service, contract),
-        predictions_endpoint(service, contract, shown),
-        _prediction(service, contract, shown),
-    ]
+class LedgerQuery(QueryModel):
+    """A page of the ledger."""
+
+    limit: Annotated[
+        int, whole(1, MOST_ROWS), Field(description="Most rows of one page.", examples=[DEFAULT_LIMIT])
+    ] = DEFAULT_LIMIT
+    before: Annotated[
+        int | None, NUMBER, Field(description="Only releases with a smaller number.", examples=[12])
+    ] = None
 
 
-def predictions_endpoint(service: Service, contract: Contract, example: Mapping[str, Any]) -> Endpoint:
-    """Return the list of a workload's predictions."""
-    row = schemas.row(contract.predictions.columns)
-    return Endpoint(
-        path=f"/v1/{contract.name}/predictions",
+class RunQuery(QueryModel):
+    """One run."""
+
+    run: Annotated[str, TEXT, Field(description="Id of the run, as answers name it.", examples=[RUN_EXAMPLE])]
+
+
+def make_router(contract: Contract, example: Mapping[str, Any] | None = None) -> APIRouter:
+    """Return the routes of a workload; `example` is a prediction that a stranger understands."""
+    router = APIRouter(prefix=f"/v1/{contract.name}", tags=[contract.name], route_class=ReleaseRoute)
+    prediction = dict(example or schemas.example_row(contract.predictions.columns))
+    _add_predictions(router, contract, prediction)
+    _add_prediction(router, contract, prediction)
+    _add_model(router, contract)
+    _add_ledger(router, contract)
+    _add_run(router, contract)
+    return router
+
+
+def _add_predictions(router: APIRouter, contract: Contract, example: Mapping[str, Any]) -> None:
+    order = ", ".join(queries.key_columns(contract))
+
+    @router.get(
+        "/predictions",
         summary=f"{contract.title}: all that fit the filters",
-        doc=f"{contract.doc} Sorted by {', '.join(queries.key_columns(contract))}. Each page names the next and stays in the release it began with.",
-        handler=partial(_read_predictions, service, contract),
-        schema=schemas.envelope(schemas.rows(row)),
-        example=example_of(contract, rows=[example], next=None),
-        parameters=(*parameters.filters(contract), *parameters.paging(), *parameters.edition()),
-        refusals=(404, 410, 422, 503),
-        headers=LIST,
-        tag=contract.name,
+        description=f"{contract.doc} Sorted by {order}. Each page names the next and stays in the release it began with.",
+        **page_of(contract, contract.predictions.columns, example),
     )
+    async def list_predictions(
+        query: Annotated[PageQuery, Depends(query_models.filtered(contract).read)],
+        release: Annotated[Release, Depends(ReleaseOf(contract))],
+    ) -> Response:
+        return await release.page(query.parameters())
 
 
-def example_of(contract: Contract, **members: Any) -> dict[str, Any]:
-    """Return an answer of `contract` as it might be, with these members."""
-    head = {
-        "workload": contract.name,
-        "release": 12,
-        "published_at": "2025-04-15T06:02:11.482913Z",
-        "model_version": 3,
-        "run": RUN_EXAMPLE,
-    }
-    return (
-        head
-        | {"data_as_of": "2025-04-15", "source": "openfootball", "attribution": contract.attribution}
-        | members
-    )
+def _add_prediction(router: APIRouter, contract: Contract, example: Mapping[str, Any]) -> None:
+    table = contract.predictions
+    entity = query_models.of_entity(contract, example[contract.entity])
 
-
-def _prediction(service: Service, contract: Contract, example: Mapping[str, Any]) -> Endpoint:
-    return Endpoint(
-        path=f"/v1/{contract.name}/predictions/{{entity:path}}",
+    @router.get(
+        "/predictions/{entity:path}",
         summary=f"{contract.title}: one by its {contract.entity}",
-        doc=contract.predictions.doc,
-        handler=partial(_read_prediction, service, contract),
-        schema=schemas.envelope({"row": schemas.row(contract.predictions.columns)}),
-        example=example_of(contract, row=example),
-        parameters=(parameters.entity(contract, example[contract.entity]), *parameters.edition()),
-        refusals=(404, 410, 422, 503),
-        headers=FROM_RELEASE,
-        tag=contract.name,
+        description=table.doc,
+        **released(contract, {"row": schemas.row(table.columns)}, {"row": example}),
     )
+    async def read_prediction(
+        query: Annotated[EntityQuery, Depends(entity.read)],
+        release: Annotated[Release, Depends(ReleaseOf(contract))],
+    ) -> Response:
+        return release.answer(row=await release.row(table, query.entity))
 
 
-def _model(service: Service, contract: Contract) -> Endpoint:
-    model = schemas.example_row(records.MODEL_COLUMNS) | {
-        "version": 3,
-        "primary_metric": contract.primary_metric,
-        "run": RUN_EXAMPLE,
-    }
-    return Endpoint(
-        path=f"/v1/{contract.name}/model",
+def _add_model(router: APIRouter, contract: Contract) -> None:
+    example = model_example(contract)
+
+    @router.get(
+        "/model",
         summary=f"{contract.title}: the model that answers",
-        doc="Version, held-out figures and what it was trained on. With `as_of` or `model_version`, those of another.",
-        handler=partial(_read_model, service, contract),
-        schema=schemas.envelope({"model": schemas.row(records.MODEL_COLUMNS)}),
-        example=example_of(contract, model=model),
-        parameters=parameters.edition(),
-        refusals=(404, 410, 422, 503),
-        headers=FROM_RELEASE,
-        tag=contract.name,
+        description=MODEL_DOC,
+        **released(contract, {"model": schemas.row(records.MODEL_COLUMNS)}, {"model": example}),
     )
+    async def read_model(release: Annotated[Release, Depends(ReleaseOf(contract))]) -> Response:
+        return release.answer(model=await release.model())
 
 
-def _releases(service: Service, contract: Contract) -> Endpoint:
-    entry = schemas.example_row(records.ENTRY_COLUMNS) | {
-        "workload": contract.name,
-        "run": RUN_EXAMPLE,
-        "kind": "publish",
-        "pruned_at": None,
-    }
-    return Endpoint(
-        path=f"/v1/{contract.name}/releases",
+def _add_ledger(router: APIRouter, contract: Contract) -> None:
+    entry = schemas.example_row(records.ENTRY_COLUMNS)
+    entry |= {"workload": contract.name, "run": RUN_EXAMPLE, "kind": "publish", "pruned_at": None}
+    example = {"workload": contract.name, "rows": [entry], "next": None}
+
+    @router.get(
+        "/releases",
         summary=f"{contract.title}: the ledger of releases, newest first",
-        doc="Which run answered from which moment on, who released it and why. The first row is live. Nothing is ever removed from the ledger.",
-        handler=partial(_read_releases, service, contract),
-        schema=schemas.listing(schemas.row(records.ENTRY_COLUMNS)),
-        example={"workload": contract.name, "rows": [entry], "next": None},
-        parameters=(LIMIT, BEFORE),
-        headers=HEADERS,
-        tag=contract.name,
+        description=LEDGER_DOC,
+        **answers(LEDGER, example, 503, headers=TAGGED),
     )
+    async def list_releases(
+        request: Request, service: ServiceDep, query: Annotated[LedgerQuery, Depends(LedgerQuery.read)]
+    ) -> Response:
+        values = (contract.name, query.before or NEWEST, query.limit + 1)
+        rows = await service.database.rows(records.LEDGER, values)
+        page = rows[: query.limit]
+        following = pages.address(request, (), before=page[-1][0]) if len(rows) > len(page) else None
+        members = {"workload": ENCODE(contract.name)} | pages.members((entry for _, entry in page), following)
+        return service.document(request, payload(members, following))
 
 
-def _run(service: Service, contract: Contract) -> Endpoint:
-    run = schemas.example_row(records.RUN_COLUMNS) | {
-        "run": RUN_EXAMPLE,
-        "workload": contract.name,
-        "kind": "run",
-        "status": "succeeded",
-    }
-    return Endpoint(
-        path=f"/v1/{contract.name}/runs/{{run}}",
+def _add_run(router: APIRouter, contract: Contract) -> None:
+    run = schemas.example_row(records.RUN_COLUMNS)
+    run |= {"run": RUN_EXAMPLE, "workload": contract.name, "kind": "run", "status": "succeeded"}
+
+    @router.get(
+        "/runs/{run}",
         summary=f"{contract.title}: everything known about one run",
-        doc="Parameters, commit, hashes of data, model and predictions, the notebooks with their hashes, time and memory.",
-        handler=partial(_read_run, service, contract),
-        schema={
-            "type": "object",
-            "required": ["workload", "run"],
-            "properties": {"run": schemas.row(records.RUN_COLUMNS)},
-        },
-        example={"workload": contract.name, "run": run},
-        parameters=(
-            Parameter(
-                "run", fields.text, parameters.TEXT, "Id of the run, as answers name it.", RUN_EXAMPLE, "path"
-            ),
-        ),
-        refusals=(404, 422, 503),
-        headers=HEADERS,
-        tag=contract.name,
+        description=RUN_DOC,
+        **answers(RUN, {"workload": contract.name, "run": run}, 404, 503, headers=TAGGED),
     )
+    async def read_run(
+        request: Request, service: ServiceDep, query: Annotated[RunQuery, Depends(RunQuery.read)]
+    ) -> Response:
+        rows = await service.database.rows(records.RUN, (contract.name, query.run))
+        if not rows:
+            raise NotFound(NO_RUN.format(contract.name, contract.name))
+        return service.document(request, payload({"workload": ENCODE(contract.name), "run": rows[0][0]}))
 
 
-async def _read_predictions(
-    service: Service, contract: Contract, request: Request, values: Values
-) -> Response:
-    question = parse(contract, request, values)
-
-    async def make(edition: Edition | None) -> Payload:
-        return await pages.page(service, question, edition)
-
-    return await service.answer(question, make)
-
-
-async def _read_prediction(
-    service: Service, contract: Contract, request: Request, values: Values
-) -> Response:
-    async def make(edition: Edition | None) -> Payload | None:
-        if edition is None:
-            return None
-        found = await service.database.rows(
-            *queries.one(contract, contract.predictions, edition, values["entity"])
-        )
-        return Payload(b'"row":' + found[0][0].encode()) if found else None
-
-    return await service.answer(parse(contract, request, values), make)
-
-
-async def _read_model(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    async def make(edition: Edition | None) -> Payload | None:
-        if edition is None or edition.model_version is None:
-            return None
-        found = await service.database.rows(
-            records.MODEL, (contract.primary_metric, contract.name, edition.model_version)
-        )
-        return Payload(b'"model":' + found[0][0].encode()) if found else None
-
-    return await service.answer(parse(contract, request, values), make)
-
-
-async def _read_releases(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    found = await service.database.rows(
-        records.LEDGER, (contract.name, values["before"], values["limit"] + 1)
-    )
-    kept = found[: values["limit"]]
-    following = pages.address(request, (), before=kept[-1][0]) if len(found) > len(kept) else None
-    members = pages.listed((entry for _, entry in kept), following)
-    return service.document(
-        request, Payload(f'{{"workload":"{contract.name}",'.encode() + members.content + b"}", following)
-    )
-
-
-async def _read_run(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    found = await service.database.rows(records.RUN, (contract.name, values["run"]))
-    if not found:
-        raise Problem(
-            404,
-            f"'{contract.name}' has no run with this id. GET /v1/{contract.name}/releases names those it released.",
-        )
-    return service.document(
-        request, Payload(f'{{"workload":"{contract.name}","run":{found[0][0]}}}'.encode())
-    )
+def model_example(contract: Contract) -> dict[str, Any]:
+    """Return what a model might say of itself."""
+    example = schemas.example_row(records.MODEL_COLUMNS)
+    return example | {"version": 3, "primary_metric": contract.primary_metric, "run": RUN_EXAMPLE}

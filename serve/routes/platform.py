@@ -1,115 +1,113 @@
-"""The routes of the house itself: what is served, whether it is well, and its metrics."""
+"""The routes of the platform: what is served, whether the server is well, and its metrics."""
 
-import json
 import platform
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-from fastapi import Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Request
+from starlette.responses import Response
 
 from almanac.contract import SCHEMA_REVISION, Contract
 from serve.answers import responses
 from serve.answers.cache import Payload
-from serve.answers.service import Service
-from serve.http.endpoints import HEADERS, Endpoint
-from serve.http.parameters import Values
+from serve.answers.responses import ENCODE
+from serve.answers.service import ServiceDep
+from serve.http import schemas
+from serve.http.documented import RUN_EXAMPLE, TAGGED, answers
 from serve.http.problems import Unavailable
+from serve.http.route import Route
+from serve.http.schemas import Schema
 from serve.reading.edition import Edition, is_stale
 from serve.telemetry.prometheus import MEDIA_TYPE
 
-STATUS = {"type": "object", "required": ["status"], "properties": {"status": {"type": "string"}}}
-HOLDS = b"SELECT workload, on_hold FROM api.workloads"
+router = APIRouter(tags=["platform"], route_class=Route)
+
 NO_STORE = {"Cache-Control": "no-store"}
-
-
-def endpoints(service: Service) -> list[Endpoint]:
-    """Return the platform's routes."""
-    workloads = {
-        "rows": [
-            _described(contract, None, on_hold=False, stale=False) for contract in service.contracts.values()
-        ]
+UNCONFIRMED = "The database has not said for a second which releases are live."
+ON_HOLD = b"SELECT workload, on_hold FROM api.workloads"
+LINKS = ("predictions", "model", "releases")
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+STATUS = schemas.object_of(status=TEXT)
+VERSION = schemas.object_of(version=TEXT, schema_revision=TEXT, python=TEXT)
+VERSION_EXAMPLE = {"version": "0.1.0", "schema_revision": SCHEMA_REVISION, "python": "3.12.11"}
+METRICS_EXAMPLE = 'almanac_release_age_seconds{workload="football"} 512.0'
+FILTER = schemas.object_of(name=TEXT, op={"enum": ["eq", "in", "min", "max"]}, doc=TEXT)
+WORKLOAD = schemas.envelope(
+    {
+        "title": TEXT,
+        "doc": TEXT,
+        "entity": {**TEXT, "description": "The column that names one prediction."},
+        "on_hold": {"type": "boolean", "description": "Whether later runs publish without releasing."},
+        "cadence_seconds": {**NUMBER, "description": "A run is due so often."},
+        "stale_after_seconds": {**NUMBER, "description": "From this age on a release is stale."},
+        "filters": {"type": "array", "items": FILTER},
+        "links": schemas.object_of(**dict.fromkeys(LINKS, TEXT)),
     }
-    return [
-        Endpoint(
-            "/livez",
-            "Is the process alive?",
-            "Needs nothing.",
-            _alive,
-            STATUS,
-            {"status": "alive"},
-            refusals=(422,),
-        ),
-        Endpoint("/readyz", "Can it answer?", READY, partial(_ready, service), STATUS, {"status": "ready"}),
-        Endpoint(
-            "/version",
-            "Versions",
-            "Of the server, its Python and its schema.",
-            partial(_version, service),
-            VERSION,
-            EXAMPLE,
-            refusals=(422,),
-        ),
-        Endpoint(
-            path="/metrics",
-            summary="Metrics for Prometheus",
-            doc="Latency per route, the pool, the age of live releases, runs and their success. Keep it from the public at the proxy.",
-            handler=partial(_metrics, service),
-            schema={"type": "string"},
-            example='almanac_release_age_seconds{workload="football"} 512.0',
-            refusals=(422,),
-            media_type=MEDIA_TYPE,
-        ),
-        Endpoint(
-            path="/v1/workloads",
-            summary="What is served here",
-            doc="Every workload with its live release, its filters and its addresses.",
-            handler=partial(_workloads, service),
-            schema={
-                "type": "object",
-                "required": ["rows"],
-                "properties": {"rows": {"type": "array", "items": {"type": "object"}}},
-            },
-            example=workloads,
-            headers=HEADERS,
-        ),
-    ]
+)
+WORKLOAD_EXAMPLE = {
+    "workload": "football",
+    "release": 12,
+    "published_at": "2025-04-15T06:02:11.482913Z",
+    "model_version": 3,
+    "run": RUN_EXAMPLE,
+    "data_as_of": "2025-04-15",
+    "source": "openfootball",
+    "title": "Football",
+    "doc": "Chances of the coming matches.",
+    "entity": "match_id",
+    "on_hold": False,
+    "cadence_seconds": 21_600.0,
+    "stale_after_seconds": 86_400.0,
+    "filters": [{"name": "league", "op": "in", "doc": "League codes."}],
+    "links": {name: f"/v1/football/{name}" for name in LINKS},
+}
 
 
-READY = "200 while the server knows which releases are live, 503 while its database is away. A stale release does not make it unready."
-VERSION = {"type": "object", "required": ["version", "schema_revision", "python"]}
-EXAMPLE = {"version": "0.1.0", "schema_revision": SCHEMA_REVISION, "python": "3.12.11"}
+@router.get("/livez", **answers(STATUS, {"status": "alive"}))
+async def is_alive() -> Response:
+    """Is the process alive?
+
+    Needs nothing.
+    """
+    return responses.fresh(b'{"status":"alive"}')
 
 
-async def _alive(_request: Request, _values: Values) -> Response:
-    return Response(b'{"status":"alive"}', headers=NO_STORE, media_type="application/json")
+@router.get("/readyz", **answers(STATUS, {"status": "ready"}, 503))
+async def is_ready(service: ServiceDep) -> Response:
+    """Can it answer?
 
-
-async def _ready(service: Service, _request: Request, _values: Values) -> Response:
+    200 while the server knows which releases are live, 503 while its database is away. A stale release does not make it
+    unready.
+    """
     if not service.releases.is_confirmed:
-        raise Unavailable(
-            service.releases.trouble or "The database has not said for a second which releases are live."
-        )
-    return JSONResponse({"status": "ready"}, headers=NO_STORE)
+        raise Unavailable(service.releases.trouble or UNCONFIRMED)
+    return responses.fresh(b'{"status":"ready"}')
 
 
-async def _version(service: Service, _request: Request, _values: Values) -> Response:
-    content = {
-        "version": service.version,
-        "schema_revision": SCHEMA_REVISION,
-        "python": platform.python_version(),
-    }
-    return JSONResponse(content, headers=NO_STORE)
+@router.get("/version", **answers(VERSION, VERSION_EXAMPLE))
+async def read_version(service: ServiceDep) -> Response:
+    """Versions
+
+    Of the server, its Python and its schema.
+    """
+    python = platform.python_version()
+    version = {"version": service.version, "schema_revision": SCHEMA_REVISION, "python": python}
+    return responses.fresh(ENCODE(version).encode())
 
 
-async def _metrics(service: Service, _request: Request, _values: Values) -> Response:
+@router.get("/metrics", **answers(TEXT, METRICS_EXAMPLE, media_types=(MEDIA_TYPE,)))
+async def read_metrics(service: ServiceDep) -> Response:
+    """Metrics for Prometheus
+
+    Latency per route, the pool, the age of live releases, runs and their success. Keep it from the public at the proxy.
+    """
     metrics, releases = service.metrics, service.releases
     metrics.see_database(
         service.database, is_known=releases.is_confirmed, cached_bytes=service.cache.used_bytes
     )
-    # A scrape while the database is away is worth having: it says that it is away.
+    # While the database is away, a scrape still says so.
     with suppress(Unavailable):
         for contract in service.contracts.values():
             metrics.see_release(contract, await releases.live(contract.name))
@@ -117,32 +115,35 @@ async def _metrics(service: Service, _request: Request, _values: Values) -> Resp
     return Response(metrics.text(), headers=NO_STORE, media_type=MEDIA_TYPE)
 
 
-async def _workloads(service: Service, request: Request, _values: Values) -> Response:
-    holds = dict(await service.database.rows(HOLDS))
-    now, rows = datetime.now(UTC), []
-    for contract in service.contracts.values():
-        live = await service.releases.live(contract.name)
-        rows.append(
-            _described(
-                contract, live, on_hold=holds.get(contract.name, False), stale=is_stale(contract, live, now)
-            )
-        )
-    return service.document(request, Payload(json.dumps({"rows": rows}, separators=(",", ":")).encode()))
+@router.get(
+    "/v1/workloads",
+    **answers(
+        schemas.object_of(rows=schemas.array(WORKLOAD)), {"rows": [WORKLOAD_EXAMPLE]}, 503, headers=TAGGED
+    ),
+)
+async def list_workloads(request: Request, service: ServiceDep) -> Response:
+    """What is served here
+
+    Every workload with its live release, its filters and its addresses.
+    """
+    on_hold = dict(await service.database.rows(ON_HOLD))
+    rows = []
+    for name, contract in service.contracts.items():
+        live = await service.releases.live(name)
+        rows.append(_described(contract, live, on_hold=on_hold.get(name, False)))
+    return service.document(request, Payload(ENCODE({"rows": rows}).encode()))
 
 
-def _described(contract: Contract, live: Edition | None, *, on_hold: bool, stale: bool) -> dict[str, Any]:
-    about = {"title": contract.title, "doc": contract.doc, "entity": contract.entity, "on_hold": on_hold}
-    filters = [
-        {"name": declared.name, "op": declared.op, "doc": declared.doc} for declared in contract.filters
-    ]
-    seconds = {
+def _described(contract: Contract, live: Edition | None, *, on_hold: bool) -> dict[str, Any]:
+    stale = is_stale(contract, live, datetime.now(UTC))
+    filters = [{"name": each.name, "op": each.op, "doc": each.doc} for each in contract.filters]
+    return responses.envelope(contract, live, stale=stale) | {
+        "title": contract.title,
+        "doc": contract.doc,
+        "entity": contract.entity,
+        "on_hold": on_hold,
         "cadence_seconds": contract.cadence.total_seconds(),
         "stale_after_seconds": contract.stale_after.total_seconds(),
+        "filters": filters,
+        "links": {name: f"/v1/{contract.name}/{name}" for name in LINKS},
     }
-    links = {name: f"/v1/{contract.name}/{name}" for name in ("predictions", "model", "releases")}
-    return (
-        responses.envelope(contract, live, stale=stale)
-        | about
-        | seconds
-        | {"filters": filters, "links": links}
-    )

@@ -1,4 +1,4 @@
-"""What every workload declares: its tables, filters, rhythm and limits (pydantic only, no ML)."""
+"""What every workload declares: its tables, filters, cadence and limits (pydantic only, no ML)."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,14 +18,15 @@ LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
 
 
-class _Declared(BaseModel):
+class _Declaration(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Column(_Declared):
+class Column(_Declaration):
     """One typed column; `minimum` and `maximum` are audited, `doc` reaches the API's documentation.
 
-    `merge` says how rows with one key become one where the side tables of an incremental workload's runs are put together.
+    `merge` says how rows with one key become one row. It is for side tables of incremental workloads, whose
+    runs are merged.
     """
 
     name: str = Field(pattern=IDENTIFIER)
@@ -37,8 +38,8 @@ class Column(_Declared):
     merge: Merge | None = None
 
 
-class Filter(_Declared):
-    """A query parameter of the server; the column behind it is indexed."""
+class Filter(_Declaration):
+    """A query parameter of the server; its column has an index."""
 
     name: str = Field(pattern=IDENTIFIER)
     column: str
@@ -46,7 +47,7 @@ class Filter(_Declared):
     doc: str = ""
 
 
-class Table(_Declared):
+class Table(_Declaration):
     """A table with a key; as a prediction or side table it also carries the run."""
 
     name: str = Field(pattern=IDENTIFIER)
@@ -55,18 +56,22 @@ class Table(_Declared):
     doc: str = ""
 
     @model_validator(mode="after")
+    def _column_names_are_unique_and_allowed(self) -> Self:
+        names = self.column_names
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"table '{self.name}' declares column {repeated} twice")
+        reserved = sorted(RESERVED & set(names))
+        if reserved:
+            raise ValueError(f"table '{self.name}' uses the reserved column name {reserved}")
+        return self
+
+    @model_validator(mode="after")
     def _key_is_made_of_columns(self) -> Self:
-        names = [column.name for column in self.columns]
-        doubled = {name for name in names if names.count(name) > 1}
-        if doubled:
-            raise ValueError(f"table '{self.name}' declares column {sorted(doubled)} twice")
-        if RESERVED & set(names):
-            raise ValueError(
-                f"table '{self.name}' uses the reserved column name {sorted(RESERVED & set(names))}"
-            )
-        missing = [part for part in self.key if part not in names]
+        missing = [name for name in self.key if name not in self.column_names]
         if missing:
-            raise ValueError(f"key {missing} of table '{self.name}' is not among its columns {names}")
+            columns = self.column_names
+            raise ValueError(f"key {missing} of table '{self.name}' is not among its columns {columns}")
         return self
 
     def column(self, name: str) -> Column:
@@ -79,7 +84,7 @@ class Table(_Declared):
         return [column.name for column in self.columns]
 
 
-class SumRule(_Declared):
+class SumRule(_Declaration):
     """Columns of the prediction table whose sum is the same in every row."""
 
     columns: tuple[str, ...]
@@ -87,13 +92,16 @@ class SumRule(_Declared):
     tolerance: float = 1e-5
 
 
-class Contract(_Declared):
-    """Everything the house needs to know about one workload.
+class Contract(_Declaration):
+    """All that the platform knows about one workload.
 
-    `predictions` has one key column, the entity. `order` are the columns by which lists are sorted and paged
-    (the entity breaks ties). `side_tables` are released with the predictions. `raw_tables` are filled by collect.
-    An `incremental` workload predicts each row of its table `entries` once: the entity is the number that a row got when it arrived,
-    `entry_columns` are what a model sees of it, and a release names all runs of its version.
+    `predictions` has one key column, the entity. `order` are the columns by which lists are sorted and paged;
+    the entity breaks ties. `side_tables` are released with the predictions. `raw_tables` are filled by
+    collect.
+
+    An `incremental` workload predicts each row of its table `entries` once. The entity is the number that a
+    row got when it arrived. `entry_columns` are what a model sees of a row. A release names all runs of its
+    version.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")
@@ -111,6 +119,7 @@ class Contract(_Declared):
     retention: timedelta = timedelta(days=7)
     cell_timeout: timedelta = timedelta(minutes=10)
     run_deadline: timedelta = timedelta(minutes=30)
+    typical_seconds: float = Field(60.0, gt=0)
     minimum_rows: int = 1
     maximum_rows: int = 10_000_000
     incremental: bool = False
@@ -119,50 +128,61 @@ class Contract(_Declared):
     attribution: str = ""
 
     @model_validator(mode="after")
-    def _parts_fit(self) -> Self:
+    def _predictions_have_one_key_column(self) -> Self:
         if len(self.predictions.key) != 1:
             raise ValueError(
                 f"the prediction table of '{self.name}' needs exactly one key column, the entity"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _table_names_are_short_enough(self) -> Self:
         for table in (*self.released_tables, *self.raw_tables):
             if len(self.name) + len(table.name) > LONGEST_TABLE:
-                raise ValueError(
-                    f"'{self.name}' and '{table.name}' together have more than {LONGEST_TABLE} characters, too long for a table's name"
-                )
-        named = [("filter", f.column) for f in self.filters] + [("order", name) for name in self.order]
-        named += [("sum", name) for rule in self.sums for name in rule.columns]
-        for what, name in named:
+                names = f"'{self.name}' and '{table.name}' together have"
+                raise ValueError(f"{names} more than {LONGEST_TABLE} characters, too long for a table's name")
+        return self
+
+    @model_validator(mode="after")
+    def _named_columns_exist(self) -> Self:
+        uses = [("filter", query_filter.column) for query_filter in self.filters]
+        uses += [("order", name) for name in self.order]
+        uses += [("sum", name) for rule in self.sums for name in rule.columns]
+        for use, name in uses:
             if name not in self.predictions.column_names:
-                raise ValueError(
-                    f"{what} of '{self.name}' names column '{name}', which the prediction table lacks"
-                )
+                column = f"column '{name}', which the prediction table lacks"
+                raise ValueError(f"{use} of '{self.name}' names {column}")
+        return self
+
+    @model_validator(mode="after")
+    def _order_is_never_null(self) -> Self:
         if any(self.predictions.column(name).nullable for name in self.order):
             raise ValueError(f"the order of '{self.name}' uses a nullable column, which cannot be paged")
         return self
 
     @model_validator(mode="after")
-    def _increments_fit(self) -> Self:
+    def _incremental_workloads_have_entries(self) -> Self:
         if self.incremental != bool(self.entries):
             raise ValueError(f"'{self.name}' must declare `incremental` and `entries` together or not at all")
         if not self.incremental:
             return self
-        if self.predictions.column(self.entity).type != "bigint" or self.entity not in self.entry_columns:
-            raise ValueError(
-                f"the entity of incremental '{self.name}' must be a bigint and stand among `entry_columns`"
-            )
+        is_number = self.predictions.column(self.entity).type == "bigint"
+        if not is_number or self.entity not in self.entry_columns:
+            rule = "must be a bigint and stand among `entry_columns`"
+            raise ValueError(f"the entity of incremental '{self.name}' {rule}")
         if self.minimum_rows:
-            raise ValueError(
-                f"incremental '{self.name}' needs minimum_rows=0: there may be nothing new to predict"
-            )
-        for table in self.side_tables:
-            if unmerged := [
-                column.name
-                for column in table.columns
-                if column.name not in table.key and column.merge is None
-            ]:
-                raise ValueError(
-                    f"side table '{table.name}' of incremental '{self.name}' does not say how to merge {unmerged}"
-                )
+            reason = "there may be nothing new to predict"
+            raise ValueError(f"incremental '{self.name}' needs minimum_rows=0: {reason}")
+        return self
+
+    @model_validator(mode="after")
+    def _incremental_side_tables_say_how_to_merge(self) -> Self:
+        for table in self.side_tables if self.incremental else ():
+            values = [column for column in table.columns if column.name not in table.key]
+            unmerged = [column.name for column in values if column.merge is None]
+            if unmerged:
+                place = f"side table '{table.name}' of incremental '{self.name}'"
+                raise ValueError(f"{place} does not say how to merge {unmerged}")
         return self
 
     def table(self, name: str) -> Table:
@@ -185,7 +205,7 @@ class Contract(_Declared):
 
 @dataclass(frozen=True)
 class CutOff:
-    """The date from which on nothing is known, and what kind of data that makes."""
+    """The date from which on a run sees no data, and what kind of data it has."""
 
     data_as_of: date
     demo: bool

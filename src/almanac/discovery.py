@@ -13,15 +13,15 @@ WORKLOADS = Path(__file__).with_name("workloads")
 HOOKS = {
     "contract": "CONTRACT declares the tables, filters, cadence and parameters of the workload.",
     "sources": "`fetch` reads the raw tables of the workload.",
-    "features": "`build` makes the frame of features; `one` makes those of one input, for `almanac predict-one`.",
+    "features": "`build` makes the frame of features; `one` does so for the input of `almanac predict-one`.",
     "evaluation": "`score` measures predictions on cases later than the training.",
-    "model": "`make` makes the unfitted model, `predict` scores rows; TRUSTED_TYPES lists the model's classes.",
+    "model": "`make` makes the unfitted model, `predict` scores rows; TRUSTED_TYPES lists its classes.",
     "entries": "`store` stores those entries of an incremental workload that are not there yet.",
     "reproduction": "`again` scores the entries of an incremental run again, for `almanac reproduce`.",
     "upkeep": "`prepare`, `tend` and `expired` run around each release: search, rules of alerts, retention.",
     "summary": "`headline` and `facts` are what the terminal shows of a run.",
     "commands": "`add_to` adds the commands of the workload to the command line.",
-    "migrations": "Numbered SQL files make tables and functions that no contract declares; each is applied once.",
+    "migrations": "Numbered SQL files, applied once each, make what no contract can declare.",
 }
 
 
@@ -36,9 +36,8 @@ def contract(name: str) -> Contract:
         raise UnknownWorkload(name, names())
     declared: Contract = import_module(f"almanac.workloads.{name}.contract").CONTRACT
     if declared.name != name:
-        raise ContractError(
-            f"The contract in workloads/{name} calls itself '{declared.name}'; use the folder's name."
-        )
+        where = f"The contract in workloads/{name}"
+        raise ContractError(f"{where} calls itself '{declared.name}'; use the folder's name.")
     return declared
 
 
@@ -48,7 +47,7 @@ def contracts() -> dict[str, Contract]:
 
 
 def migrations(name: str) -> list[Path]:
-    """Return the SQL files that make a workload's own tables, in their order; a workload of a test may have no folder."""
+    """Return the SQL files of a workload in their order; none where it has no folder of them."""
     return sorted((WORKLOADS / name / "migrations").glob("*.sql"))
 
 

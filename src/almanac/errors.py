@@ -1,8 +1,8 @@
-"""What can go wrong, one class per failure that somebody handles."""
+"""One exception class for each failure that somebody handles."""
 
 
 class AlmanacError(Exception):
-    """A failure the user can understand and mend; its message says how."""
+    """A failure that the user can understand and mend; its message says how."""
 
     exit_code = 1
 
@@ -20,8 +20,9 @@ class IncompleteVersion(UsageError):
 class UnknownWorkload(UsageError):
     """No workload has this name."""
 
-    def __init__(self, name: str, known: list[str]) -> None:
-        super().__init__(f"Unknown workload '{name}'. Known workloads: {', '.join(known) or 'none'}.")
+    def __init__(self, name: str, workloads: list[str]) -> None:
+        names = ", ".join(workloads) or "none"
+        super().__init__(f"Unknown workload '{name}'. Known workloads: {names}.")
 
 
 class BadParameter(UsageError):
@@ -45,16 +46,16 @@ class DatabaseError(AlmanacError):
 class SchemaMismatch(DatabaseError):
     """The database has another schema revision than this program; `advice` is the way out."""
 
-    def __init__(self, found: str | None, needed: str) -> None:
-        is_newer = found is not None and found > needed
-        self.advice = (
-            "This program is older than the database: use the Almanac that migrated it"
-            if is_newer
-            else "almanac db migrate"
-        )
-        way = self.advice if is_newer else f"Run: {self.advice}"
+    def __init__(self, actual: str | None, needed: str) -> None:
+        is_newer = actual is not None and actual > needed
+        if is_newer:
+            self.advice = "This program is older than the database: use the Almanac that migrated it"
+        else:
+            self.advice = "almanac db migrate"
+        way_out = self.advice if is_newer else f"Run: {self.advice}"
+        revision = actual or "none"
         super().__init__(
-            f"The database is at schema revision {found or 'none'}, this program needs {needed}. {way}"
+            f"The database is at schema revision {revision}, this program needs {needed}. {way_out}"
         )
 
 
@@ -69,7 +70,7 @@ class SourceCorrupt(SourceUnavailable):
 
 
 class StepFailed(AlmanacError):
-    """A notebook of a run did not end well."""
+    """A notebook of a run failed."""
 
     exit_code = 5
 
@@ -87,13 +88,13 @@ class RunFenced(AlmanacError):
 
 
 class AuditFailed(AlmanacError):
-    """Rows break what the contract says of their table; nothing of them was stored or published."""
+    """Rows break a rule of their table's contract; none of them was stored or published."""
 
     exit_code = 7
 
 
 class RegistryError(AlmanacError):
-    """The model registry cannot be reached or lacks what was asked for."""
+    """The model registry cannot be reached or lacks what the caller needs."""
 
     exit_code = 8
 
@@ -103,7 +104,7 @@ class ModelTampered(RegistryError):
 
 
 class BrokenChain(AlmanacError):
-    """A link between a release and what it was made from does not hold."""
+    """A link between a release and its run, model or data does not hold."""
 
     exit_code = 9
 

@@ -131,6 +131,17 @@ def instant(given: str) -> datetime:
     raise ValueError("must be an instant with its offset, for example 2025-04-18T06:00:00Z (write + as %2B)")
 
 
+def one_of(*words: str) -> Reader:
+    """Return a reader of one of these words."""
+
+    def read(given: str) -> str:
+        if given not in words:
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return given
+
+    return read
+
+
 def listed(read: Reader) -> Reader:
     """Return a reader of comma separated values, sorted and without doubles."""
 

@@ -12,7 +12,7 @@ from almanac.store.schema.migrate import check, migrate
 
 @dataclass(frozen=True)
 class Project:
-    """What every command works with."""
+    """The settings of one installation, and its database and registry."""
 
     settings: Settings
 
@@ -20,7 +20,8 @@ class Project:
     def database(self) -> Database:
         """The database in the role of its owner.
 
-        The embedded server is started and migrated; a server of your own must be at the right revision (DatabaseError).
+        The embedded server is started and migrated. A server of your own must be at the right revision; else
+        raises DatabaseError.
         """
         if self.settings.database_url is None:
             migrate(open_database(self.settings, "login"), discovery.contracts())

@@ -1,4 +1,4 @@
-"""Where a run comes from: commit, code, lock file and Python, as hashes that can be compared."""
+"""The origin of a run: commit, code, lock file and Python, as hashes that can be compared."""
 
 import hashlib
 import platform
@@ -9,15 +9,21 @@ from pathlib import Path
 
 from almanac.settings import Settings
 
-# What shapes a run, below the project's folder.
-SHAPING = ("src", "notebooks", "requirements")
-# What shapes the predictions of every workload, below the package's folder; `judging` goes with them.
-SHARED_MODULES = ("contract.py", "discovery.py", "registry.py", "steps.py")
+PACKAGE = Path(__file__).parent
+# Folders of the project whose changes change a run. A change of README or tests does not.
+RUN_FOLDERS = ("src", "notebooks", "requirements")
+# Modules and folders of the package that shape the predictions of every workload.
+SHARED_CODE = ("contract.py", "discovery.py", "judging", "registry", "steps")
+GIT_TIMEOUT_SECONDS = 20
+CHANGES = "+changes"
 
 
 @dataclass(frozen=True)
 class Origin:
-    """The program that makes a run. `git_commit` ends in "+changes" where sources, notebooks or lock files differ from it."""
+    """The program that makes a run.
+
+    `git_commit` ends in "+changes" where sources, notebooks or lock files differ from the commit.
+    """
 
     git_commit: str
     code_hash: str
@@ -26,40 +32,33 @@ class Origin:
 
 
 def origin(settings: Settings, workload: str) -> Origin:
-    """Return the origin of a run of `workload` started now from the project of `settings`."""
+    """Return the origin of a run of `workload` that starts now from the project of `settings`."""
     home = settings.home
-    return Origin(
-        git_commit(home, stated=settings.commit),
-        code_hash(home, workload),
-        lock_hash(home),
-        platform.python_version(),
-    )
+    commit = git_commit(home, stated=settings.commit)
+    return Origin(commit, code_hash(home, workload), lock_hash(home), platform.python_version())
 
 
 def git_commit(home: Path, *, stated: str = "") -> str:
-    """Return the commit of the project; outside a checkout, as in an image, the one that is `stated` or "unknown"."""
+    """Return the commit of the project; outside a checkout, as in an image, the `stated` one or "unknown"."""
     commit = _git(home, "rev-parse", "HEAD")
     if not commit:
         return stated or "unknown"
-    # A new file that nobody has committed shapes a run as well; README and tests do not.
-    return f"{commit}+changes" if _git(home, "status", "--porcelain", "--", *SHAPING) else commit
+    # A new file that was not committed counts as a change as well.
+    has_changes = bool(_git(home, "status", "--porcelain", "--", *RUN_FOLDERS))
+    return f"{commit}{CHANGES}" if has_changes else commit
 
 
 def commit_exists(home: Path, commit: str) -> bool:
     """Tell whether a commit is part of the project's history."""
-    return _git(home, "cat-file", "-t", commit.removesuffix("+changes")) == "commit"
+    return _git(home, "cat-file", "-t", commit.removesuffix(CHANGES)) == "commit"
 
 
 def code_hash(home: Path, workload: str) -> str:
-    """Return the hash of everything that shapes a prediction: the workload's modules and notebooks, and what all workloads share."""
-    package = Path(__file__).parent
-    own = [
-        *(package / "workloads" / workload).rglob("*.py"),
-        *(home / "notebooks" / workload).glob("*.ipynb"),
-    ]
-    return files_hash(
-        [*own, *(package / name for name in SHARED_MODULES), *(package / "judging").glob("*.py")]
-    )
+    """Return the hash of the workload's modules and notebooks and of SHARED_CODE."""
+    modules = _modules(PACKAGE / "workloads" / workload)
+    notebooks = (home / "notebooks" / workload).glob("*.ipynb")
+    shared = [module for name in SHARED_CODE for module in _modules(PACKAGE / name)]
+    return files_hash([*modules, *notebooks, *shared])
 
 
 def lock_hash(home: Path) -> str:
@@ -71,16 +70,24 @@ def lock_hash(home: Path) -> str:
 def files_hash(paths: Iterable[Path]) -> str:
     """Return one SHA-256 over names and contents of files, in the order of their names."""
     digest = hashlib.sha256()
-    for path in sorted(paths, key=lambda found: (found.name, str(found))):
-        digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(paths, key=lambda path: (path.name, str(path))):
+        content_hash = hashlib.sha256(path.read_bytes()).digest()
+        digest.update(path.name.encode() + b"\0" + content_hash)
     return digest.hexdigest()
 
 
+def _modules(path: Path) -> list[Path]:
+    """Return the module itself, or all modules below a folder."""
+    return [path] if path.suffix == ".py" else list(path.rglob("*.py"))
+
+
 def _git(home: Path, *arguments: str) -> str:
+    """Return what git prints, or nothing where it fails or is not installed."""
+    command = ["git", "-C", str(home), *arguments]
     try:
-        done = subprocess.run(
-            ["git", "-C", str(home), *arguments], capture_output=True, text=True, timeout=20, check=False
+        result = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return result.stdout.strip() if result.returncode == 0 else ""

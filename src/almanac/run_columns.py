@@ -1,4 +1,4 @@
-"""The columns of a run's record, in one list: the database's table and the server's answers are made from it."""
+"""The columns of a run's record: the database's table and the server's answers are made from them."""
 
 from almanac.contract import Column
 

@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     actor: str = Field("", alias="ALMANAC_ACTOR")
     commit: str = Field("", alias="ALMANAC_COMMIT")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="LOG_LEVEL")
+    log_format: Literal["auto", "json"] = Field("auto", alias="LOG_FORMAT")
     sample: Literal["full", "mock"] = Field("full", alias="ALMANAC_SAMPLE")
 
     database_url: SecretStr | None = Field(None, alias="DATABASE_URL")

@@ -9,12 +9,12 @@ import pytest
 from psycopg.rows import TupleRow
 
 from almanac.cli import main
-from almanac.runner import logs
+from almanac.runner import run_log
 from almanac.store.connections.database import Database
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandResult:
     """How a command ended and what it wrote."""
 
     code: int
@@ -22,29 +22,30 @@ class Answer:
     err: str
 
 
-Almanac = Callable[..., Answer]
+Almanac = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def almanac(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Almanac:
-    """`almanac WORD …`; the logs of the tests stay as they are, and connections that a process would close by ending are closed."""
-    monkeypatch.setattr(logs, "configure", lambda *_, **__: None)
-    connect, held = Database._connect, []
+    """`almanac WORD …` in this process; its connections are closed, as the end of a process would do."""
+    monkeypatch.setattr(run_log, "configure", lambda *_, **__: None)
+    connect = Database._connect
+    connections: list[psycopg.Connection[TupleRow]] = []
 
-    def connect_and_hold(database: Database, autocommit: bool = False) -> "psycopg.Connection[TupleRow]":
-        held.append(connect(database, autocommit))
-        return held[-1]
+    def connect_and_remember(database: Database, autocommit: bool = False) -> "psycopg.Connection[TupleRow]":
+        connections.append(connect(database, autocommit))
+        return connections[-1]
 
-    monkeypatch.setattr(Database, "_connect", connect_and_hold)
+    monkeypatch.setattr(Database, "_connect", connect_and_remember)
 
-    def call(*words: str) -> Answer:
+    def call(*words: str) -> CommandResult:
         monkeypatch.setattr(sys, "argv", ["almanac", *words])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as leaving:
             main()
-        while held:
-            held.pop().close()
-        said = capsys.readouterr()
-        return Answer(int(left.value.code or 0), said.out, said.err)
+        while connections:
+            connections.pop().close()
+        output = capsys.readouterr()
+        return CommandResult(int(leaving.value.code or 0), output.out, output.err)
 
     return call

@@ -1,4 +1,4 @@
-"""What is known before a match, worked out by hand."""
+"""The features of a match, worked out by hand."""
 
 import doctest
 from datetime import date
@@ -13,12 +13,15 @@ from tests.football.match_samples import CUT, match, matches, sample, sample_fea
 
 LATER = date(2030, 1, 1)
 MODULES = [
-    "strength.running_sums",
-    "offers.markets",
-    "offers.picks",
-    "offers.value",
-    "evaluation",
-    "estimators",
+    *("evaluation", "estimators", "strength.running_sums"),
+    *("offers.markets", "offers.picks", "offers.value"),
+    *(
+        "sources.clubs",
+        "sources.football_txt",
+        "sources.match_frame",
+        "sources.odds_frame",
+        "sources.openfootball",
+    ),
 ]
 
 
@@ -29,9 +32,8 @@ def last(*rows: dict[str, object], as_of: date = LATER, horizon_days: int = 0) -
 
 @pytest.mark.parametrize("name", MODULES)
 def test_the_examples_in_the_documentation_hold(name: str) -> None:
-    told = doctest.testmod(import_module(f"almanac.workloads.football.{name}"))
-    assert told.attempted > 0
-    assert told.failed == 0
+    result = doctest.testmod(import_module(f"almanac.workloads.football.{name}"))
+    assert (result.attempted > 0, result.failed) == (True, 0)
 
 
 def test_a_column_is_named_after_the_function_that_makes_it() -> None:
@@ -39,7 +41,7 @@ def test_a_column_is_named_after_the_function_that_makes_it() -> None:
     assert list(sample_features().columns) == keys + [feature.__name__ for feature in FEATURES]
 
 
-def test_every_feature_says_what_it_is_and_is_known_for_every_match() -> None:
+def test_every_feature_is_documented_and_has_a_value_for_every_match() -> None:
     assert [feature.__name__ for feature in FEATURES if not (feature.__doc__ or "").endswith(".")] == []
     assert sample_features()[[feature.__name__ for feature in FEATURES]].notna().all(axis=None)
 
@@ -53,20 +55,19 @@ def test_matches_before_the_cut_have_an_outcome_and_those_from_then_on_have_none
 
 
 def test_building_changes_nothing_in_the_matches() -> None:
-    given = matches(match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-08-08", "Ash", "Birch", None))
-    before = given.copy(deep=True)
-    features.build(given, as_of=date(2020, 8, 5))
-    pd.testing.assert_frame_equal(given, before)
+    rows = matches(match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-08-08", "Ash", "Birch", None))
+    before = rows.copy(deep=True)
+    features.build(rows, as_of=date(2020, 8, 5))
+    pd.testing.assert_frame_equal(rows, before)
 
 
 @pytest.mark.parametrize("status", ["cancelled", "awarded", "postponed", "abandoned"])
 def test_a_match_that_was_not_played_to_its_end_counts_nowhere(status: str) -> None:
     rows = matches(match("2020-08-01", "Ash", "Birch", "9-0"), match("2020-08-08", "Ash", "Birch", "1-0"))
     rows.loc[0, "status"] = status
-    assert features.build(rows, as_of=LATER)["match_id"].tolist() == ["E0-2020-08-08-Ash-Birch"]
-    assert features.build(rows, as_of=date(2020, 7, 31))["match_id"].tolist() == [
-        "E0-2020-08-08-Ash-Birch"
-    ], "nor is it coming"
+    for as_of in (LATER, date(2020, 7, 31)):
+        ids = features.build(rows, as_of=as_of)["match_id"].tolist()
+        assert ids == ["E0-2020-08-08-Ash-Birch"], "neither played nor coming"
 
 
 def test_a_match_of_yesterday_without_a_score_is_neither_played_nor_coming() -> None:
@@ -74,7 +75,7 @@ def test_a_match_of_yesterday_without_a_score_is_neither_played_nor_coming() -> 
     assert features.build(rows, as_of=date(2020, 8, 2))["match_id"].tolist() == ["E0-2020-08-08-Ash-Birch"]
 
 
-def test_only_the_coming_days_that_were_asked_for_are_returned() -> None:
+def test_coming_returns_the_requested_days_only() -> None:
     rows = [match(day, "Ash", "Birch", None) for day in ("2020-08-01", "2020-08-14", "2020-08-15")]
     frame = features.build(matches(*rows), as_of=date(2020, 8, 1))
     assert features.coming(frame, as_of=date(2020, 8, 1), days=14)["date"].dt.day.tolist() == [1, 14]
@@ -87,12 +88,8 @@ def test_rest_days_count_from_the_match_before_and_end_at_14() -> None:
         match("2020-08-11", "Birch", "Ash", "1-0"),
     )
     assert (row["home_rest_days"], row["away_rest_days"]) == (3.0, 10.0)
-    assert (
-        last(match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-09-01", "Ash", "Birch", "1-0"))[
-            "home_rest_days"
-        ]
-        == 14.0
-    )
+    row = last(match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-09-01", "Ash", "Birch", "1-0"))
+    assert row["home_rest_days"] == 14.0
 
 
 def test_form_weighs_a_win_of_45_days_ago_half() -> None:
@@ -118,7 +115,8 @@ def test_positions_and_points_are_those_of_the_table_of_this_season() -> None:
     old = match("2020-05-01", "Birch", "Ash", "5-0")
     season = [match("2020-08-01", "Ash", "Birch", "1-0"), match("2020-08-01", "Cedar", "Dogwood", "0-0")]
     row = last(old, *season, match("2020-08-08", "Birch", "Ash", "0-0"))
-    # Ash leads with 3 points, Cedar and Dogwood have 1, Birch is last; 5 usual matches of 1.37 points stand beside one of its own.
+    # Ash leads with 3 points, Cedar and Dogwood have 1, Birch is last. One match of each club is shrunk with
+    # 5 usual matches of 1.37 points.
     assert (row["home_position"], row["away_position"]) == (1.0, 0.0)
     assert row["away_points_per_game"] == pytest.approx((3 + 5 * 1.37) / 6)
     assert row["home_points_per_game"] == pytest.approx((0 + 5 * 1.37) / 6)
@@ -132,15 +130,16 @@ def test_points_come_before_goals_in_a_table_and_goals_tell_equals_apart() -> No
     assert (row["home_position"], row["away_position"]) == (0.0, pytest.approx(1 / 3))
 
 
-def test_the_ground_is_worth_what_a_club_does_better_at_home_than_expected_and_worse_away() -> None:
+def test_the_ground_is_the_gain_at_home_less_the_gain_away() -> None:
     row = last(
         match("2020-08-01", "Ash", "Birch", "3-0"),
         match("2020-08-01", "Cedar", "Ash", "2-0"),
         match("2022-08-01", "Ash", "Birch", "0-0"),
     )
-    # Two matches of two years ago at weight one half, held to none as if seen twenty times.
-    usual = 1.4477 - 1.1388
-    assert row["home_ground"] == pytest.approx(((3 - usual) + (2 - usual)) * 0.5 / (2 * 0.5 + 20), abs=1e-4)
+    # Two matches of two years ago have weight one half and are shrunk to 0 as if seen twenty times.
+    usual_margin = 1.4477 - 1.1388
+    gain = (3 - usual_margin) + (2 - usual_margin)
+    assert row["home_ground"] == pytest.approx(gain * 0.5 / 21, abs=1e-4)
 
 
 def test_recent_goals_follow_a_result_further_than_rated_ones() -> None:
@@ -149,7 +148,7 @@ def test_recent_goals_follow_a_result_further_than_rated_ones() -> None:
     assert row["recent_away_goals"] < row["rated_away_goals"] < 1.1388
 
 
-def test_clubs_with_equal_points_stand_in_the_middle_of_their_places() -> None:
+def test_clubs_with_equal_points_share_the_middle_of_their_positions() -> None:
     row = last(match("2020-08-01", "Ash", "Birch", "0-0"), match("2020-08-08", "Ash", "Birch", "0-0"))
     assert (row["home_position"], row["away_position"]) == (0.5, 0.5)
 
@@ -173,14 +172,14 @@ def test_wins_on_the_own_ground_count_the_last_five_matches_there() -> None:
     assert (row["home_wins_at_home"], row["away_wins_away"]) == (3.0, 1.0)
 
 
-def test_a_surprise_is_measured_against_what_was_expected() -> None:
+def test_a_surprise_is_the_difference_to_the_expected_margin() -> None:
     row = last(match("2020-08-01", "Ash", "Birch", "3-0"), match("2020-08-31", "Ash", "Birch", "0-0"))
     more = 3 - (1.4477 - 1.1388)
     assert row["home_surprise"] == pytest.approx(more * 0.5 / 2.5, abs=1e-3)
     assert row["away_surprise"] == pytest.approx(-row["home_surprise"])
 
 
-def test_league_averages_are_held_to_the_usual_as_if_seen_a_hundred_times() -> None:
+def test_league_averages_are_shrunk_to_the_usual_as_if_seen_a_hundred_times() -> None:
     row = last(match("2020-08-01", "Ash", "Birch", "2-1"), match("2020-08-02", "Ash", "Birch", "0-0"))
     weight = 0.5 ** (1 / 365)
     assert row["league_goals"] == pytest.approx((3 * weight + 270) / (weight + 100))
@@ -195,16 +194,16 @@ def test_another_league_does_not_change_a_leagues_averages() -> None:
     assert row["league_goals"] == pytest.approx(2.7)
 
 
-def test_predictions_made_ahead_know_only_what_was_known_at_their_snapshot() -> None:
+def test_features_ahead_know_only_results_before_their_snapshot() -> None:
     rows = [match("2020-08-01", "Ash", "Birch", "9-0"), match("2020-08-08", "Ash", "Birch", "0-0")]
-    # Snapshots 14 days apart, the last on 15 August: the one before stands on 1 August, before the first match.
+    # Snapshots are 14 days apart, the last on 15 August. One is on 1 August, before any match.
     assert last(*rows, as_of=date(2020, 8, 15), horizon_days=14)["elo_difference"] == 0.0
     assert last(*rows, as_of=date(2020, 8, 22), horizon_days=14)["elo_difference"] > 0.0
     assert last(*rows, as_of=date(2020, 8, 15))["elo_difference"] > 0.0
 
 
 @pytest.mark.slow
-def test_a_coming_match_is_seen_from_the_cut_whether_or_not_features_are_made_ahead() -> None:
+def test_features_ahead_do_not_change_those_of_a_coming_match() -> None:
     ahead = features.build(sample(), as_of=CUT, horizon_days=14)
     coming = features.coming(sample_features(), as_of=CUT, days=14)
     pd.testing.assert_frame_equal(

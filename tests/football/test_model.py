@@ -45,7 +45,7 @@ def test_every_model_gives_chances_of_away_draw_and_home_that_add_up_to_one(name
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EVERY)
-def test_a_saved_model_gives_the_same_chances_and_needs_no_other_types_than_the_reviewed(name: str) -> None:
+def test_a_saved_model_gives_the_same_chances_and_has_reviewed_types_only(name: str) -> None:
     saved = skops.io.dumps(fitted(name))
     assert set(skops.io.get_untrusted_types(data=saved)) <= set(model.TRUSTED_TYPES)
     loaded = skops.io.loads(saved, trusted=model.TRUSTED_TYPES)
@@ -53,9 +53,9 @@ def test_a_saved_model_gives_the_same_chances_and_needs_no_other_types_than_the_
 
 
 @pytest.mark.slow
-def test_every_reviewed_type_is_needed_by_some_model() -> None:
-    needed = [skops.io.get_untrusted_types(data=skops.io.dumps(fitted(name))) for name in EVERY]
-    assert set().union(*needed) == set(model.TRUSTED_TYPES)
+def test_every_reviewed_type_is_in_some_model() -> None:
+    types = [skops.io.get_untrusted_types(data=skops.io.dumps(fitted(name))) for name in EVERY]
+    assert set().union(*types) == set(model.TRUSTED_TYPES)
 
 
 @pytest.mark.slow
@@ -68,18 +68,18 @@ def test_the_same_seed_gives_the_same_model_and_another_seed_another(name: str) 
     assert not np.array_equal(mine, other)
 
 
-def test_fitting_leaves_the_given_pipeline_unfitted() -> None:
+def test_fitting_leaves_its_argument_unfitted() -> None:
     unfitted = model.make("logit", seed=1)
     model.fit(unfitted, parts().train)
     assert not hasattr(unfitted, "classes_")
 
 
-def test_base_rates_are_the_leagues_shares_held_to_those_of_all() -> None:
+def test_base_rates_are_the_leagues_shares_shrunk_to_those_of_all() -> None:
     train = parts().train
     league, everywhere = (rows["outcome"].eq("home") for rows in (train[train["league"] == "E0"], train))
-    wanted = (league.sum() + 100 * everywhere.mean()) / (len(league) + 100)
+    share = (league.sum() + 100 * everywhere.mean()) / (len(league) + 100)
     row = coming()[coming()["league"] == "E0"].head(1)
-    assert model.chances(fitted("base_rates"), row)["home_win"].iloc[0] == pytest.approx(wanted)
+    assert model.chances(fitted("base_rates"), row)["home_win"].iloc[0] == pytest.approx(share)
 
 
 def test_a_league_that_was_never_seen_has_the_shares_of_all() -> None:
@@ -90,17 +90,25 @@ def test_a_league_that_was_never_seen_has_the_shares_of_all() -> None:
 
 
 def test_the_better_club_is_the_favourite() -> None:
-    told = model.chances(fitted("blend"), parts().validation)
+    home_win = model.chances(fitted("blend"), parts().validation)["home_win"]
     gap = parts().validation["elo_difference"]
-    assert told.loc[gap > 60, "home_win"].mean() > 0.5 > told.loc[gap < -60, "home_win"].mean()
+    assert home_win[gap > 60].mean() > 0.5 > home_win[gap < -60].mean()
 
 
 def test_the_logit_on_ratings_is_better_than_base_rates() -> None:
-    scores = {
-        name: evaluation.score(parts().validation["outcome"], fitted(name).predict_proba(parts().validation))
+    outcomes = parts().validation["outcome"]
+    logit, base_rates = (
+        evaluation.score(outcomes, fitted(name).predict_proba(parts().validation))["log_loss"]
         for name in ("logit", "base_rates")
-    }
-    assert scores["logit"]["log_loss"] < scores["base_rates"]["log_loss"]
+    )
+    assert logit < base_rates
+
+
+def test_the_recipe_of_a_blend_has_its_weights_and_that_of_another_model_has_none() -> None:
+    weights = {"logit": 0.7, "random_forest": 0.3}
+    blend, logit = (model.recipe(name, seed=1, weights=weights) for name in ("blend", "logit"))
+    assert blend == {"candidate": "blend", "seed": 1, "weight_logit": 0.7, "weight_random_forest": 0.3}
+    assert logit == {"candidate": "logit", "seed": 1}
 
 
 def test_weights_favour_the_forecast_that_was_right() -> None:
@@ -108,49 +116,41 @@ def test_weights_favour_the_forecast_that_was_right() -> None:
     right = np.tile([[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]], (20, 1))
     wrong = np.tile([[0.8, 0.1, 0.1]], (60, 1))
     weights = model.weigh({"right": right, "wrong": wrong}, outcomes)
-    assert weights["right"] == 1.5, "a forecast that is right and timid is made bolder, within a bound"
+    assert weights["right"] == 1.5, "a timid forecast that is right becomes bolder, within a bound"
     assert weights["wrong"] < 0.1
 
 
 def test_a_recipe_with_numbers_as_text_makes_the_same_pipeline() -> None:
-    kept = {"candidate": "blend", "seed": "1", "weight_logit": "0.7", "weight_random_forest": "0.3"}
-    made = model.make("blend", seed=1, weights={"logit": 0.7, "random_forest": 0.3})
-    assert repr(model.from_recipe(kept)) == repr(made)
+    stored = {"candidate": "blend", "seed": "1", "weight_logit": "0.7", "weight_random_forest": "0.3"}
+    pipeline = model.make("blend", seed=1, weights={"logit": 0.7, "random_forest": 0.3})
+    assert repr(model.from_recipe(stored)) == repr(pipeline)
 
 
-def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_model_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(UsageError, match=r"Unknown model 'logti'\. Known models: base_rates, .*, blend\."):
         model.make("logti", seed=1)
 
 
 def test_predictions_have_the_columns_of_the_contract_within_its_bounds() -> None:
-    told = model.predict(fitted("blend"), coming())
-    assert list(told.columns) == PREDICTIONS.column_names
-    assert told["match_id"].tolist() == coming()["match_id"].tolist()
-    assert told[["home_win", "draw", "away_win"]].sum(axis=1).to_numpy() == pytest.approx(1.0)
+    predictions = model.predict(fitted("blend"), coming())
+    assert list(predictions.columns) == PREDICTIONS.column_names
+    assert predictions["match_id"].tolist() == coming()["match_id"].tolist()
+    sums = predictions[["home_win", "draw", "away_win"]].sum(axis=1)
+    assert sums.to_numpy() == pytest.approx(1.0)
     for column in PREDICTIONS.columns:
+        values = predictions[column.name]
         if column.minimum is not None:
-            assert told[column.name].between(column.minimum, column.maximum or np.inf).all(), column.name
-        assert column.nullable or told[column.name].notna().all(), column.name
+            assert values.between(column.minimum, column.maximum or np.inf).all(), column.name
+        assert column.nullable or values.notna().all(), column.name
 
 
-def test_predictions_carry_odds_only_for_matches_that_have_some() -> None:
+def test_predictions_have_odds_only_for_matches_with_odds() -> None:
+    columns = ["match_id", "bookmaker", "taken", "home_odds", "draw_odds", "away_odds"]
     first = coming()["match_id"].iloc[0]
-    odds = pd.DataFrame(
-        [
-            {
-                "match_id": first,
-                "bookmaker": "Avg",
-                "taken": "open",
-                "home_odds": 2.0,
-                "draw_odds": 3.0,
-                "away_odds": 4.0,
-            }
-        ]
-    )
-    told = model.predict(fitted("blend"), value.attach(coming(), odds))
-    assert told["odds"].iloc[0]["home"] == 2.0
-    assert told["odds"].iloc[1:].isna().all()
+    odds = pd.DataFrame([(first, "Avg", "open", 2.0, 3.0, 4.0)], columns=columns)
+    with_odds = model.predict(fitted("blend"), value.attach(coming(), odds))["odds"]
+    assert with_odds.iloc[0]["home"] == 2.0
+    assert with_odds.iloc[1:].isna().all()
     assert model.predict(fitted("blend"), coming())["odds"].isna().all()
 
 

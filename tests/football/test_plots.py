@@ -1,4 +1,4 @@
-"""The pictures say in words what they show, and show all of it."""
+"""The figures have titles and labels, and show all of their data."""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,8 @@ OUTCOMES = ["away", "draw", "home"]
 
 
 @pytest.fixture(autouse=True)
-def paper() -> Iterator[None]:
-    """Draw without a screen, and put every figure away."""
+def headless() -> Iterator[None]:
+    """Draw without a screen, and close every figure."""
     matplotlib.use("Agg")
     yield
     plt.close("all")
@@ -51,9 +51,8 @@ def test_ratings_name_the_country_and_label_each_line() -> None:
 
 def test_candidates_are_ordered_with_the_best_on_top(played: pd.DataFrame, chances: np.ndarray) -> None:
     right = np.eye(3)[evaluation.labels(played["outcome"])]
-    axes = plots.candidates(
-        played, {"logit": (chances + right) / 2, "random_forest": chances, "elo_logit": chances}, seed=1
-    ).axes[0]
+    forecasts = {"logit": (chances + right) / 2, "random_forest": chances, "elo_logit": chances}
+    axes = plots.candidates(played, forecasts, seed=1).axes[0]
     assert [label.get_text() for label in axes.get_yticklabels()] == ["random forest", "logit"]
 
 
@@ -73,33 +72,19 @@ def test_leagues_name_each_league_with_its_matches(played: pd.DataFrame, chances
     assert labels == {f"England, Premier League ({counts['E0']})", f"Germany, Bundesliga ({counts['D1']})"}
 
 
+MATCH = {"date": "2025-05-10", "league": "E0", "home": "Ash", "away": "Birch"}
+
+
 def test_coming_matches_show_their_chances_in_per_cent() -> None:
-    predictions = pd.DataFrame(
-        {
-            "date": ["2025-05-10"],
-            "league": ["E0"],
-            "home": ["Ash"],
-            "away": ["Birch"],
-            "home_win": [0.61],
-            "draw": [0.31],
-            "away_win": [0.08],
-        }
-    )
+    predictions = pd.DataFrame([MATCH | {"home_win": 0.61, "draw": 0.31, "away_win": 0.08}])
     axes = plots.coming(predictions).axes[0]
     assert axes.get_title("left") == "1 coming matches: home, draw, away"
     assert [text.get_text() for text in axes.texts] == ["61%", "31%"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["10 May  Ash – Birch"]
 
 
 def test_only_the_next_24_of_many_matches_are_drawn() -> None:
-    one = {
-        "date": "2025-05-10",
-        "league": "E0",
-        "home": "Ash",
-        "away": "Birch",
-        "home_win": 0.5,
-        "draw": 0.3,
-        "away_win": 0.2,
-    }
-    axes = plots.coming(pd.DataFrame([one] * 30)).axes[0]
+    match = MATCH | {"home_win": 0.5, "draw": 0.3, "away_win": 0.2}
+    axes = plots.coming(pd.DataFrame([match] * 30)).axes[0]
     assert axes.get_title("left") == "The next 24 of 30 matches: home, draw, away"
     assert len(axes.get_yticklabels()) == 24

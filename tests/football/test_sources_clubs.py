@@ -78,7 +78,7 @@ def test_no_spelling_in_the_table_fits_two_clubs_of_a_country() -> None:
     assert {key: clubs for key, clubs in owners.items() if len(clubs) > 1 or not key[1]} == {}
 
 
-def test_the_table_knows_only_countries_with_a_league() -> None:
+def test_the_table_has_only_countries_with_a_league() -> None:
     assert {row["country"] for row in rows()} == {league.country for league in LEAGUES.values()}
 
 
@@ -137,11 +137,11 @@ def test_an_unmatched_name_comes_with_its_nearest_candidates() -> None:
     assert len(club.candidates) <= 3
 
 
-def test_a_club_known_only_from_matches_is_found() -> None:
+def test_a_club_that_only_matches_have_is_linked() -> None:
     assert Directory.of(meetings()).club("E3", "TESTBURY TOWN FC") == "Testbury Town"
 
 
-def test_a_match_is_found_by_its_nearest_date_within_thirty_days() -> None:
+def test_a_match_is_linked_by_its_nearest_date_within_thirty_days() -> None:
     directory = Directory.of(meetings())
     first, second = "E0-2024-25-arsenal-fc-chelsea-fc", "E0-2024-25-arsenal-fc-chelsea-fc-2"
     days = ["2024-07-31", "2024-08-01", "2024-08-31", "2024-09-30", "2024-10-01", "2025-02-20"]

@@ -1,4 +1,4 @@
-"""The Football.TXT format: three layouts, and what stands between the matches."""
+"""The Football.TXT format: three layouts, headings, notes and unparsed lines."""
 
 from datetime import date
 
@@ -63,48 +63,43 @@ def match_of(line: str) -> Match:
     return only(parse(f"Matchday 1\nSat Aug 10 2024\n{line}", "2024-25"))
 
 
-def test_the_score_may_stand_between_the_clubs() -> None:
-    parsed = parse(SCORE_BETWEEN, "2015-16")
-    assert parsed.unparsed == []
-    assert parsed.declared == 4
-    assert parsed.matches == [
-        Match("Matchday 1", date(2015, 8, 8), "12:45", "North Rovers", "South Town", 1, 0, "played", 9),
-        Match("Matchday 1", date(2015, 8, 8), "12:45", "East United", "West & Sons FC", 2, 2, "played", 10),
-        Match("Matchday 1", date(2016, 1, 3), "09:05", "South Town", "North Rovers", 0, 0, "played", 12),
-        Match(
-            "Matchday 1",
-            date(2016, 1, 3),
-            "09:05",
-            "West & Sons FC",
-            "East United",
-            None,
-            None,
-            "cancelled",
-            13,
-        ),
+def rows(parsed: Parsed) -> list[tuple[object, ...]]:
+    """Return line, day, kick-off, home, away, goals and status of each match."""
+    return [
+        (
+            each.line,
+            f"{each.date}",
+            each.kickoff,
+            each.home,
+            each.away,
+            each.home_goals,
+            each.away_goals,
+            each.status,
+        )
+        for each in parsed.matches
     ]
 
 
-def test_the_score_may_stand_after_the_clubs() -> None:
+def test_the_score_may_be_between_the_clubs() -> None:
+    parsed = parse(SCORE_BETWEEN, "2015-16")
+    assert (parsed.unparsed, parsed.declared) == ([], 4)
+    assert {match.round for match in parsed.matches} == {"Matchday 1"}
+    assert rows(parsed) == [
+        (9, "2015-08-08", "12:45", "North Rovers", "South Town", 1, 0, "played"),
+        (10, "2015-08-08", "12:45", "East United", "West & Sons FC", 2, 2, "played"),
+        (12, "2016-01-03", "09:05", "South Town", "North Rovers", 0, 0, "played"),
+        (13, "2016-01-03", "09:05", "West & Sons FC", "East United", None, None, "cancelled"),
+    ]
+
+
+def test_the_score_may_be_after_the_clubs() -> None:
     parsed = parse(SCORE_AFTER, "2024-25")
-    assert parsed.unparsed == []
-    assert parsed.declared == 3
-    assert parsed.matches == [
-        Match("Matchday 1", date(2024, 8, 16), "20:00", "North Rovers", "South Town", 1, 0, "played", 8),
-        Match(
-            "Matchday 1",
-            date(2024, 8, 17),
-            None,
-            "East United 1898 Very Long Name",
-            "West & Sons FC",
-            0,
-            2,
-            "played",
-            10,
-        ),
-        Match(
-            "Matchday 1", date(2025, 1, 4), "15:30", "South Town", "North Rovers", None, None, "scheduled", 12
-        ),
+    assert (parsed.unparsed, parsed.declared) == ([], 3)
+    assert {match.round for match in parsed.matches} == {"Matchday 1"}
+    assert rows(parsed) == [
+        (8, "2024-08-16", "20:00", "North Rovers", "South Town", 1, 0, "played"),
+        (10, "2024-08-17", None, "East United 1898 Very Long Name", "West & Sons FC", 0, 2, "played"),
+        (12, "2025-01-04", "15:30", "South Town", "North Rovers", None, None, "scheduled"),
     ]
 
 
@@ -118,13 +113,14 @@ def test_the_weekday_tells_the_year_of_a_season_that_ran_into_august() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("text", "day"),
     [("Jul 20", date(2024, 7, 20)), ("Jun/30", date(2025, 6, 30)), ("[Feb 28]", date(2025, 2, 28))],
 )
 def test_a_date_without_weekday_and_year_takes_the_year_of_its_half_of_the_season(
-    written: str, meant: date
+    text: str, day: date
 ) -> None:
-    assert only(parse(f"Matchday 1\n{written}\n  North Rovers v South Town  1-1", "2024-25")).date == meant
+    lines = f"Matchday 1\n{text}\n  North Rovers v South Town  1-1"
+    assert only(parse(lines, "2024-25")).date == day
 
 
 @pytest.mark.parametrize(
@@ -193,26 +189,28 @@ def test_the_round_is_named_by_the_headings_above(headings: str, name: str | Non
 
 
 def test_a_match_without_time_starts_with_the_one_above_on_the_same_day() -> None:
-    text = "Matchday 1\nSat Aug 10\n  15:00 A Town v B Town 1-0\n  C Town v D Town 1-0\nSun Aug 11\n  E Town v F Town 1-0"
-    assert [match.kickoff for match in parse(text, "2024-25").matches] == ["15:00", "15:00", None]
+    saturday = ["Sat Aug 10", "15:00 A Town v B Town 1-0", "C Town v D Town 1-0"]
+    lines = ["Matchday 1", *saturday, "Sun Aug 11", "E Town v F Town 1-0"]
+    assert [match.kickoff for match in parse("\n".join(lines), "2024-25").matches] == ["15:00", "15:00", None]
 
 
-def test_goal_scorers_and_comments_are_passed_over() -> None:
-    text = "Matchday 1\nSat Aug 10\n  A Town v B Town 2-1 (1-1)\n    (Someone 12', 90+1' Other 45')\n     [Third 7']\n# a comment\n= A Title"
-    assert only(parse(text, "2024-25")).home_goals == 2
+def test_goal_scorers_and_comments_are_ignored() -> None:
+    scorers = ["    (Someone 12', 90+1' Other 45')", "     [Third 7']"]
+    lines = ["Matchday 1", "Sat Aug 10", "  A Town v B Town 2-1 (1-1)", *scorers, "# a comment", "= A Title"]
+    assert only(parse("\n".join(lines), "2024-25")).home_goals == 2
 
 
 @pytest.mark.parametrize(
     "line",
     ["Attendance was low", "A Town v B Town  [moved somewhere]", "A Town  1:0  B Town", "Sat Foo 31"],
 )
-def test_what_is_not_understood_is_listed_with_its_line(line: str) -> None:
+def test_an_unparsed_line_is_listed_with_its_number(line: str) -> None:
     parsed = parse(f"Matchday 1\nSat Aug 10\n\n  {line}\n  A Town v C Town 0-0", "2024-25")
     assert parsed.unparsed == [(4, line)]
     assert len(parsed.matches) == 1
 
 
-def test_a_match_before_any_date_is_not_dated_by_guess() -> None:
+def test_the_date_of_a_match_before_any_date_is_not_guessed() -> None:
     assert parse("Matchday 1\n  A Town v B Town 1-0", "2024-25").unparsed == [(2, "A Town v B Town 1-0")]
 
 

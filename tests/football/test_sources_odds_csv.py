@@ -12,23 +12,15 @@ from almanac.workloads.football.sources.odds_csv import OddsImport, read_odds
 
 HEADER = "Div,Date,Time,HomeTeam,AwayTeam,FTHG,FTAG,FTR,B365H,B365D,B365A,AvgH,AvgD,AvgA,PSCH,PSCD,PSCA"
 UNITED = "E0-2024-25-manchester-united-fc-nottingham-forest-fc"
+CLUBS = "Man United,Nott'm Forest"
 
 
 @pytest.fixture
 def matches() -> pd.DataFrame:
     row = {"season": "2024-25", "status": "played", "source": "openfootball"}
-    return match_frame(
-        [
-            row
-            | {
-                "league": "E0",
-                "date": "2024-12-07",
-                "home": "Manchester United FC",
-                "away": "Nottingham Forest FC",
-            },
-            row | {"league": "SP2", "date": "2024-12-08", "home": "Málaga CF", "away": "Deportivo La Coruña"},
-        ]
-    )
+    england = {"league": "E0", "home": "Manchester United FC", "away": "Nottingham Forest FC"}
+    spain = {"league": "SP2", "home": "Málaga CF", "away": "Deportivo La Coruña"}
+    return match_frame([row | england | {"date": "2024-12-07"}, row | spain | {"date": "2024-12-08"}])
 
 
 def read(matches: pd.DataFrame, *lines: str, header: str = HEADER) -> OddsImport:
@@ -40,9 +32,8 @@ def rows(imported: OddsImport) -> list[list[object]]:
 
 
 def test_each_bookmaker_and_time_becomes_a_row(matches: pd.DataFrame) -> None:
-    imported = read(
-        matches, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,1.62,4.2,5.0,1.6,4.1,5.1,1.55,4.3,5.6"
-    )
+    line = f"E0,07/12/2024,17:30,{CLUBS},2,3,A,1.62,4.2,5.0,1.6,4.1,5.1,1.55,4.3,5.6"
+    imported = read(matches, line)
     assert rows(imported) == [
         [UNITED, "B365", "open", 1.62, 4.2, 5.0],
         [UNITED, "Avg", "open", 1.6, 4.1, 5.1],
@@ -53,30 +44,20 @@ def test_each_bookmaker_and_time_becomes_a_row(matches: pd.DataFrame) -> None:
     assert len(imported.bad_rows) == len(imported.unmatched_clubs) == 0
 
 
-@pytest.mark.parametrize("written", ["07/12/2024", "07/12/24", "7/12/24", "20/12/2024"])
-def test_dates_have_two_or_four_digits_of_year_and_a_moved_match_is_found(
-    written: str, matches: pd.DataFrame
-) -> None:
-    assert len(read(matches, f"E0,{written},,Man United,Nott'm Forest,,,,1.62,4.2,5,,,,,,").odds) == 1
+@pytest.mark.parametrize("text", ["07/12/2024", "07/12/24", "7/12/24", "20/12/2024"])
+def test_years_have_two_or_four_digits_and_a_moved_match_is_linked(text: str, matches: pd.DataFrame) -> None:
+    assert len(read(matches, f"E0,{text},,{CLUBS},,,,1.62,4.2,5,,,,,,").odds) == 1
 
 
-def test_a_bookmaker_whose_name_ends_in_c_is_not_taken_for_closing_odds(matches: pd.DataFrame) -> None:
+def test_a_bookmaker_whose_name_ends_in_c_does_not_count_as_closing_odds(matches: pd.DataFrame) -> None:
     header = "Div,Date,HomeTeam,AwayTeam,VCH,VCD,VCA,VCCH,VCCD,VCCA,B365CH,B365CD,B365CA,XYCH,XYCD,XYCA"
-    imported = read(
-        matches,
-        "E0,07/12/2024,Man United,Nott'm Forest,2,3,4,2.1,3.1,4.1,2.2,3.2,4.2,2.3,3.3,4.3",
-        header=header,
-    )
-    assert [row[1:3] for row in rows(imported)] == [
-        ["VC", "open"],
-        ["VC", "close"],
-        ["B365", "close"],
-        ["XYC", "open"],
-    ]
+    line = f"E0,07/12/2024,{CLUBS},2,3,4,2.1,3.1,4.1,2.2,3.2,4.2,2.3,3.3,4.3"
+    markets = [row[1:3] for row in rows(read(matches, line, header=header))]
+    assert markets == [["VC", "open"], ["VC", "close"], ["B365", "close"], ["XYC", "open"]]
 
 
-def test_an_empty_bookmaker_is_passed_over(matches: pd.DataFrame) -> None:
-    imported = read(matches, "E0,07/12/2024,17:30,Man United,Nott'm Forest,2,3,A,,,,1.6,4.1,5.1,,,")
+def test_an_empty_bookmaker_is_ignored(matches: pd.DataFrame) -> None:
+    imported = read(matches, f"E0,07/12/2024,17:30,{CLUBS},2,3,A,,,,1.6,4.1,5.1,,,")
     assert [row[1] for row in rows(imported)] == ["Avg"]
     assert len(imported.bad_rows) == 0
 
@@ -86,12 +67,12 @@ def test_an_empty_bookmaker_is_passed_over(matches: pd.DataFrame) -> None:
     [
         ("B1,07/12/2024,,Genk,Gent,,,,2,3,4,,,,,,", "league 'B1' is not known; known are E0, E1"),
         (
-            "E0,2024-12-07,,Man United,Nott'm Forest,,,,2,3,4,,,,,,",
+            f"E0,2024-12-07,,{CLUBS},,,,2,3,4,,,,,,",
             "date '2024-12-07' is not written as dd/mm/yyyy or dd/mm/yy",
         ),
-        ("E0,31/02/2024,,Man United,Nott'm Forest,,,,2,3,4,,,,,,", "date '31/02/2024' is not written"),
+        (f"E0,31/02/2024,,{CLUBS},,,,2,3,4,,,,,,", "date '31/02/2024' is not written"),
         (
-            "E0,07/03/2025,,Man United,Nott'm Forest,,,,2,3,4,,,,,,",
+            f"E0,07/03/2025,,{CLUBS},,,,2,3,4,,,,,,",
             "no match Manchester United FC - Nottingham Forest FC is known near 2025-03-07",
         ),
         (
@@ -99,23 +80,11 @@ def test_an_empty_bookmaker_is_passed_over(matches: pd.DataFrame) -> None:
             "no match Nottingham Forest FC - Manchester United FC is known",
         ),
         ("E0,07/12/2024,,Man Untied,Nott'm Forest,,,,2,3,4,,,,,,", "club 'Man Untied' is not known"),
-        ("E0,07/12/2024,,Man United,Nott'm Forest,,,,,,,,,,,,", "the line has no odds"),
-        (
-            "E0,07/12/2024,,Man United,Nott'm Forest,,,,2,x,4,,,,,,",
-            "B365H, D, A: could not convert string to float: 'x'",
-        ),
-        (
-            "E0,07/12/2024,,Man United,Nott'm Forest,,,,2,,4,,,,,,",
-            "B365H, D, A: could not convert string to float: ''",
-        ),
-        (
-            "E0,07/12/2024,,Man United,Nott'm Forest,,,,2,1.0,4,,,,,,",
-            "B365H, D, A: odds of 1.0 are not between 1 and 1001",
-        ),
-        (
-            "E0,07/12/2024,,Man United,Nott'm Forest,,,,2,nan,4,,,,,,",
-            "B365H, D, A: odds of nan are not between 1 and 1001",
-        ),
+        (f"E0,07/12/2024,,{CLUBS},,,,,,,,,,,,", "the line has no odds"),
+        (f"E0,07/12/2024,,{CLUBS},,,,2,x,4,,,,,,", "B365H, D, A: could not convert string to float: 'x'"),
+        (f"E0,07/12/2024,,{CLUBS},,,,2,,4,,,,,,", "B365H, D, A: could not convert string to float: ''"),
+        (f"E0,07/12/2024,,{CLUBS},,,,2,1.0,4,,,,,,", "B365H, D, A: odds of 1.0 are not between 1 and 1001"),
+        (f"E0,07/12/2024,,{CLUBS},,,,2,nan,4,,,,,,", "B365H, D, A: odds of nan are not between 1 and 1001"),
         ("E0,07/12/2024", "club '' is not known"),
     ],
 )
@@ -129,18 +98,17 @@ def test_a_bad_line_is_reported_with_its_number_and_left_out(
 
 
 def test_unknown_clubs_come_with_their_nearest_candidates(matches: pd.DataFrame) -> None:
-    imported = read(matches, "E0,07/12/2024,,Man Untied,Nott'm Forest,,,,2,3,4,,,,,,")
-    assert imported.unmatched_clubs[["country", "name"]].to_numpy().tolist() == [["England", "Man Untied"]]
-    assert imported.unmatched_clubs["candidates"][0] != ""
+    clubs = read(matches, "E0,07/12/2024,,Man Untied,Nott'm Forest,,,,2,3,4,,,,,,").unmatched_clubs
+    assert clubs[["country", "name"]].to_numpy().tolist() == [["England", "Man Untied"]]
+    assert clubs["candidates"][0] != ""
 
 
 def test_a_repeated_match_is_reported_and_its_first_odds_stay(matches: pd.DataFrame) -> None:
-    line = "E0,07/12/2024,,Man United,Nott'm Forest,,,,{},3,4,,,,,,"
-    imported = read(matches, line.format("2"), line.format("9"))
+    first, second = (f"E0,07/12/2024,,{CLUBS},,,,{price},3,4,,,,,," for price in (2, 9))
+    imported = read(matches, first, second)
     assert rows(imported) == [[UNITED, "B365", "open", 2.0, 3.0, 4.0]]
-    assert imported.bad_rows.to_numpy().tolist() == [
-        [3, f"{UNITED} has odds of B365 (open) in an earlier line already"]
-    ]
+    reason = f"{UNITED} has odds of B365 (open) in an earlier line already"
+    assert imported.bad_rows.to_numpy().tolist() == [[3, reason]]
 
 
 def test_empty_lines_at_the_end_are_no_bad_rows(matches: pd.DataFrame) -> None:
@@ -148,7 +116,9 @@ def test_empty_lines_at_the_end_are_no_bad_rows(matches: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "latin-1"])
-def test_a_file_may_come_in_the_usual_encodings(encoding: str, matches: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_may_have_any_of_the_usual_encodings(
+    encoding: str, matches: pd.DataFrame, tmp_path: Path
+) -> None:
     text = f"{HEADER}\r\nSP2,08/12/2024,,Málaga,La Coruña,,,,2,3,4,,,,,,\r\n"
     path = tmp_path / "odds.csv"
     path.write_bytes(text.encode(encoding))
@@ -156,7 +126,7 @@ def test_a_file_may_come_in_the_usual_encodings(encoding: str, matches: pd.DataF
 
 
 @pytest.mark.parametrize(
-    ("header", "lacking"),
+    ("header", "message"),
     [
         ("Div,Date,HomeTeam,B365H,B365D,B365A", "The file lacks AwayTeam."),
         (
@@ -167,11 +137,11 @@ def test_a_file_may_come_in_the_usual_encodings(encoding: str, matches: pd.DataF
         ("", "It has: nothing"),
     ],
 )
-def test_missing_columns_are_named(header: str, lacking: str, matches: pd.DataFrame) -> None:
-    with pytest.raises(UsageError, match=lacking):
+def test_missing_columns_are_named(header: str, message: str, matches: pd.DataFrame) -> None:
+    with pytest.raises(UsageError, match=message):
         read(matches, header=header)
 
 
-def test_a_file_that_is_not_there_is_named(matches: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_is_named(matches: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv' cannot be read: No such file"):
         read_odds(tmp_path / "nowhere.csv", matches)

@@ -50,7 +50,7 @@ def test_the_sample_ends_in_may_2025_and_each_fortnight_of_spring_has_matches_in
         )
 
 
-def test_nobody_plays_twice_on_a_day(sample: pd.DataFrame) -> None:
+def test_no_club_plays_twice_on_a_day(sample: pd.DataFrame) -> None:
     both = pd.concat(
         [
             sample[["date", "home"]].set_axis(["date", "club"], axis=1),

@@ -1,26 +1,27 @@
-"""Lists: never the game itself, no editions, no flood of one series, adult games only beside their like, reasons in words."""
+"""Lists: no game in its own list, no editions, few of one series, adult games apart, reasons in words."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from almanac.workloads.games import model, nearest
-from almanac.workloads.games.content import Content, Popularity
-from almanac.workloads.games.features import Known
-from almanac.workloads.games.lists import neighbours, reasons
-from almanac.workloads.games.played import own_histories
+from almanac.workloads.games import model
+from almanac.workloads.games.content import Content, Popularity, same_for_all
+from almanac.workloads.games.features import Dataset
+from almanac.workloads.games.lists import nearest, neighbours, reasons
+from almanac.workloads.games.played import single_histories
 from almanac.workloads.games.sources import plays_csv
 from tests.games_samples import catalogue, game, predicted, sample, titles
 
 
 def similar(*rows: dict[str, object]) -> dict[str, list[str]]:
-    known = Known(catalogue(*rows), plays_csv.frame([]))
-    found = model.predict(model.fit(model.make("content"), known), known.catalogue)
-    return {row.title: titles(row.similar) for row in found.itertuples()}
+    """Return the titles in the similar list of each game."""
+    data = Dataset(catalogue(*rows), plays_csv.frame([]))
+    predictions = model.predict(model.fit(model.make("content"), data), data.catalogue)
+    return {row.title: titles(row.similar) for row in predictions.itertuples()}
 
 
 @pytest.mark.parametrize("candidate", ["content", "blend"])
-def test_no_game_stands_in_its_own_lists_and_each_list_is_full_ordered_and_without_doubles(candidate):
+def test_each_list_is_full_and_ordered_without_the_game_itself_or_duplicates(candidate):
     for row in predicted(candidate).itertuples():
         for entries in (row.similar, row.recommended or row.similar):
             ids = [entry["game_id"] for entry in entries]
@@ -33,73 +34,62 @@ def test_no_game_stands_in_its_own_lists_and_each_list_is_full_ordered_and_witho
 
 def test_editions_of_one_work_fill_no_list():
     others = [game(f"Other {name}", genres="Puzzle", themes="Cute") for name in "abcd"]
-    lists_of = similar(
-        game("Doom"), game("Doom Deluxe Edition"), game("Quake"), game("Quake Gold Edition"), *others
-    )
-    assert "Doom Deluxe Edition" not in lists_of["Doom"]
-    assert len([title for title in lists_of["Doom"] if title.startswith("Quake")]) == 1
+    editions = [game(title) for title in ("Doom", "Doom Deluxe Edition", "Quake", "Quake Gold Edition")]
+    doom = similar(*editions, *others)["Doom"]
+    assert "Doom Deluxe Edition" not in doom
+    assert len([title for title in doom if title.startswith("Quake")]) == 1
 
 
 def test_a_series_has_at_most_three_places():
-    found = similar(game("Alone"), *[game(f"Saga {number}: Part") for number in range(1, 7)])
-    assert len([title for title in found["Alone"] if title.startswith("Saga")]) == 3
+    saga = [game(f"Saga {number}: Part") for number in range(1, 7)]
+    alone = similar(game("Alone"), *saga)["Alone"]
+    assert len([title for title in alone if title.startswith("Saga")]) == 3
 
 
 def frame_of(*works: str, series: str = "") -> pd.DataFrame:
-    """Return as much of a catalogue as lists look at, the most popular first."""
+    """Return the columns of a catalogue that lists use, the most popular game first."""
     return pd.DataFrame({"work": works, "series": series, "adult": False})
 
 
-def test_games_of_no_series_are_not_taken_for_one():
-    found = neighbours.neighbours(
-        frame_of(*[f"work {number}" for number in range(12)]), lambda histories: np.ones(histories.shape)
-    )
-    assert found[0].places.tolist() == list(range(1, 12)), "among equals the more popular first"
+def test_games_without_a_series_do_not_count_as_one_series():
+    frame = frame_of(*[f"work {number}" for number in range(12)])
+    lists = neighbours.neighbours(frame, lambda histories: np.ones(histories.shape))
+    assert lists[0].rows.tolist() == list(range(1, 12)), "among equals the more popular first"
 
 
-def test_editions_that_fill_the_best_places_leave_a_list_full():
-    works = ["asked", *["flood"] * 50, *[f"work {number}" for number in range(30)]]
+def test_a_list_is_full_although_editions_of_one_work_have_the_best_scores():
+    works = ["first", *["flood"] * 50, *[f"work {number}" for number in range(30)]]
     scores = np.array([9.0, *[5.0] * 50, *[1.0] * 30])
-    (first, *_) = neighbours.neighbours(
-        frame_of(*works), lambda histories: np.tile(scores, (histories.shape[0], 1))
-    )
-    assert first.places.tolist() == [1, *range(51, 81)]
+    lists = neighbours.neighbours(frame_of(*works), same_for_all(scores))
+    assert lists[0].rows.tolist() == [1, *range(51, 81)]
 
 
-def test_adult_games_stand_only_beside_their_like():
-    found = similar(
-        game("Plain"),
-        game("Friend"),
-        game("Adult One", themes="Open World;Nudity"),
-        game("Adult Two", themes="Open World;Nudity"),
-    )
-    assert found["Plain"] == ["Friend"]
-    assert found["Adult One"][0] == "Adult Two"
+def test_adult_games_are_listed_only_for_adult_games():
+    adult = [game(title, themes="Open World;Nudity") for title in ("Adult One", "Adult Two")]
+    lists = similar(game("Plain"), game("Friend"), *adult)
+    assert lists["Plain"] == ["Friend"]
+    assert lists["Adult One"][0] == "Adult Two"
 
 
 def test_among_equals_the_better_known_comes_first():
-    found = similar(
-        game("Asked"),
-        game("Little", reviews=10, good_reviews=9),
-        game("Much", reviews=100_000, good_reviews=90_000),
-    )
-    assert found["Asked"] == ["Much", "Little"]
+    little = game("Little", reviews=10, good_reviews=9)
+    much = game("Much", reviews=100_000, good_reviews=90_000)
+    assert similar(game("First"), little, much)["First"] == ["Much", "Little"]
 
 
-def test_reasons_name_what_two_games_share_and_leave_out_what_every_shop_says():
+def test_reasons_name_what_two_games_share_and_leave_out_generic_tags():
     frame = catalogue(
         game("Saga 1", themes="Open World;Great Soundtrack", developer="X"),
         game("Saga 2", themes="Open World;Great Soundtrack", developer="X"),
         game("Tale", themes="Great Soundtrack", genres="Action", developer="X"),
         game("Zed", themes="Zombies", genres="Sports", developer="Y"),
     ).sort_values("title", ignore_index=True)
-    told = reasons.facts(frame, Content().fit(frame).encoder_.rarity_)
-    assert told.why(0, 1) in (
-        "role-playing, open world; same series",
-        "open world, role-playing; same series",
-    )
-    assert told.why(0, 2) == "great soundtrack; same developer"
-    assert told.why(0, 3) == ""
+    facts = reasons.facts(frame, Content().fit(frame).encoder_.rarity_)
+    words, _, relation = facts.why(0, 1).partition("; ")
+    assert sorted(words.split(", ")) == ["open world", "role-playing"]
+    assert relation == "same series"
+    assert facts.why(0, 2) == "great soundtrack; same developer"
+    assert facts.why(0, 3) == ""
 
 
 def test_pools_are_longer_than_lists_and_agree_with_them():
@@ -108,34 +98,34 @@ def test_pools_are_longer_than_lists_and_agree_with_them():
     assert 10 < len(row["pool"]) <= 40
 
 
-def test_lists_are_the_same_however_games_are_parted(monkeypatch):
-    rows = [
-        game(f"Game {number}", themes=["Cute", "Space"][number % 2], reviews=10 * number)
-        for number in range(30)
-    ]
+def test_lists_do_not_depend_on_the_size_of_blocks_and_chunks(monkeypatch):
+    themes = ["Cute", "Space"]
+    rows = [game(f"Game {each}", themes=themes[each % 2], reviews=10 * each) for each in range(30)]
     at_once = similar(*rows)
     monkeypatch.setattr(nearest, "BLOCK", 7)
     assert similar(*rows) == at_once
     frame = sample().catalogue
-    popular = Popularity().fit(frame).on(frame)
-    every = [found.places.tolist() for found in neighbours.neighbours(frame, popular)]
-    monkeypatch.setattr(neighbours, "CELLS", 400 * 7)
-    assert [found.places.tolist() for found in neighbours.neighbours(frame, popular)] == every
+    popularity = Popularity().fit(frame).scorer(frame)
+    at_once = [each.rows.tolist() for each in neighbours.neighbours(frame, popularity)]
+    monkeypatch.setattr(neighbours, "MOST_CELLS", 400 * 7)
+    assert [each.rows.tolist() for each in neighbours.neighbours(frame, popularity)] == at_once
 
 
-def test_the_best_are_those_that_comparing_all_pairs_finds_although_blocks_are_left_out(monkeypatch):
+def test_the_best_neighbours_are_those_of_all_pairs_although_blocks_are_skipped(monkeypatch):
     monkeypatch.setattr(nearest, "BLOCK", 10)
     frame, compared = sample().catalogue, list[int]()
-    scorer = Content().fit(frame).on(frame)
-    assert isinstance(scorer, nearest.Alike)
-    plain = nearest._Block.scores
-    monkeypatch.setattr(
-        nearest._Block,
-        "scores",
-        lambda block, dense, rare: compared.append(dense.shape[0]) or plain(block, dense, rare),
-    )
-    for rows, places, scores in scorer.best(10, lambda *_: None):
-        every = scorer(own_histories(rows, len(frame)))
-        assert np.sort(scores, axis=1) == pytest.approx(np.sort(every, axis=1)[:, -10:], abs=1e-6)
-        assert np.take_along_axis(every, places, axis=1) == pytest.approx(scores, abs=1e-6)
+    scorer = Content().fit(frame).scorer(frame)
+    assert isinstance(scorer, nearest.SimilarityScorer)
+    plain_scores = nearest._Block.scores
+
+    def scores(block, dense, rare):
+        compared.append(dense.shape[0])
+        return plain_scores(block, dense, rare)
+
+    monkeypatch.setattr(nearest._Block, "scores", scores)
+    for best in scorer.best(10, lambda *_: None):
+        every = scorer(single_histories(best.rows, len(frame)))
+        ten_best = np.sort(every, axis=1)[:, -10:]
+        assert np.sort(best.scores, axis=1) == pytest.approx(ten_best, abs=1e-6)
+        assert np.take_along_axis(every, best.neighbours, axis=1) == pytest.approx(best.scores, abs=1e-6)
     assert sum(compared) * 10 < 0.8 * len(frame) ** 2

@@ -1,5 +1,6 @@
-"""IGDB, against a server that answers as its documentation says."""
+"""IGDB, with a server that answers as its documentation says."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ def keyed(server: LocalServer, tmp_path: Path) -> Settings:
         "mirror": "",
         "offline": False,
     }
-    return Settings(home=tmp_path, igdb_client_id=CLIENT, igdb_client_secret=SECRET, **places)  # type: ignore[arg-type]
+    keys = {"igdb_client_id": CLIENT, "igdb_client_secret": SECRET}
+    return Settings(home=tmp_path, **keys, **places)  # type: ignore[arg-type]
 
 
 def item(number: int = 1942, **changes: Any) -> dict[str, Any]:
@@ -55,39 +57,31 @@ def item(number: int = 1942, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_a_game_is_read_with_token_client_and_question(server, keyed):
+def test_a_game_is_read_with_token_client_and_query(server, keyed):
     server.answer("/v4/games", Response([item()]))
-    found, refused = igdb.fetch(keyed, QUICK)
-    row = found.iloc[0]
-    assert (row["game_id"], row["steam_id"], f"{row['released']:%Y-%m-%d}") == (
-        "igdb:1942",
-        "steam:292030",
-        "2015-05-19",
-    )
-    assert (row["genres"], row["themes"], row["platforms"]) == (
-        "RPG",
-        "Fantasy;Open world",
-        "windows;playstation;nintendo",
-    )
+    igdb_games, refused = igdb.fetch(keyed, QUICK)
+    row = igdb_games.iloc[0]
+    assert (row["game_id"], row["steam_id"]) == ("igdb:1942", "steam:292030")
+    assert f"{row['released']:%Y-%m-%d}" == "2015-05-19"
+    assert (row["genres"], row["themes"]) == ("RPG", "Fantasy;Open world")
+    assert row["platforms"] == "windows;playstation;nintendo"
     assert (row["developer"], row["reviews"], row["good_reviews"]) == ("CD Projekt RED", 4000, 3744)
-    token, question = server.requests
-    assert token.query == {"client_id": CLIENT, "client_secret": SECRET, "grant_type": "client_credentials"}
-    assert (question.headers["client-id"], question.headers["authorization"]) == (CLIENT, f"Bearer {TOKEN}")
-    assert question.body.decode().endswith("& id > 0; sort id asc; limit 500;")
     assert refused.empty
+    token, query = server.requests
+    assert token.query == {"client_id": CLIENT, "client_secret": SECRET, "grant_type": "client_credentials"}
+    assert (query.headers["client-id"], query.headers["authorization"]) == (CLIENT, f"Bearer {TOKEN}")
+    assert query.body.decode().endswith("& id > 0; sort id asc; limit 500;")
 
 
-def test_pages_go_on_after_the_last_id(server, keyed, monkeypatch):
+def test_the_next_page_begins_after_the_last_id(server, keyed, monkeypatch):
     monkeypatch.setattr(igdb, "PAGE", 2)
     server.answer("/v4/games", Response([item(1), item(5)]), Response([item(9)]))
     assert igdb.fetch(keyed, QUICK)[0]["game_id"].tolist() == ["igdb:1", "igdb:5", "igdb:9"]
-    assert [b"id > 0" in asked.body or b"id > 5" in asked.body for asked in server.requests[1:]] == [
-        True,
-        True,
-    ]
+    queries = [request.body.decode() for request in server.requests[1:]]
+    assert [re.findall(r"id > \d+", query) for query in queries] == [["id > 0"], ["id > 5"]]
 
 
-def test_requests_keep_to_four_a_second(server, keyed):
+def test_at_most_four_requests_are_sent_in_a_second(server, keyed):
     naps: list[float] = []
     server.answer("/v4/games", Response([item()]))
     igdb.fetch(keyed, RequestPolicy(per_minute=igdb.PER_MINUTE, sleep=naps.append))
@@ -95,25 +89,16 @@ def test_requests_keep_to_four_a_second(server, keyed):
     assert all(nap <= 0.25 for nap in naps)
 
 
-def test_too_many_requests_are_asked_again(server, keyed):
+def test_a_request_is_sent_again_after_status_429(server, keyed):
     server.answer("/v4/games", Response({"message": "Too Many Requests"}, 429), Response([item()]))
     assert len(igdb.fetch(keyed, QUICK)[0]) == 1
 
 
-def test_a_game_that_cannot_be_understood_is_refused_and_the_others_stay(server, keyed):
-    server.answer(
-        "/v4/games",
-        Response(
-            [
-                item(1, name=""),
-                item(2, first_release_date="soon"),
-                item(3, first_release_date=10**18),
-                item(4),
-            ]
-        ),
-    )
-    found, refused = igdb.fetch(keyed, QUICK)
-    assert found["game_id"].tolist() == ["igdb:4"]
+def test_a_bad_game_is_refused_and_the_others_stay(server, keyed):
+    undated = [item(2, first_release_date="soon"), item(3, first_release_date=10**18)]
+    server.answer("/v4/games", Response([item(1, name=""), *undated, item(4)]))
+    igdb_games, refused = igdb.fetch(keyed, QUICK)
+    assert igdb_games["game_id"].tolist() == ["igdb:4"]
     assert refused["line"].tolist() == [1, 2, 3]
 
 
@@ -121,45 +106,39 @@ def test_a_game_that_cannot_be_understood_is_refused_and_the_others_stay(server,
     "answer",
     [Response({"message": "invalid client secret"}, 403), Response({"message": "who?"}), Response(b"<html>")],
 )
-def test_a_refused_secret_is_told_without_it(server, keyed, answer):
+def test_the_error_for_a_refused_secret_does_not_contain_it(server, keyed, answer):
     server.answer("/oauth2/token", answer)
     with pytest.raises(SourceUnavailable) as caught:
         igdb.fetch(keyed, QUICK)
     assert SECRET not in str(caught.value)
 
 
-def test_something_else_than_a_list_is_a_changed_format(server, keyed):
+def test_a_response_other_than_a_list_is_a_changed_format(server, keyed):
     server.answer("/v4/games", Response({"games": []}))
-    with pytest.raises(SourceUnavailable, match="told no list of games"):
+    with pytest.raises(SourceUnavailable, match="returned no list of games"):
         igdb.fetch(keyed, QUICK)
 
 
-def test_only_what_igdb_itself_links_becomes_one_game(server, keyed):
+def test_only_games_that_igdb_links_to_steam_become_one_game(server, keyed):
     server.answer("/v4/games", Response([item(), item(7, name="Portal", external_games=[])]))
-    catalogue = games.frame(
-        [
-            game("The Witcher® 3", game_id="steam:292030", platforms="windows", developer=None),
-            game("Portal", game_id="steam:400"),
-        ]
-    )
-    both = igdb.joined(catalogue, igdb.fetch(keyed, QUICK)[0]).set_index("game_id")
-    assert sorted(both.index) == ["igdb:7", "steam:292030", "steam:400"]
-    witcher = both.loc["steam:292030"]
-    assert (witcher["title"], witcher["reviews"], witcher["developer"]) == (
-        "The Witcher® 3",
-        100,
-        "CD Projekt RED",
-    )
-    assert (witcher["platforms"], witcher["themes"]) == ("windows;playstation;nintendo", "Open World;Fantasy")
+    witcher = game("The Witcher® 3", game_id="steam:292030", platforms="windows", developer=None)
+    catalogue = games.frame([game("Portal", game_id="steam:400"), witcher])
+    merged = igdb.merge(catalogue, igdb.fetch(keyed, QUICK)[0]).set_index("game_id")
+    assert sorted(merged.index) == ["igdb:7", "steam:292030", "steam:400"]
+    row = merged.loc["steam:292030"]
+    assert (row["title"], row["reviews"], row["developer"]) == ("The Witcher® 3", 100, "CD Projekt RED")
+    assert (row["platforms"], row["themes"]) == ("windows;playstation;nintendo", "Open World;Fantasy")
+    portal = merged.loc["steam:400"]
+    assert (portal["developer"], portal["platforms"]) == ("Studio", "windows")
 
 
 def test_without_keys_the_source_is_skipped_and_named(tmp_path):
-    told = sources._with_igdb(Settings(home=tmp_path), sources._made_up())
-    assert told.skipped_sources == ["igdb (IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set)"]
+    fetched = sources._with_igdb(Settings(home=tmp_path), sources._simulated())
+    assert fetched.skipped_sources == ["igdb (IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set)"]
 
 
-def test_a_source_that_is_away_is_skipped_and_named_and_the_catalogue_stays(server, keyed):
+def test_an_unavailable_source_is_skipped_and_named_and_the_catalogue_stays(server, keyed):
     server.answer("/v4/games", Response({"message": "no"}, 401))
-    told = sources._with_igdb(keyed, sources._made_up())
-    assert "401" in told.skipped_sources[0]
-    assert len(told.games) == 400
+    fetched = sources._with_igdb(keyed, sources._simulated())
+    assert "401" in fetched.skipped_sources[0]
+    assert len(fetched.games) == 400

@@ -1,4 +1,4 @@
-"""A CSV of plays that the user owns: titles are matched to the catalogue, and what does not match is told."""
+"""A CSV of plays: titles are matched to the catalogue, and lines without a match are reported."""
 
 import pandas as pd
 import pytest
@@ -13,7 +13,7 @@ HEADER = "user_id,game_id,hours,time"
 
 
 @pytest.fixture
-def known() -> pd.DataFrame:
+def catalogue() -> pd.DataFrame:
     return games.frame(
         [
             game("The Witcher® 3: Wild Hunt", game_id="steam:292030"),
@@ -24,38 +24,40 @@ def known() -> pd.DataFrame:
     )
 
 
-def read(known: pd.DataFrame, *lines: str, header: str = HEADER) -> PlaysImport:
-    return read_plays("\n".join([header, *lines]), known)
+def read(catalogue: pd.DataFrame, *lines: str, header: str = HEADER) -> PlaysImport:
+    return read_plays("\n".join([header, *lines]), catalogue)
 
 
-def test_a_line_becomes_a_play_by_id_or_by_title(known):
-    found = read(
-        known,
+def test_a_line_becomes_a_play_by_id_or_by_title(catalogue):
+    result = read(
+        catalogue,
         "ann,steam:292030,12.5,2025-04-18T08:00:00+02:00",
         "ann,the witcher 3 wild hunt,1,",
         "bob,Portal,3,2025-04-18",
     )
-    assert list(found.plays.columns) == PLAYS.column_names
-    assert found.plays[["user_id", "game_id", "hours"]].to_numpy().tolist() == [
-        ["ann", "steam:292030", 13.5],
-        ["bob", "steam:portal", 3.0],
+    assert list(result.plays.columns) == PLAYS.column_names
+    rows = result.plays[["user_id", "game_id", "hours"]].to_numpy().tolist()
+    assert rows == [["ann", "steam:292030", 13.5], ["bob", "steam:portal", 3.0]]
+    moments = [f"{moment:%Y-%m-%d %H:%M}" for moment in result.plays["played_at"]]
+    assert moments == ["2025-04-18 06:00", "2025-04-18 00:00"]
+    assert result.duplicates == 1
+
+
+def test_a_shared_title_in_a_title_column_means_the_most_reviewed_game(catalogue):
+    result = read(catalogue, "ann,escape,1", header="user_id,title,hours")
+    assert result.plays["game_id"].tolist() == ["steam:escape!"]
+
+
+def test_games_without_a_match_are_counted_and_nothing_is_guessed(catalogue):
+    result = read(
+        catalogue, "ann,Portal 2,1,", "bob,Portal 2,1,", "bob,🎮,1,", "bob,'; DROP TABLE plays; --,1,"
+    )
+    assert result.plays.empty
+    assert result.unmatched.to_numpy().tolist() == [
+        ["Portal 2", 2],
+        ["'; DROP TABLE plays; --", 1],
+        ["🎮", 1],
     ]
-    assert [f"{moment:%Y-%m-%d %H:%M}" for moment in found.plays["played_at"]] == [
-        "2025-04-18 06:00",
-        "2025-04-18 00:00",
-    ]
-    assert found.doubled == 1
-
-
-def test_a_title_column_serves_as_well_and_the_most_reviewed_game_has_a_shared_title(known):
-    found = read(known, "ann,escape,1", header="user_id,title,hours")
-    assert found.plays["game_id"].tolist() == ["steam:escape!"]
-
-
-def test_games_that_match_none_are_told_with_their_number_and_nothing_is_guessed(known):
-    found = read(known, "ann,Portal 2,1,", "bob,Portal 2,1,", "bob,🎮,1,", "bob,'; DROP TABLE plays; --,1,")
-    assert found.plays.empty
-    assert found.unmatched.to_numpy().tolist() == [["Portal 2", 2], ["'; DROP TABLE plays; --", 1], ["🎮", 1]]
 
 
 @pytest.mark.parametrize(
@@ -72,24 +74,22 @@ def test_games_that_match_none_are_told_with_their_number_and_nothing_is_guessed
         (f"{'a' * 501},Portal,1,", "more than 500 characters"),
     ],
 )
-def test_a_bad_row_is_reported_by_its_line_and_the_others_stay(known, line, reason):
-    found = read(known, line, "bob,Portal,1,")
-    assert found.plays["user_id"].tolist() == ["bob"]
-    assert found.bad_rows["line"].tolist() == [2]
-    assert reason in found.bad_rows["reason"].iloc[0]
+def test_a_bad_row_is_reported_by_its_line_and_the_others_stay(catalogue, line, reason):
+    result = read(catalogue, line, "bob,Portal,1,")
+    assert result.plays["user_id"].tolist() == ["bob"]
+    assert result.bad_rows["line"].tolist() == [2]
+    assert reason in result.bad_rows["reason"].iloc[0]
 
 
-def test_missing_columns_are_named_with_the_way_out(known):
-    with pytest.raises(
-        UsageError,
-        match=r"lacks the columns \['hours', 'game_id or title'\].*It begins: user_id,game_id,hours,time",
-    ):
-        read(known, header="user_id,time")
+def test_the_error_for_missing_columns_names_them_and_gives_an_example(catalogue):
+    message = r"lacks the columns \['hours', 'game_id or title'\].*It begins: user_id,game_id,hours,time"
+    with pytest.raises(UsageError, match=message):
+        read(catalogue, header="user_id,time")
 
 
-def test_a_file_that_cannot_be_read_is_named(known, tmp_path):
+def test_the_error_for_an_unreadable_file_names_it(catalogue, tmp_path):
     (tmp_path / "plays.csv").write_bytes(b"\xff\xfe\x00bad")
     with pytest.raises(UsageError, match="is not UTF-8"):
-        read_plays(tmp_path / "plays.csv", known)
+        read_plays(tmp_path / "plays.csv", catalogue)
     with pytest.raises(UsageError, match="cannot be read"):
-        read_plays(tmp_path / "none.csv", known)
+        read_plays(tmp_path / "none.csv", catalogue)

@@ -1,4 +1,4 @@
-"""The Steam catalogue: one CSV in a zip, read strictly, nothing lost unseen."""
+"""The Steam catalogue: one CSV in a zip, read strictly; each refused row is reported."""
 
 import io
 import os
@@ -13,10 +13,14 @@ from almanac.workloads.games.contract import GAMES
 from almanac.workloads.games.sources import steam
 
 HEADER = (
-    "appid,name,release_date,english,developer,publisher,platforms,required_age,categories,genres,steamspy_tags,achievements,"
-    "positive_ratings,negative_ratings,average_playtime,median_playtime,owners,price"
+    "appid,name,release_date,english,developer,publisher,platforms,required_age,categories,genres,"
+    "steamspy_tags,achievements,positive_ratings,negative_ratings,average_playtime,median_playtime,"
+    "owners,price"
 )
-PORTAL = "400,Portal,2007-10-10,1,Valve,Valve,windows;mac,0,Single-player,Action,Puzzle;First-Person;Puzzle,15,900,100,1,1,5-10,7.19"
+PORTAL = (
+    "400,Portal,2007-10-10,1,Valve,Valve,windows;mac,0,Single-player,Action,Puzzle;First-Person;Puzzle,"
+    "15,900,100,1,1,5-10,7.19"
+)
 
 
 def zipped(*lines: str, member: str = "steam.csv") -> bytes:
@@ -28,19 +32,23 @@ def zipped(*lines: str, member: str = "steam.csv") -> bytes:
 
 def test_a_row_becomes_a_game():
     games, refused = steam.parse(zipped(HEADER, PORTAL))
-    row = games.iloc[0]
-    assert list(games.columns) == GAMES.column_names
-    assert (row["game_id"], row["title"], f"{row['released']:%Y-%m-%d}") == (
-        "steam:400",
-        "Portal",
-        "2007-10-10",
-    )
-    assert (row["genres"], row["themes"], row["platforms"]) == (
-        "Action",
-        "Puzzle;First-Person",
-        "windows;mac",
-    )
-    assert (row["reviews"], row["good_reviews"], row["listed"]) == (1000, 900, True)
+    row = games.iloc[0].to_dict()
+    assert list(row) == GAMES.column_names
+    assert f"{row.pop('released'):%Y-%m-%d}" == "2007-10-10"
+    assert row == {
+        "game_id": "steam:400",
+        "title": "Portal",
+        "genres": "Action",
+        "themes": "Puzzle;First-Person",
+        "categories": "Single-player",
+        "platforms": "windows;mac",
+        "developer": "Valve",
+        "publisher": "Valve",
+        "reviews": 1000,
+        "good_reviews": 900,
+        "listed": True,
+        "source": "steam",
+    }
     assert refused.empty
 
 
@@ -54,22 +62,21 @@ def test_a_row_becomes_a_game():
         ("Portal", " ", "the game has no name"),
     ],
 )
-def test_a_row_that_cannot_be_understood_is_refused_with_its_line_and_the_others_stay(before, after, reason):
-    games, refused = steam.parse(
-        zipped(HEADER, PORTAL.replace("400,", "410,", 1), PORTAL.replace(before, after, 1))
-    )
+def test_a_bad_row_is_refused_with_its_line_and_the_others_stay(before, after, reason):
+    good, bad = PORTAL.replace("400,", "410,", 1), PORTAL.replace(before, after, 1)
+    games, refused = steam.parse(zipped(HEADER, good, bad))
     assert games["game_id"].tolist() == ["steam:410"]
     assert refused[["file", "line"]].to_numpy().tolist() == [["steam.csv", 3]]
     assert reason in refused["reason"].iloc[0]
 
 
-def test_a_game_that_stands_twice_is_read_once():
+def test_a_repeated_game_is_read_once():
     games, refused = steam.parse(zipped(HEADER, PORTAL, PORTAL))
     assert len(games) == 1
-    assert refused["reason"].tolist() == ["steam:400 stands in an earlier line already"]
+    assert refused["reason"].tolist() == ["steam:400 is in an earlier line already"]
 
 
-def test_missing_or_renamed_columns_are_named():
+def test_the_error_for_missing_columns_names_them():
     with pytest.raises(SourceCorrupt, match=r"lacks the columns \['release_date'\].*changed its format"):
         steam.parse(zipped(HEADER.replace("release_date", "date"), PORTAL))
 
@@ -79,7 +86,7 @@ def test_missing_or_renamed_columns_are_named():
     [b"", b"no zip", zipped(HEADER)[:40], zipped(HEADER, member="other.csv")],
     ids=["nothing", "text", "a part", "another file"],
 )
-def test_what_is_no_zip_with_the_catalogue_is_refused(content):
+def test_a_file_other_than_a_zip_with_the_catalogue_is_refused(content):
     with pytest.raises(SourceCorrupt, match=r"No zip file with steam\.csv"):
         steam.parse(content)
 
@@ -104,6 +111,7 @@ def test_a_changed_file_of_the_mirror_is_refused(tmp_path: Path):
     reason="ALMANAC_MIRROR names no mirror: the real catalogue is not read",
 )
 def test_the_real_catalogue_has_27075_games_and_no_row_is_refused(tmp_path: Path):
-    told = steam.read(Settings(home=tmp_path, mirror=os.environ["ALMANAC_MIRROR"], offline=True))
-    assert (len(told.games), len(told.skipped), told.where) == (27_075, 0, "mirror")
-    assert told.games["game_id"].is_unique
+    mirror = os.environ["ALMANAC_MIRROR"]
+    catalogue = steam.read(Settings(home=tmp_path, mirror=mirror, offline=True))
+    assert (len(catalogue.games), len(catalogue.skipped), catalogue.where) == (27_075, 0, "mirror")
+    assert catalogue.games["game_id"].is_unique

@@ -1,4 +1,4 @@
-"""Notebooks are found by name, and their parameters are checked before anything runs."""
+"""Notebooks are read by name, and their parameters are checked before anything runs."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from almanac.errors import BadNotebook, BadParameter, UsageError
-from almanac.runner import notebooks
+from almanac.runner.notebooks import plan
 from almanac.scaffold import as_notebook
 from tests.runner.workbench import NAMES, PARAMETERS
 
@@ -33,9 +33,9 @@ def write(folder: Path, name: str, text: str) -> Path:
 def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> None:
     write(folder, "0_scratch", PARAMETERS)
     write(folder, "notes", PARAMETERS)
-    found = notebooks.find(folder, "stub")
-    assert [notebook.step for notebook in found] == ["collect", "train", "evaluate", "predict"]
-    assert found[1].defaults == {
+    by_step = {notebook.step: notebook for notebook in plan.find(folder, "stub")}
+    assert list(by_step) == ["collect", "train", "evaluate", "predict"]
+    assert by_step["train"].defaults == {
         "RUN_ID": "", "SLOT": "", "SAMPLE": "", "DATA_AS_OF": "",
         "SEED": 7, "RATE": 0.5, "QUICK": False, "WORD": "a", "LEAGUES": ["E0"], "SHIFT": -1,
     }  # fmt: skip
@@ -44,7 +44,7 @@ def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> 
 def test_a_missing_notebook_is_named(folder: Path) -> None:
     (folder / "stub" / "3_evaluate.ipynb").unlink()
     with pytest.raises(BadNotebook, match=r"'stub' lacks the notebooks \['evaluate'\]"):
-        notebooks.find(folder, "stub")
+        plan.find(folder, "stub")
 
 
 BROKEN = {
@@ -76,7 +76,7 @@ def test_a_notebook_is_refused_because(why: str, folder: Path) -> None:
     text, message = BROKEN[why]
     (folder / "stub" / "1_collect.ipynb").write_text(text)
     with pytest.raises(BadNotebook, match=message):
-        notebooks.find(folder, "stub")
+        plan.find(folder, "stub")
 
 
 TYPES = {
@@ -92,7 +92,7 @@ TYPES = {
 
 @pytest.mark.parametrize(("name", "text"), TYPES)
 def test_a_parameter_takes_the_type_of_its_default(name: str, text: str, folder: Path) -> None:
-    assert notebooks.parameters(notebooks.find(folder, "stub"), {name: text}) == {name: TYPES[name, text]}
+    assert plan.typed_parameters(plan.find(folder, "stub"), {name: text}) == {name: TYPES[name, text]}
 
 
 @pytest.mark.parametrize(
@@ -111,28 +111,26 @@ def test_a_value_of_another_type_is_refused(name: str, text: str, folder: Path) 
     with pytest.raises(
         BadParameter, match=rf"Parameter '{name}' has value '.+', which is not of type \w+ like its default"
     ):
-        notebooks.parameters(notebooks.find(folder, "stub"), {name: text})
+        plan.typed_parameters(plan.find(folder, "stub"), {name: text})
 
 
-def test_an_unknown_parameter_is_refused_naming_the_known_ones(folder: Path) -> None:
+def test_an_unknown_parameter_is_refused_naming_those_that_are_declared(folder: Path) -> None:
     with pytest.raises(
         BadParameter,
         match=r"Unknown parameter 'SEDE'\. The notebooks declare: LEAGUES, QUICK, RATE, SEED, SHIFT, WORD\.",
     ):
-        notebooks.parameters(notebooks.find(folder, "stub"), {"SEDE": "3"})
+        plan.typed_parameters(plan.find(folder, "stub"), {"SEDE": "3"})
 
 
-def test_a_parameter_of_the_runner_cannot_be_given(folder: Path) -> None:
+def test_a_parameter_that_the_runner_sets_is_refused(folder: Path) -> None:
     with pytest.raises(BadParameter, match="'RUN_ID' is set by the runner"):
-        notebooks.parameters(notebooks.find(folder, "stub"), {"RUN_ID": "mine"})
+        plan.typed_parameters(plan.find(folder, "stub"), {"RUN_ID": "mine"})
 
 
 def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> None:
-    collect, train, *_ = notebooks.find(folder, "stub")
-    assert (notebooks.for_notebook(collect, {"SEED": 3}), notebooks.for_notebook(train, {"SEED": 3})) == (
-        {},
-        {"SEED": 3},
-    )
+    collect, train, *_ = plan.find(folder, "stub")
+    assert collect.declared({"SEED": 3}) == {}
+    assert train.declared({"SEED": 3}) == {"SEED": 3}
 
 
 @pytest.mark.parametrize(
@@ -144,14 +142,12 @@ def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> N
         ("", "evaluate", ["evaluate", "predict"]),
     ],
 )
-def test_steps_are_chosen_and_run_in_their_order(
-    only: str, start: str, steps: list[str], folder: Path
-) -> None:
-    chosen = notebooks.choose(notebooks.find(folder, "stub"), only=only, start=start)
-    assert [notebook.step for notebook in chosen] == steps
+def test_selected_steps_run_in_their_order(only: str, start: str, steps: list[str], folder: Path) -> None:
+    selected = plan.select(plan.find(folder, "stub"), only=only, start=start)
+    assert [notebook.step for notebook in selected] == steps
 
 
 @pytest.mark.parametrize(("only", "start"), [("publish", ""), ("", "publish"), ("collect", "train")])
-def test_a_wish_for_steps_that_makes_no_sense_is_refused(only: str, start: str, folder: Path) -> None:
+def test_an_unknown_step_or_a_contradiction_is_refused(only: str, start: str, folder: Path) -> None:
     with pytest.raises(UsageError, match=r"Unknown step 'publish'|exclude each other"):
-        notebooks.choose(notebooks.find(folder, "stub"), only=only, start=start)
+        plan.select(plan.find(folder, "stub"), only=only, start=start)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from almanac.store.connections.database import Database
 from almanac.store.publishing import publish, staging
-from almanac.store.records import ledger, runs, versions
+from almanac.store.records import ledger, releases, run_steps, runs, versions
 from almanac.workloads.football.contract import CONTRACT
 
 FIRST_SLOT = datetime(2025, 4, 15, 6, tzinfo=UTC)
@@ -89,8 +89,8 @@ class Publisher:
         with self.database.engine.begin() as connection:
             run_id = runs.start(connection, opening)
             assert run_id
-            runs.start_step(connection, run_id, "predict")
-            runs.finish_step(connection, run_id, "predict", {"status": "succeeded", "seconds": 1.5})
+            run_steps.start(connection, run_id, "predict")
+            run_steps.finish(connection, run_id, "predict", {"status": "succeeded", "seconds": 1.5})
         staged = staging.stage(self.database, CONTRACT, run_id, frames(matches, results))
         told = {
             "data_as_of": date(2025, 4, 18),
@@ -128,10 +128,10 @@ class Publisher:
             ledger.set_hold(connection, "football", on_hold=False)
         return release_id
 
-    def live(self) -> ledger.ReleaseRow:
+    def live(self) -> releases.ReleaseRow:
         """Return the live row of the ledger."""
         with self.database.engine.begin() as connection:
-            found = ledger.live(connection, "football")
+            found = releases.live(connection, "football")
         assert found
         return found
 

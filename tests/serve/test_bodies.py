@@ -4,16 +4,22 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Annotated
 
 import httpx
 import pytest
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
 
 from almanac.fields import Instant, Json, StrictModel, Text
 from almanac.settings import Settings
 from serve import routes
 from serve.answers import responses
-from serve.http.endpoints import Answer, Endpoint
-from serve.http.request_bodies import BadItem, JsonBody
+from serve.http.documented import Other, answers
+from serve.http.origins import own_origin
+from serve.http.request_bodies import BadItem, body
+from serve.http.route import Route
 from tests.serve.refusals import problem
 from tests.servers import in_thread
 from tests.stub import STUB
@@ -31,34 +37,42 @@ class Note(StrictModel):
     more: Json = None
 
 
-async def one(_request, values):
-    return responses.fresh(
-        json.dumps({"name": values["body"].name, "at": values["body"].at.isoformat()}).encode()
-    )
+reading = APIRouter(prefix="/v1/stub", route_class=Route)
+writing = APIRouter(prefix="/v1/stub", route_class=Route, dependencies=[Depends(own_origin)])
+ANY = answers({}, {})
+LIST = answers({"type": "array"}, [], 503, others={202: Other("Accepted", {"type": "array"}, ["a"])})
 
 
-async def many(_request, values):
-    told = [list(item.errors) if isinstance(item, BadItem) else item.name for item in values["body"]]
-    return responses.fresh(json.dumps(told).encode(), status=202)
+@reading.post("/ask", **ANY)
+async def ask(note: Annotated[Note, body(Note, NOTE)]) -> Response:
+    return shown(note)
 
 
-def made(path: str, **how: object) -> Endpoint:
-    words = {"summary": "Note", "doc": "Note.", "schema": {}, "example": {}, "method": "POST"}
-    return Endpoint(path=path, **words, **how)
+@reading.get("/notes", **ANY)
+async def list_notes() -> Response:
+    return responses.fresh(b"[]")
 
 
-ROUTES = [
-    made("/v1/stub/ask", handler=one, body=JsonBody(Note, NOTE)),
-    made("/v1/stub/notes", handler=one, body=JsonBody(Note, NOTE, gzip=True, limit_bytes=2_000), writes=True),
-    made(
-        "/v1/stub/notes/bulk",
-        handler=many,
-        body=JsonBody(Note, [NOTE], most_items=3, limit_bytes=2_000_000, gzip=True),
-        writes=True,
-        others=(Answer(202, "Taken", {"type": "array"}, ["a"]),),
-    ),
-    Endpoint("/v1/stub/notes", "Notes", "Notes.", one, {}, {}),
-]
+@writing.post("/notes", **ANY)
+async def store(note: Annotated[Note, body(Note, NOTE, gzip=True, limit_bytes=2_000)]) -> Response:
+    return shown(note)
+
+
+@writing.post("/notes/bulk", **LIST)
+async def store_many(
+    notes: Annotated[
+        list[Note | BadItem], body(Note, [NOTE], most_items=3, limit_bytes=2_000_000, gzip=True)
+    ],
+) -> Response:
+    results = [list(note.errors) if isinstance(note, BadItem) else note.name for note in notes]
+    return responses.fresh(json.dumps(results).encode(), status=202)
+
+
+def shown(note: Note) -> Response:
+    return responses.fresh(json.dumps({"name": note.name, "at": note.at.isoformat()}).encode())
+
+
+STUB_ROUTES = SimpleNamespace(routers=[reading], intake_routers=[writing], EXAMPLE={"item": "item-0000003"})
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +84,7 @@ def monkey() -> Iterator[pytest.MonkeyPatch]:
 @pytest.fixture(scope="module")
 def intake(published, monkey) -> Iterator[httpx.Client]:
     """A server that takes in notes, under the loopback and under one name."""
-    monkey.setattr(routes, "endpoints", lambda service: ROUTES)
+    monkey.setattr(routes, "_module", lambda workload: STUB_ROUTES)
     settings = Settings(
         database_url=published.database.url,
         ingest=True,
@@ -83,7 +97,7 @@ def intake(published, monkey) -> Iterator[httpx.Client]:
 @pytest.fixture(scope="module")
 def closed(published, monkey) -> Iterator[httpx.Client]:
     """The same without ALMANAC_INGEST."""
-    monkey.setattr(routes, "endpoints", lambda service: ROUTES)
+    monkey.setattr(routes, "_module", lambda workload: STUB_ROUTES)
     with in_thread(Settings(database_url=published.database.url), {"stub": STUB}) as client:
         yield client
 
@@ -262,7 +276,7 @@ def test_each_item_of_a_list_is_judged_by_itself(intake):
     first, second, third = answer.json()
     assert first == "a"
     assert second == [{"in": "body", "name": "weight", "reason": "must be a valid number"}]
-    assert third == [{"in": "body", "reason": "must be a valid dictionary or instance of Note"}]
+    assert third == [{"in": "body", "reason": "must be an object"}]
 
 
 def test_lines_of_json_are_read_one_by_one(intake):

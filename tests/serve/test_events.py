@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
-from serve.routes.events.intake import EVENT
+from serve.routes.events.intake import EXAMPLE as EVENT
 from serve.routes.events.policy import EXAMPLE
 from serve.routes.events.queries import STATS
 from tests.policies import release_policy

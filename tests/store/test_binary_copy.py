@@ -88,12 +88,12 @@ def test_rows_encoded_in_several_pieces_are_the_same_bytes(monkeypatch: pytest.M
     assert b"".join(pieces) == at_once
 
 
-def test_no_row_at_all_is_a_head_and_a_tail(owner: Database) -> None:
+def test_a_table_without_rows_is_a_header_and_a_trailer(owner: Database) -> None:
     columns = {"int4": pa.array([], pa.int32())}
     assert b"".join(binary_copy.encode(pa.table(columns))) == written_by_postgresql(owner, columns)
 
 
-def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
+def test_a_copy_is_read_to_its_end(owner: Database) -> None:
     query = sql.SQL("COPY (SELECT {}::int4 UNION ALL SELECT 2) TO STDOUT (FORMAT binary)").format(1)
     with owner.connect() as connection:
         assert b"".join(bytes(block) for block in binary_copy.read_copy(connection, query)) == b"".join(
@@ -102,7 +102,7 @@ def test_what_a_copy_sends_is_received_to_the_end(owner: Database) -> None:
         assert connection.execute("SELECT 'still usable'").fetchone() == ("still usable",)
 
 
-def test_a_copy_that_fails_at_once_or_on_the_way_raises_the_error_of_postgresql(owner: Database) -> None:
+def test_a_copy_that_fails_raises_the_error_of_postgresql(owner: Database) -> None:
     with owner.connect(autocommit=True) as connection:
         with pytest.raises(psycopg.errors.UndefinedTable):
             list(

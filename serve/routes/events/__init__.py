@@ -1,5 +1,9 @@
 """The routes that only events has."""
 
-from serve.routes.events.policy import EXAMPLE, endpoints
+from serve.routes.events import intake, policy, queue, simulator
+from serve.routes.events.policy import EXAMPLE
 
-__all__ = ["EXAMPLE", "endpoints"]
+routers = (queue.router, simulator.router, policy.router)
+intake_routers = (intake.router, simulator.intake_router)
+
+__all__ = ["EXAMPLE", "intake_routers", "routers"]

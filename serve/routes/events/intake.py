@@ -1,210 +1,99 @@
-"""How events come in: one by one, in bulk, and on demand from the simulator."""
+"""Intake of events: one by one, and in bulk."""
 
+from collections import Counter
 from collections.abc import Sequence
-from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import Request
-from pydantic import Field, TypeAdapter
+from fastapi import APIRouter, Depends
+from pydantic import TypeAdapter
 from starlette.responses import Response
 
-from almanac.fields import StrictModel
 from almanac.workloads.events.shared.intake import Event
 from serve.answers import responses
 from serve.answers.responses import ENCODE
-from serve.answers.service import Service
-from serve.http.endpoints import Endpoint
-from serve.http.parameters import Values
+from serve.answers.service import Service, ServiceDep
+from serve.http import schemas
+from serve.http.documented import answers
+from serve.http.origins import own_origin
 from serve.http.problems import Problem
-from serve.http.request_bodies import BadItem, JsonBody
-from serve.reading.database import Database
+from serve.http.request_bodies import BadItem, body
+from serve.http.route import Route
+
+router = APIRouter(
+    prefix="/v1/events", tags=["events"], route_class=Route, dependencies=[Depends(own_origin)]
+)
 
 BULK_BYTES = 5_000_000
 MOST_EVENTS = 1_000
-EVENT = {
-    "event_id": "order-4711", "event_type": "order", "event_time": "2026-11-22T06:00:00Z", "size_kb": 2.5, "priority": "high",
-    "payload": {"shop": "Graz", "items": 3},
-}  # fmt: skip
-RESULT = {"index": 0, "status": "accepted"}
-INGEST = b"SELECT outcome FROM api.events_ingest(%s) ORDER BY place"
-SIMULATE = b"SELECT api.events_simulate(%s, %s, %s, %s)"
-SIMULATOR = b"SELECT row_to_json(told)::text FROM api.events_simulator AS told"
 CONFLICT = "Another event is stored under this id. An id names one event for ever; give this one another."
-
-
-class Wish(StrictModel):
-    """What the simulator shall do; members that are left out stay as they were."""
-
-    action: Literal["start", "stop"]
-    trace: Literal["azure-conv", "nasa", "kafka", "poisson"] | None = None
-    speed: (
-        Annotated[
-            float,
-            Field(gt=0, le=3600, allow_inf_nan=False, description="Seconds of the trace that pass in one."),
-        ]
-        | None
-    ) = None
-    seconds: (
-        Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False, description="For how long at most.")]
-        | None
-    ) = None
-
-
-ROWS = TypeAdapter(list[dict[str, Any]])
-SIMULATOR_SCHEMA = {
-    "type": "object",
-    "required": ["workload", "wanted", "trace", "speed", "seconds", "state", "sent"],
-    "properties": {
-        "workload": {"type": "string"},
-        "wanted": {"enum": ["running", "stopped"]},
-        "trace": {"type": "string"},
-        "speed": {"type": "number"},
-        "seconds": {"type": "number"},
-        "state": {"enum": ["idle", "running", "finished", "failed"]},
-        "sent": {"type": "integer"},
-        "detail": {"type": ["string", "null"]},
-        "listener": {"type": ["string", "null"]},
-        "seen_at": {"type": ["string", "null"], "format": "date-time"},
-    },
+EXAMPLE = {
+    "event_id": "order-4711",
+    "event_type": "order",
+    "event_time": "2026-11-22T06:00:00Z",
+    "size_kb": 2.5,
+    "priority": "high",
+    "payload": {"shop": "Graz", "items": 3},
 }
-SIMULATOR_EXAMPLE = {
-    "workload": "events", "request_id": 3, "wanted": "running", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0,
-    "requested_at": "2026-11-22T06:00:00+00:00", "state": "running", "detail": None, "obeyed_id": 3, "sent": 812, "listener": "5b1f02c3",
-    "seen_at": "2026-11-22T06:02:30+00:00",
-}  # fmt: skip
+INTEGER = {"type": "integer"}
+STORED = answers(schemas.object_of(duplicate={"type": "boolean"}), {"duplicate": False}, 409, 503)
+RESULT = schemas.object_of(index=INTEGER, status={"enum": ["accepted", "duplicate", "conflict", "invalid"]})
+RESULTS = schemas.array(RESULT) | {"description": "One for each event, in the order in which they were sent."}
+STORED_MANY = answers(
+    schemas.object_of(accepted=INTEGER, duplicates=INTEGER, rejected=INTEGER, results=RESULTS),
+    {"accepted": 1, "duplicates": 0, "rejected": 0, "results": [{"index": 0, "status": "accepted"}]},
+    503,
+)
+ROWS = TypeAdapter(list[dict[str, Any]])
+INGEST = b"SELECT outcome FROM api.events_ingest(%s) ORDER BY place"
 
 
-def endpoints(service: Service) -> list[Endpoint]:
-    """Return the routes by which events come in."""
-    return [_one(service), _bulk(service), _start(service), _status(service)]
+@router.post("", **STORED)
+async def store_event(event: Annotated[Event, body(Event, EXAMPLE)], service: ServiceDep) -> Response:
+    """Store an event
 
-
-def _one(service: Service) -> Endpoint:
-    return Endpoint(
-        path="/v1/events",
-        summary="Store an event",
-        doc="The same id with the same body is a duplicate and harmless; with another body it is refused with 409.",
-        handler=partial(_store, service),
-        schema={
-            "type": "object",
-            "required": ["duplicate"],
-            "properties": {"duplicate": {"type": "boolean"}},
-        },
-        example={"duplicate": False},
-        refusals=(409, 422, 503),
-        tag="events",
-        method="POST",
-        body=JsonBody(Event, EVENT),
-        writes=True,
-    )
-
-
-def _bulk(service: Service) -> Endpoint:
-    counts = {name: {"type": "integer"} for name in ("accepted", "duplicates", "rejected")}
-    status = {"enum": ["accepted", "duplicate", "conflict", "invalid"]}
-    result = {
-        "type": "object",
-        "required": ["index", "status"],
-        "properties": {"index": {"type": "integer"}, "status": status},
-    }
-    results = {
-        "type": "array",
-        "items": result,
-        "description": "One for each event, in the order in which they were sent.",
-    }
-    return Endpoint(
-        path="/v1/events/bulk",
-        summary="Store many events",
-        doc=f"At most {MOST_EVENTS} events as a JSON array or as lines of JSON, gzip allowed. Each is judged by itself: a bad one stops no other.",
-        handler=partial(_store_many, service),
-        schema={
-            "type": "object",
-            "required": [*counts, "results"],
-            "properties": {**counts, "results": results},
-        },
-        example={"accepted": 1, "duplicates": 0, "rejected": 0, "results": [RESULT]},
-        tag="events",
-        method="POST",
-        body=JsonBody(Event, [EVENT], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
-        writes=True,
-    )
-
-
-def _start(service: Service) -> Endpoint:
-    return Endpoint(
-        path="/v1/events/simulator",
-        summary="Start or stop simulated traffic",
-        doc="Writes what is wanted; `almanac simulate events --listen` obeys. At most 2,000 events a second and an hour at a time.",
-        handler=partial(_wish, service),
-        schema=SIMULATOR_SCHEMA,
-        example=SIMULATOR_EXAMPLE,
-        tag="events",
-        method="POST",
-        body=JsonBody(Wish, {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}),
-        writes=True,
-    )
-
-
-def _status(service: Service) -> Endpoint:
-    return Endpoint(
-        path="/v1/events/simulator",
-        summary="What the simulator is to do and does",
-        doc="`seen_at` tells when a simulator last listened; without one nothing is sent.",
-        handler=partial(_tell, service),
-        schema=SIMULATOR_SCHEMA,
-        example=SIMULATOR_EXAMPLE,
-        tag="events",
-    )
-
-
-async def _store(service: Service, _request: Request, values: Values) -> Response:
-    [outcome] = await _outcomes(service, [values["body"]])
+    The same id with the same body is a duplicate and harmless; with another body it is refused with 409.
+    """
+    [outcome] = await _store(service, [event])
     if outcome == "conflict":
         raise Problem(409, CONFLICT)
     return responses.fresh(ENCODE({"duplicate": outcome == "duplicate"}).encode())
 
 
-async def _store_many(service: Service, _request: Request, values: Values) -> Response:
-    items: list[Event | BadItem] = values["body"]
-    outcomes = iter(await _outcomes(service, [item for item in items if isinstance(item, Event)]))
-    results = [
-        {"index": index, "status": "invalid", "errors": item.errors}
-        if isinstance(item, BadItem)
-        else {"index": index, "status": next(outcomes)}
-        for index, item in enumerate(items)
-    ]
-    found = [result["status"] for result in results]
-    accepted, duplicates = found.count("accepted"), found.count("duplicate")
-    told = {
+@router.post("/bulk", **STORED_MANY)
+async def store_events(
+    events: Annotated[
+        list[Event | BadItem],
+        body(Event, [EXAMPLE], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
+    ],
+    service: ServiceDep,
+) -> Response:
+    """Store many events
+
+    At most 1000 events as a JSON array or as lines of JSON, gzip allowed. Each is judged by itself: a bad one stops no
+    other.
+    """
+    outcomes = iter(await _store(service, [event for event in events if isinstance(event, Event)]))
+    results = [_result(index, event, outcomes) for index, event in enumerate(events)]
+    counts = Counter(result["status"] for result in results)
+    accepted, duplicates = counts["accepted"], counts["duplicate"]
+    summary = {
         "accepted": accepted,
         "duplicates": duplicates,
-        "rejected": len(found) - accepted - duplicates,
+        "rejected": len(results) - accepted - duplicates,
         "results": results,
     }
-    return responses.fresh(ENCODE(told).encode())
+    return responses.fresh(ENCODE(summary).encode())
 
 
-async def _outcomes(service: Service, events: Sequence[Event]) -> list[str]:
-    """Store events in one transaction and return what became of each: accepted, duplicate or conflict."""
+def _result(index: int, event: Event | BadItem, outcomes: Any) -> dict[str, Any]:
+    if isinstance(event, BadItem):
+        return {"index": index, "status": "invalid", "errors": event.errors}
+    return {"index": index, "status": next(outcomes)}
+
+
+async def _store(service: Service, events: Sequence[Event]) -> list[str]:
+    """Store events in one transaction and return the outcome of each: accepted, duplicate or conflict."""
     if not events:
         return []
-    content = ROWS.dump_json([event.row() for event in events]).decode()
-    return [outcome for (outcome,) in await _writing(service).rows(INGEST, (content,))]
-
-
-async def _wish(service: Service, request: Request, values: Values) -> Response:
-    wish: Wish = values["body"]
-    wanted = {"start": "running", "stop": "stopped"}[wish.action]
-    await _writing(service).rows(SIMULATE, (wanted, wish.trace, wish.speed, wish.seconds))
-    return await _tell(service, request, values)
-
-
-async def _tell(service: Service, _request: Request, _values: Values) -> Response:
-    [(told,)] = await service.database.rows(SIMULATOR)
-    return responses.fresh(f'{{"workload":"events",{told[1:]}'.encode())
-
-
-def _writing(service: Service) -> Database:
-    if service.ingest is None:
-        raise RuntimeError("a route that writes was called on a server that takes in nothing")
-    return service.ingest
+    rows = ROWS.dump_json([event.row() for event in events]).decode()
+    return [outcome for (outcome,) in await service.writing.rows(INGEST, (rows,))]

@@ -1,185 +1,187 @@
-"""What the workers do: the state of the queue, batches, what they cost, and who is at work."""
+"""The queue in numbers: its state, batches, their cost, and the workers."""
 
-from functools import partial
-from typing import Any
+from collections.abc import Iterable
+from typing import Annotated, Any
 
-from fastapi import Request
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
 from starlette.responses import Response
 
-from almanac import fields
 from serve.answers import pages, responses
-from serve.answers.service import Service
-from serve.http import parameters, schemas
-from serve.http.endpoints import Endpoint
-from serve.http.parameters import Parameter, Values
-from serve.routes.events import queries as told
+from serve.answers.service import Service, ServiceDep
+from serve.http import schemas
+from serve.http.documented import answers
+from serve.http.query_models import DEFAULT_LIMIT, MOST_ROWS, NUMBER, QueryModel, whole
+from serve.http.route import Route
+from serve.routes.events import queries
+
+router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
 
 NEWEST = 2**63 - 1
-LIMIT, _ = parameters.paging()
 MOST_HOURS = 720
-NUMBER = {"type": ["number", "null"]}
+TEXT: schemas.Schema = {"type": "string"}
+NUMBER_OR_NULL: schemas.Schema = {"type": ["number", "null"]}
+OBJECTS = schemas.array({"type": "object"})
+BATCHES_EXAMPLE = {
+    "batches": 812,
+    "events": 9_340,
+    "batch_size": 11.5,
+    "seconds": 0.14,
+    "missed_share": 0.004,
+}
+COST_EXAMPLE = {"fixed": 81.2, "events": 46.7, "seconds": 2.3, "per_event": 0.0139}
+STATS_EXAMPLE = {
+    "workload": "events",
+    "hours": 24,
+    "by_state": {"waiting": 12, "again": 0, "done": 9_340, "dead": 1},
+    "by_type": [{"event_type": "order", "waiting": 12, "done": 9_340}],
+    "by_priority": [{"priority": "medium", "waiting": 12, "done": 9_340}],
+    "oldest_seconds": 0.8,
+    "late": 3,
+    "early": 0,
+    "batches": BATCHES_EXAMPLE,
+    "cost": COST_EXAMPLE,
+    "database_rows": {"events_queue": 9_353, "events_batches": 812, "events_rollups": 60, "events_dead": 1},
+}
+BATCH_EXAMPLE = schemas.example_row(queries.BATCH_COLUMNS) | {
+    "batch_id": 4711,
+    "kinds": {"order": 9},
+    "sized_by": "published",
+    "state_id": "b08-a01-k04-h00",
+    "hour": 6,
+}
+POINT_EXAMPLE = schemas.example_row(queries.POINT_COLUMNS) | {
+    "cost_per_event": 0.0141,
+    "fixed_size_cost_per_event": 0.0124,
+    "batch_size": 11.5,
+}
+WORKER_EXAMPLE = schemas.example_row(queries.WORKER_COLUMNS) | {
+    "policy": "published",
+    "policy_source": "release 12, model version 3",
+    "batches": {"published": 812},
+}
 
 
-def counted(name: str, doc: str, *, most: int, default: int) -> Parameter:
-    """Return a parameter that is a whole number from 1 on."""
-    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
-    return Parameter(name, fields.integer(1, most), schema, doc, default, default=default)
+def _objects_of(schema: schemas.Schema, names: Iterable[str]) -> schemas.Schema:
+    return schemas.object_of(**dict.fromkeys(names, schema))
 
 
-HOURS = counted("hours", "Look back so many hours.", most=MOST_HOURS, default=24)
-POINTS = counted("points", "Into how many intervals these hours are divided.", most=500, default=60)
-FIXED_SIZE = counted("fixed_size", "Size of the fixed batches to compare with.", most=500, default=50)
-BEFORE = Parameter(
-    "before",
-    fields.integer(1, NEWEST),
-    {"type": "integer", "minimum": 1},
-    "Only smaller numbers.",
-    4711,
-    default=NEWEST,
+STATS = answers(
+    schemas.object_of(
+        by_state=_objects_of({"type": "integer"}, ("waiting", "again", "done", "dead")),
+        by_type=OBJECTS,
+        by_priority=OBJECTS,
+        oldest_seconds=NUMBER_OR_NULL,
+        batches=_objects_of(NUMBER_OR_NULL, BATCHES_EXAMPLE),
+        cost=_objects_of(NUMBER_OR_NULL, COST_EXAMPLE),
+        database_rows={"type": ["object", "null"]},
+    ),
+    STATS_EXAMPLE,
+    503,
+)
+BATCHES = answers(
+    schemas.listing(schemas.row(queries.BATCH_COLUMNS)),
+    {"workload": "events", "rows": [BATCH_EXAMPLE], "next": None},
+    503,
+)
+COST = answers(
+    schemas.object_of(workload=TEXT, rows=schemas.array(schemas.row(queries.POINT_COLUMNS))),
+    {"workload": "events", "rows": [POINT_EXAMPLE]},
+    503,
+)
+WORKERS = answers(
+    schemas.object_of(
+        workload=TEXT,
+        rows=schemas.array(schemas.row(queries.WORKER_COLUMNS)),
+        sized_by={
+            "type": "object",
+            "additionalProperties": {"type": "integer"},
+            "description": "Batches of these hours by what sized them.",
+        },
+    ),
+    {"workload": "events", "rows": [WORKER_EXAMPLE], "sized_by": {"published": 770, "explore": 42}},
+    503,
 )
 
 
-def endpoints(service: Service) -> list[Endpoint]:
-    """Return the routes that tell what was done."""
-    return [_stats(service), _batches(service), _cost(service), _worker(service)]
+class HoursQuery(QueryModel):
+    """A period that ends with the present."""
+
+    hours: Annotated[
+        int, whole(1, MOST_HOURS), Field(description="Look back so many hours.", examples=[24])
+    ] = 24
 
 
-def members(**properties: schemas.Schema) -> schemas.Schema:
-    """Return the schema of an object that has these members."""
-    return {"type": "object", "required": list(properties), "properties": properties}
+class CostQuery(HoursQuery):
+    """The intervals of a chart of cost."""
+
+    points: Annotated[
+        int, whole(1, 500), Field(description="Into how many intervals the hours are divided.", examples=[60])
+    ] = 60
+    fixed_size: Annotated[
+        int, whole(1, 500), Field(description="Size of the fixed batches to compare with.", examples=[50])
+    ] = 50
 
 
-def _stats(service: Service) -> Endpoint:
-    counts = {name: {"type": "integer"} for name in ("waiting", "again", "done", "dead")}
-    batches = {"batches": 812, "events": 9_340, "batch_size": 11.5, "seconds": 0.14, "missed_share": 0.004}
-    cost = {"fixed": 81.2, "events": 46.7, "seconds": 2.3, "per_event": 0.0139}
-    example = {
-        "workload": "events",
-        "hours": 24,
-        "by_state": {"waiting": 12, "again": 0, "done": 9_340, "dead": 1},
-        "by_type": [{"event_type": "order", "waiting": 12, "done": 9_340}],
-        "by_priority": [{"priority": "medium", "waiting": 12, "done": 9_340}],
-        "oldest_seconds": 0.8,
-        "late": 3,
-        "early": 0,
-        "batches": batches,
-        "cost": cost,
-        "database_rows": {
-            "events_queue": 9_353,
-            "events_batches": 812,
-            "events_rollups": 60,
-            "events_dead": 1,
-        },
-    }
-    rows = {"type": "array", "items": {"type": "object"}}
-    return Endpoint(
-        path="/v1/events/stats",
-        summary="The queue in numbers",
-        doc="Events by state, priority and type (the hundred most frequent); batches and their cost in the last hours; roughly how many rows.",
-        handler=partial(_told, service, told.STATS),
-        schema=members(
-            by_state=members(**counts),
-            by_type=rows,
-            by_priority=rows,
-            oldest_seconds=NUMBER,
-            batches=_numbers(batches),
-            cost=_numbers(cost),
-            database_rows={"type": ["object", "null"]},
-        ),
-        example=example,
-        parameters=(HOURS,),
-        tag="events",
-    )
+class BatchQuery(QueryModel):
+    """A page of batches."""
+
+    limit: Annotated[
+        int, whole(1, MOST_ROWS), Field(description="Most rows of one page.", examples=[DEFAULT_LIMIT])
+    ] = DEFAULT_LIMIT
+    before: Annotated[int | None, NUMBER, Field(description="Only smaller numbers.", examples=[4711])] = None
 
 
-def _batches(service: Service) -> Endpoint:
-    row = schemas.example_row(told.BATCH) | {
-        "batch_id": 4711,
-        "kinds": {"order": 9},
-        "sized_by": "published",
-        "state_id": "b08-a01-k04-h00",
-        "hour": 6,
-    }
-    return Endpoint(
-        path="/v1/events/batches",
-        summary="What was processed together, newest first",
-        doc="Each with its waits, the parts of its cost, and what the policy had predicted.",
-        handler=partial(_read_batches, service),
-        schema=schemas.listing(schemas.row(told.BATCH)),
-        example={"workload": "events", "rows": [row], "next": None},
-        parameters=(LIMIT, BEFORE),
-        tag="events",
-    )
+@router.get("/stats", **STATS)
+async def read_stats(query: Annotated[HoursQuery, Depends(HoursQuery.read)], service: ServiceDep) -> Response:
+    """The queue in numbers
+
+    Events by state, priority and type (the hundred most frequent); batches and their cost in these hours; roughly how
+    many rows the tables have.
+    """
+    return await _document(service, queries.STATS, {"hours": query.hours})
 
 
-def _cost(service: Service) -> Endpoint:
-    point = schemas.example_row(told.POINT) | {
-        "cost_per_event": 0.0141,
-        "fixed_size_cost_per_event": 0.0124,
-        "batch_size": 11.5,
-    }
-    return Endpoint(
-        path="/v1/events/cost",
-        summary="Cost, size and wait over time, for a chart",
-        doc="One row for each interval in which batches began; beside it what batches of a fixed size would have cost, had all been full.",
-        handler=partial(_read_cost, service),
-        schema=members(workload={"type": "string"}, rows={"type": "array", "items": schemas.row(told.POINT)}),
-        example={"workload": "events", "rows": [point]},
-        parameters=(HOURS, POINTS, FIXED_SIZE),
-        tag="events",
-    )
+@router.get("/batches", **BATCHES)
+async def list_batches(
+    request: Request, query: Annotated[BatchQuery, Depends(BatchQuery.read)], service: ServiceDep
+) -> Response:
+    """What was processed together, newest first
+
+    Each with its waits, the parts of its cost, and what the policy had predicted.
+    """
+    rows = await service.database.rows(queries.BATCHES, (query.before or NEWEST, query.limit + 1))
+    page = rows[: query.limit]
+    following = pages.address(request, (), before=page[-1][1]) if len(rows) > len(page) else None
+    members = {"workload": '"events"'} | pages.members((batch for batch, _ in page), following)
+    return responses.fresh(responses.payload(members).content)
 
 
-def _worker(service: Service) -> Endpoint:
-    row = schemas.example_row(told.WORKER) | {
-        "policy": "published",
-        "policy_source": "release 12, model version 3",
-        "batches": {"published": 812},
-    }
-    sized = {
-        "type": "object",
-        "additionalProperties": {"type": "integer"},
-        "description": "Batches of these hours by what sized them.",
-    }
-    return Endpoint(
-        path="/v1/events/worker",
-        summary="Who is at work, and by which policy",
-        doc="The workers seen in these hours, newest sign of life first.",
-        handler=partial(_told, service, told.WORKERS),
-        schema=members(
-            workload={"type": "string"},
-            rows={"type": "array", "items": schemas.row(told.WORKER)},
-            sized_by=sized,
-        ),
-        example={"workload": "events", "rows": [row], "sized_by": {"published": 770, "explore": 42}},
-        parameters=(HOURS,),
-        tag="events",
-    )
+@router.get("/cost", **COST)
+async def read_cost(query: Annotated[CostQuery, Depends(CostQuery.read)], service: ServiceDep) -> Response:
+    """Cost, size and wait over time, for a chart
+
+    One row for each interval in which batches began; beside it what batches of a fixed size would have cost, had all
+    been full.
+    """
+    interval = query.hours * 3600.0 / query.points
+    values = {"hours": query.hours, "interval": interval, "size": float(query.fixed_size)}
+    [(rows,)] = await service.database.rows(queries.COST, values)
+    return responses.fresh(responses.payload({"workload": '"events"', "rows": rows}).content)
 
 
-def _numbers(example: dict[str, Any]) -> schemas.Schema:
-    return members(**dict.fromkeys(example, NUMBER))
+@router.get("/worker", **WORKERS)
+async def list_workers(
+    query: Annotated[HoursQuery, Depends(HoursQuery.read)], service: ServiceDep
+) -> Response:
+    """Who is at work, and by which policy
+
+    The workers seen in these hours, newest sign of life first.
+    """
+    return await _document(service, queries.WORKERS, {"hours": query.hours})
 
 
-async def _told(service: Service, query: bytes, _request: Request, values: Values) -> Response:
-    [(answer,)] = await service.database.rows(query, values)
-    return responses.fresh(str(answer).encode())
-
-
-async def _read_batches(service: Service, request: Request, values: Values) -> Response:
-    found = await service.database.rows(told.BATCHES, (values["before"], values["limit"] + 1))
-    rows = found[: values["limit"]]
-    following = pages.address(request, (), before=rows[-1][1]) if len(found) > len(rows) else None
-    return responses.fresh(
-        b'{"workload":"events",' + pages.listed((row for row, _ in rows), following).content + b"}"
-    )
-
-
-async def _read_cost(service: Service, _request: Request, values: Values) -> Response:
-    wanted = {
-        "hours": values["hours"],
-        "interval": values["hours"] * 3600.0 / values["points"],
-        "size": float(values["fixed_size"]),
-    }
-    [(rows,)] = await service.database.rows(told.COST, wanted)
-    return responses.fresh(f'{{"workload":"events","rows":{rows}}}'.encode())
+async def _document(service: Service, query: bytes, values: dict[str, Any]) -> Response:
+    """Return the JSON document that a query makes of the present state."""
+    [(document,)] = await service.database.rows(query, values)
+    return responses.fresh(str(document).encode())

@@ -1,5 +1,8 @@
 """The routes that only football has."""
 
-from serve.routes.football.matches import EXAMPLE, endpoints
+from serve.routes.football import matches, results, statistics
+from serve.routes.football.matches import EXAMPLE
 
-__all__ = ["EXAMPLE", "endpoints"]
+routers = (matches.router, statistics.router, results.router)
+
+__all__ = ["EXAMPLE", "routers"]

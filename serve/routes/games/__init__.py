@@ -1,5 +1,8 @@
 """The routes that only games has."""
 
-from serve.routes.games.catalogue import EXAMPLE, endpoints
+from serve.routes.games import catalogue, recommendations, search
+from serve.routes.games.catalogue import EXAMPLE
 
-__all__ = ["EXAMPLE", "endpoints"]
+routers = (catalogue.router, search.router, recommendations.router)
+
+__all__ = ["EXAMPLE", "routers"]

@@ -1,24 +1,39 @@
-"""Alerts: what the rules have opened, and closing it."""
+"""Alerts that rules have opened, and the change of their state."""
 
 import json
-from functools import partial
-from typing import Literal
+from typing import Annotated, Final
 
-from fastapi import Request
+from fastapi import APIRouter, Depends
+from pydantic import Field
 from starlette.responses import Response
 
 from almanac import fields
-from almanac.contract import Column, Contract
-from almanac.fields import StrictModel
+from almanac.contract import Column
+from almanac.workloads.logs.shared.intake import AlertChange
 from serve.answers import responses
-from serve.answers.service import Service
+from serve.answers.service import IngestDep, ServiceDep
 from serve.http import schemas
-from serve.http.endpoints import Endpoint
-from serve.http.parameters import Parameter, Values
-from serve.http.problems import Problem
-from serve.http.request_bodies import JsonBody
+from serve.http.documented import answers
+from serve.http.origins import own_origin
+from serve.http.problems import NotFound
+from serve.http.query_models import NUMBER, Parsed, QueryModel, whole
+from serve.http.request_bodies import body
+from serve.http.route import Route
 
+router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=Route)
+intake_router = APIRouter(
+    prefix="/v1/logs", tags=["logs"], route_class=Route, dependencies=[Depends(own_origin)]
+)
+
+DEFAULT_LIMIT = 100
+MOST_ALERTS = 1_000
 STATES = ("open", "acknowledged", "closed")
+STATE: Final = Parsed(
+    fields.listed(fields.one_of(*STATES)),
+    {"type": "array", "items": {"type": "string", "enum": list(STATES)}},
+)
+NO_ALERT = """\
+There is no alert with this number. GET /v1/logs/alerts?state=open,acknowledged,closed lists them."""
 COLUMNS = (
     Column(name="alert", type="bigint", doc="Number of the alert."),
     Column(name="rule", type="text", doc="The rule that opened it."),
@@ -35,6 +50,7 @@ COLUMNS = (
     Column(name="changed_at", type="timestamp"),
     Column(name="closed_at", type="timestamp", nullable=True),
 )
+ALERT: Final = schemas.row(COLUMNS)
 EXAMPLE = schemas.example_row(COLUMNS) | {
     "rule": "many errors",
     "kind": "errors",
@@ -43,95 +59,54 @@ EXAMPLE = schemas.example_row(COLUMNS) | {
     "state": "open",
     "closed_at": None,
 }
-LIST = b"""SELECT coalesce(json_agg(found ORDER BY opened_at DESC, alert DESC), '[]')::text
-    FROM (SELECT * FROM api.log_alerts WHERE state = ANY (%s) ORDER BY opened_at DESC, alert DESC LIMIT %s) AS found"""
+LIST = b"""
+SELECT coalesce(json_agg(newest ORDER BY opened_at DESC, alert DESC), '[]')::text FROM (
+    SELECT * FROM api.log_alerts WHERE state = ANY (%s) ORDER BY opened_at DESC, alert DESC LIMIT %s
+) AS newest"""
 CHANGE = b"SELECT api.log_change_alert(%s, %s)::text"
 
 
-class Change(StrictModel):
-    """What becomes of an alert."""
+class AlertsQuery(QueryModel):
+    """Alerts by their state."""
 
-    state: Literal["acknowledged", "closed"]
-
-
-def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
-    """Return the routes of alerts."""
-    return [_listing(service, contract), _changing(service, contract)]
-
-
-def _listing(service: Service, contract: Contract) -> Endpoint:
-    states = {"type": "array", "items": {"type": "string", "enum": list(STATES)}}
-    state = Parameter(
-        "state",
-        fields.listed(_state),
-        states,
-        "States, comma separated.",
-        ["open"],
-        default=("acknowledged", "open"),
-    )
-    most = {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}
-    limit = Parameter("limit", fields.integer(1, 1000), most, "Most rows.", 100, default=100)
-    return Endpoint(
-        path="/v1/logs/alerts",
-        summary="Alerts, newest first",
-        doc="Rules are judged after each run. An alert is opened once, and closed by the first run that counts less than its threshold again.",
-        handler=partial(_list, service),
-        schema={
-            "type": "object",
-            "required": ["rows"],
-            "properties": {"rows": {"type": "array", "items": schemas.row(COLUMNS)}},
-        },
-        example={"rows": [EXAMPLE]},
-        parameters=(state, limit),
-        tag=contract.name,
-    )
+    state: Annotated[
+        tuple[str, ...], STATE, Field(description="States, comma separated.", examples=[["open"]])
+    ] = ("acknowledged", "open")
+    limit: Annotated[
+        int, whole(1, MOST_ALERTS), Field(description="Most rows.", examples=[DEFAULT_LIMIT])
+    ] = DEFAULT_LIMIT
 
 
-def _changing(service: Service, contract: Contract) -> Endpoint:
-    number = Parameter(
-        "alert",
-        fields.integer(1, 2**63 - 1),
-        {"type": "integer", "minimum": 1},
-        "Number of the alert.",
-        1,
-        "path",
-    )
-    return Endpoint(
-        path="/v1/logs/alerts/{alert}",
-        summary="Acknowledge or close an alert",
-        doc="What was closed stays closed. If its rule still holds, the next run opens a new alert.",
-        handler=partial(_change, service),
-        schema=schemas.row(COLUMNS),
-        example=EXAMPLE | {"state": "acknowledged"},
-        parameters=(number,),
-        refusals=(404, 422, 503),
-        tag=contract.name,
-        method="PATCH",
-        body=JsonBody(Change, {"state": "acknowledged"}, "The new state."),
-        writes=True,
-    )
+class AlertQuery(QueryModel):
+    """One alert."""
+
+    alert: Annotated[int, NUMBER, Field(description="Number of the alert.", examples=[1])]
 
 
-async def _list(service: Service, _request: Request, values: Values) -> Response:
-    [(rows,)] = await service.database.rows(LIST, (list(values["state"]), values["limit"]))
-    return responses.fresh(f'{{"rows":{rows}}}'.encode())
+@router.get("/alerts", **answers(schemas.object_of(rows=schemas.array(ALERT)), {"rows": [EXAMPLE]}, 503))
+async def list_alerts(
+    query: Annotated[AlertsQuery, Depends(AlertsQuery.read)], service: ServiceDep
+) -> Response:
+    """Alerts, newest first
+
+    Each run judges the rules. A rule opens one alert, and the first run that counts less than its threshold
+    again closes it.
+    """
+    [(rows,)] = await service.database.rows(LIST, (list(query.state), query.limit))
+    return responses.fresh(responses.payload({"rows": rows}).content)
 
 
-async def _change(service: Service, _request: Request, values: Values) -> Response:
-    [(found,)] = (
-        await service.ingest.rows(CHANGE, (values["alert"], values["body"].state))
-        if service.ingest
-        else [(None,)]
-    )
-    if found is None:
-        raise Problem(
-            404,
-            "There is no alert with this number. GET /v1/logs/alerts?state=open,acknowledged,closed lists them.",
-        )
-    return responses.fresh(json.dumps(json.loads(found)).encode())
+@intake_router.patch("/alerts/{alert}", **answers(ALERT, EXAMPLE | {"state": "acknowledged"}, 404, 503))
+async def change_alert(
+    query: Annotated[AlertQuery, Depends(AlertQuery.read)],
+    change: Annotated[AlertChange, body(AlertChange, {"state": "acknowledged"}, doc="The new state.")],
+    ingest: IngestDep,
+) -> Response:
+    """Acknowledge or close an alert
 
-
-def _state(given: str) -> str:
-    if given not in STATES:
-        raise ValueError(f"must be one of {', '.join(STATES)}")
-    return given
+    A closed alert stays closed. If its rule still holds, the next run opens a new alert.
+    """
+    [(alert,)] = await ingest.rows(CHANGE, (query.alert, change.state))
+    if alert is None:
+        raise NotFound(NO_ALERT)
+    return responses.fresh(json.dumps(json.loads(alert)).encode())

@@ -1,208 +1,122 @@
-"""Entries as a file, and two model versions beside each other."""
+"""Entries as a file that is read page by page while it is sent."""
 
 import csv
 import io
 import json
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import Request
-from psycopg import sql
+from fastapi import APIRouter, Depends, Request
+from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
-from almanac import fields
-from almanac.contract import Contract
-from serve.answers.cache import Payload
-from serve.answers.service import Service
-from serve.http import parameters, schemas
-from serve.http.endpoints import HEADERS, Endpoint
-from serve.http.parameters import Parameter, Values
-from serve.reading.edition import Edition
-from serve.reading.request import parse
-from serve.routes.logs import overview, queries, search
+from serve.answers.service import ServiceDep
+from serve.http.deadline import answering_within
+from serve.http.documented import answers
+from serve.http.query_models import one_of
+from serve.http.route import Route
+from serve.reading.database import Database
+from serve.routes.logs import columns, queries
+from serve.routes.logs.conditions import Search
+from serve.routes.logs.parameters import EntriesQuery, edition_of
+
+router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=Route)
 
 ROWS_AT_A_TIME = 1_000
-FORMATS = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
-COLUMNS = (*(column.name for column in search.WRITTEN), *queries.PREDICTED)
-# What makes a spreadsheet take a text for a formula.
+# A spreadsheet takes a text that begins so for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-COMPARED = """
-    FROM api.logs_predictions AS a JOIN api.logs_predictions AS b USING (entry_id)
-    WHERE a.run_id IN ({}) AND b.run_id IN ({}) AND a.event_time >= {} AND a.event_time < {}"""
-CHANGES = """
-    SELECT a.level, b.level, a.severity, b.severity, a.anomaly, b.anomaly, count(*) {}
-    GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 7 DESC, 1, 2, 3, 4, 5, 6"""
-SAMPLE = """SELECT coalesce(json_agg(told), '[]')::text FROM (
-    SELECT entry_id, a.event_time, a.source, a.template_id, json_build_array(a.level, b.level) AS level,
-           json_build_array(a.severity, b.severity) AS severity, json_build_array(a.anomaly, b.anomaly) AS anomaly {}
-    AND (a.level, a.severity, a.anomaly) IS DISTINCT FROM (b.level, b.severity, b.anomaly)
-    ORDER BY a.event_time DESC, entry_id DESC LIMIT {}) AS told"""
+CSV_HEADER = ",".join(columns.NAMES) + "\r\n"
+EXAMPLE = "entry_id,client_id,event_time\r\n1204,,2025-04-15T06:00:00+00:00\r\n"
+MEDIA_TYPES = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
+DISPOSITION = 'attachment; filename="logs.{}"'
+# Pairs of JSON and key.
+Rows = list[tuple[Any, ...]]
 
 
-def endpoints(service: Service, contract: Contract) -> list[Endpoint]:
-    """Return the routes for reading many entries, and for comparing versions."""
-    form = Parameter(
-        "format", _format, {"type": "string", "enum": list(FORMATS)}, "csv or ndjson.", "csv", default="csv"
-    )
-    one = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
-    pair = {"type": "array", "items": one, "minItems": 2, "maxItems": 2}
-    versions = Parameter(
-        "versions", _versions, pair, "Two model versions, comma separated.", [3, 4], default=(0, 0)
-    )
-    period = [parameter for parameter in search.filters(contract) if parameter.name in ("since", "until")]
-    limit, _ = parameters.paging()
-    return [
-        Endpoint(
-            path="/v1/logs/export",
-            summary="Entries as a file, newest first",
-            doc="All entries that /v1/logs/search would find, of one release to the end, as they are read. "
-            "In CSV a quote stands before what a spreadsheet would take for a formula.",
-            handler=partial(_export, service, contract),
-            schema={"type": "string"},
-            example="entry_id,client_id,event_time\r\n1204,,2025-04-15T06:00:00+00:00\r\n",
-            parameters=(form, *search.filters(contract), *parameters.edition()),
-            refusals=(404, 410, 422, 503),
-            tag=contract.name,
-            media_type=FORMATS["csv"],
-            other_media_types=(FORMATS["ndjson"],),
-        ),
-        Endpoint(
-            path="/v1/logs/compare",
-            summary="Two model versions beside each other",
-            doc="How many entries that both have predicted get another level, severity or anomaly, and the newest of them; "
-            "by default of the last day.",
-            handler=partial(_compare, service, contract),
-            schema=COMPARISON,
-            example=EXAMPLE,
-            parameters=(versions, *period, limit),
-            refusals=(404, 410, 422, 503),
-            headers=HEADERS,
-            tag=contract.name,
-        ),
-    ]
+class ExportQuery(EntriesQuery):
+    """All entries that fit, as a file."""
+
+    format: Annotated[
+        Literal["csv", "ndjson"],
+        one_of(*MEDIA_TYPES),
+        Field(description="csv or ndjson.", examples=["csv"]),
+    ] = "csv"
 
 
-EXAMPLE = {
-    "workload": "logs", "versions": [3, 4], "common": 1204, "changed": 7,
-    "changes": [{"level": ["info", "warning"], "severity": ["low", "medium"], "anomaly": [False, False], "entries": 7}], "rows": [],
-}  # fmt: skip
-COMPARISON: schemas.Schema = {
-    "type": "object",
-    "required": list(EXAMPLE),
-    "properties": {
-        "workload": {"type": "string"},
-        "versions": {"type": "array", "items": {"type": "integer"}},
-        "common": {"type": "integer"},
-        "changed": {"type": "integer"},
-        "changes": {
-            "type": "array",
-            "items": {"type": "object", "required": ["level", "severity", "anomaly", "entries"]},
-        },
-        "rows": {"type": "array", "items": {"type": "object"}},
-    },
-}
+class Format(NamedTuple):
+    """The media type of a file, its beginning, and how it writes a row of JSON."""
+
+    media_type: str
+    header: str
+    line: Callable[[str], str]
 
 
-async def _export(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    edition = await service.editions.choose(parse(contract, request, values))
-    write = csv_line if values["format"] == "csv" else _json_line
-    head = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="logs.{values["format"]}"',
-    }
-    first = csv_header() if values["format"] == "csv" else ""
-    # The first page is read before the answer begins, so that what goes wrong can still be said.
-    pages = _pages(service, edition, values)
-    begun = [page async for page in _first(pages)]
+@router.get(
+    "/export", **answers({"type": "string"}, EXAMPLE, 404, 410, 503, media_types=tuple(MEDIA_TYPES.values()))
+)
+async def export_entries(
+    request: Request, service: ServiceDep, query: Annotated[ExportQuery, Depends(ExportQuery.read)]
+) -> Response:
+    """Entries as a file, newest first
 
-    async def lines() -> AsyncIterator[bytes]:
-        yield first.encode()
-        for page in begun:
-            yield "".join(map(write, page)).encode()
-        async for page in pages:
-            yield "".join(map(write, page)).encode()
-
-    return StreamingResponse(lines(), headers=head, media_type=FORMATS[values["format"]])
-
-
-async def _first(pages: AsyncIterator[list[str]]) -> AsyncIterator[list[str]]:
-    async for page in pages:
-        yield page
-        return
+    All entries that /v1/logs/search would find, of one release to the end, as they are read. In CSV a quote
+    stands before a text that a spreadsheet would take for a formula.
+    """
+    database, form = service.database, FORMATS[query.format]
+    edition = await edition_of(service, request, query)
+    search = await queries.search_of(database, edition, query.narrowed(limit=ROWS_AT_A_TIME - 1))
+    # The first page is read before the answer begins, so that a problem can still become a status.
+    _, rows = await queries.read(database, search)
+    later = _later_pages(database, search, rows, request.app.state.bounds.deadline_seconds)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": DISPOSITION.format(query.format)}
+    return StreamingResponse(_content(form, rows, later), headers=headers, media_type=form.media_type)
 
 
-async def _pages(service: Service, edition: Edition | None, values: Values) -> AsyncIterator[list[str]]:
-    """Yield the entries as JSON, page by page; of which each begins where the one before has ended."""
-    after: tuple[Any, ...] = ()
-    while edition:
-        _, found = await queries.read(service, edition, {**values, "limit": ROWS_AT_A_TIME - 1}, after)
-        if found:
-            yield [row for row, _ in found]
-        if len(found) < ROWS_AT_A_TIME:
-            return
-        after = tuple(found[-1][1])
+async def _content(form: Format, rows: Rows, later: AsyncIterator[Rows]) -> AsyncIterator[bytes]:
+    yield form.header.encode()
+    yield _encoded(form, rows)
+    async for page in later:
+        yield _encoded(form, page)
 
 
-def csv_header() -> str:
-    """Return the first line of a CSV file."""
-    return ",".join(COLUMNS) + "\r\n"
+async def _later_pages(
+    database: Database, search: Search, rows: Rows, deadline_seconds: float
+) -> AsyncIterator[Rows]:
+    """Yield the pages after these rows; each begins after the last entry of the page before.
+
+    A file may take longer than a request, so each page has a deadline of its own.
+    """
+    while len(rows) == ROWS_AT_A_TIME:
+        _, key = rows[-1]
+        with answering_within(deadline_seconds):
+            _, rows = await queries.read(database, search, key)
+        yield rows
+
+
+def _encoded(form: Format, rows: Rows) -> bytes:
+    return "".join(form.line(row) for row, _ in rows).encode()
 
 
 def csv_line(row: str) -> str:
     """Return a row of JSON as a line of CSV in which no cell is a formula."""
-    told, buffer = json.loads(row), io.StringIO()
-    csv.writer(buffer).writerow([_harmless(told[name]) for name in COLUMNS])
-    return buffer.getvalue()
+    values, line = json.loads(row), io.StringIO()
+    cells = [_harmless(values[name]) for name in columns.NAMES]
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
 
 
 def _harmless(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    is_formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if is_formula else value
 
 
 def _json_line(row: str) -> str:
-    told = json.loads(row)
-    return (
-        json.dumps({name: told[name] for name in COLUMNS}, ensure_ascii=False, separators=(",", ":")) + "\n"
-    )
+    values = json.loads(row)
+    members = {name: values[name] for name in columns.NAMES}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
-async def _compare(service: Service, contract: Contract, request: Request, values: Values) -> Response:
-    first, second = [await service.editions.of_version(contract, version) for version in values["versions"]]
-    until: datetime | None = values.get("until")
-    if until is None:
-        [(newest,)] = await service.database.rows(overview.NEWEST, (list(first.run_ids),))
-        until = (newest or datetime.now(UTC)) + timedelta(minutes=5)
-    since = values.get("since") or until - timedelta(days=1)
-    runs = [sql.SQL(", ").join(map(sql.Literal, edition.run_ids)) for edition in (first, second)]
-    source = sql.SQL(COMPARED).format(*runs, since, until)
-    found = await service.database.rows(queries.text_of(sql.SQL(CHANGES).format(source)))
-    [(rows,)] = await service.database.rows(queries.text_of(sql.SQL(SAMPLE).format(source, values["limit"])))
-    changes = [
-        {"level": [a, b], "severity": [c, d], "anomaly": [e, f], "entries": n}
-        for a, b, c, d, e, f, n in found
-        if (a, c, e) != (b, d, f)
-    ]
-    told = {
-        "workload": contract.name,
-        "versions": list(values["versions"]),
-        "common": sum(row[-1] for row in found),
-    }
-    told |= {"changed": sum(change["entries"] for change in changes), "changes": changes}
-    return service.document(
-        request, Payload(json.dumps(told, separators=(",", ":"))[:-1].encode() + f',"rows":{rows}}}'.encode())
-    )
-
-
-def _format(given: str) -> str:
-    if given not in FORMATS:
-        raise ValueError(f"must be one of {', '.join(FORMATS)}")
-    return given
-
-
-def _versions(given: str) -> tuple[int, ...]:
-    found = tuple(fields.integer(1, 2**31 - 1)(part) for part in given.split(","))
-    if len(found) != 2:
-        raise ValueError("must be two model versions, for example 3,4")
-    return found
+FORMATS = {
+    "csv": Format(MEDIA_TYPES["csv"], CSV_HEADER, csv_line),
+    "ndjson": Format(MEDIA_TYPES["ndjson"], "", _json_line),
+}

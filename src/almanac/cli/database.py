@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from almanac import discovery
 from almanac.cli import show
+from almanac.cli.options import Json
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import UsageError
 from almanac.settings import Settings
@@ -16,20 +17,27 @@ from almanac.store.connections import embedded
 from almanac.store.connections.database import Role, open_database
 from almanac.store.schema import migrate
 
+RoleName = Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")]
+OWN_SERVER = (
+    "DATABASE_URL names a server of your own, which Almanac does not {command}. "
+    "Unset it to use the embedded one."
+)
+
 
 def app() -> typer.Typer:
     """Return the `db` commands."""
-    made = typer.Typer(help="Start, stop, inspect and migrate the database.", no_args_is_help=True)
-    for name, command in {
+    commands = {
         "start": start,
         "stop": stop,
         "status": status,
         "migrate": migrate_command,
         "url": url,
         "psql": psql,
-    }.items():
-        made.command(name)(command)
-    return made
+    }
+    group = typer.Typer(help="Start, stop, inspect and migrate the database.", no_args_is_help=True)
+    for name, command in commands.items():
+        group.command(name)(command)
+    return group
 
 
 def start() -> None:
@@ -46,53 +54,53 @@ def stop() -> None:
     show.line("PostgreSQL is stopped." if stopped else "PostgreSQL was not running.")
 
 
-def status(json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Tell which database is used, whether it runs, and its schema revision."""
+def status(json: Json = False) -> None:
+    """Show which database is used, whether it runs, and its schema revision."""
     settings = Settings.read()
-    own = settings.database_url is not None
-    running = own or embedded.is_running(settings.state_folder / "postgres")
-    revision = migrate.revision(open_database(settings, "login")) if running else None
+    is_own = settings.database_url is not None
+    is_running = is_own or embedded.is_running(settings.state_folder / "postgres")
+    revision = migrate.revision(open_database(settings, "login")) if is_running else None
     facts = {
-        "kind": "own server" if own else "embedded",
-        "running": running,
+        "kind": "own server" if is_own else "embedded",
+        "running": is_running,
         "revision": revision,
         "needed": SCHEMA_REVISION,
     }
-    show.as_json(facts) if json else show.table("Database", tuple(facts), [list(facts.values())])
+    if json:
+        show.as_json(facts)
+    else:
+        show.table("Database", tuple(facts), [list(facts.values())])
 
 
 def migrate_command() -> None:
     """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
     revision = migrate.migrate(open_database(Settings.read(), "login"), discovery.contracts())
-    show.line(
-        f"The database is at revision {revision}, with the tables of {', '.join(discovery.names()) or 'no workload'}."
-    )
+    workloads = ", ".join(discovery.names()) or "no workload"
+    show.line(f"The database is at revision {revision}, with the tables of {workloads}.")
 
 
-def url(role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "login") -> None:
+def url(role: RoleName = "login") -> None:
     """Print the connection string, for psql and other tools. It may hold a password."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
     print(database.url if role == "login" else database.conninfo)
 
 
-def psql(
-    role: Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")] = "reader",
-) -> None:
+def psql(role: RoleName = "reader") -> None:
     """Open psql on the database; as a reader unless another role is named."""
     database = open_database(Settings.read(), _role(role), keep_running=True)
     parts = {name: str(value) for name, value in conninfo_to_dict(database.conninfo).items()}
-    # The words of a command can be read by everybody on the machine, its environment cannot.
+    # Everybody on the machine can read the words of a command, but not its environment.
     password = {"PGPASSWORD": parts.pop("password")} if "password" in parts else {}
     words = [str(embedded.program("psql")), make_conninfo("", **parts)]
-    raise typer.Exit(subprocess.run(words, env=os.environ | password, check=False).returncode)
+    process = subprocess.run(words, env=os.environ | password, check=False)
+    raise typer.Exit(process.returncode)
 
 
-def _embedded_settings(what: str) -> Settings:
+def _embedded_settings(command: str) -> Settings:
+    """Return the settings; raises UsageError where they name a server of the user's own."""
     settings = Settings.read()
     if settings.database_url:
-        raise UsageError(
-            f"DATABASE_URL names a server of your own, which Almanac does not {what}. Unset it to use the embedded one."
-        )
+        raise UsageError(OWN_SERVER.format(command=command))
     return settings
 
 

@@ -1,85 +1,85 @@
-"""Run every workload, two at a time, each in a process of its own."""
+"""Run every workload, at most two at a time and the longest first, each in a process of its own."""
 
-import signal
-import subprocess
-import sys
+import os
 import time
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from threading import Event
-from types import FrameType
+from collections.abc import Iterable, Mapping
 
 from almanac import discovery
 from almanac.cli import show, summary
-from almanac.errors import StepFailed
+from almanac.cli.displays import Display, LineDisplay, LiveDisplay
+from almanac.cli.processes import Processes
+from almanac.errors import AlmanacError, StepFailed
 from almanac.project import Project
 from almanac.runner.attempt import RunRequest
-
-AT_ONCE = 2
+from almanac.runner.run import Result, finished
+from almanac.store.connections.database import Connection
+from almanac.store.records import runs
 
 
 def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> None:
-    """Run all workloads and, unless `quiet`, show what each published; raises StepFailed naming those that failed."""
-    started, names = time.monotonic(), discovery.names()
-    # Open first, so that the processes join one embedded server that is already migrated.
+    """Run all workloads and, unless `quiet`, show what each published.
+
+    Raises StepFailed naming the workloads that failed.
+    """
+    started = time.monotonic()
+    done = _finished(project, request)
+    due = longest_first(project, request, (name for name in discovery.names() if name not in done))
+    environment = os.environ | _database(project)
     project.database.engine.dispose()
-    processes = Processes(request)
-    before = signal.signal(signal.SIGTERM, processes.stop)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        codes = list(pool.map(processes.run, names))
-    signal.signal(signal.SIGTERM, before)
-    failed = [name for name, code in zip(names, codes, strict=True) if code]
+    with _display(project, due) as display:
+        failed = Processes(request, environment, display).run_all(due)
     if not quiet:
-        for name in names:
-            if name not in failed:
-                summary.print_live(project, name)
+        _summarise(project, done, failed)
         summary.print_next(project, seconds=time.monotonic() - started)
     if failed:
-        raise StepFailed(f"These workloads failed: {', '.join(failed)}. `almanac runs` says why.")
+        raise StepFailed(f"These workloads failed: {', '.join(sorted(failed))}. `almanac runs` says why.")
 
 
-def words(name: str, request: RunRequest) -> list[str]:
-    """Return the words after `almanac` that run one workload as all are asked to."""
-    options = {
-        "--slot": "now" if request.forced else request.slot.isoformat() if request.slot else "",
-        "--data-as-of": str(request.data_as_of or ""),
-        "--sample": request.sample,
-        "--only": request.only,
-        "--from": request.start,
-    }
-    given = [word for option, value in options.items() if value for word in (option, value)]
-    return [
-        "run",
-        name,
-        "--quiet",
-        *given,
-        *(word for pair in request.parameters.items() for word in ("-p", "=".join(pair))),
-    ]
+def longest_first(project: Project, request: RunRequest, names: Iterable[str]) -> list[str]:
+    """Return workloads in the order in which they start, so that two at a time end as early as they can.
+
+    A workload takes as long as its newest run of the same sample, else as its contract says.
+    """
+    sample = request.sample or project.settings.sample
+    with project.database.engine.begin() as connection:
+        seconds = {name: _typical_seconds(connection, name, sample) for name in names}
+    return sorted(seconds, key=lambda name: (-seconds[name], name))
 
 
-@dataclass
-class Processes:
-    """The runs under way: the signal that ends this program ends them too, and lets no other begin."""
+def _typical_seconds(connection: Connection, name: str, sample: str) -> float:
+    filters = {"kind": "run", "status": "succeeded", "sample": sample}
+    newest = runs.newest(connection, name, limit=1, **filters)
+    recorded = newest[0]["seconds"] if newest else None
+    return float(recorded or discovery.contract(name).typical_seconds)
 
-    request: RunRequest
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    stopped: Event = field(default_factory=Event)
 
-    def run(self, name: str) -> int:
-        """Run one workload and return its exit code."""
-        if self.stopped.is_set():
-            return signal.SIGTERM
-        show.line(f"{name}: started")
-        process = subprocess.Popen([sys.executable, "-m", "almanac.cli", *words(name, self.request)])
-        self.started.append(process)
-        if self.stopped.is_set():
-            process.terminate()
-        code = process.wait()
-        show.line(f"{name}: {'failed' if code else 'done'}")
-        return code
+def _finished(project: Project, request: RunRequest) -> dict[str, Result]:
+    """Return the runs of the workloads whose slot is finished; their processes need not start."""
+    results = {name: _finished_run(project, request.of(name)) for name in discovery.names()}
+    return {name: result for name, result in results.items() if result}
 
-    def stop(self, _number: int, _frame: FrameType | None) -> None:
-        """Ask every run to end, which records why."""
-        self.stopped.set()
-        for process in self.started:
-            process.terminate()
+
+def _finished_run(project: Project, request: RunRequest) -> Result | None:
+    """Return the run that has finished a slot; the process of a workload refuses what does not fit."""
+    try:
+        return finished(project, request)
+    except AlmanacError:
+        return None
+
+
+def _database(project: Project) -> Mapping[str, str]:
+    """Return the variable that lets the processes join the embedded server, started and migrated here."""
+    return {} if project.settings.database_url else {"DATABASE_URL": project.database.url}
+
+
+def _display(project: Project, names: list[str]) -> Display:
+    is_drawn = show.has_live_display(project.settings) and bool(names)
+    return LiveDisplay(names) if is_drawn else LineDisplay()
+
+
+def _summarise(project: Project, done: Mapping[str, Result], failed: set[str]) -> None:
+    for name in discovery.names():
+        if name in done:
+            summary.print_finished(name, done[name])
+        if name not in failed:
+            summary.print_live(project, name)

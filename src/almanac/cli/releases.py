@@ -6,18 +6,37 @@ import typer
 
 from almanac import discovery
 from almanac.cli import show
+from almanac.cli.options import LARGEST_VERSION, AnyWorkload, Json, Limit
 from almanac.errors import RegistryError, UsageError
 from almanac.operations import compare, promote
 from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.settings import Settings
 from almanac.store.publishing import prune
-from almanac.store.records import ledger
+from almanac.store.records import ledger, releases
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-# The largest version that the database can hold.
-LARGEST = 2**31 - 1
 Workload = Annotated[str, typer.Argument(help="Name of a workload.")]
+LIST_COLUMNS = ("workload", "title", "champion", "live version", "release", "released at", "warning")
+# Title of the column, name in the ledger.
+RELEASE_COLUMNS = {
+    "release": "release_id",
+    "workload": "workload",
+    "run": "run_id",
+    "version": "model_version",
+    "kind": "kind",
+    "released at (UTC)": "released_at",
+    "who": "who",
+    "why": "why",
+    "previous": "previous_release_id",
+}
+ONLY_CHAMPION = (
+    "Version {version} is champion of {workload}. "
+    "It has no complete predictions that are kept: answers change at the next predict."
+)
+ON_HOLD = (
+    "It is on hold: later runs publish without releasing until `almanac promote {workload} …` "
+    "or `almanac rollback {workload} --resume`."
+)
 
 
 def add_to(app: typer.Typer) -> None:
@@ -33,54 +52,36 @@ def add_to(app: typer.Typer) -> None:
 def list_command(json: Json = False) -> None:
     """List the workloads with champion, live version, and a warning where the two differ."""
     project = Project(Settings.read())
-    rows = [_listed(project, name) for name in discovery.names()]
+    rows = [_overview(project, name) for name in discovery.names()]
     if json:
         show.as_json(rows)
-        return
-    columns = ("workload", "title", "champion", "live version", "release", "released at", "warning")
-    show.table("Workloads", columns, (list(row.values()) for row in rows))
+    else:
+        show.table("Workloads", LIST_COLUMNS, (list(row.values()) for row in rows))
 
 
-def releases_command(
-    workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
-    json: Json = False,
-) -> None:
+def releases_command(workload: AnyWorkload = "", limit: Limit = 20, json: Json = False) -> None:
     """Show the release ledger, newest first."""
     if workload:
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
-        found = ledger.releases(connection, workload or None, limit=limit)
+        entries = releases.newest(connection, workload or None, limit=limit)
     if json:
-        show.as_json(show.records(found))
+        show.as_json(show.records(entries))
         return
-    names = (
-        "release_id",
-        "workload",
-        "run_id",
-        "model_version",
-        "kind",
-        "released_at",
-        "who",
-        "why",
-        "previous_release_id",
-    )
-    columns = ("release", "workload", "run", "version", "kind", "released at (UTC)", "who", "why", "previous")
-    show.table("Releases", columns, ([row[name] for name in names] for row in found))
+    rows = [[entry[name] for name in RELEASE_COLUMNS.values()] for entry in entries]
+    show.table("Releases", tuple(RELEASE_COLUMNS), rows)
 
 
 def promote_command(
     workload: Workload,
-    version: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A registered model version.")],
+    version: Annotated[int, typer.Argument(min=1, max=LARGEST_VERSION, help="A registered model version.")],
     why: Annotated[str, typer.Option(help="The reason; the ledger keeps it.")],
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
     discovery.contract(workload)
     release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
     if release_id is None:
-        show.line(
-            f"Version {version} is champion of {workload}. It has no complete predictions that are kept: answers change at the next predict."
-        )
+        show.line(ONLY_CHAMPION.format(version=version, workload=workload))
     else:
         show.line(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
 
@@ -97,66 +98,52 @@ def rollback_command(
     if to and resume:
         raise UsageError("--to and --resume exclude each other.")
     project = Project(Settings.read())
-    with project.database.engine.begin() as connection:
-        if resume:
-            ledger.set_hold(connection, workload, on_hold=False)
-            show.line(f"{workload} is no longer on hold; its next run releases again.")
-            return
-        release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
-        live = ledger.live(connection, workload)
-    version = live["model_version"] if live else None
-    show.line(
-        f"{workload} answers from run {live['run_id'] if live else to} (version {version}) again: release {release_id}."
-    )
-    show.line(
-        f"It is on hold: later runs publish without releasing until `almanac promote {workload} …` or `almanac rollback {workload} --resume`."
-    )
+    if resume:
+        _resume(project, workload)
+    else:
+        _roll_back(project, workload, to)
 
 
 def diff_command(
     workload: Workload,
-    first: Annotated[int, typer.Argument(min=1, max=LARGEST, help="A model version.")],
-    second: Annotated[int, typer.Argument(min=1, max=LARGEST, help="Another model version.")],
+    first: Annotated[int, typer.Argument(min=1, max=LARGEST_VERSION, help="A model version.")],
+    second: Annotated[int, typer.Argument(min=1, max=LARGEST_VERSION, help="Another model version.")],
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows to show.")] = 10,
     json: Json = False,
 ) -> None:
     """Show what would change for readers between two model versions."""
-    found = compare.compare(Project(Settings.read()).database, workload, first, second)
+    comparison = compare.compare(Project(Settings.read()).database, workload, first, second)
     if json:
-        show.as_json(_diff_json(found))
+        show.as_json(_diff_json(comparison))
         return
     show.line(
-        f"{found.changed} of {found.common} predictions differ; only in version {first}: {found.only_first}, only in {second}: {found.only_second}."
+        f"{comparison.changed} of {comparison.common} predictions differ; "
+        f"only in version {first}: {comparison.only_first}, only in {second}: {comparison.only_second}."
     )
-    if not found.changed:
-        return
-    moves = found.moves.head(limit).reset_index()
-    show.table("Largest moves", ("entity", "column", "before", "after", "move"), moves.to_numpy())
-    show.table(
-        f"Changed words ({len(found.words)})", tuple(found.words.columns), found.words.head(limit).to_numpy()
-    )
+    if comparison.changed:
+        _show_changes(comparison, limit)
 
 
-def prune_command(
-    workload: Annotated[str, typer.Argument(help="Name of a workload; empty for all.")] = "",
-) -> None:
+def prune_command(workload: AnyWorkload = "") -> None:
     """Drop the rows of runs past retention; records and ledger stay for ever."""
     project = Project(Settings.read())
     for name in [workload] if workload else discovery.names():
-        dropped = prune.prune(project.database, discovery.contract(name))
-        show.line(f"{name}: {len(dropped)} runs pruned{': ' + ', '.join(dropped) if dropped else ''}.")
+        pruned = prune.prune(project.database, discovery.contract(name))
+        names = f": {', '.join(pruned)}" if pruned else ""
+        show.line(f"{name}: {len(pruned)} runs pruned{names}.")
 
 
-def _listed(project: Project, name: str) -> dict[str, Any]:
+def _overview(project: Project, name: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
-        live, on_hold = ledger.live(connection, name), ledger.is_on_hold(connection, name)
+        live, on_hold = releases.live(connection, name), releases.is_on_hold(connection, name)
     try:
-        champion, warning = project.registry.alias(name, CHAMPION), ""
+        champion, problem = project.registry.alias(name, CHAMPION), ""
     except RegistryError as error:
-        champion, warning = None, f"registry: {error}"
+        champion, problem = None, f"registry: {error}"
     version = live["model_version"] if live else None
-    if champion != version:
-        warning = warning or f"champion is {champion}, readers get {version}"
+    if champion != version and not problem:
+        problem = f"champion is {champion}, readers get {version}"
+    warnings = ["on hold" if on_hold else "", problem]
     return {
         "name": name,
         "title": discovery.contract(name).title,
@@ -164,16 +151,38 @@ def _listed(project: Project, name: str) -> dict[str, Any]:
         "live_version": version,
         "release": live["release_id"] if live else None,
         "released_at": live["released_at"] if live else None,
-        "warning": "; ".join(filter(None, ["on hold" if on_hold else "", warning])),
+        "warning": "; ".join(filter(None, warnings)),
     }
 
 
-def _diff_json(found: compare.Comparison) -> dict[str, Any]:
-    counts = {
-        "common": found.common,
-        "changed": found.changed,
-        "only_first": found.only_first,
-        "only_second": found.only_second,
+def _resume(project: Project, workload: str) -> None:
+    with project.database.engine.begin() as connection:
+        ledger.set_hold(connection, workload, on_hold=False)
+    show.line(f"{workload} is no longer on hold; its next run releases again.")
+
+
+def _roll_back(project: Project, workload: str, to: str) -> None:
+    with project.database.engine.begin() as connection:
+        release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
+        live = releases.live(connection, workload)
+    run_id, version = (live["run_id"], live["model_version"]) if live else (to, None)
+    show.line(f"{workload} answers from run {run_id} (version {version}) again: release {release_id}.")
+    show.line(ON_HOLD.format(workload=workload))
+
+
+def _show_changes(comparison: compare.Comparison, limit: int) -> None:
+    moves, words = comparison.moves.head(limit).reset_index(), comparison.words
+    show.table("Largest moves", ("entity", "column", "before", "after", "move"), moves.to_numpy())
+    show.table(f"Changed words ({len(words)})", tuple(words.columns), words.head(limit).to_numpy())
+
+
+def _diff_json(comparison: compare.Comparison) -> dict[str, Any]:
+    return {
+        "runs": comparison.runs,
+        "common": comparison.common,
+        "changed": comparison.changed,
+        "only_first": comparison.only_first,
+        "only_second": comparison.only_second,
+        "moves": comparison.moves.rename_axis("entity").reset_index().to_dict("records"),
+        "words": comparison.words.to_dict("records"),
     }
-    moves = found.moves.rename_axis("entity").reset_index().to_dict("records")
-    return {"runs": found.runs, **counts, "moves": moves, "words": found.words.to_dict("records")}

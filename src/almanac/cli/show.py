@@ -1,4 +1,4 @@
-"""What people and programs see: tables, JSON, problems, progress."""
+"""What people and programs see: lines, errors, tables, JSON, and the progress of one run."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from almanac.runner.attempt import OnProgress, no_progress
+from almanac.settings import Settings
 from almanac.steps import STEPS
 from almanac.store.rows.json_values import without_nan
 
@@ -25,6 +26,8 @@ COLOURS = {
     **dict.fromkeys(("warning", "pruned"), "yellow"),
     **dict.fromkeys(("failed", "broken", "error"), "red"),
 }
+# Titles of columns that hold numbers end like this.
+RIGHT = ("%", "rows", "seconds")
 
 
 def error(text: str) -> None:
@@ -44,13 +47,19 @@ def as_json(value: object) -> None:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Print a table; words such as succeeded and failed get their colour."""
-    made = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        made.add_column(column, justify="right" if column.endswith(("%", "rows", "seconds")) else "left")
+    grid = plain_table(columns)
     for row in rows:
-        made.add_row(*(_cell(value) for value in row))
+        grid.add_row(*(_cell(value) for value in row))
     line(f"[bold]{escape(title)}[/]")
-    OUT.print(made)
+    OUT.print(grid)
+
+
+def plain_table(columns: Sequence[str]) -> Table:
+    """Return an empty table without lines; numbers are aligned at the right."""
+    grid = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        grid.add_column(column, justify="right" if column.endswith(RIGHT) else "left")
+    return grid
 
 
 def escape(text: str) -> str:
@@ -68,10 +77,15 @@ def records(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+def has_live_display(settings: Settings) -> bool:
+    """Return whether progress is drawn: on a terminal, unless LOG_FORMAT=json asks for log lines."""
+    return ERR.is_terminal and settings.log_format != "json"
+
+
 @contextmanager
-def progress(title: str) -> Iterator[OnProgress]:
-    """Show a bar with step, cell and elapsed time on a terminal, nothing elsewhere."""
-    if not ERR.is_terminal:
+def progress(title: str, *, is_drawn: bool) -> Iterator[OnProgress]:
+    """Draw a bar with step, cell and elapsed time on standard error, if `is_drawn`."""
+    if not is_drawn:
         yield no_progress
         return
     columns = (
@@ -84,8 +98,8 @@ def progress(title: str) -> Iterator[OnProgress]:
         task = bar.add_task("starting", total=len(STEPS), title=title)
 
         def on_progress(step: str, cell: int, cells: int) -> None:
-            done = STEPS.index(step) + (cell - 1) / max(cells, 1)
-            bar.update(task, description=f"{step}, cell {cell} of {cells}", completed=done)
+            completed = STEPS.index(step) + (cell - 1) / max(cells, 1)
+            bar.update(task, description=f"{step}, cell {cell} of {cells}", completed=completed)
 
         yield on_progress
 
@@ -98,13 +112,13 @@ def _cell(value: object) -> str:
 
 def _text(value: object) -> str:
     # Only what is missing, NaN or no instant, differs from itself.
-    if isinstance(value, datetime | float) and value != value:
+    if value is None or (isinstance(value, datetime | float) and value != value):
         return ""
     if isinstance(value, datetime):
         return instant(value) if value.tzinfo else f"{value:%Y-%m-%d}"
     if isinstance(value, float):
         return f"{value:.4g}"
-    return "" if value is None else str(value)
+    return str(value)
 
 
 def _plain(value: Any) -> Any:

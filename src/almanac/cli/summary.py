@@ -1,5 +1,6 @@
-"""What a person sees at the end of a run: predictions, how good the model is, where the notebooks are, what to type next."""
+"""What a person sees at the end of a run: predictions, figures of the model, notebooks, the next commands."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,9 +11,18 @@ from almanac.project import Project
 from almanac.runner.attempt import run_folder
 from almanac.runner.run import Result
 from almanac.store.publishing import published
-from almanac.store.records import ledger, runs, versions
+from almanac.store.records import releases, run_steps, runs, versions
 
 ROWS = 12
+FINISHED_BEFORE = (
+    "[bold]{workload}[/]: this slot was finished by run {run_id}; nothing was changed. "
+    "`--slot now` forces a new run."
+)
+NEXT = """
+Took {seconds}. Now look at it:
+  [bold]make serve[/]    ask the server: http://{host}:{port}/docs
+  [bold]make lab[/]      explore the notebooks in JupyterLab
+  [bold]make mlflow[/]   compare runs and models: http://127.0.0.1:5000"""
 
 
 def print_run(project: Project, workload: str, result: Result, *, seconds: float) -> None:
@@ -20,77 +30,84 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
     if result.status == "failed":
         return
     if result.was_done:
-        show.line(
-            f"[bold]{workload}[/]: this slot was finished by run {result.run_id}; nothing was changed. `--slot now` forces a new run."
-        )
+        print_finished(workload, result)
     print_live(project, workload)
     if result.release_id is None and not result.was_done:
         show.line(f"Run {result.run_id} was kept, not released: {show.escape(result.reason or '')}.")
     print_next(project, seconds=seconds)
 
 
+def print_finished(workload: str, result: Result) -> None:
+    """Print which run has finished the slot before."""
+    show.line(FINISHED_BEFORE.format(workload=workload, run_id=result.run_id))
+
+
 def print_live(project: Project, workload: str) -> None:
     """Print the live release of a workload: some predictions, the model's figures, the notebooks."""
     with project.database.engine.begin() as connection:
-        release = ledger.live(connection, workload)
+        release = releases.live(connection, workload)
         if release is None:
             show.line(f"[bold]{workload}[/] has no release yet.")
             return
         run = runs.get(connection, release["run_id"])
-        steps = runs.steps(connection, run["run_id"])
-        version = versions.get(connection, workload, run["model_version"]) if run["model_version"] else None
+        steps = run_steps.of_run(connection, run["run_id"])
+        number = run["model_version"]
+        version = versions.get(connection, workload, number) if number else None
     _print_predictions(project, workload, run)
     show.line("")
-    _print_facts(workload, release, run, version)
+    _print_release(workload, release, run)
+    _print_metrics(workload, dict(version["metrics"]) if version else {})
     _print_notebooks(project, run, steps)
 
 
 def print_next(project: Project, *, seconds: float) -> None:
     """Print how long it took and the next commands."""
-    show.line(
-        f"\nTook {seconds:.0f} s. Next: [bold]make serve[/] (http://{project.settings.host}:{project.settings.port}/docs) · ",
-    )
-    show.line("      [bold]make lab[/] (explore in JupyterLab) · [bold]make mlflow[/] (compare runs)")
+    settings = project.settings
+    show.line(NEXT.format(seconds=duration(seconds), host=settings.host, port=settings.port))
+
+
+def duration(seconds: float) -> str:
+    """Return a duration as people read it.
+
+    >>> duration(9.6), duration(185)
+    ('10 s', '3 min 5 s')
+    """
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def _print_predictions(project: Project, workload: str, run: runs.RunRow) -> None:
     contract = discovery.contract(workload)
     frame = published.read_run(project.database, contract, contract.predictions.name, run["run_id"])
-    own = discovery.module(workload, "summary")
-    columns, rows = own.headline(frame, rows=ROWS) if own else _headline(frame)
+    hook = discovery.module(workload, "summary")
+    columns, rows = hook.headline(frame, rows=ROWS) if hook else _headline(frame)
     kind = "SIMULATED, " if run["simulated"] else "demo, " if run["demo"] else ""
-    show.table(
-        f"{contract.title}: {kind}as of {run['data_as_of']}, {min(ROWS, len(frame))} of {len(frame)}",
-        columns,
-        rows,
-    )
+    count = f"{min(ROWS, len(frame))} of {len(frame)}"
+    show.table(f"{contract.title}: {kind}as of {run['data_as_of']}, {count}", columns, rows)
 
 
 def _headline(frame: pd.DataFrame) -> tuple[list[str], list[list[Any]]]:
     return list(frame.columns), frame.head(ROWS).to_numpy().tolist()
 
 
-def _print_facts(
-    workload: str, release: ledger.ReleaseRow, run: runs.RunRow, version: versions.VersionRow | None
-) -> None:
-    made_by = f"run {run['run_id']}, model version {run['model_version']}"
-    show.line(
-        f"Release {release['release_id']} of [bold]{workload}[/]: {made_by}, {run['rows']} predictions saved."
-    )
-    metrics = dict(version["metrics"]) if version is not None else {}
-    own = discovery.module(workload, "summary")
-    if own is not None:
-        show.line(own.facts(metrics))
-    elif metrics:
-        show.line(
-            "Held-out figures: "
-            + " · ".join(
-                f"{name} {value:.4g}" for name, value in metrics.items() if isinstance(value, int | float)
-            )
-        )
+def _print_release(workload: str, release: releases.ReleaseRow, run: runs.RunRow) -> None:
+    origin = f"run {run['run_id']}, model version {run['model_version']}"
+    number = release["release_id"]
+    show.line(f"Release {number} of [bold]{workload}[/]: {origin}, {run['rows']} predictions saved.")
 
 
-def _print_notebooks(project: Project, run: runs.RunRow, steps: list[runs.RunRow]) -> None:
+def _print_metrics(workload: str, metrics: Mapping[str, Any]) -> None:
+    hook = discovery.module(workload, "summary")
+    if hook is not None:
+        show.line(hook.facts(metrics))
+        return
+    numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
+    if metrics:
+        figures = " · ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        show.line(f"Held-out figures: {figures}")
+
+
+def _print_notebooks(project: Project, run: runs.RunRow, steps: list[run_steps.StepRow]) -> None:
     folder = run_folder(project.settings, run["workload"], run["run_id"])
-    took = ", ".join(f"{step['step']} {step['seconds'] or 0:.0f} s" for step in steps)
-    show.line(f"Executed notebooks ({took}): {folder}")
+    seconds = ", ".join(f"{step['step']} {step['seconds'] or 0:.0f} s" for step in steps)
+    show.line(f"Executed notebooks ({seconds}): {folder}")

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 
 from almanac.judging.scores import Interval
 
+SAME_VERSION = "the challenger is the champion: same data, code and parameters"
 MINIMUM_CASES = 200
 MARGIN = 0.002
 CALIBRATION_MARGIN = 0.01
@@ -53,10 +54,10 @@ KINDS: Mapping[str, Kind] = {
 class Evidence:
     """The measurements that decide on a challenger, on cases that no model was fitted on.
 
-    An interval is a paired difference on the same cases, and less than zero is better: the challenger's loss minus the
-    other model's, or for recommendations the other model's score minus the challenger's. `kind` is a key of KINDS.
-    `against_champion` is None without a champion to compare with, a calibration error where it is not defined.
-    `same_recipe` means that the champion has the same parameters and older data.
+    An interval is a paired difference on the same cases, and less than zero is better: the challenger's loss
+    minus the other model's, or for recommendations the other model's score minus the challenger's. `kind` is
+    a key of KINDS. `against_champion` is None without a champion to compare with, a calibration error where
+    it is not defined. `same_recipe` means that the champion has the same parameters and older data.
     """
 
     metric: str
@@ -74,8 +75,8 @@ class Evidence:
         """Whether the cases are enough to decide on anything but "champion stays"."""
         return self.cases >= KINDS[self.kind].minimum_cases
 
-    def with_champion(self, difference: Interval, calibration_error: float) -> "Evidence":
-        """Return the evidence with the comparison against the champion and the champion's calibration error."""
+    def with_champion(self, difference: Interval, calibration_error: float | None = None) -> "Evidence":
+        """Return the evidence with the difference to the champion and the champion's calibration error."""
         return replace(self, against_champion=difference, champion_calibration_error=calibration_error)
 
 
@@ -105,47 +106,63 @@ def judge(step: DecidingStep, challenger: int, champion: int | None, evidence: E
 def decide(evidence: Evidence) -> Decision:
     """Decide whether the challenger becomes champion.
 
-    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first version,
-    or the champion's recipe on newer data. Any other must be better than the champion on average, not worse by more
-    than MARGIN at the upper end of the interval, and not worse calibrated by more than CALIBRATION_MARGIN.
+    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first
+    version, or the champion's recipe on newer data. Any other must be better than the champion on average,
+    not worse by more than MARGIN at the upper end of the interval, and not worse calibrated by more than
+    CALIBRATION_MARGIN.
 
     >>> decide(Evidence("log_loss", 900, Interval(-0.02, -0.03, -0.01), 0.01)).promoted
     True
     """
     if evidence.same_version:
-        return Decision(False, "the challenger is the champion: same data, code and parameters")
-    kind = KINDS[evidence.kind]
+        return Decision(False, SAME_VERSION)
     if not evidence.has_enough_cases:
-        return Decision(False, kind.too_few_cases.format(cases=evidence.cases, minimum=kind.minimum_cases))
+        return _too_few_cases(evidence)
+    beats_baseline = evidence.against_baseline.high < 0
+    if evidence.against_champion is None or evidence.same_recipe or not beats_baseline:
+        return _against_baseline(evidence)
+    return _against_champion(evidence, evidence.against_champion)
+
+
+def _too_few_cases(evidence: Evidence) -> Decision:
+    kind = KINDS[evidence.kind]
+    return Decision(False, kind.too_few_cases.format(cases=evidence.cases, minimum=kind.minimum_cases))
+
+
+def _against_baseline(evidence: Evidence) -> Decision:
+    kind = KINDS[evidence.kind]
     figures = _figures(kind.baseline_figures, evidence, evidence.against_baseline)
     if evidence.against_baseline.high >= 0:
         return Decision(False, f"does not beat {kind.baseline}: {figures}")
-    if evidence.against_champion is None:
-        return Decision(True, f"first version, beats {kind.baseline}: {figures}")
-    if evidence.same_recipe:
-        return Decision(True, f"the champion's recipe on newer data, beats {kind.baseline}: {figures}")
-    return _against_champion(evidence, evidence.against_champion)
+    is_first = evidence.against_champion is None
+    version = "first version" if is_first else "the champion's recipe on newer data"
+    return Decision(True, f"{version}, beats {kind.baseline}: {figures}")
 
 
 def _against_champion(evidence: Evidence, difference: Interval) -> Decision:
     figures = _figures(KINDS[evidence.kind].champion_figures, evidence, difference)
+    objection = _objection(evidence, difference)
+    return Decision(not objection, f"{objection or 'better'}: {figures}")
+
+
+def _objection(evidence: Evidence, difference: Interval) -> str:
+    """Return what keeps the challenger from replacing the champion, '' for nothing."""
     if difference.estimate >= 0:
-        return Decision(False, f"not better: {figures}")
+        return "not better"
     if difference.high > MARGIN:
-        return Decision(False, f"could be worse by more than {MARGIN:g}: {figures}")
+        return f"could be worse by more than {MARGIN:g}"
     worse = (evidence.calibration_error or 0.0) - (evidence.champion_calibration_error or 0.0)
-    if worse > CALIBRATION_MARGIN:
-        return Decision(False, f"worse calibrated by {worse:.4f}: {figures}")
-    return Decision(True, f"better: {figures}")
+    return f"worse calibrated by {worse:.4f}" if worse > CALIBRATION_MARGIN else ""
 
 
 def _figures(text: str, evidence: Evidence, difference: Interval) -> str:
-    interval = f"{difference.estimate:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
+    estimate, low, high = (f"{value:+.4f}" for value in difference)
+    interval = f"{estimate} [{low}, {high}]"
     return text.format(metric=evidence.metric, interval=interval, cases=evidence.cases)
 
 
 def without_champion(workload: str, decision: Mapping[str, Any] | None) -> str:
-    """Return why a workload has no champion, and what to do; `decision` is the reported one, None without any."""
+    """Return why a workload has no champion, and what to do; `decision` is the reported one, if any."""
     if decision is None:
         return f"'{workload}' has no champion yet. Train and evaluate first: almanac run {workload}"
     number, reason = decision["challenger"], decision["reason"]

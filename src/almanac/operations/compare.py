@@ -1,4 +1,4 @@
-"""What would change for readers between two model versions: how many predictions, the largest moves, changed words."""
+"""What would change for readers between two model versions: counts, the largest moves, changed words."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,13 @@ from almanac.errors import NotFound
 from almanac.store.connections.database import Database
 from almanac.store.publishing import published
 from almanac.store.records import runs
+
+NUMBERS = ("real", "integer", "bigint")
+MOVES = ["column", "before", "after", "move"]
+NOTHING_TO_COMPARE = (
+    "Version {version} of '{workload}' has no kept predictions to compare. "
+    "Each run scores champion and challenger."
+)
 
 
 @dataclass(frozen=True)
@@ -31,57 +38,57 @@ class Comparison:
 def compare(database: Database, workload: str, first: int, second: int) -> Comparison:
     """Compare the newest kept predictions of two versions; raises NotFound where a version has none."""
     contract = discovery.contract(workload)
-    ids = [_runs_of(database, contract, version) for version in (first, second)]
+    ids = [_run_ids(database, contract, version) for version in (first, second)]
     pair = published.differences(database, contract, ids[0], ids[1])
     before, after = pair.before.set_index(contract.entity), pair.after.set_index(contract.entity)
-    moves, words = _moves(contract, before, after), _words(contract, before, after)
     return Comparison(
-        (ids[0][-1], ids[1][-1]), pair.common, len(before), pair.only_first, pair.only_second, moves, words
+        runs=(ids[0][-1], ids[1][-1]),
+        common=pair.common,
+        changed=len(before),
+        only_first=pair.only_first,
+        only_second=pair.only_second,
+        moves=_moves(contract, before, after),
+        words=_words(contract, before, after),
     )
 
 
-def _runs_of(database: Database, contract: Contract, version: int) -> list[str]:
+def _run_ids(database: Database, contract: Contract, version: int) -> list[str]:
     """Return the newest run of a version, or all that make it up where the workload is incremental."""
     with database.engine.begin() as connection:
         newest = runs.newest_of_version(connection, contract.name, version)
-        every = runs.of_version(connection, contract.name, version) if contract.incremental else []
+        parts = runs.of_version(connection, contract.name, version) if contract.incremental else []
     if newest is None:
-        raise NotFound(
-            f"Version {version} of '{contract.name}' has no kept predictions to compare. Each run scores champion and challenger."
-        )
-    return [str(record["run_id"]) for record in every] or [str(newest["run_id"])]
+        raise NotFound(NOTHING_TO_COMPARE.format(version=version, workload=contract.name))
+    return [str(run["run_id"]) for run in parts or [newest]]
 
 
 def _moves(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return for each entity the numeric column that moved most, largest move first."""
-    kinds = ("real", "integer", "bigint")
-    numbers = [
-        column.name
-        for column in contract.predictions.columns
-        if column.type in kinds and column.name not in published.ABOUT_THE_RUN
-    ]
-    numbers = [name for name in numbers if name != contract.entity]
-    if not numbers or before.empty:
-        return pd.DataFrame(columns=["column", "before", "after", "move"])
-    distance = (after[numbers].astype("float64") - before[numbers].astype("float64")).abs().fillna(0.0)
-    column = distance.idxmax(axis=1)
-    rows = [(before.at[entity, name], after.at[entity, name]) for entity, name in column.items()]
-    made = pd.DataFrame(rows, index=before.index, columns=["before", "after"]).assign(
-        column=column, move=distance.max(axis=1)
-    )
-    return made[made["move"] > 0].sort_values("move", ascending=False)[["column", "before", "after", "move"]]
+    names = _columns(contract, *NUMBERS)
+    if not names or before.empty:
+        return pd.DataFrame(columns=MOVES)
+    distances = (after[names].astype("float64") - before[names].astype("float64")).abs().fillna(0.0)
+    columns = distances.idxmax(axis=1)
+    values = [(before.at[entity, name], after.at[entity, name]) for entity, name in columns.items()]
+    moves = pd.DataFrame(values, index=before.index, columns=["before", "after"])
+    moves = moves.assign(column=columns, move=distances.max(axis=1))
+    return moves[moves["move"] > 0].sort_values("move", ascending=False)[MOVES]
 
 
 def _words(contract: Contract, before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
     """Return every changed text: entity, column, before, after."""
-    texts = [
-        column.name
-        for column in contract.predictions.columns
-        if column.type == "text" and column.name != contract.entity
-    ]
-    rows = [
-        (entity, name, before.at[entity, name], after.at[entity, name])
-        for name in texts
-        for entity in before.index[before[name].fillna("") != after[name].fillna("")]
-    ]
+    rows = []
+    for name in _columns(contract, "text"):
+        is_changed = before[name].fillna("") != after[name].fillna("")
+        rows += [
+            (entity, name, before.at[entity, name], after.at[entity, name])
+            for entity in before.index[is_changed]
+        ]
     return pd.DataFrame(rows, columns=[contract.entity, "column", "before", "after"])
+
+
+def _columns(contract: Contract, *types: str) -> list[str]:
+    """Return the columns of these types that say something of an entity."""
+    about_other = {*published.ABOUT_THE_RUN, contract.entity}
+    columns = contract.predictions.columns
+    return [column.name for column in columns if column.type in types and column.name not in about_other]

@@ -2,7 +2,7 @@
 
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -11,22 +11,34 @@ from almanac import discovery
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, SchemaMismatch
 from almanac.registry import open_registry
-from almanac.runner import notebooks
+from almanac.runner.notebooks import plan
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, Role, open_database
 from almanac.store.schema import migrate
 
 LEAST_FREE_GB = 2
 ROLES: tuple[Role, ...] = ("owner", "worker", "reader", "ingest")
-# Who stores what clients send may call functions of schema api and read nothing there.
-LOOKS = {"ingest": "SELECT has_schema_privilege('api', 'USAGE')"}
+# The role that stores what clients send may call functions of schema api, and reads nothing there.
+QUERIES = {"ingest": "SELECT has_schema_privilege('api', 'USAGE')"}
+QUERY = "SELECT 1 FROM api.workloads LIMIT 1"
+IS_SUPERUSER = "SELECT current_setting('is_superuser') = 'on'"
 REMOTE_TRACKING = ("http://", "https://", "databricks", "postgresql", "mysql", "mssql")
 REMOTE_ARTIFACTS = ("s3://", "gs://", "mlflow-artifacts:", "http://", "https://")
+DATABASE_ADVICE = "Check DATABASE_URL, or unset it to use the embedded server."
+MLFLOW_ADVICE = "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+NOTEBOOK_ADVICE = "Restore the notebook, or run `almanac new` for a fresh set to compare with."
+DURABILITY_ADVICE = {
+    "DATABASE_URL": "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own.",
+    "MLFLOW_TRACKING_URI": "Set it to an MLflow server; a SQLite file or a folder is lost with the runner.",
+    "ALMANAC_ARTIFACT_ROOT": (
+        "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts."
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `level` is ok, warning or error; `advice` is the way out."""
+    """One thing that was examined: `level` is ok, warning or error; `advice` is the way out."""
 
     what: str
     level: str
@@ -35,80 +47,37 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Look at database, roles, MLflow, disk, port, notebooks and keys."""
+    """Examine database, roles, MLflow, disk, port, notebooks and keys."""
     return [
         *_database(settings),
         _mlflow(settings),
         _disk(settings),
         _port(settings),
-        *_notebooks(settings),
+        *(_notebooks(settings, name) for name in discovery.names()),
         *_keys(settings),
     ]
 
 
 def examine_durability(settings: Settings) -> list[Finding]:
-    """Look whether a champion and its predictions would survive this machine, as a scheduled runner needs."""
-    remote = settings.artifact_root.startswith(REMOTE_ARTIFACTS)
-    tracking = settings.mlflow_tracking_uri.get_secret_value() if settings.mlflow_tracking_uri else ""
-    proxied = tracking.startswith(("http://", "https://")) and not settings.artifact_root
-    return [
-        _needed(
-            "DATABASE_URL",
-            bool(settings.database_url),
-            "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own.",
-        ),
-        _needed(
-            "MLFLOW_TRACKING_URI",
-            tracking.startswith(REMOTE_TRACKING),
-            "Set it to an MLflow server; a SQLite file or a folder is lost with the runner.",
-        ),
-        _needed(
-            "ALMANAC_ARTIFACT_ROOT",
-            remote or proxied,
-            "Set it to s3://… or gs://…, or leave it empty behind an MLflow server that keeps artifacts.",
-        ),
-    ]
-
-
-def _needed(name: str, present: bool, advice: str) -> Finding:
-    return (
-        Finding(name, "ok", "set")
-        if present
-        else Finding(name, "error", "a champion could not survive this machine", advice)
-    )
-
-
-def _database(settings: Settings) -> Iterator[Finding]:
-    try:
-        login = open_database(settings, "login")
-        found = migrate.revision(login)
-    except AlmanacError as error:
-        yield Finding(
-            "database", "error", str(error), "Check DATABASE_URL, or unset it to use the embedded server."
-        )
-        return
-    kind = "own server" if settings.database_url else "embedded"
-    if found != SCHEMA_REVISION:
-        advice = SchemaMismatch(found, SCHEMA_REVISION).advice
-        yield Finding(
-            "database",
-            "error",
-            f"{kind}, schema revision {found or 'none'}, needed {SCHEMA_REVISION}",
-            advice,
-        )
-        return
-    yield Finding("database", "ok", f"{kind}, schema revision {found}")
-    for role in ROLES:
-        yield examine_role(open_database(settings, role))
+    """Examine whether a champion and its predictions survive this machine, as a scheduled runner needs."""
+    uri = settings.mlflow_tracking_uri
+    tracking = uri.get_secret_value() if uri else ""
+    has_proxy = tracking.startswith(("http://", "https://")) and not settings.artifact_root
+    is_durable = {
+        "DATABASE_URL": bool(settings.database_url),
+        "MLFLOW_TRACKING_URI": tracking.startswith(REMOTE_TRACKING),
+        "ALMANAC_ARTIFACT_ROOT": has_proxy or settings.artifact_root.startswith(REMOTE_ARTIFACTS),
+    }
+    return [_durability(name, durable) for name, durable in is_durable.items()]
 
 
 def examine_role(database: Database) -> Finding:
-    """Look whether a role can do its work, and with no more rights than it needs."""
+    """Examine whether a role can do its work, and with no more rights than it needs."""
     name = f"role {database.role}"
     try:
         with database.connect() as connection:
-            connection.execute(LOOKS.get(database.role, "SELECT 1 FROM api.workloads LIMIT 1"))
-            superuser = connection.execute("SELECT current_setting('is_superuser') = 'on'").fetchone()
+            connection.execute(QUERIES.get(database.role, QUERY))
+            superuser = connection.execute(IS_SUPERUSER).fetchone()
     except AlmanacError as error:
         return Finding(name, "error", str(error))
     except psycopg.Error as error:
@@ -118,61 +87,69 @@ def examine_role(database: Database) -> Finding:
     return Finding(name, "ok", "works with its own rights only")
 
 
+def _durability(name: str, durable: bool) -> Finding:
+    if durable:
+        return Finding(name, "ok", "set")
+    return Finding(name, "error", "a champion could not survive this machine", DURABILITY_ADVICE[name])
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    try:
+        revision = migrate.revision(open_database(settings, "login"))
+    except AlmanacError as error:
+        yield Finding("database", "error", str(error), DATABASE_ADVICE)
+        return
+    kind = "own server" if settings.database_url else "embedded"
+    if revision != SCHEMA_REVISION:
+        detail = f"{kind}, schema revision {revision or 'none'}, needed {SCHEMA_REVISION}"
+        yield Finding("database", "error", detail, SchemaMismatch(revision, SCHEMA_REVISION).advice)
+        return
+    yield Finding("database", "ok", f"{kind}, schema revision {revision}")
+    for role in ROLES:
+        yield examine_role(open_database(settings, role))
+
+
 def _mlflow(settings: Settings) -> Finding:
+    is_own = settings.mlflow_tracking_uri is not None
     try:
         registry = open_registry(settings)
-        registry.experiment(
-            "almanac-doctor"
-        ) if settings.mlflow_tracking_uri is None else registry.client.search_experiments(max_results=1)
+        if is_own:
+            registry.client.search_experiments(max_results=1)
+        else:
+            registry.experiment("almanac-doctor")
     except (AlmanacError, OSError) as error:
-        return Finding(
-            "mlflow", "error", str(error), "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
-        )
-    return Finding("mlflow", "ok", "own server" if settings.mlflow_tracking_uri else "local store in mlruns/")
+        return Finding("mlflow", "error", str(error), MLFLOW_ADVICE)
+    return Finding("mlflow", "ok", "own server" if is_own else "local store in mlruns/")
 
 
 def _disk(settings: Settings) -> Finding:
     free = shutil.disk_usage(settings.home).free / 2**30
-    level = "ok" if free >= LEAST_FREE_GB else "error"
-    return Finding(
-        "disk",
-        level,
-        f"{free:.1f} GiB free",
-        "" if level == "ok" else f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs.",
-    )
+    detail = f"{free:.1f} GiB free"
+    if free >= LEAST_FREE_GB:
+        return Finding("disk", "ok", detail)
+    advice = f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs."
+    return Finding("disk", "error", detail, advice)
 
 
 def _port(settings: Settings) -> Finding:
-    where = f"{settings.host}:{settings.port}"
+    address = (settings.host, settings.port)
+    place = f"{settings.host}:{settings.port}"
     try:
-        with socket.create_connection((settings.host, settings.port), timeout=1):
-            return Finding(
-                "port",
-                "warning",
-                f"{where} is in use (perhaps by this server)",
-                "Set PORT, or use almanac serve --port.",
-            )
+        socket.create_connection(address, timeout=1).close()
     except socket.gaierror:
         return Finding("port", "error", f"'{settings.host}' is no address", "Correct ALMANAC_HOST.")
     except OSError:
-        return Finding("port", "ok", f"{where} is free")
+        return Finding("port", "ok", f"{place} is free")
+    detail = f"{place} is in use (perhaps by this server)"
+    return Finding("port", "warning", detail, "Set PORT, or use almanac serve --port.")
 
 
-def _notebooks(settings: Settings) -> Iterator[Finding]:
-    for name in discovery.names():
-        yield _checked(f"notebooks {name}", lambda name=name: notebooks.find(settings.notebooks_folder, name))  # type: ignore[misc]
-
-
-def _checked(what: str, look: Callable[[], object]) -> Finding:
+def _notebooks(settings: Settings, workload: str) -> Finding:
+    what = f"notebooks {workload}"
     try:
-        look()
+        plan.find(settings.notebooks_folder, workload)
     except AlmanacError as error:
-        return Finding(
-            what,
-            "error",
-            str(error),
-            "Restore the notebook, or run `almanac new` for a fresh set to compare with.",
-        )
+        return Finding(what, "error", str(error), NOTEBOOK_ADVICE)
     return Finding(what, "ok", "four notebooks with parameters")
 
 
@@ -184,8 +161,5 @@ def _keys(settings: Settings) -> Iterator[Finding]:
         "IGDB_CLIENT_SECRET": settings.igdb_client_secret,
     }
     for name, value in keys.items():
-        yield (
-            Finding(name, "ok", "set")
-            if value
-            else Finding(name, "ok", "not set; its source is skipped and named in the run")
-        )
+        detail = "set" if value else "not set; its source is skipped and named in the run"
+        yield Finding(name, "ok", detail)

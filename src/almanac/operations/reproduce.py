@@ -15,8 +15,21 @@ from almanac.project import Project
 from almanac.registry import file_hash
 from almanac.store.publishing.incremental import erasures, kept_inputs
 from almanac.store.publishing.incremental.entries import EntryRange, UnscoredEntries
-from almanac.store.records import runs, versions
+from almanac.store.records import run_steps, runs, versions
 from almanac.store.rows.hashes import frame_hash
+
+OTHER_PROGRAM = (
+    "Run {run_id} was made by another program: {differences}. Check out that state, or compare --anyway."
+)
+NO_ROWS = "Run {run_id} ({status}) kept no scored rows, so its predictions cannot be made again."
+CHANGED_ROWS = (
+    "The kept rows of run {run_id} have hash {actual:.12}, recorded was {recorded:.12}; they were changed."
+)
+MISSING_ENTRIES = (
+    "Of the entries of run {run_id} {rows} are kept; the others went by retention or were deleted. "
+    "Its predictions cannot be made again."
+)
+CHANGED_ENTRIES = "The entries {first} to {last} that run {run_id} has read were changed."
 
 
 @dataclass(frozen=True)
@@ -24,18 +37,22 @@ class Reproduction:
     """The recorded and the new hash of a run's predictions (floats rounded to six decimals)."""
 
     recorded: str
-    found: str
+    repeated: str
     differences: tuple[str, ...]
 
     @property
     def is_equal(self) -> bool:
         """Whether the predictions are the same."""
-        return self.recorded == self.found
+        return self.recorded == self.repeated
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """What is recorded of a run: its own row, that of the run that made it (another one for a shadow), its version, what its step told."""
+    """The records of a run.
+
+    `maker` is the run whose notebooks made its rows: another one for a shadow. `staged` and `hashes` are what
+    the predict step reported of its rows.
+    """
 
     run: runs.RunRow
     maker: runs.RunRow
@@ -47,76 +64,34 @@ class Recorded:
 def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
     """Run predict again from a run's record: its kept rows or entries, its model version.
 
-    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where the kept rows or
-    entries of a run, or what it knew beside them, were changed; ModelTampered, NotFound.
+    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where
+    the kept rows or entries of a run, or the state before them, were changed; ModelTampered, NotFound.
     """
     recorded = _recorded(project, run_id)
-    run, version = recorded.run, recorded.version
     differences = _differences(project, recorded.maker)
     if differences and not anyway:
-        raise UsageError(
-            f"Run {run['run_id']} was made by another program: {'; '.join(differences)}. Check out that state, or compare --anyway."
-        )
-    model: Any = discovery.module(run["workload"], "model")
-    pipeline = project.registry.load(
-        run["workload"],
-        version["version"],
-        artifact_hash=version["artifact_hash"],
-        trusted_types=model.TRUSTED_TYPES,
-    )
-    table = discovery.contract(run["workload"]).predictions
-    is_increment = run["covered_until"] is not None
-    again = (
-        _increment(project, recorded, pipeline)
-        if is_increment
-        else model.predict(pipeline, _scored(project, run))
-    )
-    return Reproduction(recorded.hashes[table.name], frame_hash(table, again), differences)
+        text = "; ".join(differences)
+        raise UsageError(OTHER_PROGRAM.format(run_id=recorded.run["run_id"], differences=text))
+    table = discovery.contract(recorded.run["workload"]).predictions
+    predictions = _predict(project, recorded)
+    return Reproduction(recorded.hashes[table.name], frame_hash(table, predictions), differences)
 
 
 def _recorded(project: Project, run_id: str) -> Recorded:
     with project.database.engine.begin() as connection:
         run = runs.get(connection, run_id)
         if not run["input_hash"]:
-            raise NotFound(
-                f"Run {run['run_id']} ({run['status']}) kept no scored rows, so its predictions cannot be made again."
-            )
-        is_shadow = run["kind"] == "shadow"
+            raise NotFound(NO_ROWS.format(run_id=run["run_id"], status=run["status"]))
         maker = runs.notebook_run(connection, run)
-        told = runs.results(connection, run["run_id"], "predict")
+        results = run_steps.results(connection, run["run_id"], "predict")
         version = versions.get(connection, run["workload"], run["model_version"])
-    staged, hashes = (
-        (told["shadow"], told["shadow_hashes"]) if is_shadow else (told.get("staged", {}), told["hashes"])
-    )
-    return Recorded(run, maker, version, staged, hashes)
-
-
-def _increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFrame:
-    """Score the entries of an increment again, with what was known before it."""
-    run, staged = recorded.run, recorded.staged
-    contract = discovery.contract(run["workload"])
-    replay: Any = discovery.module(run["workload"], "reproduction")
-    with project.database.engine.begin() as connection:
-        past = kept_inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
-    entries = UnscoredEntries(
-        project.database, contract, EntryRange(staged["covered_after"], staged["covered_until"])
-    )
-    again: pd.DataFrame = replay.again(
-        pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
-    )
-    if entries.input_hash == run["input_hash"]:
-        return again
-    if erasures.explains_missing_entries(project.database, run, entries):
-        raise NotFound(
-            f"Of the entries of run {run['run_id']} {entries.rows} are kept; the others went by retention or were deleted. "
-            "Its predictions cannot be made again."
-        )
-    raise BrokenChain(
-        f"The entries {entries.span.after + 1} to {entries.span.until} that run {run['run_id']} has read were changed."
-    )
+    if run["kind"] == "shadow":
+        return Recorded(run, maker, version, results["shadow"], results["shadow_hashes"])
+    return Recorded(run, maker, version, results.get("staged", {}), results["hashes"])
 
 
 def _differences(project: Project, run: runs.RunRow) -> tuple[str, ...]:
+    """Return what differs between the program that made a run and this one."""
     now = provenance.origin(project.settings, run["workload"])
     pairs = {
         "commit": (run["git_commit"], now.git_commit),
@@ -129,12 +104,53 @@ def _differences(project: Project, run: runs.RunRow) -> tuple[str, ...]:
     )
 
 
-def _scored(project: Project, run: runs.RunRow) -> pd.DataFrame:
+def _predict(project: Project, recorded: Recorded) -> pd.DataFrame:
+    run, version = recorded.run, recorded.version
+    model: Any = discovery.module(run["workload"], "model")
+    pipeline = project.registry.load(
+        run["workload"],
+        version["version"],
+        artifact_hash=version["artifact_hash"],
+        trusted_types=model.TRUSTED_TYPES,
+    )
+    if run["covered_until"] is not None:
+        return _predict_increment(project, recorded, pipeline)
+    predictions: pd.DataFrame = model.predict(pipeline, _scored_rows(project, run))
+    return predictions
+
+
+def _predict_increment(project: Project, recorded: Recorded, pipeline: Any) -> pd.DataFrame:
+    """Score the entries of an incremental run again, with the state before them."""
+    run, staged = recorded.run, recorded.staged
+    contract = discovery.contract(run["workload"])
+    hook: Any = discovery.module(run["workload"], "reproduction")
+    with project.database.engine.begin() as connection:
+        past = kept_inputs.load(connection, contract, run["run_id"], staged.get("known", {}))
+    span = EntryRange(staged["covered_after"], staged["covered_until"])
+    entries = UnscoredEntries(project.database, contract, span)
+    predictions: pd.DataFrame = hook.rescore(
+        pipeline, entries, past, version=run["model_version"], predicted_at=run["slot"]
+    )
+    _refuse_other_entries(project, run, entries)
+    return predictions
+
+
+def _refuse_other_entries(project: Project, run: runs.RunRow, entries: UnscoredEntries) -> None:
+    """Raise NotFound where entries went by retention or deletion, BrokenChain where they were changed."""
+    if entries.input_hash == run["input_hash"]:
+        return
+    if erasures.explains_missing_entries(project.database, run, entries):
+        raise NotFound(MISSING_ENTRIES.format(run_id=run["run_id"], rows=entries.rows))
+    span = entries.span
+    raise BrokenChain(CHANGED_ENTRIES.format(first=span.after + 1, last=span.until, run_id=run["run_id"]))
+
+
+def _scored_rows(project: Project, run: runs.RunRow) -> pd.DataFrame:
+    uri = f"runs:/{run['mlflow_run_id']}/data/scored.parquet"
     with tempfile.TemporaryDirectory() as folder:
-        path = project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", Path(folder))
-        found = file_hash(path)
-        if found != run["input_hash"]:
-            raise BrokenChain(
-                f"The kept rows of run {run['run_id']} have hash {found[:12]}, recorded was {run['input_hash'][:12]}; they were changed."
-            )
+        path = project.registry.fetch(uri, Path(folder))
+        actual, recorded = file_hash(path), run["input_hash"]
+        if actual != recorded:
+            text = CHANGED_ROWS.format(run_id=run["run_id"], actual=actual, recorded=recorded)
+            raise BrokenChain(text)
         return pd.read_parquet(path)

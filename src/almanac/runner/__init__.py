@@ -1,1 +1,1 @@
-"""The only home of papermill: finds a workload's notebooks, checks parameters, runs them, records, publishes."""
+"""Runs: takes a slot, executes the notebooks of a workload, records, publishes."""

@@ -1,9 +1,10 @@
-"""A run under way: what was asked for, and the tools to do it."""
+"""A run under way: its request, and the tools that its steps use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 from almanac.contract import Contract
 from almanac.project import Project
@@ -14,7 +15,7 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What somebody asks of the runner. `slot` None is the slot of this moment; `forced` takes this very second as a slot of its own."""
+    """What to run. `slot` None is the present slot; `forced` takes this very second as a slot of its own."""
 
     workload: str
     slot: datetime | None = None
@@ -25,10 +26,14 @@ class RunRequest:
     start: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    def of(self, workload: str) -> "RunRequest":
+        """Return the same request for another workload."""
+        return replace(self, workload=workload)
+
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run under way, and the tools it works with."""
+    """A run under way. `started` is a monotonic instant, `parameters` has typed values for the notebooks."""
 
     run_id: str
     request: RunRequest
@@ -37,15 +42,21 @@ class Attempt:
     slot: datetime
     started: float
     on_progress: OnProgress
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def workload(self) -> str:
+        """The name of the workload."""
+        return self.request.workload
 
     @property
     def folder(self) -> Path:
-        """Where the executed notebooks of this run are kept on this machine."""
-        return run_folder(self.project.settings, self.request.workload, self.run_id)
+        """The folder of the executed notebooks of this run on this machine."""
+        return run_folder(self.project.settings, self.workload, self.run_id)
 
 
 def run_folder(settings: Settings, workload: str, run_id: str) -> Path:
-    """Return where the executed notebooks of a run are kept on the machine that ran it."""
+    """Return the folder of the executed notebooks of a run on the machine that ran it."""
     return settings.state_folder / "runs" / workload / run_id
 
 

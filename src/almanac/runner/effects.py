@@ -1,116 +1,119 @@
-"""What the runner does on behalf of a step that has ended well: cut-off, decision, aliases, release."""
+"""What the runner does with the results of a step that ended well: cut-off, decision, aliases, release."""
 
+import logging
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-import structlog
-
 from almanac.errors import StepFailed
+from almanac.log_lines import fields
 from almanac.registry import CHALLENGER, CHAMPION
 from almanac.runner import upkeep
 from almanac.runner.attempt import Attempt
 from almanac.store.connections.database import Connection
-from almanac.store.publishing import publish
-from almanac.store.records import decisions, ledger, runs, versions
+from almanac.store.publishing.publish import Publication, PublishRequest, publish
+from almanac.store.records import decisions, ledger, releases, run_steps, runs, versions
 
-log = structlog.get_logger("almanac")
+# Facts of a staged run that its record has no column for.
+NO_COLUMNS = ("absorbed", "covered_after", "known")
+# What a shadow takes from the run beside which it was scored.
+ORIGIN = ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")
+NOTHING_STAGED = "predict: the notebook staged no predictions; call step.stage(…) in it."
+log = logging.getLogger("almanac")
 
 
 def apply_results(attempt: Attempt, step: str) -> None:
-    """Do what a step has asked for: note the cut-off, point aliases, write the decision."""
+    """Apply what a step reported: record the cut-off, write the decision, point the aliases."""
     with attempt.project.database.engine.begin() as connection:
-        results = runs.results(connection, attempt.run_id, step)
+        results = run_steps.results(connection, attempt.run_id, step)
+        decision = results.get("decision")
         if "cut_off" in results:
-            cut = results["cut_off"]
-            facts = runs.RunUpdate(
-                date.fromisoformat(cut["data_as_of"]), cut["demo"], cut["simulated"], cut["source"]
-            )
-            runs.update(connection, attempt.run_id, facts)
-            ledger.refuse_downgrade(
-                connection, attempt.request.workload, demo=cut["demo"], simulated=cut["simulated"]
-            )
-        on_hold = ledger.is_on_hold(connection, attempt.request.workload)
-        if "decision" in results:
-            _write_decision(connection, attempt, results["decision"])
+            _record_cut_off(connection, attempt, results["cut_off"])
+        if decision:
+            _write_decision(connection, attempt, decision)
+        on_hold = releases.is_on_hold(connection, attempt.workload)
     if step == "train" and "model_version" in results:
-        attempt.project.registry.set_alias(attempt.request.workload, CHALLENGER, results["model_version"])
-    if "decision" in results and results["decision"]["promoted"] and not on_hold:
-        attempt.project.registry.set_alias(
-            attempt.request.workload, CHAMPION, results["decision"]["challenger"]
-        )
+        attempt.project.registry.set_alias(attempt.workload, CHALLENGER, results["model_version"])
+    if decision and decision["promoted"] and not on_hold:
+        attempt.project.registry.set_alias(attempt.workload, CHAMPION, decision["challenger"])
+
+
+def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
+    """Publish what the predict step has staged, and the shadow beside it; raises StepFailed for nothing."""
+    with attempt.project.database.engine.begin() as connection:
+        results = run_steps.results(connection, attempt.run_id, "predict")
+    staged, shadow = results.get("staged"), results.get("shadow")
+    if staged is None:
+        raise StepFailed(NOTHING_STAGED)
+    if staged.get("covered_until") is not None:
+        upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
+    if shadow is not None:
+        _publish_shadow(attempt, _without_unsaved_input(shadow, staged))
+    why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
+    return _publish(attempt, attempt.run_id, staged, usage, why=why)
+
+
+def _record_cut_off(connection: Connection, attempt: Attempt, cut: Mapping[str, Any]) -> None:
+    """Record the cut-off of a run; raises UsageError where its data may not replace what readers get."""
+    day = date.fromisoformat(cut["data_as_of"])
+    update = runs.RunUpdate(day, cut["demo"], cut["simulated"], cut["source"])
+    runs.update(connection, attempt.run_id, update)
+    ledger.refuse_downgrade(connection, attempt.workload, demo=cut["demo"], simulated=cut["simulated"])
 
 
 def _write_decision(connection: Connection, attempt: Attempt, decision: Mapping[str, Any]) -> None:
-    row = {
-        "workload": attempt.request.workload,
-        "run_id": attempt.run_id,
-        "who": attempt.project.settings.who,
-        **decision,
-    }
+    who = attempt.project.settings.who
+    row = {"workload": attempt.workload, "run_id": attempt.run_id, "who": who, **decision}
     decisions.write(connection, row)
-    log.info("decision", run=attempt.run_id, promoted=decision["promoted"], reason=decision["reason"])
+    facts = fields(run=attempt.run_id, promoted=decision["promoted"], reason=decision["reason"])
+    log.info("decision", extra=facts)
 
 
-def release(attempt: Attempt, usage: Mapping[str, Any]) -> publish.Publication:
-    """Publish what the predict step has staged, and the shadow beside it; raises StepFailed where it staged nothing."""
+def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
+    """Publish the other version's predictions without releasing them, so that the two can be compared."""
+    shadow = f"{attempt.run_id}-shadow"
     with attempt.project.database.engine.begin() as connection:
-        results = runs.results(connection, attempt.run_id, "predict")
-        staged = results.get("staged")
-        if staged is None:
-            raise StepFailed("predict: the notebook staged no predictions; call step.stage(…) in it.")
-    if staged.get("covered_until") is not None:
-        upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
-    if "shadow" in results:
-        _publish_shadow(attempt, _reproducible(results["shadow"], staged))
-    known, absorbed = _split(staged)
-    facts = runs.RunUpdate(**known, **usage, data_hash=_data_hash(attempt, staged))
-    why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
-    return publish.publish(
-        attempt.project.database,
-        publish.PublishRequest(attempt.contract, attempt.run_id, facts, why, absorbed),
-    )
+        main = runs.get(connection, attempt.run_id)
+        new_run = runs.NewRun(
+            workload=attempt.workload,
+            slot=attempt.slot,
+            steps=("predict",),
+            sample=main["sample"],
+            actor=main["actor"],
+            kind="shadow",
+            parent_run_id=attempt.run_id,
+        )
+        runs.start(connection, new_run, shadow)
+    _publish(attempt, shadow, staged, {name: main[name] for name in ORIGIN})
 
 
-def _split(staged: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Return the facts for a run's record, and the runs whose rows it has taken over."""
-    known = {
-        name: value for name, value in staged.items() if name not in ("absorbed", "covered_after", "known")
-    }
-    return known, tuple(staged.get("absorbed", ()))
+def _publish(
+    attempt: Attempt,
+    run_id: str,
+    staged: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    why: str | None = None,
+) -> Publication:
+    """Publish staged rows as a run with these facts; without a reason `why` they are not released."""
+    columns = {name: value for name, value in staged.items() if name not in NO_COLUMNS}
+    data_hash = _data_hash(attempt, staged["model_version"])
+    update = runs.RunUpdate(**columns, **facts, data_hash=data_hash)
+    absorbed = tuple(staged.get("absorbed", ()))
+    request = PublishRequest(attempt.contract, run_id, update, why, absorbed)
+    return publish(attempt.project.database, request)
 
 
-def _reproducible(shadow: Mapping[str, Any], staged: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is staged for a shadow; without the hash of its rows where these are not its run's and so were not kept."""
+def _without_unsaved_input(shadow: Mapping[str, Any], staged: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what is staged for a shadow, without the hash of its input unless that input was saved.
+
+    The rows of a shadow are saved only where they are those of its run.
+    """
     if "covered_until" in shadow or shadow.get("input_hash") == staged.get("input_hash"):
         return shadow
     return {name: value for name, value in shadow.items() if name != "input_hash"}
 
 
-def _publish_shadow(attempt: Attempt, staged: Mapping[str, Any]) -> None:
-    """Keep the other version's predictions beside the run's own, so that the two can be compared."""
-    shadow = attempt.run_id + "-shadow"
+def _data_hash(attempt: Attempt, version: int) -> str:
     with attempt.project.database.engine.begin() as connection:
-        main = runs.get(connection, attempt.run_id)
-        opening = runs.NewRun(
-            attempt.request.workload,
-            attempt.slot,
-            ("predict",),
-            main["sample"],
-            main["actor"],
-            kind="shadow",
-            parent_run_id=attempt.run_id,
-        )
-        runs.start(connection, opening, shadow)
-    known, absorbed = _split(staged)
-    origin = {name: main[name] for name in ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")}
-    facts = runs.RunUpdate(**origin, data_hash=_data_hash(attempt, staged), **known)
-    publish.publish(
-        attempt.project.database, publish.PublishRequest(attempt.contract, shadow, facts, None, absorbed)
-    )
-
-
-def _data_hash(attempt: Attempt, staged: Mapping[str, Any]) -> str:
-    with attempt.project.database.engine.begin() as connection:
-        found: str = versions.get(connection, attempt.request.workload, staged["model_version"])["data_hash"]
-    return found
+        row = versions.get(connection, attempt.workload, version)
+    return str(row["data_hash"])

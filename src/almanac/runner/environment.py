@@ -1,4 +1,4 @@
-"""What of this process's environment a notebook's kernel may see, and which texts may never be kept."""
+"""Which variables of this process the kernel of a notebook gets, and which texts are secrets."""
 
 import html
 import json
@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 
-PASSED = frozenset(
+ALLOWED = frozenset(
     {
         "PATH",
         "HOME",
@@ -26,7 +26,7 @@ PASSED = frozenset(
         "GITHUB_TOKEN",
     }
 )
-PASSED_PREFIXES = (
+ALLOWED_PREFIXES = (
     "ALMANAC_",
     "MLFLOW_",
     "FOOTBALL_DATA_ORG_",
@@ -41,44 +41,49 @@ PASSED_PREFIXES = (
     "HTTPS_",
     "NO_",
 )
+FIXED = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "PYTHONHASHSEED": "0",
+    # tqdm, which MLflow brings along, advises on widgets that an executed notebook cannot show.
+    "PYTHONWARNINGS": "ignore:IProgress not found",
+}
+# Models thread by joblib. Libraries that spin beside it slow everything on few cores.
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 SECRET_WORDS = ("SECRET", "PASSWORD", "TOKEN", "_KEY")
 SHORTEST_SECRET = 6
+REPLACEMENT = "***"
 # In a URL after the user, in a connection string after its name.
 PASSWORD = re.compile(r"://[^:/@\s]*:([^@\s]+)@|password=([^\s&]+)")
 CONNECTION = re.compile(r"://|\b(?:host|dbname|password)=")
 
 
 def kernel_environment(settings: Settings, worker: Database) -> dict[str, str]:
-    """Return the environment of a kernel: an allow-list, with the database in the worker's role only."""
-    passed = {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in PASSED or name.upper().startswith(PASSED_PREFIXES)
-    }
-    own = {
-        "ALMANAC_HOME": str(settings.home),
-        "ALMANAC_WORKER_DATABASE_URL": worker.url,
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-        "PYTHONHASHSEED": "0",
-        # Models thread by joblib; libraries that spin beside it slow everything on few cores.
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
-        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
-        # tqdm, which MLflow brings along, advises on widgets that an executed notebook cannot show.
-        "PYTHONWARNINGS": "ignore:IProgress not found",
-    }
-    return passed | own
+    """Return the environment of a kernel: an allow-list, with the database in the role of a worker only."""
+    threads = {name: os.environ.get(name, "1") for name in ONE_THREAD}
+    own = {"ALMANAC_HOME": str(settings.home), "ALMANAC_WORKER_DATABASE_URL": worker.url}
+    allowed = {name: value for name, value in os.environ.items() if _is_allowed(name.upper())}
+    return allowed | FIXED | threads | own
+
+
+def _is_allowed(name: str) -> bool:
+    return name in ALLOWED or name.startswith(ALLOWED_PREFIXES)
 
 
 def secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return every text that may not be kept: keys, tokens, and the passwords inside URLs (also as they are spelt there)."""
-    named = [
-        value for name, value in environment.items() if any(word in name.upper() for word in SECRET_WORDS)
-    ]
-    held = [*settings.secrets(), *named]
-    found = {password for value in [*held, *environment.values()] for password in _passwords(value)}
-    found |= {value for value in held if not CONNECTION.search(value)}
-    return tuple(sorted((text for text in found if len(text) >= SHORTEST_SECRET), key=len, reverse=True))
+    """Return every text that no file may keep: keys, tokens, and the passwords inside URLs.
+
+    A password is listed as it is spelt in its URL and as it is meant. The longest texts come first.
+    """
+    values = [*settings.secrets(), *(value for name, value in environment.items() if _is_secret(name))]
+    texts = {value for value in values if not CONNECTION.search(value)}
+    for value in [*values, *environment.values()]:
+        texts |= _passwords(value)
+    return tuple(sorted((text for text in texts if len(text) >= SHORTEST_SECRET), key=len, reverse=True))
+
+
+def _is_secret(name: str) -> bool:
+    return any(word in name.upper() for word in SECRET_WORDS)
 
 
 def _passwords(text: str) -> set[str]:
@@ -90,9 +95,13 @@ def _passwords(text: str) -> set[str]:
 def redact(text: str, secrets: Iterable[str]) -> str:
     """Return a text without secrets, also where they are spelt as in JSON, HTML or a URL."""
     for secret in secrets:
-        plain = (secret, html.escape(secret), quote(secret, safe=""))
-        for spelling in sorted(
-            {form for word in plain for form in (word, json.dumps(word)[1:-1])}, key=len, reverse=True
-        ):
-            text = text.replace(spelling, "***")
+        for spelling in _spellings(secret):
+            text = text.replace(spelling, REPLACEMENT)
     return text
+
+
+def _spellings(secret: str) -> list[str]:
+    """Return every spelling of a secret, the longest first."""
+    plain = {secret, html.escape(secret), quote(secret, safe="")}
+    in_json = {json.dumps(word)[1:-1] for word in plain}
+    return sorted(plain | in_json, key=len, reverse=True)

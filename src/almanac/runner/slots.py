@@ -1,8 +1,7 @@
-"""How a run begins: which slot it takes, which attempt it continues, and what its record says from the start."""
+"""The start of a run: which slot it takes, which attempt it continues, and what its record says at first."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from almanac import provenance
@@ -13,7 +12,7 @@ from almanac.runner.attempt import RunRequest
 from almanac.settings import Settings
 from almanac.steps import STEPS
 from almanac.store.connections.database import Connection
-from almanac.store.records import runs
+from almanac.store.records import run_steps, runs
 
 
 def slot_of(instant: datetime, cadence: timedelta) -> datetime:
@@ -26,11 +25,15 @@ def slot_of(instant: datetime, cadence: timedelta) -> datetime:
     return datetime.fromtimestamp(math.floor(instant.timestamp() / seconds) * seconds, tz=UTC)
 
 
-def due(request: RunRequest, contract: Contract, *, predicts: bool) -> datetime:
-    """Return the slot of a run; one that does not predict must not use up the slot of one that does, so it gets its own. Raises UsageError."""
+def requested_slot(request: RunRequest, contract: Contract, *, predicts: bool) -> datetime:
+    """Return the slot of a run; raises UsageError.
+
+    A run that does not predict must not use up the slot of one that does, so it gets a slot of its own.
+    """
     if request.slot and not predicts:
         raise UsageError(
-            "Steps without predict publish nothing and take no slot. Leave out --slot, or add predict to --only."
+            "Steps without predict publish nothing and take no slot. "
+            "Leave out --slot, or add predict to --only."
         )
     if request.slot:
         return request.slot
@@ -38,50 +41,63 @@ def due(request: RunRequest, contract: Contract, *, predicts: bool) -> datetime:
     return slot_of(now, contract.cadence) if predicts and not request.forced else now
 
 
-def continued(connection: Connection, request: RunRequest, slot: datetime) -> tuple[str | None, RunRequest]:
-    """Return the failed attempt that a run continues and the request with what that attempt was given; raises NotFound.
+@dataclass(frozen=True)
+class Start:
+    """What a run starts with: its request, completed from the attempt `parent` that it continues, if any."""
 
-    All steps of the attempt before the one to continue at must have ended well.
+    request: RunRequest
+    slot: datetime
+    steps: tuple[str, ...]
+    parent: str | None = None
+
+
+def continue_attempt(connection: Connection, start: Start) -> Start:
+    """Complete a start by what the failed attempt before it ran with, where the request continues one.
+
+    All steps of the attempt before the one to continue at must have ended well. Raises NotFound.
     """
+    request = start.request
     if not request.start:
-        return None, request
-    parent = runs.last_failed(connection, request.workload, slot)
+        return start
+    parent = runs.last_failed(connection, request.workload, start.slot)
     for step in STEPS[: STEPS.index(request.start)]:
-        runs.results(connection, parent["run_id"], step)
-    given = dict(parent["parameters"])
-    wanted = parse_date(given.pop("DATA_AS_OF", ""))
-    sample, data_as_of = request.sample or parent["sample"], request.data_as_of or wanted
-    return parent["run_id"], replace(
-        request, sample=sample, data_as_of=data_as_of, parameters=given | dict(request.parameters)
+        run_steps.results(connection, parent["run_id"], step)
+    parameters = dict(parent["parameters"])
+    data_as_of = parse_date(parameters.pop("DATA_AS_OF", ""))
+    complete = replace(
+        request,
+        sample=request.sample or parent["sample"],
+        data_as_of=request.data_as_of or data_as_of,
+        parameters=parameters | dict(request.parameters),
     )
+    return replace(start, request=complete, parent=parent["run_id"])
 
 
-def described(
-    settings: Settings, request: RunRequest, *, slot: datetime, steps: Sequence[str], parent: str | None
-) -> runs.NewRun:
-    """Return all that is known about a run before it starts."""
+def take(connection: Connection, settings: Settings, start: Start) -> str:
+    """Write the record of a run that starts and return its id; raises RunBusy where the slot was taken."""
+    run_id = runs.start(connection, _new_run(settings, start))
+    if run_id is None:
+        workload, slot = start.request.workload, f"{start.slot:%Y-%m-%dT%H:%MZ}"
+        raise RunBusy(f"Slot {slot} of '{workload}' was taken by another run just now.")
+    return run_id
+
+
+def _new_run(settings: Settings, start: Start) -> runs.NewRun:
+    request = start.request
     origin = provenance.origin(settings, request.workload)
+    parameters = dict(request.parameters)
+    if request.data_as_of:
+        parameters["DATA_AS_OF"] = str(request.data_as_of)
     return runs.NewRun(
         workload=request.workload,
-        slot=slot,
-        steps=tuple(steps),
+        slot=start.slot,
+        steps=start.steps,
         sample=request.sample or settings.sample,
         actor=settings.who,
-        parameters=dict(request.parameters)
-        | ({"DATA_AS_OF": str(request.data_as_of)} if request.data_as_of else {}),
-        parent_run_id=parent,
+        parameters=parameters,
+        parent_run_id=start.parent,
         git_commit=origin.git_commit,
         code_hash=origin.code_hash,
         lock_hash=origin.lock_hash,
         python=origin.python,
     )
-
-
-def take(connection: Connection, opening: runs.NewRun) -> str:
-    """Write the record of a run that begins and return its id; raises RunBusy where its slot was taken meanwhile."""
-    run_id = runs.start(connection, opening)
-    if run_id is None:
-        raise RunBusy(
-            f"Slot {opening.slot:%Y-%m-%dT%H:%MZ} of '{opening.workload}' was taken by another run just now."
-        )
-    return run_id

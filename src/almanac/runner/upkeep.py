@@ -1,4 +1,4 @@
-"""Upkeep: what a workload's module `upkeep` does before and after a release, and the entries that its retention takes, with a note for each run."""
+"""Upkeep: a workload's module `upkeep` works before and after each release, and yields expired entries."""
 
 from datetime import UTC, datetime
 from types import ModuleType
@@ -12,7 +12,7 @@ WHO = "retention"
 
 
 def prepare(database: Database, contract: Contract, covered_until: int) -> None:
-    """Call the workload's `prepare(connection, covered_until)`: what has to be there before the entries up to that number are released."""
+    """Call the workload's `prepare(connection, covered_until)` before those entries are released."""
     module = _module(contract)
     if module is not None:
         with database.connect() as connection:
@@ -20,7 +20,10 @@ def prepare(database: Database, contract: Contract, covered_until: int) -> None:
 
 
 def tend(database: Database, contract: Contract, *, now: datetime | None = None) -> None:
-    """Call the workload's `tend(connection, now)`, then erase what its `expired(connection, now)` yields; without such a module do nothing."""
+    """Call the workload's `tend(connection, now)`, then erase what its `expired(connection, now)` yields.
+
+    A workload without such a module needs no upkeep.
+    """
     module = _module(contract)
     if module is None:
         return
@@ -35,6 +38,5 @@ def tend(database: Database, contract: Contract, *, now: datetime | None = None)
 
 def _module(contract: Contract) -> ModuleType | None:
     """Return the workload's module; a workload of a test may have no folder."""
-    return (
-        discovery.module(contract.name, "upkeep") if (discovery.WORKLOADS / contract.name).is_dir() else None
-    )
+    has_folder = (discovery.WORKLOADS / contract.name).is_dir()
+    return discovery.module(contract.name, "upkeep") if has_folder else None

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL server: started on demand in the state folder, stopped with the last process that uses it."""
+"""The embedded PostgreSQL server: started on demand, stopped with the last process that uses it."""
 
 import subprocess
 import warnings
@@ -20,7 +20,8 @@ NOT_STARTED = (
 def start(folder: Path, *, keep_running: bool = False) -> str:
     """Start (or join) the server whose data live in `folder` and return its connection URL.
 
-    With `keep_running` the server runs until `stop`, whichever process ends. Raises DatabaseError that names the log.
+    With `keep_running` the server runs until `stop`, whichever process ends. Raises DatabaseError that names
+    the log.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Transactions that give up waiting for a lock, so that readers never queue behind them; locks outside transactions."""
+"""Transactions that never let readers queue behind them, and locks outside transactions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +24,8 @@ Result = TypeVar("Result")
 def retry_on_lock(database: Database, work: Callable[[sa.Connection], Result]) -> Result:
     """Run `work` in one transaction; where it cannot get a lock, undo it and try again a little later.
 
-    Raises DatabaseError after the last attempt, and where the database closes the connection; then nothing has changed.
+    Raises DatabaseError after the last attempt, and where the database closes the connection; then nothing
+    has changed.
     """
     try:
         result: Result = _attempts()(_attempt, database, work)
@@ -38,7 +39,10 @@ def retry_on_lock(database: Database, work: Callable[[sa.Connection], Result]) -
 
 @contextmanager
 def advisory_lock(database: Database, name: str) -> Iterator[bool]:
-    """Try to hold the advisory lock `name` on a connection of its own, in no transaction; yield whether it is held."""
+    """Try to hold the advisory lock `name` on a connection of its own, in no transaction.
+
+    Yield whether it is held.
+    """
     with database.connect(autocommit=True) as connection:
         row = connection.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
         yield row == (True,)

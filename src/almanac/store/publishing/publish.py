@@ -1,7 +1,7 @@
 """Publish: attach a run's audited tables and write its release, in one transaction or not at all."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 import sqlalchemy as sa
@@ -11,19 +11,29 @@ from almanac.contract import Contract
 from almanac.errors import AuditFailed, RunFenced
 from almanac.store.connections.database import Database, driver_connection
 from almanac.store.connections.locks import retry_on_lock
-from almanac.store.publishing.staging import no_checkpoint, partition_name
+from almanac.store.publishing.staging import Checkpoint, no_checkpoint
+from almanac.store.publishing.staging_tables import partition_name, staging_table
 from almanac.store.records import ledger, runs
 from almanac.store.rows.hashes import combined_hash, table_hash
-from almanac.store.rows.names import qualified_name
-from almanac.store.schema.contract_tables import table_name
+from almanac.store.rows.names import qualified_name, workload_table
 from almanac.store.schema.tables import SCHEMA, STAGING
+
+TAKE_OVER = sql.SQL("ALTER TABLE {} OWNER TO almanac_owner")
+MOVE = sql.SQL("ALTER TABLE {} SET SCHEMA {}")
+ATTACH = sql.SQL("ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})")
+NOTHING_STAGED = "Run {run_id} has staged no predictions, so there is nothing to publish."
+OTHER_ROWS = "The staged rows of run {run_id} are not the rows that were audited; nothing was published."
+NOT_RUNNING = "Run {run_id} is {status}, no longer running; it may not publish."
+ABSORBED_GONE = "Run {run_id} took over rows of runs that are no longer kept ({absorbed}); run it again."
+ON_HOLD = "'{workload}' is on hold after a rollback; promote a version or resume to release again"
 
 
 @dataclass(frozen=True)
 class PublishRequest:
-    """What is to be published: a run, the facts for its record, and why it becomes live (None keeps it without releasing it).
+    """What is to be published: a run, the update of its record, and why it becomes live (None: no release).
 
-    `absorbed` are the runs whose rows the run has taken over; they are read no more once it is published.
+    `absorbed` are the runs whose rows the run has taken over; readers no longer use them once it is
+    published.
     """
 
     contract: Contract
@@ -35,19 +45,18 @@ class PublishRequest:
 
 @dataclass(frozen=True)
 class Publication:
-    """What publishing did: `release_id` is None where the run was kept without being released."""
+    """What publishing did: `release_id` is None where the run was published without a release."""
 
     release_id: int | None
     reason: str
 
 
-def publish(
-    database: Database, request: PublishRequest, *, at: Callable[[str], None] = no_checkpoint
-) -> Publication:
+def publish(database: Database, request: PublishRequest, *, at: Checkpoint = no_checkpoint) -> Publication:
     """Attach the staged rows of a run, mark it succeeded and, if there is a reason why, make it live.
 
-    `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A run that is no
-    longer running raises RunFenced. `at` is called at the named points after_audit, before_commit and after_commit.
+    `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A
+    run that is no longer running raises RunFenced. `at` is called at the named points after_audit,
+    before_commit and after_commit.
     """
     with database.connect() as connection:
         _seal(connection, request)
@@ -57,78 +66,64 @@ def publish(
     return publication
 
 
-def _seal(connection: psycopg.Connection[tuple[object, ...]], request: PublishRequest) -> None:
-    """Take the staged tables away from the worker, then check that they hold what was audited."""
-    places = [
-        qualified_name(partition_name(request.contract, table, request.run_id), STAGING)
-        for table in request.contract.released_tables
-    ]
-    try:
-        for place in places:
-            connection.execute(sql.SQL("ALTER TABLE {} OWNER TO almanac_owner").format(place))
-    except psycopg.errors.UndefinedTable as error:
-        raise AuditFailed(
-            f"Run {request.run_id} has staged no predictions, so there is nothing to publish."
-        ) from error
-    if staged_hash(connection, request.contract, request.run_id) != request.update.prediction_hash:
-        raise AuditFailed(
-            f"The staged rows of run {request.run_id} are not the rows that were audited; nothing was published."
-        )
-
-
 def staged_hash(
-    connection: psycopg.Connection[tuple[object, ...]], contract: Contract, run_id: str, schema: str = STAGING
+    connection: psycopg.Connection[Any], contract: Contract, run_id: str, schema: str = STAGING
 ) -> str:
     """Return the hash over all released tables of a run, staged or (with the schema `almanac`) published."""
-    named = [
-        (table, qualified_name(partition_name(contract, table, run_id), schema))
-        for table in contract.released_tables
-    ]
-    return combined_hash(table_hash(connection, place, table, run_id) for table, place in named)
+    hashes = []
+    for table in contract.released_tables:
+        place = qualified_name(partition_name(contract, table, run_id), schema)
+        hashes.append(table_hash(connection, place, table, run_id))
+    return combined_hash(hashes)
 
 
-def _switch(connection: sa.Connection, request: PublishRequest, at: Callable[[str], None]) -> Publication:
-    if not runs.finish(connection, request.run_id, "succeeded", update=request.update):
-        status = runs.get(connection, request.run_id)["status"]
-        raise RunFenced(f"Run {request.run_id} is {status}, no longer running; it may not publish.")
-    if not runs.absorb(connection, request.run_id, request.absorbed):
-        raise RunFenced(
-            f"Run {request.run_id} took over rows of runs that are no longer kept ({', '.join(request.absorbed)}); run it again."
-        )
+def _seal(connection: psycopg.Connection[Any], request: PublishRequest) -> None:
+    """Take the staged tables away from the worker, then check that they have the rows that were audited."""
+    try:
+        for table in request.contract.released_tables:
+            place = staging_table(request.contract, table, request.run_id)
+            connection.execute(TAKE_OVER.format(place))
+    except psycopg.errors.UndefinedTable as error:
+        raise AuditFailed(NOTHING_STAGED.format(run_id=request.run_id)) from error
+    if staged_hash(connection, request.contract, request.run_id) != request.update.prediction_hash:
+        raise AuditFailed(OTHER_ROWS.format(run_id=request.run_id))
+
+
+def _switch(connection: sa.Connection, request: PublishRequest, at: Checkpoint) -> Publication:
+    _finish_run(connection, request)
     _attach(driver_connection(connection), request.contract, request.run_id)
     publication = _release(connection, request)
     at("before_commit")
     return publication
 
 
-def _attach(connection: psycopg.Connection[tuple[object, ...]], contract: Contract, run_id: str) -> None:
-    """Make the staged tables partitions; their CHECK and their indexes spare PostgreSQL a scan and a build."""
-    change = sql.SQL("ALTER TABLE {} SET SCHEMA {}; ALTER TABLE {} ATTACH PARTITION {} FOR VALUES IN ({})")
+def _finish_run(connection: sa.Connection, request: PublishRequest) -> None:
+    run_id = request.run_id
+    if not runs.finish(connection, run_id, "succeeded", update=request.update):
+        status = runs.get(connection, run_id)["status"]
+        raise RunFenced(NOT_RUNNING.format(run_id=run_id, status=status))
+    if not runs.absorb(connection, run_id, request.absorbed):
+        raise RunFenced(ABSORBED_GONE.format(run_id=run_id, absorbed=", ".join(request.absorbed)))
+
+
+def _attach(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> None:
+    """Make the staged tables partitions.
+
+    Their CHECK and their indexes spare PostgreSQL a scan and a build.
+    """
     for table in contract.released_tables:
-        name, parent = (
-            partition_name(contract, table, run_id),
-            qualified_name(table_name(contract, table)),
-        )
-        connection.execute(
-            change.format(
-                qualified_name(name, STAGING),
-                sql.Identifier(SCHEMA),
-                parent,
-                qualified_name(name),
-                run_id,
-            )
-        )
+        name = partition_name(contract, table, run_id)
+        parent = workload_table(contract, table)
+        move = MOVE.format(qualified_name(name, STAGING), sql.Identifier(SCHEMA))
+        attach = ATTACH.format(parent, qualified_name(name), run_id)
+        connection.execute(sql.SQL("; ").join([move, attach]))
 
 
 def _release(connection: sa.Connection, request: PublishRequest) -> Publication:
     if request.why is None:
         return Publication(None, "kept without being released")
     workload = request.contract.name
-    release_id = ledger.publish(
-        connection, workload, ledger.NewRelease(request.run_id, "publish", None, request.why)
-    )
-    if release_id is None:
-        return Publication(
-            None, f"'{workload}' is on hold after a rollback; promote a version or resume to release again"
-        )
-    return Publication(release_id, request.why)
+    release = ledger.NewRelease(request.run_id, "publish", None, request.why)
+    release_id = ledger.publish(connection, workload, release)
+    reason = request.why if release_id is not None else ON_HOLD.format(workload=workload)
+    return Publication(release_id, reason)

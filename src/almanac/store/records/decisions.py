@@ -1,13 +1,15 @@
-"""Promotion decisions: who became champion or did not, and why; append-only."""
+"""Promotion decisions: which version became champion or did not, and why; append-only."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
+from almanac.store.connections.rows import first_row
 from almanac.store.schema.tables import decisions
 
 DecisionRow = sa.RowMapping
+COLUMNS = decisions.c
 
 
 def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
@@ -17,10 +19,5 @@ def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
 
 def newest(connection: sa.Connection, workload: str) -> DecisionRow | None:
     """Return the newest decision of a workload, or None."""
-    query = (
-        sa.select(decisions)
-        .where(decisions.c.workload == workload)
-        .order_by(decisions.c.decision_id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).mappings().first()
+    query = sa.select(decisions).where(COLUMNS.workload == workload)
+    return first_row(connection, query.order_by(COLUMNS.decision_id.desc()).limit(1))

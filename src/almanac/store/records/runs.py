@@ -1,8 +1,8 @@
-"""Runs and their steps: who tries which slot, how it went, and everything known about it."""
+"""Runs: who tries which slot, how it went, and everything recorded about it."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
@@ -15,14 +15,19 @@ from sqlalchemy.dialects.postgresql import insert
 
 from almanac.errors import NotFound, RunBusy
 from almanac.store.connections.database import Database
-from almanac.store.schema import tables
+from almanac.store.connections.rows import all_rows, first_row
+from almanac.store.schema.tables import runs
 
+RunRow = sa.RowMapping
+COLUMNS = runs.c
 MLFLOW_WAIT_SECONDS = 120
 LOCK_SPACE = 0x414C4D
-# Of the run `r`; what is NULL does not count.
+# The hash of run `r` and its steps. A value that is NULL does not count, nor does what happens to the rows
+# later.
 RECORD_HASH = """
     encode(sha256(convert_to(jsonb_strip_nulls(to_jsonb(r) - 'pruned_at' - 'absorbed_by')::text || coalesce((
-        SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) ORDER BY s.started_at, s.step)::text FROM almanac.run_steps AS s WHERE s.run_id = r.run_id
+        SELECT jsonb_agg(jsonb_strip_nulls(to_jsonb(s)) ORDER BY s.started_at, s.step)::text
+        FROM almanac.run_steps AS s WHERE s.run_id = r.run_id
     ), ''), 'UTF8')), 'hex')
 """
 ABANDONED = "abandoned: its process ended without a word"
@@ -31,13 +36,25 @@ ABANDON = """
         UPDATE almanac.runs SET status = 'failed', reason = %(reason)s, finished_at = clock_timestamp()
         WHERE workload = %(workload)s AND status = 'running' RETURNING run_id
     )
-    UPDATE almanac.run_steps AS s SET status = 'failed', reason = %(reason)s FROM lost WHERE s.run_id = lost.run_id AND s.status = 'running'
+    UPDATE almanac.run_steps AS s SET status = 'failed', reason = %(reason)s
+    FROM lost WHERE s.run_id = lost.run_id AND s.status = 'running'
 """
+RUNNING = """
+    SELECT run_id, started_at FROM almanac.runs WHERE workload = %s AND status = 'running' AND kind = 'run'
+"""
+BUSY = (
+    "Another run of '{workload}' is under way{run}. "
+    "Wait for it to end; two runs of one workload never overlap."
+)
+NO_MLFLOW_RUN = (
+    "Run '{run_id}' has no MLflow run after {seconds} s. Is the registry reachable? `almanac doctor` tells."
+)
+NO_FAILED_ATTEMPT = "Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way_out}"
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """What is known about a run before it starts."""
+    """The columns of a run that are written when it starts."""
 
     workload: str
     slot: datetime
@@ -55,7 +72,7 @@ class NewRun:
 
 @dataclass(frozen=True)
 class RunUpdate:
-    """What is known about a run once its steps have ended; None leaves what was recorded before."""
+    """The columns of a run that are written later; None leaves what was recorded before."""
 
     data_as_of: date | None = None
     demo: bool | None = None
@@ -74,168 +91,55 @@ class RunUpdate:
     peak_memory_mb: float | None = None
 
     def values(self) -> dict[str, Any]:
-        """Return the facts that are not None."""
+        """Return the columns to write with their values."""
         return {name: value for name, value in asdict(self).items() if value is not None}
-
-
-RunRow = sa.RowMapping
 
 
 @contextmanager
 def exclusive(database: Database, workload: str) -> Iterator[None]:
-    """Hold the workload's advisory lock; runs that lost theirs become failed. Raises RunBusy naming the run under way."""
+    """Hold the workload's advisory lock, and mark the runs as failed whose process has lost it.
+
+    Raises RunBusy that names the run under way.
+    """
     with database.connect(autocommit=True) as connection:
-        row = connection.execute(
-            "SELECT pg_try_advisory_lock(%s, hashtext(%s))", [LOCK_SPACE, workload]
-        ).fetchone()
-        if not (row and row[0]):
-            raise RunBusy(_under_way(connection, workload))
+        key = [LOCK_SPACE, workload]
+        row = connection.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", key).fetchone()
+        if row != (True,):
+            raise RunBusy(BUSY.format(workload=workload, run=_running_run(connection, workload)))
         connection.execute(ABANDON, {"workload": workload, "reason": ABANDONED})
-        yield
+        try:
+            yield
+        finally:
+            # A closed connection gives its locks back a moment later, too late for a run that follows at
+            # once.
+            with suppress(psycopg.OperationalError):
+                connection.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", key)
 
 
-def _under_way(connection: psycopg.Connection[TupleRow], workload: str) -> str:
-    query = "SELECT run_id, started_at FROM almanac.runs WHERE workload = %s AND status = 'running' AND kind = 'run'"
-    found = connection.execute(query, [workload]).fetchone()
-    which = f" (run {found[0]}, since {found[1]:%Y-%m-%d %H:%M:%S} UTC)" if found else ""
-    return f"Another run of '{workload}' is under way{which}. Wait for it to end; two runs of one workload never overlap."
+def _running_run(connection: psycopg.Connection[TupleRow], workload: str) -> str:
+    row = connection.execute(RUNNING, [workload]).fetchone()
+    return f" (run {row[0]}, since {row[1]:%Y-%m-%d %H:%M:%S} UTC)" if row else ""
 
 
 def new_id(slot: datetime, kind: str = "run") -> str:
     """Return a new run id: the slot in UTC and a random part, for example 20250415t060000-1f2e3d4c."""
-    return f"{slot.astimezone(UTC):%Y%m%dt%H%M%S}-{uuid4().hex[:8]}{'' if kind == 'run' else '-' + kind}"
+    suffix = "" if kind == "run" else f"-{kind}"
+    return f"{slot.astimezone(UTC):%Y%m%dt%H%M%S}-{uuid4().hex[:8]}{suffix}"
 
 
-def start(connection: sa.Connection, opening: NewRun, run_id: str = "") -> str | None:
-    """Insert a run that is running and return its id (a new one unless given), or None where its slot is taken."""
-    run_id = run_id or new_id(opening.slot, opening.kind)
-    values = asdict(opening) | {"steps": list(opening.steps), "run_id": run_id}
-    from_insert = insert(tables.runs).values(values).on_conflict_do_nothing().returning(tables.runs.c.run_id)
-    return connection.execute(from_insert).scalar()
-
-
-def get(connection: sa.Connection, run_id: str) -> RunRow:
-    """Return the record of one run; a unique beginning of the id is enough. Raises NotFound."""
-    query = sa.select(tables.runs)
-    exact = connection.execute(query.where(tables.runs.c.run_id == run_id)).mappings().first()
-    if exact:
-        return exact
-    found = (
-        connection.execute(query.where(tables.runs.c.run_id.startswith(run_id, autoescape=True)).limit(2))
-        .mappings()
-        .all()
-    )
-    if len(found) != 1 or not run_id:
-        what = "is the beginning of several runs" if found and run_id else "is not a run"
-        raise NotFound(f"'{run_id}' {what}. `almanac runs` lists them.")
-    return found[0]
-
-
-def notebook_run(connection: sa.Connection, run: RunRow) -> RunRow:
-    """Return the run whose notebooks made the rows of a run: for a shadow the one beside which it was scored."""
-    return get(connection, run["parent_run_id"]) if run["kind"] == "shadow" and run["parent_run_id"] else run
-
-
-def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow | None:
-    """Return the running or succeeded run of a slot, if there is one."""
-    columns = tables.runs.c
-    query = sa.select(tables.runs).where(
-        columns.workload == workload,
-        columns.slot == slot,
-        columns.kind == "run",
-        columns.status.in_(["running", "succeeded"]),
-    )
-    return connection.execute(query).mappings().first()
-
-
-def mlflow_run(database: Database, run_id: str) -> str:
-    """Wait for the MLflow run of a run, which the runner opens while the first cells already work; raises NotFound."""
-    for _ in range(MLFLOW_WAIT_SECONDS * 10):
-        with database.engine.begin() as connection:
-            recorded = get(connection, run_id)["mlflow_run_id"]
-        if recorded:
-            return str(recorded)
-        time.sleep(0.1)
-    raise NotFound(
-        f"Run '{run_id}' has no MLflow run after {MLFLOW_WAIT_SECONDS} s. Is the registry reachable? `almanac doctor` tells."
-    )
-
-
-def newest(
-    connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any
-) -> list[RunRow]:
-    """Return the newest runs first, of one workload or of all; `equal` compares columns."""
-    query = (
-        sa.select(tables.runs)
-        .order_by(tables.runs.c.started_at.desc(), tables.runs.c.run_id.desc())
-        .limit(limit)
-    )
-    if workload:
-        query = query.where(tables.runs.c.workload == workload)
-    for name, value in equal.items():
-        query = query.where(tables.runs.c[name] == value)
-    return list(connection.execute(query).mappings().all())
-
-
-def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> RunRow:
-    """Return the newest failed attempt at a slot; raises NotFound, which names the slot of another one where there is one."""
-    found = newest(connection, workload, limit=1, slot=slot, kind="run", status="failed")
-    if found:
-        return found[0]
-    others = newest(connection, workload, limit=1, kind="run", status="failed")
-    way = (
-        f"Run all its steps, or continue run {others[0]['run_id']} with --slot {others[0]['slot'].isoformat()}."
-        if others
-        else "Run all its steps."
-    )
-    raise NotFound(f"Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way}")
-
-
-def newest_of_version(connection: sa.Connection, workload: str, version: int) -> RunRow | None:
-    """Return the newest run (also a shadow) whose rows were made by a model version and are still kept."""
-    columns = tables.runs.c
-    made = (
-        (columns.workload == workload) & (columns.model_version == version) & (columns.status == "succeeded")
-    )
-    query = (
-        sa.select(tables.runs)
-        .where(made, columns.rows.is_not(None), columns.pruned_at.is_(None))
-        .order_by(columns.finished_at.desc())
-        .limit(1)
-    )
-    return connection.execute(query).mappings().first()
-
-
-def of_version(connection: sa.Connection, workload: str, version: int) -> list[RunRow]:
-    """Return the runs that make up an incremental workload's version, oldest first: kept, and not taken over by a later one."""
-    columns = tables.runs.c
-    made = (
-        (columns.workload == workload)
-        & (columns.model_version == version)
-        & (columns.status == "succeeded")
-        & columns.rows.is_not(None)
-    )
-    query = sa.select(tables.runs).where(made, columns.pruned_at.is_(None), columns.absorbed_by.is_(None))
-    return list(connection.execute(query.order_by(columns.finished_at)).mappings().all())
-
-
-def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> bool:
-    """Note that a run has taken over the rows of others; return False where one of them is no longer there to be taken over."""
-    columns = tables.runs.c
-    present = columns.run_id.in_(absorbed) & columns.absorbed_by.is_(None) & columns.pruned_at.is_(None)
-    return connection.execute(
-        sa.update(tables.runs).where(present).values(absorbed_by=run_id)
-    ).rowcount == len(absorbed)
+def start(connection: sa.Connection, run: NewRun, run_id: str = "") -> str | None:
+    """Insert a running run and return its id (by default a new one), or None where its slot is taken."""
+    own_id = run_id or new_id(run.slot, run.kind)
+    values = asdict(run) | {"steps": list(run.steps), "run_id": own_id}
+    statement = insert(runs).values(values).on_conflict_do_nothing().returning(COLUMNS.run_id)
+    return connection.execute(statement).scalar()
 
 
 def update(connection: sa.Connection, run_id: str, update: RunUpdate) -> None:
-    """Write what has become known about a running run."""
-    if update.values():
-        connection.execute(
-            sa.update(tables.runs)
-            .where(tables.runs.c.run_id == run_id, tables.runs.c.status == "running")
-            .values(update.values())
-        )
+    """Write columns of a running run."""
+    values = update.values()
+    if values:
+        connection.execute(sa.update(runs).where(_is_running(run_id)).values(values))
 
 
 def finish(
@@ -246,78 +150,118 @@ def finish(
     update: RunUpdate | None = None,
 ) -> bool:
     """End a running run; return False where it was no longer running."""
-    values = {"status": status, "reason": reason, "finished_at": sa.func.clock_timestamp()} | (
-        update.values() if update else {}
-    )
-    running = (tables.runs.c.run_id == run_id) & (tables.runs.c.status == "running")
-    return connection.execute(sa.update(tables.runs).where(running).values(values)).rowcount == 1
+    ending = {"status": status, "reason": reason, "finished_at": sa.func.clock_timestamp()}
+    values = ending | (update.values() if update else {})
+    return connection.execute(sa.update(runs).where(_is_running(run_id)).values(values)).rowcount == 1
 
 
-def start_step(connection: sa.Connection, run_id: str, step: str) -> None:
-    """Record that a step of a run begins."""
-    connection.execute(sa.insert(tables.run_steps).values(run_id=run_id, step=step))
+def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> bool:
+    """Record that a run has taken over the rows of others.
+
+    Return False where one of them has no rows any more.
+    """
+    is_there = COLUMNS.run_id.in_(absorbed) & COLUMNS.absorbed_by.is_(None) & COLUMNS.pruned_at.is_(None)
+    statement = sa.update(runs).where(is_there).values(absorbed_by=run_id)
+    return connection.execute(statement).rowcount == len(absorbed)
 
 
-def report_step(connection: sa.Connection, run_id: str, step: str, results: Mapping[str, Any]) -> None:
-    """Add results to a running step and mark it as reported."""
-    columns = tables.run_steps.c
-    query = sa.update(tables.run_steps).where(
-        columns.run_id == run_id, columns.step == step, columns.status == "running"
-    )
-    done = connection.execute(query.values(results=columns.results.op("||")(dict(results)), reported=True))
-    if done.rowcount != 1:
-        raise NotFound(f"Step '{step}' of run '{run_id}' is not running, so it cannot report.")
+def get(connection: sa.Connection, run_id: str) -> RunRow:
+    """Return the record of one run; a unique beginning of the id is enough. Raises NotFound."""
+    exact = first_row(connection, sa.select(runs).where(COLUMNS.run_id == run_id))
+    if exact:
+        return exact
+    begins_so = COLUMNS.run_id.startswith(run_id, autoescape=True)
+    matches = all_rows(connection, sa.select(runs).where(begins_so).limit(2))
+    if run_id and len(matches) == 1:
+        return matches[0]
+    what = "is the beginning of several runs" if matches and run_id else "is not a run"
+    raise NotFound(f"'{run_id}' {what}. `almanac runs` lists them.")
 
 
-def finish_step(connection: sa.Connection, run_id: str, step: str, values: Mapping[str, Any]) -> None:
-    """Record how a step ended."""
-    query = sa.update(tables.run_steps).where(
-        tables.run_steps.c.run_id == run_id, tables.run_steps.c.step == step
-    )
-    connection.execute(query.values(dict(values)))
+def notebook_run(connection: sa.Connection, run: RunRow) -> RunRow:
+    """Return the run whose notebooks made the rows of a run: for a shadow, the run that it stands beside."""
+    is_shadow = run["kind"] == "shadow" and run["parent_run_id"]
+    return get(connection, run["parent_run_id"]) if is_shadow else run
 
 
-def steps(connection: sa.Connection, run_id: str) -> list[RunRow]:
-    """Return the steps of a run in the order in which they started."""
-    query = (
-        sa.select(tables.run_steps)
-        .where(tables.run_steps.c.run_id == run_id)
-        .order_by(tables.run_steps.c.started_at)
-    )
-    return list(connection.execute(query).mappings().all())
+def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow | None:
+    """Return the running or succeeded run of a slot, if there is one."""
+    is_of_slot = (COLUMNS.workload == workload) & (COLUMNS.slot == slot) & (COLUMNS.kind == "run")
+    holds_slot = COLUMNS.status.in_(["running", "succeeded"])
+    return first_row(connection, sa.select(runs).where(is_of_slot, holds_slot))
 
 
-def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]:
-    """Return what a step of this run reported, or of the attempt that it continues; raises NotFound."""
-    wanted: str | None = run_id
-    while wanted:
-        for record in steps(connection, wanted):
-            if record["step"] == step and record["status"] == "succeeded":
-                return dict(record["results"])
-        wanted = get(connection, wanted)["parent_run_id"]
-    raise NotFound(
-        f"Neither run '{run_id}' nor the attempts it continues have finished the step '{step}'. Use --from {step}, or run all steps."
-    )
+def mlflow_run(database: Database, run_id: str) -> str:
+    """Wait for the MLflow run of a run, which the runner opens while the first cells work.
+
+    Raises NotFound.
+    """
+    for _ in range(MLFLOW_WAIT_SECONDS * 10):
+        with database.engine.begin() as connection:
+            mlflow_run_id = get(connection, run_id)["mlflow_run_id"]
+        if mlflow_run_id:
+            return str(mlflow_run_id)
+        time.sleep(0.1)
+    raise NotFound(NO_MLFLOW_RUN.format(run_id=run_id, seconds=MLFLOW_WAIT_SECONDS))
 
 
-def saved_frame(
-    connection: sa.Connection, run_id: str, earlier: Sequence[str], name: str
-) -> dict[str, str] | None:
-    """Return where an earlier step of a run keeps the frame `name`, and its hash, or None."""
-    for step in earlier:
-        try:
-            found: dict[str, str] = results(connection, run_id, step)["kept"][name]
-        except (NotFound, KeyError):
-            continue
-        return found
-    return None
+def newest(
+    connection: sa.Connection, workload: str | None = None, *, limit: int = 20, **equal: Any
+) -> list[RunRow]:
+    """Return the newest runs first, of one workload or of all; `equal` compares columns."""
+    conditions = [COLUMNS[name] == value for name, value in equal.items()]
+    if workload:
+        conditions.append(COLUMNS.workload == workload)
+    order = (COLUMNS.started_at.desc(), COLUMNS.run_id.desc())
+    query = sa.select(runs).where(*conditions).order_by(*order).limit(limit)
+    return all_rows(connection, query)
+
+
+def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> RunRow:
+    """Return the newest failed attempt at a slot.
+
+    Raises NotFound, which names the newest failed attempt at another slot where there is one.
+    """
+    attempts = newest(connection, workload, limit=1, slot=slot, kind="run", status="failed")
+    if attempts:
+        return attempts[0]
+    way_out = "Run all its steps."
+    for other in newest(connection, workload, limit=1, kind="run", status="failed"):
+        way_out = (
+            f"Run all its steps, or continue run {other['run_id']} with --slot {other['slot'].isoformat()}."
+        )
+    raise NotFound(NO_FAILED_ATTEMPT.format(slot=slot, workload=workload, way_out=way_out))
+
+
+def newest_of_version(connection: sa.Connection, workload: str, version: int) -> RunRow | None:
+    """Return the newest run (also a shadow) with rows of a model version that were not pruned."""
+    query = sa.select(runs).where(_has_rows_of(workload, version)).order_by(COLUMNS.finished_at.desc())
+    return first_row(connection, query.limit(1))
+
+
+def of_version(connection: sa.Connection, workload: str, version: int) -> list[RunRow]:
+    """Return the runs that make up an incremental workload's version, oldest first.
+
+    Leaves out the runs that were pruned and those whose rows a later run has taken over.
+    """
+    query = sa.select(runs).where(_has_rows_of(workload, version), COLUMNS.absorbed_by.is_(None))
+    return all_rows(connection, query.order_by(COLUMNS.finished_at))
 
 
 def record_hash(connection: sa.Connection, run_id: str) -> str:
-    """Return the SHA-256 over the whole record of a run and its steps; pruning does not change it, nor does a column added later."""
-    return str(
-        connection.execute(
-            sa.text(f"SELECT {RECORD_HASH} FROM almanac.runs AS r WHERE r.run_id = :run_id"),
-            {"run_id": run_id},
-        ).scalar_one()
-    )
+    """Return the SHA-256 over the whole record of a run and its steps.
+
+    Neither pruning changes it, nor a column that is added later.
+    """
+    query = sa.text(f"SELECT {RECORD_HASH} FROM almanac.runs AS r WHERE r.run_id = :run_id")
+    return str(connection.execute(query, {"run_id": run_id}).scalar_one())
+
+
+def _is_running(run_id: str) -> sa.ColumnElement[bool]:
+    return (COLUMNS.run_id == run_id) & (COLUMNS.status == "running")
+
+
+def _has_rows_of(workload: str, version: int) -> sa.ColumnElement[bool]:
+    is_version = (COLUMNS.workload == workload) & (COLUMNS.model_version == version)
+    has_rows = (COLUMNS.status == "succeeded") & COLUMNS.rows.is_not(None) & COLUMNS.pruned_at.is_(None)
+    return is_version & has_rows

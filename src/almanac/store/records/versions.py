@@ -6,33 +6,36 @@ from typing import Any
 import sqlalchemy as sa
 
 from almanac.errors import NotFound
-from almanac.store.records import runs
+from almanac.store.connections.rows import first_row
+from almanac.store.records import run_steps
 from almanac.store.rows.json_values import plain_json
-from almanac.store.schema.tables import model_versions, run_steps
-from almanac.store.schema.tables import runs as all_runs
+from almanac.store.schema import tables
+from almanac.store.schema.tables import model_versions
 
 VersionRow = sa.RowMapping
 COLUMNS = model_versions.c
-# What a step reports of the version it has measured; the ledger seals it with the record of the run.
-MEASURED = "measured_{}"
-METRICS_HASH = "encode(sha256(convert_to(metrics::text, 'UTF8')), 'hex')"
+# The result in which a step reports the hash of the figures of a version; the record of the run seals it.
+REPORTED = "measured_{}"
+METRICS_HASH = sa.text("encode(sha256(convert_to(metrics::text, 'UTF8')), 'hex')")
+UNKNOWN_VERSION = (
+    "'{workload}' has no model version {version}. `almanac list` names what there is. "
+    "If MLflow has it, database and registry do not belong together."
+)
 
 
 def get(connection: sa.Connection, workload: str, version: int) -> VersionRow:
     """Return the record of one version; raises NotFound."""
-    query = sa.select(model_versions).where(COLUMNS.workload == workload, COLUMNS.version == version)
-    found = connection.execute(query).mappings().first()
-    if found is None:
-        way = "`almanac list` names what there is. If MLflow has it, database and registry do not belong together."
-        raise NotFound(f"'{workload}' has no model version {version}. {way}")
-    return found
+    query = sa.select(model_versions).where(_is_version(workload, version))
+    row = first_row(connection, query)
+    if row is None:
+        raise NotFound(UNKNOWN_VERSION.format(workload=workload, version=version))
+    return row
 
 
 def newest(connection: sa.Connection, workload: str) -> int | None:
     """Return the number of the newest version, or None."""
-    number: int | None = connection.execute(
-        sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)
-    ).scalar()
+    query = sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)
+    number: int | None = connection.execute(query).scalar()
     return number
 
 
@@ -40,16 +43,9 @@ def find_same(
     connection: sa.Connection, workload: str, *, data_hash: str, recipe_hash: str
 ) -> VersionRow | None:
     """Return the newest version made from the same data by the same recipe, or None."""
-    alike = (
-        (COLUMNS.workload == workload)
-        & (COLUMNS.data_hash == data_hash)
-        & (COLUMNS.recipe_hash == recipe_hash)
-    )
-    return (
-        connection.execute(sa.select(model_versions).where(alike).order_by(COLUMNS.version.desc()).limit(1))
-        .mappings()
-        .first()
-    )
+    is_same = (COLUMNS.data_hash == data_hash) & (COLUMNS.recipe_hash == recipe_hash)
+    query = sa.select(model_versions).where(COLUMNS.workload == workload, is_same)
+    return first_row(connection, query.order_by(COLUMNS.version.desc()).limit(1))
 
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
@@ -61,40 +57,35 @@ def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:
 def save_metrics(
     connection: sa.Connection, record: VersionRow, metrics: Mapping[str, Any], *, step: tuple[str, str]
 ) -> None:
-    """Write the held-out figures of a version; the step (run id and name) that has measured them reports their hash.
+    """Write the held-out figures of a version.
 
-    Without a run id, as in an exploration, what a run has measured stays as it is.
+    `step` (run id and name), which has measured them, reports their hash. Without a run id, as in an
+    exploration, figures that a run has measured stay as they are.
     """
     run_id, name = step
     workload, version = record["workload"], record["version"]
     if not run_id and reported_metrics_hash(connection, workload, version):
         return
-    mine = (COLUMNS.workload == workload) & (COLUMNS.version == version)
-    changed = (
-        sa.update(model_versions).where(mine).values(metrics=dict(metrics)).returning(sa.text(METRICS_HASH))
-    )
-    digest = connection.execute(changed).scalar_one()
+    statement = sa.update(model_versions).where(_is_version(workload, version)).values(metrics=dict(metrics))
+    digest = connection.execute(statement.returning(METRICS_HASH)).scalar_one()
     if run_id:
-        runs.report_step(connection, run_id, name, {MEASURED.format(version): digest})
+        run_steps.report(connection, run_id, name, {REPORTED.format(version): digest})
 
 
 def reported_metrics_hash(connection: sa.Connection, workload: str, version: int) -> str | None:
     """Return the hash of the figures that the newest run to evaluate a version has reported, or None."""
-    steps, key = run_steps.c, MEASURED.format(version)
-    query = (
-        sa.select(steps.results[key].astext)
-        .join_from(run_steps, all_runs)
-        .where(all_runs.c.workload == workload, steps.results.has_key(key))
-    )
-    found: str | None = connection.execute(query.order_by(steps.started_at.desc()).limit(1)).scalar()
-    return found
+    steps, key = tables.run_steps.c, REPORTED.format(version)
+    query = sa.select(steps.results[key].astext).join_from(tables.run_steps, tables.runs)
+    reported = query.where(tables.runs.c.workload == workload, steps.results.has_key(key))
+    digest: str | None = connection.execute(reported.order_by(steps.started_at.desc()).limit(1)).scalar()
+    return digest
 
 
 def metrics_hash(connection: sa.Connection, workload: str, version: int) -> str:
     """Return the SHA-256 of a version's figures as they are now."""
-    query = (
-        sa.select(sa.text(METRICS_HASH))
-        .select_from(model_versions)
-        .where(COLUMNS.workload == workload, COLUMNS.version == version)
-    )
+    query = sa.select(METRICS_HASH).select_from(model_versions).where(_is_version(workload, version))
     return str(connection.execute(query).scalar_one())
+
+
+def _is_version(workload: str, version: int) -> sa.ColumnElement[bool]:
+    return (COLUMNS.workload == workload) & (COLUMNS.version == version)

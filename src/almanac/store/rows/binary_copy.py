@@ -58,7 +58,10 @@ def _rows(batch: pa.RecordBatch) -> bytes:
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.Array]:
-    """Yield the fields of the columns; neighbours of fixed width and without NULL are one piece, which is faster."""
+    """Yield the fields of the columns.
+
+    Neighbours of fixed width and without NULL are one piece, which is faster.
+    """
     for is_plain, neighbours in groupby(batch.columns, key=_is_plain):
         if is_plain:
             yield _fixed_fields(list(neighbours))

@@ -1,4 +1,4 @@
-"""The canonical form of a frame's rows: equal rows have equal bytes, and PostgreSQL accepts every one of them."""
+"""The canonical form of a frame's rows: equal rows have equal bytes, and PostgreSQL accepts each of them."""
 
 import math
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ CONVERSION_FAILURES = (TypeError, ValueError, OverflowError, pa.ArrowException)
 def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
     """Return the rows of `frame` in key order and in the one form that is stored and hashed.
 
-    Floats are rounded to DECIMALS, NaN and other gaps are NULL, instants are UTC in microseconds, JSON has one spelling.
-    Raises AuditFailed that names each column which is missing or has values that cannot be stored, with their count,
-    and repeated keys.
+    Floats are rounded to DECIMALS, NaN and other gaps are NULL, instants are UTC in microseconds, JSON has
+    one spelling. Raises AuditFailed that names each column which is missing or has values that cannot be
+    stored, with their count, and repeated keys.
     """
     _refuse_missing_columns(table, frame)
     columns = {column.name: _converted(table, column, frame[column.name]) for column in table.columns}

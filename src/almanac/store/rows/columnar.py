@@ -1,4 +1,4 @@
-"""Reads rows by columns: PostgreSQL joins the values of some thousand rows, so that neither side handles them one by one."""
+"""Reads rows by columns: PostgreSQL joins the values of some thousand rows into one value per column."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ ARRAY_HEADER_BYTES = 20
 
 @dataclass(frozen=True)
 class WireColumn:
-    """How a column travels: its Arrow type, and the SQL of a value that stands for NULL (None where it has none)."""
+    """A column to read: its Arrow type, and the SQL of a value that stands for NULL, if it has NULL."""
 
     name: str
     type: pa.DataType
@@ -32,7 +32,7 @@ class WireColumn:
 
     @property
     def aggregates(self) -> list[sql.Composed]:
-        """The aggregates that are sent: a text as lengths (-1 for NULL) and letters, others as values and gaps."""
+        """The aggregates to select: of a text its lengths (-1 for NULL) and letters, else values and gaps."""
         name = sql.Identifier(self.name)
         if self.type == TEXT:
             lengths = sql.SQL("array_agg(coalesce(octet_length({}), -1))").format(name)
@@ -49,7 +49,7 @@ def wire_columns(
     names: Sequence[str],
     types: Mapping[str, pa.DataType],
 ) -> list[WireColumn]:
-    """Return how these columns of a table travel; whatever `types` does not name by PostgreSQL's name is text."""
+    """Return these columns of a table; `types` maps PostgreSQL's types to Arrow's, all others are text."""
     rows = connection.execute(COLUMN_TYPES, [place.as_string()]).fetchall()
     described = {name: (kind, is_filled) for name, kind, is_filled in rows}
     return [_wire_column(name, *described[name], types) for name in names]
@@ -61,7 +61,10 @@ def _wire_column(name: str, kind: str, is_filled: bool, types: Mapping[str, pa.D
 
 
 def fetch_columns(connection: psycopg.Connection[Any], query: sql.Composed) -> list[list[bytes]]:
-    """Return each row of a query in PostgreSQL's binary form; rows whose first column is NULL are left out."""
+    """Return each row of a query in PostgreSQL's binary form.
+
+    Rows whose first column is NULL are left out.
+    """
     result = connection.pgconn.exec_params(query.as_bytes(connection), None, result_format=pq.Format.BINARY)
     if result.status != pq.ExecStatus.TUPLES_OK:
         raise psycopg.errors.error_from_result(result)
@@ -106,7 +109,7 @@ def _texts(lengths: Values, letters: bytes) -> pa.Array:
 
 
 def spans(after: int, until: int, size: int) -> Iterator[tuple[int, int]]:
-    """Yield spans of at most `size` numbers that end at multiples of it, whatever number the first begins behind."""
+    """Yield spans of at most `size` numbers that end at multiples of it, whatever `after` is."""
     while after < until:
         end = min(until, (after // size + 1) * size)
         yield after, end

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -14,6 +13,7 @@ from psycopg import sql
 
 from almanac.contract import Column, Table
 from almanac.store.rows import binary_copy
+from almanac.store.rows.ahead import one_ahead
 from almanac.store.rows.canonical import canonical
 from almanac.store.rows.hashes import hashed_rows
 from almanac.store.rows.names import column_list
@@ -28,15 +28,16 @@ NULLABLE_DTYPES = {"integer": "Int64", "bigint": "Int64", "boolean": "boolean"}
 def copy_in(
     connection: psycopg.Connection[Any], target: sql.Composable, table: Table, frame: pd.DataFrame
 ) -> str:
-    """COPY `frame` into `target`, a table made in this transaction; return the hash that `table_hash` returns for the rows.
+    """COPY `frame` into `target`, a table made in this transaction.
 
-    Raises AuditFailed as `canonical` does.
+    Return the hash that `table_hash` returns for the rows. Raises AuditFailed as `canonical` does.
     """
     rows = hashed_rows(table, frame)
     statement = COPY_FROZEN.format(target, column_list(rows.column_names))
     digest = hashlib.sha256()
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for block in _one_ahead(binary_copy.encode(rows)):
+        # PostgreSQL takes in a block while the next one is made.
+        for block in one_ahead(binary_copy.encode(rows)):
             copy.write(block)
             digest.update(block)
     return digest.hexdigest()
@@ -67,15 +68,6 @@ def from_parquet(table: Table, content: bytes) -> pd.DataFrame:
     rows = parquet.read_table(pa.BufferReader(content))
     columns = {column.name: _python_values(column, rows[column.name]) for column in table.columns}
     return pd.DataFrame({column.name: _series(column, columns[column.name]) for column in table.columns})
-
-
-def _one_ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield blocks while a thread makes the next one, so that PostgreSQL need not wait for it."""
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(next, blocks, None)
-        while (block := following.result()) is not None:
-            following = pool.submit(next, blocks, None)
-            yield block
 
 
 def _python_values(column: Column, values: pa.ChunkedArray) -> list[Any]:

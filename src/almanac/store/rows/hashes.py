@@ -25,10 +25,10 @@ def frame_hash(table: Table, frame: pd.DataFrame) -> str:
 
 
 def table_hash(connection: psycopg.Connection[Any], source: sql.Composable, table: Table, run_id: str) -> str:
-    """Return the SHA-256 of a run's rows in the table `source`, in key order, as PostgreSQL writes them in binary COPY.
+    """Return the SHA-256 of a run's rows in the table `source`, in key order, in binary COPY format.
 
-    Columns are taken in the order of their names. A column that is NULL in every row does not count, so that neither
-    a new column nor another order changes old hashes.
+    Columns are taken in the order of their names. A column that is NULL in every row does not count, so that
+    neither a new column nor another order changes old hashes.
     """
     names = [name for name in _sorted_names(table) if _counts(connection, source, table, name)]
     query = ROWS_OF_RUN.format(column_list(names), source, run_id, column_list(table.key))
@@ -41,7 +41,7 @@ def combined_hash(hashes: Iterable[str]) -> str:
 
 
 def hashed_rows(table: Table, frame: pd.DataFrame) -> pa.Table:
-    """Return the canonical rows in the columns that count for the hash, in the order of the columns' names."""
+    """Return the canonical rows in the columns that count for the hash, in the order of their names."""
     rows = canonical(table, frame)
     nullable = {column.name for column in table.columns if column.nullable}
     empty = {name for name in nullable if rows[name].null_count == len(rows)}

@@ -10,7 +10,7 @@ from almanac.errors import AuditFailed
 
 
 def canonical_json(value: object) -> str:
-    """Return the one spelling of a JSON value that is hashed and stored; raises AuditFailed for NaN and infinity."""
+    """Return the one spelling of a JSON value for hashes; raises AuditFailed for NaN and infinity."""
     try:
         return _CANONICAL.encode(value)
     except ValueError as error:
@@ -24,7 +24,7 @@ def plain_json(value: object) -> Any:
 
 
 def without_nan(value: Any) -> object:
-    """Return a value with None for every NaN, infinity and NaT in it, whatever lists and mappings they are in."""
+    """Return a value with None for every NaN, infinity and NaT in it, also inside lists and mappings."""
     if hasattr(value, "_asdict"):
         return without_nan(value._asdict())
     if isinstance(value, Mapping):

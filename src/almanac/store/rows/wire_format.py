@@ -41,7 +41,10 @@ def to_wire(column: pa.Array) -> Values:
 
 
 def from_wire(values: Values, kind: pa.DataType, *, nulls: Values | None = None) -> pa.Array:
-    """Return values in PostgreSQL's bytes as an Arrow column of type `kind`; `nulls` is true where there is no value."""
+    """Return values in PostgreSQL's bytes as an Arrow column of type `kind`.
+
+    `nulls` is true where there is no value.
+    """
     if kind == pa.bool_():
         return pa.array(values.astype(bool), mask=nulls)
     native = values.astype(values.dtype.newbyteorder("="))

@@ -6,9 +6,9 @@ from almanac.contract import Contract
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import API, SCHEMA
 
-# PostgreSQL plans a statement before it takes the snapshot that the statement reads by. The plan may therefore lack
-# the partition of a release that the snapshot already shows. The subquery on `p` passes over such a release: the
-# statement is answered from the newest release whose partition is in its plan.
+# PostgreSQL plans a statement before it takes the snapshot that the statement reads by. The plan may
+# therefore lack the partition of a release that the snapshot already shows. The subquery on `p` passes over
+# such a release: the statement is answered from the newest release whose partition is in its plan.
 LIVE_ROWS = """
     SELECT * FROM {rows} WHERE run_id = ANY ((
         SELECT run_ids FROM {schema}.releases AS r
@@ -19,7 +19,10 @@ LIVE_ROWS = """
 
 
 def lock_views(connection: sa.Connection, contract: Contract) -> None:
-    """Lock the views before the tables, in the order of their readers; the other order could end in a deadlock."""
+    """Lock the views before the tables, in the order of their readers.
+
+    The other order could end in a deadlock.
+    """
     tables = [table_name(contract, table) for table in contract.released_tables]
     for name in (_live_name(contract), *tables):
         connection.execute(sa.text(f'ALTER VIEW IF EXISTS {API}."{name}" OWNER TO almanac_owner'))
@@ -39,7 +42,7 @@ def _live_name(contract: Contract) -> str:
 
 
 def _make_table_view(connection: sa.Connection, name: str) -> None:
-    """Show the columns in the order in which the table got them: PostgreSQL adds new columns to a view at its end."""
+    """Show the columns in the table's order: PostgreSQL lets a view get new columns only at its end."""
     columns = sa.inspect(connection).get_columns(name, schema=SCHEMA)
     names = ", ".join(f'"{column["name"]}"' for column in columns)
     _replace_view(connection, name, f'SELECT {names} FROM {SCHEMA}."{name}"')

@@ -1,4 +1,4 @@
-"""Brings the tables and views of one workload to its contract: makes what is new, refuses what would change data."""
+"""Brings the tables and views of one workload to its contract, and refuses what would change data."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -41,7 +41,10 @@ def ensure(connection: sa.Connection, contract: Contract) -> None:
 
 
 def _is_recorded(connection: sa.Connection, contract: Contract) -> bool:
-    """Tell whether exactly this contract was made before; the question takes no lock that readers would feel."""
+    """Tell whether exactly this contract was made before.
+
+    The question takes no lock that readers would feel.
+    """
     query = sa.select(tables.workloads.c.contract).where(tables.workloads.c.workload == contract.name)
     return connection.execute(query).scalar() == contract.model_dump(mode="json")
 

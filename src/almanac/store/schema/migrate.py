@@ -34,7 +34,8 @@ NEVER_MIGRATED = (
 def migrate(login: Database, contracts: Mapping[str, Contract]) -> str:
     """Create roles and schemas, run the migrations, ensure every workload's tables; return the revision.
 
-    `login` connects as the user of the URL. Safe to repeat, also while readers read. Raises DatabaseError for a newer schema.
+    `login` connects as the user of the URL. Safe to repeat, also while readers read. Raises DatabaseError for
+    a newer schema.
     """
     _bootstrap(login)
     owner = Database(login.url, "owner")

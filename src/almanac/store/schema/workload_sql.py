@@ -1,4 +1,4 @@
-"""A workload's own tables and functions: plain SQL files, each applied once in order and never changed afterwards."""
+"""A workload's own tables and functions: plain SQL files, each applied once and never changed afterwards."""
 
 import hashlib
 from collections.abc import Mapping
@@ -28,9 +28,10 @@ NEWEST_ROWS = sql.SQL(
 
 
 def migrate(connection: sa.Connection, workload: str) -> list[str]:
-    """Apply the files of `workload` that are new to the database, in the order of their names; return these names.
+    """Apply the files of `workload` that are new to the database, in the order of their names.
 
-    Raises ContractError where a file was changed after it was applied, or is gone; then nothing is changed.
+    Return these names. Raises ContractError where a file was changed after it was applied, or is gone; then
+    nothing is changed.
     """
     files = {path.name: path for path in discovery.migrations(workload)}
     applied = _applied_hashes(connection, workload)
@@ -43,7 +44,7 @@ def migrate(connection: sa.Connection, workload: str) -> list[str]:
 
 
 def newest_rows(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
-    """Return the rows of the view `api.<workload>_<view>` with the highest values of column `by`, the lowest first.
+    """Return the last rows of the view `api.<workload>_<view>`, in the order of column `by`.
 
     The workload's migrations make the view.
     """

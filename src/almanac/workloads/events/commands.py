@@ -12,7 +12,7 @@ import typer
 from almanac.cli import show
 from almanac.errors import NotFound, UsageError
 from almanac.project import Project
-from almanac.runner import environment, logs
+from almanac.runner import run_log
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
 from almanac.workloads.events.policy import command_line
@@ -181,11 +181,11 @@ def _put_back(connection: Connection, event_id: str, json: bool) -> None:
 
 
 def _open(settings: Settings) -> None:
-    """Send log lines to standard error.
+    """Send log lines to standard error, and open the database.
 
-    Start and migrate the embedded database, or check that of the user.
+    The embedded database is started and migrated; that of the user is checked.
     """
-    logs.configure(settings.log_level, secrets=environment.secrets(settings))
+    run_log.configure(settings)
     _ = Project(settings).database
 
 

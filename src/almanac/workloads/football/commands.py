@@ -30,7 +30,7 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
 
 
 def import_odds(file: CsvFile, json: AsJson = False) -> None:
-    """Import decimal odds from a CSV with the columns Div, Date, HomeTeam, AwayTeam and B365H, B365D, B365A or the like."""
+    """Import odds from a CSV with Div, Date, HomeTeam, AwayTeam and odds such as B365H, B365D, B365A."""
     project = Project(Settings.read())
     stored = raw.read(project.database, CONTRACT, "matches")
     matches = sources.select(stored, sample=project.settings.sample)

@@ -1,4 +1,4 @@
-"""Estimators that scikit-learn lacks: shares per league, a pool of forecasts, and two views of expected goals."""
+"""Estimators that scikit-learn lacks: shares per league, a pool of forecasts, features of expected goals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ LEAST_CHANCE = 1e-12
 
 
 class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Each league's shares of outcomes, shrunk to those of all leagues as if these had been seen `strength` times."""
+    """Each league's shares of outcomes, shrunk to those of all leagues as if seen `strength` times."""
 
     def __init__(self, *, strength: float = 100.0) -> None:
         self.strength = strength
@@ -24,7 +24,8 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Count the outcomes of each league in column `league`."""
         outcomes = np.asarray(y)
         self.classes_ = np.unique(outcomes)
-        is_outcome = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
+        is_class = outcomes[:, np.newaxis] == self.classes_
+        is_outcome = pd.DataFrame(is_class, dtype=np.float64)
         self.overall_ = is_outcome.mean().to_numpy()
         leagues = is_outcome.groupby(X["league"].to_numpy())
         counts = leagues.sum() + self.strength * self.overall_
@@ -42,7 +43,10 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
 
 
 class LogPool(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A logarithmic pool of forecasts: logarithms times `weights`, added up. A total above 1 makes the pool bolder."""
+    """A logarithmic pool of forecasts: their logarithms times `weights`, added up and normalised.
+
+    Weights with a sum above 1 make the pool bolder.
+    """
 
     def __init__(self, members: list[tuple[str, Any]], *, weights: list[float]) -> None:
         self.members = members
@@ -70,7 +74,8 @@ def pooled(chances: Sequence[Floats], weights: Sequence[float]) -> Floats:
     [[0.75, 0.25]]
     """
     logs = np.log(np.clip(np.stack(chances), LEAST_CHANCE, 1.0))
-    powers = np.exp(np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1))
+    exponents = np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1)
+    powers = np.exp(exponents)
     pool: Floats = powers / powers.sum(axis=1, keepdims=True)
     return pool
 

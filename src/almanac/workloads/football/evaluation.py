@@ -1,11 +1,13 @@
 """How good forecasts are on matches later than the training, beside intervals and baselines."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from almanac.judging import scores
 from almanac.judging.scores import Floats, Interval, Labels
@@ -31,19 +33,39 @@ class Split(NamedTuple):
 
 
 def split_by_season(frame: pd.DataFrame, *, validation: str, test: str) -> Split:
-    """Split played matches at the beginning of two seasons, without the first season, which only warms the ratings up."""
+    """Split played matches at the beginning of two seasons.
+
+    The first season only warms the ratings up and is left out.
+    """
     played = _usable(frame)
     season = played["season"]
-    return Split(played[season < validation], played[season == validation], played[season == test])
+    train = played[season < validation]
+    return Split(train, played[season == validation], played[season == test])
 
 
 def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validation_days: int) -> Split:
-    """Split played matches before `as_of`: the last `test_days` are the test, the `validation_days` before them validation."""
+    """Split played matches before `as_of` without the first season.
+
+    The last `test_days` are the test part, the `validation_days` before them the validation part.
+    """
     played = _usable(frame)
     test_from = pd.Timestamp(as_of - timedelta(days=test_days))
+    validation_from = test_from - pd.Timedelta(days=validation_days)
     is_test = played["date"] >= test_from
-    is_train = played["date"] < test_from - pd.Timedelta(days=validation_days)
-    return Split(played[is_train], played[~is_train & ~is_test], played[is_test])
+    is_train = played["date"] < validation_from
+    is_validation = ~is_train & ~is_test
+    return Split(played[is_train], played[is_validation], played[is_test])
+
+
+def periods(parts: Split) -> pd.DataFrame:
+    """Return the number of matches, the first and the last day of each part."""
+    rows = {name: _period(part) for name, part in parts._asdict().items() if len(part)}
+    return pd.DataFrame(rows, index=["matches", "first", "last"])
+
+
+def _period(part: pd.DataFrame) -> list[object]:
+    days = part["date"].dt.date
+    return [len(part), days.min(), days.max()]
 
 
 def before(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
@@ -54,13 +76,15 @@ def before(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
 
 def after(frame: pd.DataFrame, day: date | pd.Timestamp) -> pd.DataFrame:
     """Return the played matches from a day on."""
-    rows: pd.DataFrame = frame[frame["outcome"].notna() & (frame["date"] >= pd.Timestamp(day))]
+    is_later = frame["date"] >= pd.Timestamp(day)
+    rows: pd.DataFrame = frame[is_later & frame["outcome"].notna()]
     return rows
 
 
 def _usable(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the played matches without the first season."""
-    rows: pd.DataFrame = frame[frame["outcome"].notna() & (frame["season"] > frame["season"].min())]
+    season = frame["season"]
+    rows: pd.DataFrame = frame[frame["outcome"].notna() & (season > season.min())]
     return rows
 
 
@@ -76,27 +100,51 @@ def labels(outcomes: pd.Series) -> Labels:
 def score(outcomes: pd.Series, chances: Floats) -> dict[str, float]:
     """Return rps, log_loss, brier, accuracy, calibration_error and n of forecasts of OUTCOMES."""
     numbers = labels(outcomes)
-    means = {name: float(loss(numbers, chances).mean()) for name, loss in LOSSES.items()}
+    means = {name: float(losses.mean()) for name, losses in _losses(numbers, chances)}
     error = scores.calibration_error(numbers, chances)
     return {**means, "calibration_error": error, "n": len(numbers)}
 
 
+def _losses(numbers: Labels, chances: Floats) -> Iterator[tuple[str, Floats]]:
+    """Yield the name and the losses per match of each score."""
+    for name, loss in LOSSES.items():
+        yield name, loss(numbers, chances)
+
+
 def intervals(test: pd.DataFrame, chances: Floats, *, seed: int) -> dict[str, Interval]:
     """Return each mean score with its 95 % bootstrap interval; matches of one day are drawn together."""
-    numbers, days = labels(test["outcome"]), days_of(test["date"])
+    numbers = labels(test["outcome"])
+    days = days_of(test["date"])
     return {
-        name: scores.bootstrap_interval(loss(numbers, chances), clusters=days, seed=seed)
-        for name, loss in LOSSES.items()
+        name: scores.bootstrap_interval(losses, clusters=days, seed=seed)
+        for name, losses in _losses(numbers, chances)
     }
 
 
 def compare(test: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> dict[str, Interval]:
-    """Return each score of ours minus theirs on the same matches, with its 95 % paired bootstrap interval by match day."""
-    numbers, days = labels(test["outcome"]), days_of(test["date"])
+    """Return each score of ours minus theirs on the same matches, with its 95 % paired bootstrap interval.
+
+    Matches of one day are drawn together.
+    """
+    numbers = labels(test["outcome"])
+    days = days_of(test["date"])
+    baseline = dict(_losses(numbers, theirs))
     return {
-        name: scores.paired_bootstrap(loss(numbers, ours), loss(numbers, theirs), clusters=days, seed=seed)
-        for name, loss in LOSSES.items()
+        name: scores.paired_bootstrap(losses, baseline[name], clusters=days, seed=seed)
+        for name, losses in _losses(numbers, ours)
     }
+
+
+def against_champion(
+    later: pd.DataFrame, challenger: Pipeline, champion: Pipeline, *, seed: int
+) -> tuple[Interval, float]:
+    """Return the difference in log-loss on these matches, and the champion's calibration error.
+
+    The difference is the challenger's loss minus the champion's. Both must be fitted on earlier matches only.
+    """
+    ours, theirs = challenger.predict_proba(later), champion.predict_proba(later)
+    difference = compare(later, ours, theirs, seed=seed)["log_loss"]
+    return difference, score(later["outcome"], theirs)["calibration_error"]
 
 
 def table(test: pd.DataFrame, chances: dict[str, Floats]) -> pd.DataFrame:
@@ -107,8 +155,9 @@ def table(test: pd.DataFrame, chances: dict[str, Floats]) -> pd.DataFrame:
 
 def by_league(test: pd.DataFrame, chances: Floats) -> pd.DataFrame:
     """Return the scores of each league, one row per league, best RPS first."""
-    places = pd.Series(np.arange(len(test))).groupby(test["league"].to_numpy()).indices
-    rows = {league: score(test["outcome"].iloc[at], chances[at]) for league, at in places.items()}
+    outcomes = test["outcome"]
+    places = test.groupby("league").indices
+    rows = {league: score(outcomes.iloc[at], chances[at]) for league, at in places.items()}
     return _best_first(rows, "league")
 
 
@@ -117,9 +166,9 @@ def _best_first(rows: dict[Any, dict[str, float]], name: str) -> pd.DataFrame:
 
 
 def reliability(outcomes: pd.Series, chances: Floats, *, bins: int = 10) -> pd.DataFrame:
-    """Return mean chance and frequency with Wilson's interval, in `bins` of equally many matches for each outcome.
+    """Return mean chance and frequency of each outcome in `bins` of equally many matches.
 
-    The columns are outcome, promised, happened, low, high, n.
+    The frequency has Wilson's interval. The columns are outcome, promised, happened, low, high, n.
     """
     numbers = labels(outcomes)
     curves = [
@@ -148,15 +197,18 @@ def _bin(outcome: str, promised: Floats, happened: Labels) -> dict[str, object]:
 
 
 def bands(outcomes: pd.Series, chances: pd.DataFrame) -> pd.DataFrame:
-    """Return the hit rate of picks beside their mean confidence, per band of confidence (the contract's `bands`).
+    """Return the hit rate of picks beside their mean confidence, per band of confidence.
 
-    `chances` has the columns home_win, draw and away_win, with the index of `outcomes`.
+    The columns are those of the contract's `bands`. `chances` has the columns home_win, draw and away_win,
+    with the index of `outcomes`.
     """
     chosen = picks.choose(chances)
     hits = picks.hit(chosen["pick"], outcomes)
-    band = np.clip(np.digitize(chosen["confidence"], BAND_EDGES) - 1, 0, len(BAND_EDGES) - 2)
+    confidence = chosen["confidence"]
+    # Only inner edges separate: a confidence of 1 belongs to the last band.
+    bands = np.digitize(confidence, BAND_EDGES[1:-1])
     rows = [
-        _band(edges, chosen["confidence"][band == number], hits[band == number])
+        _band(edges, confidence[bands == number], hits[bands == number])
         for number, edges in enumerate(pairwise(BAND_EDGES))
     ]
     return pd.DataFrame(rows)

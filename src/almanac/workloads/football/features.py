@@ -60,8 +60,9 @@ class History:
 def build(matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> pd.DataFrame:
     """Return one row per match with a score before `as_of`, or coming from then on, sorted by date and match.
 
-    The grain is the day: a feature knows results of earlier days only, and none from `as_of` on. `outcome` is None for
-    coming matches. With `horizon_days`, each row knows only what was known at a snapshot up to that many days before.
+    The grain is the day: a feature knows results of earlier days only, and none from `as_of` on. `outcome` is
+    None for coming matches. With `horizon_days`, each row knows only what was known at a snapshot up to that
+    many days before.
     """
     history = History.of(Timeline.of(matches, as_of=as_of, horizon_days=horizon_days))
     columns = {feature.__name__: feature(history) for feature in FEATURES}
@@ -263,7 +264,8 @@ def coming(frame: pd.DataFrame, *, as_of: date, days: int) -> pd.DataFrame:
 def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:
     """Return the features of a match `home=… away=…` on the cut-off day, in the league of the home club.
 
-    `read` returns a raw table. Raises UsageError for a missing input, or an unknown club with the nearest names.
+    `read` returns a raw table. Raises UsageError for a missing input, or an unknown club with the nearest
+    names.
     """
     missing = {"home", "away"} - set(inputs)
     if missing:
@@ -277,7 +279,7 @@ def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: d
 
 
 def _single_match(matches: pd.DataFrame, home: str, away: str, day: date) -> pd.DataFrame:
-    """Return a match that is scheduled on `day` in the league and season of the home club's last home match."""
+    """Return a match on `day` in the league and season of the home club's last home match."""
     is_earlier = (matches["home"] == home) & (matches["date"] < pd.Timestamp(day))
     last = matches[is_earlier].sort_values("date").tail(1)
     return last.assign(

@@ -1,4 +1,4 @@
-"""Held-out figures of a model version as plain data, so that later runs can release them beside its predictions."""
+"""Held-out figures of a model version as plain data, which later runs release beside its predictions."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any

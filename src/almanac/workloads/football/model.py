@@ -32,6 +32,7 @@ CANDIDATES = ["dixon_coles", "logit", "random_forest", "gradient_boosting", "ble
 # Fitted on the seasons 2021-22 to 2023-24. A total above 1 makes the average as bold as its members.
 BLEND = {"logit": 0.5, "gradient_boosting": 0.15, "random_forest": 0.4}
 MOST_WEIGHT = 1.5
+WEIGHT_PREFIX = "weight_"
 
 COLUMNS = [feature.__name__ for feature in FEATURES]
 FITTED = ["fitted_home_goals", "fitted_away_goals", "fitted_dependence"]
@@ -47,7 +48,8 @@ OTHERS = [name for name in COLUMNS if name not in STRENGTHS]
 
 LEAGUE_NAMES = {code: league.name for code, league in LEAGUES.items()}
 
-# Every type beyond plain arrays and scikit-learn's estimators that a saved model may contain; review before adding one.
+# Every type beyond plain arrays and scikit-learn's estimators that a saved model may contain; review before
+# adding one.
 TRUSTED_TYPES = [
     "almanac.workloads.football.estimators.LeagueRates",
     "almanac.workloads.football.estimators.LogPool",
@@ -82,18 +84,17 @@ def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
 
     `recipe` has `candidate`, `seed` and, for a blend, `weight_<member>`. Numbers may be text.
     """
-    weights = {
-        key.removeprefix("weight_"): float(weight)
-        for key, weight in recipe.items()
-        if key.startswith("weight_")
-    }
-    return make(str(recipe["candidate"]), seed=int(recipe.get("seed", 0)), weights=weights or BLEND)
+    keys = [key for key in recipe if key.startswith(WEIGHT_PREFIX)]
+    weights = {key.removeprefix(WEIGHT_PREFIX): float(recipe[key]) for key in keys}
+    seed = int(recipe.get("seed", 0))
+    return make(str(recipe["candidate"]), seed=seed, weights=weights or BLEND)
 
 
 def recipe(name: str, *, seed: int, weights: Mapping[str, float]) -> dict[str, Any]:
     """Return the parameters from which `from_recipe` makes a model; only a blend has weights."""
-    shares = weights.items() if name == "blend" else ()
-    return {"candidate": name, "seed": seed, **{f"weight_{member}": share for member, share in shares}}
+    members = weights if name == "blend" else {}
+    shares = {f"{WEIGHT_PREFIX}{member}": weight for member, weight in members.items()}
+    return {"candidate": name, "seed": seed, **shares}
 
 
 def _steps(name: str, seed: int) -> list[Any]:
@@ -143,24 +144,27 @@ def _boosting(seed: int) -> HistGradientBoostingClassifier:
 
 
 def fit(pipeline: Pipeline, played: pd.DataFrame) -> Pipeline:
-    """Fit a copy of the pipeline on played matches; the result does not depend on the number of processors."""
-    # The forest grows on two threads. Linear algebra stays on one: more threads would only wait for each other,
-    # and rounding would depend on their number.
+    """Fit a copy of the pipeline on played matches, with the same result on any number of processors."""
+    # The forest grows on two threads. Linear algebra stays on one: more threads would only wait for each
+    # other, and rounding would depend on their number.
     with threadpool_limits(limits=1), parallel_config("threading", n_jobs=2):
         return clone(pipeline).fit(played, played["outcome"])
 
 
 def weigh(chances: Mapping[str, Floats], outcomes: pd.Series) -> dict[str, float]:
-    """Return the weights of a logarithmic pool with the least log-loss on these matches; use a validation season."""
+    """Return the weights with which a pool has the least log-loss on these matches, a validation season."""
     labels = outcomes.map(OUTCOMES.index).to_numpy()
     forecasts = list(chances.values())
 
     def loss(weights: Floats) -> float:
-        return float(scores.log_losses(labels, pooled(forecasts, weights.tolist())).mean())
+        pool = pooled(forecasts, weights.tolist())
+        return float(scores.log_losses(labels, pool).mean())
 
     count = len(forecasts)
-    optimum = minimize(loss, np.full(count, 1 / count), bounds=[(0, MOST_WEIGHT)] * count)
-    return dict(zip(chances, optimum.x.round(2).tolist(), strict=True))
+    start = np.full(count, 1 / count)
+    optimum = minimize(loss, start, bounds=[(0, MOST_WEIGHT)] * count)
+    weights = optimum.x.round(2).tolist()
+    return dict(zip(chances, weights, strict=True))
 
 
 def chances(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
@@ -182,7 +186,8 @@ def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     rows = frame.reset_index(drop=True)
     outcomes = chances(pipeline, rows)
     rows = rows.assign(league_name=rows["league"].map(LEAGUE_NAMES))
-    predictions = pd.concat([rows, outcomes, markets.derive(rows, outcomes), picks.choose(outcomes)], axis=1)
+    offers = [markets.derive(rows, outcomes), picks.choose(outcomes)]
+    predictions = pd.concat([rows, outcomes, *offers], axis=1)
     reasons = [picks.reason(match) for match in predictions.to_dict("records")]
     predictions = predictions.assign(reason=reasons, odds=value.summaries(predictions))
     return predictions[PREDICTIONS.column_names]

@@ -8,6 +8,10 @@ import pandas as pd
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 COLUMNS = ["date", "league", "match", "home", "draw", "away", "over 2.5", "pick", "confidence"]
+HELD_OUT = (
+    "On {n:.0f} held-out matches: log-loss {log_loss:.4f}, RPS {rps:.4f}, accuracy {accuracy:.1%},"
+    " calibration error {calibration_error:.3f}"
+)
 TIERS = {code: league.tier for code, league in LEAGUES.items()}
 
 
@@ -19,28 +23,19 @@ def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[l
 
 
 def _row(match: Any) -> list[object]:
+    clubs = f"{match.home} – {match.away}"
     chances = [match.home_win, match.draw, match.away_win, match.over_2_5]
-    return [
-        f"{match.date:%a %d %b}",
-        match.league,
-        f"{match.home} – {match.away}",
-        *(f"{chance:.0%}" for chance in chances),
-        match.pick.replace("_", " "),
-        f"{match.confidence:.0%}",
-    ]
+    percentages = [f"{chance:.0%}" for chance in chances]
+    pick = match.pick.replace("_", " ")
+    return [f"{match.date:%a %d %b}", match.league, clubs, *percentages, pick, f"{match.confidence:.0%}"]
 
 
 def facts(metrics: Mapping[str, Any]) -> str:
     """Return a sentence about held-out matches, with the baseline beside the model."""
     if "log_loss" not in metrics:
         return "This version has not been evaluated on held-out matches yet."
-    scores = [
-        f"log-loss {metrics['log_loss']:.4f}",
-        f"RPS {metrics['rps']:.4f}",
-        f"accuracy {metrics['accuracy']:.1%}",
-        f"calibration error {metrics['calibration_error']:.3f}{_against_baseline(metrics)}",
-    ]
-    return f"On {metrics['n']:.0f} held-out matches: {', '.join(scores)}. No betting advice."
+    sentence = HELD_OUT.format(**metrics)
+    return f"{sentence}{_against_baseline(metrics)}. No betting advice."
 
 
 def _against_baseline(metrics: Mapping[str, Any]) -> str:

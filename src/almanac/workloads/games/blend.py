@@ -1,4 +1,4 @@
-"""Several recommenders made one, and the pair of lists that is served."""
+"""A blend of several recommenders, and the pair of recommenders that makes both lists."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,20 +8,19 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
-from almanac.workloads.games.content import Scorer
-from almanac.workloads.games.encoding import Array
-from almanac.workloads.games.played import own_histories
+from almanac.workloads.games.encoding import Array, Scorer
+from almanac.workloads.games.played import single_histories
 
-# The member whose word counts more, the fewer have played a game.
+# The member that counts for more, the fewer have played a game.
 FALLBACK = "content"
 LEARNED = ("item_item", "ease")
 
 
 class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A weighted sum of members, each scaled to its best game; where few players can tell, content speaks instead.
+    """A weighted sum of members, each scaled to its best game; for games that few have played, content.
 
-    `weights` has one for each member and one for `new`: content, for games that few have played. A game with `trusted` players counts half
-    as known.
+    `weights` has one weight for each member and one for `new`: content, for games that few have played. A
+    game with `trusted` players counts as half known.
     """
 
     def __init__(
@@ -36,48 +35,54 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.fitted_ = [(name, clone(member).fit(X, y)) for name, member in self.members]
         return self
 
-    def on(self, catalogue: pd.DataFrame) -> Scorer:
+    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
-        tell = self.teller(catalogue)
-        return lambda histories: combined(tell(histories), self.weights)
+        score_parts = self.part_scorer(catalogue)
+        return lambda histories: weighted_sum(score_parts(histories), self.weights)
 
-    def teller(self, catalogue: pd.DataFrame) -> Callable[[sparse.csr_matrix], dict[str, Array]]:
-        """Return what gives the parts of the sum for histories: what each member says, and `new`."""
-        scorers = {name: member.on(catalogue) for name, member in self.fitted_}
+    def part_scorer(self, catalogue: pd.DataFrame) -> Callable[[sparse.csr_matrix], dict[str, Array]]:
+        """Return a function from histories to the parts of the sum: the scores of each member, and `new`."""
+        scorers = {name: member.scorer(catalogue) for name, member in self.fitted_}
         players = catalogue["players"].to_numpy(dtype=np.float32)
-        known = players / (players + np.float32(self.trusted))
+        familiarity = np.asarray(players / (players + np.float32(self.trusted)), dtype=np.float32)
 
-        def tell(histories: sparse.csr_matrix) -> dict[str, Array]:
-            trust = np.asarray(histories @ known)[:, np.newaxis]
-            told = {name: scaled(scorer(histories)) for name, scorer in scorers.items()}
-            return {name: scores * trust if name in LEARNED else scores for name, scores in told.items()} | {
-                "new": told[FALLBACK] * (1.0 - known * trust)
-            }
+        def score_parts(histories: sparse.csr_matrix) -> dict[str, Array]:
+            parts = {name: scaled_to_best(scorer(histories)) for name, scorer in scorers.items()}
+            trust = np.asarray(histories @ familiarity)[:, np.newaxis]
+            return _trusted(parts, trust, familiarity)
 
-        return tell
+        return score_parts
 
 
-def combined(told: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
-    """Return the weighted sum of what the members say; a part without a weight is left out."""
-    total = np.zeros_like(told[FALLBACK])
-    for name, scores in told.items():
+def _trusted(parts: dict[str, Array], trust: Array, familiarity: Array) -> dict[str, Array]:
+    """Return learned scores times the trust in each history, and `new`, which takes the place of the rest."""
+    new = parts[FALLBACK] * (1.0 - familiarity * trust)
+    learned = {name: parts[name] * trust for name in LEARNED if name in parts}
+    return parts | learned | {"new": new}
+
+
+def weighted_sum(parts: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
+    """Return the weighted sum of parts; a part without a weight is left out."""
+    total = np.zeros_like(parts[FALLBACK])
+    for name, scores in parts.items():
         if weights.get(name):
             total += np.float32(weights[name]) * scores
     return total
 
 
-def scaled(scores: Array) -> Array:
-    """Return scores of which the best of each row is 1; rows without any stay as they are.
+def scaled_to_best(scores: Array) -> Array:
+    """Return scores of which the best of each row is 1; rows without a positive score stay as they are.
 
-    >>> scaled(np.array([[1.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
+    >>> scaled_to_best(np.array([[1.0, 4.0], [0.0, 0.0]], dtype=np.float32)).tolist()
     [[0.25, 1.0], [0.0, 0.0]]
     """
     best = scores.max(axis=1, keepdims=True)
-    return np.asarray(scores / np.where(best > 0, best, 1.0), dtype=np.float32)
+    divisors = np.where(best > 0, best, 1.0)
+    return np.asarray(scores / divisors, dtype=np.float32)
 
 
 class TwoLists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """What is served: `similar` finds games that are alike, `recommended` those that players of a game take to."""
+    """The recommenders of both lists: `similar` ranks by content, `recommended` by what players take to."""
 
     def __init__(self, similar: Any, recommended: Any) -> None:
         self.similar = similar
@@ -91,4 +96,5 @@ class TwoLists(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
 
     def predict(self, X: pd.DataFrame) -> Array:
         """Return how well each game of the catalogue (a column) suits players of each game (a row)."""
-        return self.recommended_.on(X)(own_histories(range(len(X)), len(X)))  # type: ignore[no-any-return]
+        histories = single_histories(range(len(X)), len(X))
+        return self.recommended_.scorer(X)(histories)  # type: ignore[no-any-return]

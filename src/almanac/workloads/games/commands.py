@@ -1,4 +1,4 @@
-"""The commands that only games has: bring in plays that the user owns."""
+"""The command of games: import plays that the user owns."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +10,22 @@ from almanac.errors import UsageError
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.rows import raw
+from almanac.store.rows.raw import UpsertCounts
 from almanac.workloads.games import sources
 from almanac.workloads.games.contract import CONTRACT
 from almanac.workloads.games.sources import plays_csv
+from almanac.workloads.games.sources.plays_csv import PlaysImport
+
+NO_GAMES = (
+    "No game is known yet, so no title can be matched. Bring games in first: almanac run games --only collect"
+)
+UNMATCHED = "Games that match none of the catalogue; nothing is guessed"
+BAD_ROWS = "Rows that were skipped"
+COUNTS = (
+    "{counts.inserted} plays new, {counts.updated} corrected, {counts.unchanged} known already;"
+    " {plays.duplicates} lines added to another."
+)
+FILE_HELP = "CSV with user_id, game_id or title, hours and time."
 
 
 def add_to(app: typer.Typer, imports: typer.Typer) -> None:
@@ -22,44 +35,35 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
 
 
 def import_plays(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            help="CSV with user_id, game_id or title, hours and time.",
-        ),
-    ],
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help=FILE_HELP)],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Bring in who played what from a CSV with the columns user_id, game_id or title, hours and, where known, time."""
+    """Import who played what from a CSV: user_id, game_id or title, hours and, where known, time."""
     project = Project(Settings.read())
-    known = raw.read(project.database, CONTRACT, "games")
-    if known.empty:
-        raise UsageError(
-            "No game is known yet, so no title can be matched. Bring games in first: almanac run games --only collect"
-        )
-    told = plays_csv.read_plays(file, sources.select(known, sample=project.settings.sample))
-    loaded = raw.upsert(project.worker, CONTRACT, "plays", told.plays)
+    games = raw.read(project.database, CONTRACT, "games")
+    if games.empty:
+        raise UsageError(NO_GAMES)
+    plays = plays_csv.read_plays(file, sources.select(games, sample=project.settings.sample))
+    counts = raw.upsert(project.worker, CONTRACT, "plays", plays.plays)
     if json:
-        unmatched, bad = told.unmatched.to_dict("records"), told.bad_rows.to_dict("records")
-        counts = {
-            "inserted": loaded.inserted,
-            "updated": loaded.updated,
-            "unchanged": loaded.unchanged,
-            "doubled": told.doubled,
-        }
-        show.as_json(counts | {"unmatched": unmatched, "bad_rows": bad})
-        return
-    show.line(
-        f"{loaded.inserted} plays new, {loaded.updated} corrected, {loaded.unchanged} known already; {told.doubled} lines added to another."
-    )
-    if len(told.unmatched):
-        show.table(
-            "Games that match none of the catalogue; nothing is guessed",
-            tuple(told.unmatched.columns),
-            told.unmatched.to_numpy(),
-        )
-    if len(told.bad_rows):
-        show.table("Rows that were skipped", tuple(told.bad_rows.columns), told.bad_rows.to_numpy())
+        show.as_json(_as_json(counts, plays))
+    else:
+        _print(counts, plays)
+
+
+def _as_json(counts: UpsertCounts, plays: PlaysImport) -> dict[str, object]:
+    return {
+        "inserted": counts.inserted,
+        "updated": counts.updated,
+        "unchanged": counts.unchanged,
+        "doubled": plays.duplicates,
+        "unmatched": plays.unmatched.to_dict("records"),
+        "bad_rows": plays.bad_rows.to_dict("records"),
+    }
+
+
+def _print(counts: UpsertCounts, plays: PlaysImport) -> None:
+    show.line(COUNTS.format(counts=counts, plays=plays))
+    for title, rows in ((UNMATCHED, plays.unmatched), (BAD_ROWS, plays.bad_rows)):
+        if len(rows):
+            show.table(title, tuple(rows.columns), rows.to_numpy())

@@ -1,20 +1,17 @@
-"""Recommenders that need nobody's plays: what is popular, and what is alike."""
+"""Recommenders that need no plays: by popularity, and by similarity of content."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from almanac.workloads.games.encoding import Array, FieldEncoder
-from almanac.workloads.games.nearest import Alike
+from almanac.workloads.games.encoding import Array, FieldEncoder, Scorer
+from almanac.workloads.games.lists.nearest import SimilarityScorer
 
-# From histories (a row per player, weights of the games that add up to 1) to a score for every game of the catalogue.
-Scorer = Callable[[sparse.csr_matrix], Array]
-
-# Tuned on the proxy of `proxies.series_found` with half of the series; those that would give a series away are set by hand.
+# Tuned on half of the series of `proxies.series_found`; the fields that would give a series away are set by
+# hand.
 WEIGHTS = {
     "pairs": 0.42,
     "themes": 0.12,
@@ -28,7 +25,8 @@ WEIGHTS = {
     "series": 0.06,
     "title_words": 0.07,
 }
-# What players take to is broader than what is most alike: single words serve a blend better than pairs, on generated players.
+# Players take to more than the most similar games: in a blend, single words score better than pairs (on
+# simulated players).
 BROAD = {
     "themes": 0.46,
     "genres": 0.18,
@@ -38,29 +36,39 @@ BROAD = {
     "seller": 0.03,
     "series": 0.09,
 }
-# Even a game that nobody has reviewed yet keeps this share of its similarity.
+# A game without reviews keeps this share of its similarity.
 FLOOR = 0.1
 
 
 class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """The most played games for everybody, or the most reviewed where no plays are known: the baseline."""
+    """The baseline: the most played games for everybody, or the most reviewed ones without plays."""
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> "Popularity":
-        """Learn nothing; the catalogue itself says what is popular."""
+        """Do nothing; the popularity is a column of the catalogue."""
         del X, y
         self.is_fitted_ = True
         return self
 
-    def on(self, catalogue: pd.DataFrame) -> Scorer:
+    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
-        known = catalogue["players"] if catalogue["players"].any() else np.expm1(10 * catalogue["popularity"])
-        logs = np.log1p(known.to_numpy(dtype=np.float64))
+        logs = np.log1p(_counts(catalogue).to_numpy(dtype=np.float64))
         shares = (logs / max(logs.max(), 1e-9)).astype(np.float32)
-        return lambda histories: np.tile(shares, (histories.shape[0], 1))
+        return same_for_all(shares)
+
+
+def same_for_all(scores: Array) -> Scorer:
+    """Return a scorer that gives every history the same scores."""
+    return lambda histories: np.tile(scores, (histories.shape[0], 1))
+
+
+def _counts(catalogue: pd.DataFrame) -> pd.Series:
+    """Return the players of each game, or without any plays a number that grows with its reviews."""
+    players = catalogue["players"]
+    return players if players.any() else np.expm1(10 * catalogue["popularity"])
 
 
 class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Nearest neighbours by themes and genres, pairs of them, makers, title words and year, times how well known and liked a game is."""
+    """Similarity by words, pairs of words, makers, title and year, times a prior by popularity and rating."""
 
     def __init__(
         self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5
@@ -75,19 +83,20 @@ class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         self.encoder_ = FieldEncoder(weights=dict(self.weights)).fit(X)
         return self
 
-    def on(self, catalogue: pd.DataFrame) -> Scorer:
+    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
-        kinds = pd.factorize(catalogue["genres"] + ";" + catalogue["themes"], sort=True)[0]
-        return Alike(self.encoder_.transform(catalogue), self.prior(catalogue), kinds)
+        tags = catalogue["genres"] + ";" + catalogue["themes"]
+        kinds = pd.factorize(tags, sort=True)[0]
+        return SimilarityScorer(self.encoder_.transform(catalogue), self.prior(catalogue), kinds)
 
     def prior(self, catalogue: pd.DataFrame) -> Array:
-        """Return by how much the similarity of each game counts: 1 for the best known and best liked, never 0."""
-        fame = _raised(catalogue["popularity"], self.fame)
-        return np.asarray(fame * _raised(catalogue["rating"], self.praise), dtype=np.float32)
+        """Return the factor of each game: 1 for the best known and best rated, never 0."""
+        fame = _power(catalogue["popularity"], self.fame)
+        return np.asarray(fame * _power(catalogue["rating"], self.praise), dtype=np.float32)
 
 
-def _raised(shares: pd.Series, power: float) -> Array:
-    raised: Array = (((FLOOR + shares.to_numpy(dtype=np.float64)) / (FLOOR + 1.0)) ** power).astype(
-        np.float32
-    )
-    return raised
+def _power(shares: pd.Series, exponent: float) -> Array:
+    values = shares.to_numpy(dtype=np.float64)
+    raised = (FLOOR + values) / (FLOOR + 1.0)
+    factors: Array = (raised**exponent).astype(np.float32)
+    return factors

@@ -1,13 +1,13 @@
-"""What the games workload promises to its readers."""
+"""The contract of the games workload: tables, filters, slots."""
 
 from datetime import timedelta
 
 from almanac.contract import Column, Contract, Filter, Table
 
 LISTED = 10
-# Neighbours kept beyond the ten that are shown: from these several liked games are combined, with platforms and years still to filter.
+# Neighbours published in a pool, from which several liked games are combined and filtered by platform and
+# year.
 POOL = 40
-PLATFORMS = ("windows", "mac", "linux", "playstation", "xbox", "nintendo")
 
 
 def share(name: str, doc: str) -> Column:
@@ -49,12 +49,12 @@ PREDICTIONS = Table(
         Column(
             name="adult",
             type="boolean",
-            doc="Whether its tags are Sexual Content or Nudity; such games stand only in lists of their like.",
+            doc="Whether its tags are Sexual Content or Nudity; such games are listed only for each other.",
         ),
         Column(
             name="players",
             type="integer",
-            doc="Players of this game in the plays that were imported; 0 where nobody's are known.",
+            doc="Players of this game in the imported plays; 0 without any.",
             minimum=0,
         ),
         Column(
@@ -76,7 +76,8 @@ PREDICTIONS = Table(
         Column(
             name="pool",
             type="json",
-            doc="Longer list of neighbours, pairs of game_id and score, from which several liked games are combined.",
+            doc="Longer list of neighbours, pairs of game_id and score,"
+            " from which several liked games are combined.",
         ),
     ),
 )
@@ -84,7 +85,8 @@ PREDICTIONS = Table(
 WORDS = Table(
     name="words",
     key=("word", "game_id"),
-    doc="Which words stand in which title; a word ending in * stands for all that begin so, of the most popular games only.",
+    doc="The words of each title; a word ending in * means all words with this beginning,"
+    " of the most popular games only.",
     columns=(
         Column(name="word", type="text", doc="Word of a title."),
         Column(name="game_id", type="text", doc="As in predictions."),
@@ -99,10 +101,11 @@ WORDS = Table(
 SPELLINGS = Table(
     name="spellings",
     key=("spelling", "word"),
-    doc="Words of titles by their forms with one letter left out, so that a mistyped word is found by its key.",
+    doc="Words of titles by their forms with one letter left out,"
+    " so that a mistyped word is found by its key.",
     columns=(
         Column(name="spelling", type="text", doc="The word, or the word with one letter left out."),
-        Column(name="word", type="text", doc="The word as it stands in titles."),
+        Column(name="word", type="text", doc="The word as it is in titles."),
     ),
 )
 
@@ -120,12 +123,12 @@ HEALTH = Table(
 GAMES = Table(
     name="games",
     key=("game_id",),
-    doc="Every game known, also those that their source no longer lists.",
+    doc="Every game of any source, also those that their source no longer lists.",
     columns=(
         Column(name="game_id", type="text"),
         Column(name="title", type="text"),
         Column(name="released", type="date", nullable=True),
-        Column(name="genres", type="text", doc="Parted by semicolons, as all lists here."),
+        Column(name="genres", type="text", doc="Separated by semicolons, as all lists here."),
         Column(name="themes", type="text"),
         Column(name="categories", type="text"),
         Column(name="platforms", type="text"),
@@ -154,7 +157,8 @@ PLAYS = Table(
 CONTRACT = Contract(
     name="games",
     title="Video game recommendations",
-    doc="For each video game the ten most like it and the ten its players took to, with scores and reasons, computed ahead.",
+    doc="For each video game the ten most like it and the ten its players took to,"
+    " with scores and reasons, computed ahead.",
     predictions=PREDICTIONS,
     order=("rank",),
     filters=(
@@ -173,8 +177,10 @@ CONTRACT = Contract(
     raw_tables=(GAMES, PLAYS),
     primary_metric="ndcg_at_10",
     cadence=timedelta(hours=24),
+    typical_seconds=100,
     stale_after=timedelta(hours=72),
     retention=timedelta(days=3),
     minimum_rows=100,
-    attribution="Steam Store Games (Clean dataset) by Nik Davis, collected from the Steam Store and SteamSpy APIs, May 2019 (CC BY 4.0).",
+    attribution="Steam Store Games (Clean dataset) by Nik Davis,"
+    " collected from the Steam Store and SteamSpy APIs, May 2019 (CC BY 4.0).",
 )

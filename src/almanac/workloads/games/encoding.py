@@ -1,9 +1,9 @@
-"""Games as numbers: each field a block of indicators, rare words heavier, every block as long as its weight says."""
+"""Games as vectors whose inner products are similarities: columns per field, rare words with more weight."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,69 +11,94 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from almanac.workloads.games.features import TOGETHER
+from almanac.workloads.games.features import PAIR_SEPARATOR
 
 Array = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64]
+ArrayLike = npt.NDArray[Any] | list[int]
+# From histories (a row per player, weights of the games that add up to 1) to a score for every game of the
+# catalogue.
+Scorer = Callable[[sparse.csr_matrix], Array]
 
-# What rarity is learned for, and what would give a series away; `pairs` are two words of genres and themes that stand together.
-WORDY = ("themes", "genres", "pairs", "categories", "platforms")
-NAMED = ("maker", "seller", "series", "title_words")
-SMOOTH = ("year", "popularity")
-FIELDS = (*WORDY, *SMOOTH, *NAMED)
-# Words that tell how a game is sold, praised or played rather than what it is count for less.
-LIGHT = {
-    **dict.fromkeys(
-        (
-            "kickstarter",
-            "early access",
-            "steam achievements",
-            "steam trading cards",
-            "steam cloud",
-            "stats",
-            "masterpiece",
-        ),
-        0.3,
-    ),
-    **dict.fromkeys(("captions available", "commentary available"), 0.3),
-    **dict.fromkeys(
-        ("great soundtrack", "singleplayer", "remake", "cult classic", "short", "based on a novel"), 0.4
-    ),
-    **dict.fromkeys(("indie", "difficult", "classic", "steam leaderboards"), 0.5),
-    **dict.fromkeys(
-        ("free to play", "female protagonist", "atmospheric", "steam workshop", "includes level editor"), 0.6
-    ),
-    **dict.fromkeys(("full controller support", "partial controller support"), 0.6),
-    **dict.fromkeys(("casual", "pixel graphics", "multiplayer", "story rich", "first-person"), 0.7),
+
+class Recommender(Protocol):
+    """A fitted model that ranks the games of a catalogue."""
+
+    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
+        """Return the scorer for the games of a catalogue."""
+
+
+# Fields of words whose rarity is learned; `pairs` are every two words of genres and themes of a game.
+WORD_FIELDS = ("themes", "genres", "pairs", "categories", "platforms")
+# Fields of names, each as rare as any other; they would give a series away.
+NAME_FIELDS = ("maker", "seller", "series", "title_words")
+SCALE_FIELDS = ("year", "popularity")
+FIELDS = (*WORD_FIELDS, *SCALE_FIELDS, *NAME_FIELDS)
+# Words about how a game is sold, praised or played count for less than words about its content.
+WORD_WEIGHTS = {
+    "captions available": 0.3,
+    "commentary available": 0.3,
+    "early access": 0.3,
+    "kickstarter": 0.3,
+    "masterpiece": 0.3,
+    "stats": 0.3,
+    "steam achievements": 0.3,
+    "steam cloud": 0.3,
+    "steam trading cards": 0.3,
+    "based on a novel": 0.4,
+    "cult classic": 0.4,
+    "great soundtrack": 0.4,
+    "remake": 0.4,
+    "short": 0.4,
+    "singleplayer": 0.4,
+    "classic": 0.5,
+    "difficult": 0.5,
+    "indie": 0.5,
+    "steam leaderboards": 0.5,
+    "atmospheric": 0.6,
+    "female protagonist": 0.6,
+    "free to play": 0.6,
+    "full controller support": 0.6,
+    "includes level editor": 0.6,
+    "partial controller support": 0.6,
+    "steam workshop": 0.6,
+    "casual": 0.7,
+    "first-person": 0.7,
+    "multiplayer": 0.7,
+    "pixel graphics": 0.7,
+    "story rich": 0.7,
 }
-# Bumps along the years and along popularity, so that games somewhat apart still have something in common: where they begin and end, and the step.
-BUMPS = {"year": (1980.0, 2035.0, 3.0), "popularity": (0.0, 1.05, 0.1)}
+# Radial basis functions along a scale give games somewhat apart something in common: start, stop and step.
+BASES = {"year": (1980.0, 2035.0, 3.0), "popularity": (0.0, 1.05, 0.1)}
+# Width of a basis function in steps.
 WIDTH = 1.5
-# A word of more than one game in so many is kept dense, where multiplying is fastest; all others sparse.
-COMMON = 32
+# A word that more than one game in so many has is stored dense, where multiplying is fastest; all others
+# sparse.
+DENSE_FROM_ONE_IN = 32
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """The games of one frame: a dense and a sparse block of columns whose inner products are similarities from 0 to 1."""
+    """The games of one frame: dense and sparse columns whose inner products are similarities, 0 to 1."""
 
     dense: Array
     sparse: sparse.csr_matrix
 
-    def likeness(self, histories: sparse.csr_matrix) -> Array:
-        """Return the mean similarity of every game to the games of each history (a row of weights that add up to 1)."""
-        told = (histories @ self.dense) @ self.dense.T
-        told += ((histories @ self.sparse) @ self.sparse.T).toarray()
-        return np.asarray(told, dtype=np.float32)
+    def mean_similarity(self, histories: sparse.csr_matrix) -> Array:
+        """Return the mean similarity of every game to the games of each history."""
+        similarity = (histories @ self.dense) @ self.dense.T
+        similarity += ((histories @ self.sparse) @ self.sparse.T).toarray()
+        return np.asarray(similarity, dtype=np.float32)
 
-    def between(self, ones: npt.NDArray[np.int64], others: npt.NDArray[np.int64]) -> float:
-        """Return the mean similarity of pairs of games."""
-        dense = np.einsum("ij,ij->i", self.dense[ones], self.dense[others])
-        named = np.asarray(self.sparse[ones].multiply(self.sparse[others]).sum(axis=1)).ravel()
-        return float((dense + named).mean())
+    def mean_pair_similarity(self, lefts: Rows, rights: Rows) -> float:
+        """Return the mean similarity over pairs of games; `lefts` and `rights` are rows of equal length."""
+        dense = np.einsum("ij,ij->i", self.dense[lefts], self.dense[rights])
+        products = self.sparse[lefts].multiply(self.sparse[rights])
+        return float((dense + _row_sums(products)).mean())
 
 
 class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Learns how rare each genre, theme, pair of these, category and platform is; `weights` are the fields' shares of the similarity."""
+    """Learns how rare each word is; `weights` are the shares of the fields in the similarity."""
 
     def __init__(self, *, weights: Mapping[str, float]) -> None:
         self.weights = weights
@@ -81,81 +106,117 @@ class FieldEncoder(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
     def fit(self, X: pd.DataFrame, y: Any = None) -> "FieldEncoder":
         """Count the words of each field over a catalogue."""
         del y
-        self.rarity_ = {field: _rarity(X[field]) for field in WORDY}
+        self.rarity_ = {field: _rarity(X[field]) for field in WORD_FIELDS}
         return self
 
     def transform(self, X: pd.DataFrame) -> Encoded:
-        """Return the games of a catalogue; a word never seen before counts as the rarest."""
-        words = sparse.hstack(
-            [self._weighed(X, field) for field in (*WORDY, *NAMED) if self._share(field)]
-            or [_nothing(len(X))]
-        ).tocsc()
-        common = np.diff(words.indptr) * COMMON > len(X)
-        smooth = [np.sqrt(self._share(field)) * _bumps(X[field], *BUMPS[field]) for field in SMOOTH]
-        return Encoded(
-            np.hstack([words[:, common].toarray(), *smooth]).astype(np.float32), words[:, ~common].tocsr()
-        )
+        """Return the games of a catalogue; a word that the catalogue of `fit` lacks counts as the rarest."""
+        words = self._word_columns(X)
+        is_dense = np.diff(words.indptr) * DENSE_FROM_ONE_IN > len(X)
+        scales = [self._scale_columns(X, field) for field in SCALE_FIELDS]
+        dense = np.hstack([words[:, is_dense].toarray(), *scales])
+        rare = words[:, ~is_dense].tocsr()
+        return Encoded(dense.astype(np.float32), rare)
 
-    def _weighed(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
-        found = self._words(X, field) if field in WORDY else _unit(indicators(X[field])[0])
-        return found * np.float32(np.sqrt(self._share(field)))
+    def _scale_columns(self, X: pd.DataFrame, field: str) -> npt.NDArray[Any]:
+        return np.asarray(self._root_share(field) * _basis_columns(X[field], field))
 
-    def _share(self, field: str) -> float:
-        return float(self.weights.get(field, 0.0)) / float(sum(self.weights.values()))
+    def _word_columns(self, X: pd.DataFrame) -> sparse.csc_matrix:
+        fields = [field for field in (*WORD_FIELDS, *NAME_FIELDS) if self.share(field)]
+        if not fields:
+            return sparse.csc_matrix((len(X), 0), dtype=np.float32)
+        return sparse.hstack([self._columns_of(X, field) for field in fields]).tocsc()
 
-    def _words(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
-        known = self.rarity_[field]
-        rarest = max(known.values(), default=1.0)
-        found, words = indicators(X[field])
-        return _unit(
-            found @ sparse.diags(np.array([known.get(word, rarest) for word in words], dtype=np.float32))
-        )
+    def _columns_of(self, X: pd.DataFrame, field: str) -> sparse.csr_matrix:
+        columns, words = indicators(X[field])
+        if field in WORD_FIELDS:
+            columns = columns @ sparse.diags(self._rarities(field, words))
+        return _unit_rows(columns) * np.float32(self._root_share(field))
+
+    def _rarities(self, field: str, words: list[str]) -> Array:
+        rarity = self.rarity_[field]
+        rarest = max(rarity.values(), default=1.0)
+        return np.array([rarity.get(word, rarest) for word in words], dtype=np.float32)
+
+    def share(self, field: str) -> float:
+        """Return the share of a field in the similarity, 0 to 1."""
+        total = float(sum(self.weights.values()))
+        return float(self.weights.get(field, 0.0)) / total
+
+    def _root_share(self, field: str) -> np.float64:
+        # Both games of a pair carry the root, so that their product has the share.
+        root: np.float64 = np.sqrt(np.float64(self.share(field)))
+        return root
 
 
 def indicators(lists: pd.Series) -> tuple[sparse.csr_matrix, list[str]]:
-    """Return which word stands in which of the lists (texts parted by semicolons), and the words in the order of the columns.
+    """Return a matrix of lists (rows) and words (columns), and the words in the order of the columns.
 
-    >>> found, words = indicators(pd.Series(["RPG;Open World", "", "RPG"]))
-    >>> words, found.toarray().tolist()
+    `lists` are texts separated by semicolons.
+
+    >>> columns, words = indicators(pd.Series(["RPG;Open World", "", "RPG"]))
+    >>> words, columns.toarray().tolist()
     (['rpg', 'open world'], [[1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])
     """
-    places: dict[str, int] = {}
+    column_of: dict[str, int] = {}
     rows, columns = list[int](), list[int]()
+    for row, word in _words_by_row(lists):
+        rows.append(row)
+        columns.append(column_of.setdefault(word, len(column_of)))
+    shape = len(lists), len(column_of)
+    return ones_at(rows, columns, shape), list(column_of)
+
+
+def _words_by_row(lists: pd.Series) -> Iterator[tuple[int, str]]:
     for row, text in enumerate(lists.fillna("")):
-        for word in dict.fromkeys(part for part in str(text).lower().split(";") if part):
-            rows.append(row)
-            columns.append(places.setdefault(word, len(places)))
-    shape = (len(lists), len(places))
-    return sparse.csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape), list(
-        places
-    )
+        for word in dict.fromkeys(str(text).lower().split(";")):
+            if word:
+                yield row, word
+
+
+def ones_at(rows: ArrayLike, columns: ArrayLike, shape: tuple[int, int]) -> sparse.csr_matrix:
+    """Return a sparse matrix with ones at these rows and columns."""
+    ones = np.ones(len(rows), dtype=np.float32)
+    return sparse.csr_matrix((ones, (rows, columns)), shape=shape)
 
 
 def _rarity(lists: pd.Series) -> dict[str, float]:
-    found, words = indicators(lists)
-    counts = np.asarray(found.sum(axis=0)).ravel()
-    return {
-        word: float(np.log(1 + len(lists) / count) * _light(word))
-        for word, count in zip(words, counts, strict=True)
-    }
+    """Return the weight of each word: the logarithm of its inverse frequency times its WORD_WEIGHTS."""
+    columns, words = indicators(lists)
+    counts = np.asarray(columns.sum(axis=0)).ravel()
+    rarity = dict[str, float]()
+    for word, count in zip(words, counts, strict=True):
+        inverse_frequency = np.log(1 + len(lists) / count)
+        rarity[word] = float(inverse_frequency * _word_weight(word))
+    return rarity
 
 
-def _light(word: str) -> float:
-    return math.prod(LIGHT.get(part, 1.0) for part in word.split(TOGETHER))
+def _word_weight(word: str) -> float:
+    return math.prod(WORD_WEIGHTS.get(part, 1.0) for part in word.split(PAIR_SEPARATOR))
 
 
-def _nothing(rows: int) -> sparse.csr_matrix:
-    return sparse.csr_matrix((rows, 0), dtype=np.float32)
+def _unit_rows(rows: sparse.csr_matrix) -> sparse.csr_matrix:
+    lengths = np.sqrt(_row_sums(rows.multiply(rows)))
+    scale = sparse.diags(1.0 / _nonzero(lengths))
+    return (scale @ rows).astype(np.float32).tocsr()
 
 
-def _unit(rows: sparse.csr_matrix) -> sparse.csr_matrix:
-    lengths = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1)).ravel())
-    return (sparse.diags(1.0 / np.where(lengths > 0, lengths, 1.0)) @ rows).astype(np.float32).tocsr()
+def _row_sums(rows: sparse.csr_matrix) -> npt.NDArray[Any]:
+    return np.asarray(rows.sum(axis=1)).ravel()
 
 
-def _bumps(values: pd.Series, first: float, last: float, step: float) -> Array:
-    """Return overlapping bumps along a scale; a row of zeros where the value is unknown."""
-    known = values.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
-    bumps = np.nan_to_num(np.exp(-(((known - np.arange(first, last, step)) / (WIDTH * step)) ** 2)))
-    lengths = np.linalg.norm(bumps, axis=1, keepdims=True)
-    return np.asarray(bumps / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+def _nonzero(lengths: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.where(lengths > 0, lengths, 1.0)
+
+
+def _basis_columns(values: pd.Series, field: str) -> Array:
+    """Return radial basis functions along a scale, rows of length 1; zeros where the value is unknown."""
+    bases = _bases(values, *BASES[field])
+    lengths = np.linalg.norm(bases, axis=1, keepdims=True)
+    return np.asarray(bases / _nonzero(lengths), dtype=np.float32)
+
+
+def _bases(values: pd.Series, start: float, stop: float, step: float) -> npt.NDArray[np.float64]:
+    column = values.to_numpy(dtype=np.float64, na_value=np.nan)[:, np.newaxis]
+    distances = (column - np.arange(start, stop, step)) / (WIDTH * step)
+    return np.asarray(np.nan_to_num(np.exp(-(distances**2))))

@@ -1,4 +1,4 @@
-"""What is known about a game, one plain function per column: raw rows in, values out."""
+"""What a model knows of a game: one plain function per column, raw rows in, values out."""
 
 from datetime import date
 from itertools import combinations
@@ -11,40 +11,55 @@ from almanac.judging.scores import Z_95
 from almanac.workloads.games import titles
 from almanac.workloads.games.shared.spelling import title_key
 
-# Tags that only adults should meet unasked; the age field of the source says 0 for most of these games.
-ADULT = {"sexual content", "nudity"}
-LISTS = ["genres", "themes", "categories", "platforms"]
-# Between the two words of a pair; no source has it in a word.
-TOGETHER = " + "
-KEPT = ["game_id", "title", "released", *LISTS, "developer", "publisher"]
+# Tags of games for adults; the age field of the source says 0 for most of these games.
+ADULT_TAGS = {"sexual content", "nudity"}
+LIST_COLUMNS = ["genres", "themes", "categories", "platforms"]
+SOURCE_COLUMNS = ["game_id", "title", "released", *LIST_COLUMNS, "developer", "publisher"]
+# Stands between the two words of a pair; no source has it in a word.
+PAIR_SEPARATOR = " + "
+# Columns of the order of the catalogue, and whether each is ascending.
+MOST_POPULAR_FIRST = {"players": False, "popularity": False, "rating": False, "game_id": True}
 
 
-class Known(NamedTuple):
-    """All that a model may know: a row per game, and a row per player and game (user_id, game_id, hours, played_at)."""
+class Dataset(NamedTuple):
+    """The input of a model: a row per game, and per player and game (user_id, game_id, hours, played_at)."""
 
     catalogue: pd.DataFrame
     plays: pd.DataFrame
 
 
-def build(games: pd.DataFrame, plays: pd.DataFrame, *, as_of: date) -> Known:
-    """Return what is known on the morning of `as_of`: games released and played before, the most popular first.
+def build(games: pd.DataFrame, plays: pd.DataFrame, *, as_of: date) -> Dataset:
+    """Return the games released before `as_of` and their plays before that day, the most popular games first.
 
-    The catalogue has the columns KEPT, one column for each function of FEATURES, and `rank` (1 is the most popular).
+    The catalogue has the columns SOURCE_COLUMNS, a column for each function of FEATURES, `players`, and
+    `rank` (1 is the most popular). A game or play without a date counts as earlier.
     """
-    day = pd.Timestamp(as_of)
-    out = games[games["released"].isna() | (games["released"] < day)]
-    earlier = plays["played_at"].isna() | (plays["played_at"] < day.tz_localize("UTC"))
-    played = plays[earlier & plays["game_id"].isin(out["game_id"])]
-    counted = out.assign(players=players(out, played))
-    frame = pd.concat(
-        [counted[KEPT], pd.DataFrame({f.__name__: f(counted) for f in FEATURES}), counted["players"]], axis=1
-    )
-    ordered = frame.sort_values(
-        ["players", "popularity", "rating", "game_id"],
-        ascending=[False, False, False, True],
-        ignore_index=True,
-    )
-    return Known(ordered.assign(rank=np.arange(1, len(ordered) + 1)), played.reset_index(drop=True))
+    released = _released_before(games, as_of)
+    earlier = _played_before(plays, as_of)
+    played = earlier[earlier["game_id"].isin(released["game_id"])]
+    counted = released.assign(players=players(released, played))
+    return Dataset(_ranked(_with_features(counted)), played.reset_index(drop=True))
+
+
+def _released_before(games: pd.DataFrame, day: date) -> pd.DataFrame:
+    released = games["released"]
+    return games[released.isna() | (released < pd.Timestamp(day))]
+
+
+def _played_before(plays: pd.DataFrame, day: date) -> pd.DataFrame:
+    played_at = plays["played_at"]
+    return plays[played_at.isna() | (played_at < pd.Timestamp(day, tz="UTC"))]
+
+
+def _with_features(games: pd.DataFrame) -> pd.DataFrame:
+    features = pd.DataFrame({feature.__name__: feature(games) for feature in FEATURES})
+    return pd.concat([games[SOURCE_COLUMNS], features, games["players"]], axis=1)
+
+
+def _ranked(games: pd.DataFrame) -> pd.DataFrame:
+    columns, ascending = list(MOST_POPULAR_FIRST), list(MOST_POPULAR_FIRST.values())
+    ordered = games.sort_values(columns, ascending=ascending, ignore_index=True)
+    return ordered.assign(rank=np.arange(1, len(ordered) + 1))
 
 
 def players(games: pd.DataFrame, plays: pd.DataFrame) -> pd.Series:
@@ -53,7 +68,8 @@ def players(games: pd.DataFrame, plays: pd.DataFrame) -> pd.Series:
     >>> players(pd.DataFrame({"game_id": ["a", "b"]}), pd.DataFrame({"game_id": ["a", "a"]})).tolist()
     [2, 0]
     """
-    return games["game_id"].map(plays["game_id"].value_counts()).fillna(0).astype("int64")
+    counts = plays["game_id"].value_counts()
+    return games["game_id"].map(counts).fillna(0).astype("int64")
 
 
 def year(games: pd.DataFrame) -> pd.Series:
@@ -73,44 +89,56 @@ def rating(games: pd.DataFrame) -> pd.Series:
     [0.0, 0.49, 0.774]
     """
     trials = games["reviews"].clip(lower=1).astype("float64")
-    good = games["good_reviews"] / trials
-    middle = good + Z_95**2 / trials / 2
-    half = Z_95 * np.sqrt(good * (1 - good) / trials + Z_95**2 / trials**2 / 4)
-    low: pd.Series = (middle - half) / (1 + Z_95**2 / trials)
+    share = games["good_reviews"] / trials
+    low = _wilson_low(share, trials)
     return low.where(games["reviews"] > 0, 0.0).clip(0.0, 1.0)
 
 
+def _wilson_low(share: pd.Series, trials: pd.Series) -> pd.Series:
+    centre = share + Z_95**2 / trials / 2
+    variance = share * (1 - share) / trials
+    correction = Z_95**2 / trials**2 / 4
+    half_width = Z_95 * np.sqrt(variance + correction)
+    low: pd.Series = (centre - half_width) / (1 + Z_95**2 / trials)
+    return low
+
+
 def popularity(games: pd.DataFrame) -> pd.Series:
-    """Return the logarithm of the number of reviews beside that of the most reviewed game, 0 to 1.
+    """Return the logarithm of the number of reviews, divided by that of the most reviewed game; 0 to 1.
 
     >>> popularity(pd.DataFrame({"reviews": [0, 9, 99]})).round(2).tolist()
     [0.0, 0.5, 1.0]
     """
-    logs = pd.Series(np.log1p(games["reviews"].to_numpy(dtype=np.float64)), index=games.index)
+    reviews = games["reviews"].to_numpy(dtype=np.float64)
+    logs = pd.Series(np.log1p(reviews), index=games.index)
     return logs / max(float(logs.max()), 1.0)
 
 
 def adult(games: pd.DataFrame) -> pd.Series:
-    """Return whether genres or themes name what only adults should meet.
+    """Return whether genres or themes have a tag of ADULT_TAGS.
 
     >>> adult(pd.DataFrame({"genres": ["RPG", "Indie;Nudity"], "themes": ["Open World", "Anime"]})).tolist()
     [False, True]
     """
-    texts = (games["genres"] + ";" + games["themes"]).str.lower().str.split(";")
-    return texts.map(lambda tags: not ADULT.isdisjoint(tags)).astype(bool)
+    tags = _tags(games).str.split(";")
+    return tags.map(lambda words: not ADULT_TAGS.isdisjoint(words)).astype(bool)
 
 
 def key(games: pd.DataFrame) -> pd.Series:
-    """Return the words of the title as they are searched for; a title of signs alone keeps its signs.
+    """Return the normalised words of the title; a title of signs alone keeps its signs.
 
     >>> key(pd.DataFrame({"title": ["DOOM™", "!?"]})).tolist()
     ['doom', '!?']
     """
-    return games["title"].map(lambda title: title_key(title) or title).astype("str")
+    return games["title"].map(_key_of).astype("str")
+
+
+def _key_of(title: str) -> str:
+    return title_key(title) or title
 
 
 def work(games: pd.DataFrame) -> pd.Series:
-    """Return which work a game is an edition of.
+    """Return the work that a game is an edition of.
 
     >>> work(pd.DataFrame({"title": ["Fallout 3 - Game of the Year Edition"]})).tolist()
     ['fallout 3']
@@ -119,7 +147,7 @@ def work(games: pd.DataFrame) -> pd.Series:
 
 
 def series(games: pd.DataFrame) -> pd.Series:
-    """Return which series a game belongs to, '' where none can be told.
+    """Return the series that a game belongs to, '' where the title names none.
 
     >>> series(pd.DataFrame({"title": ["Portal 2"]})).tolist()
     ['portal']
@@ -128,21 +156,25 @@ def series(games: pd.DataFrame) -> pd.Series:
 
 
 def pairs(games: pd.DataFrame) -> pd.Series:
-    """Return every two words of genres and themes that stand together: that a game is both says more than that it is each.
+    """Return every two words of genres and themes as a pair; a pair says more than each word alone.
 
     >>> pairs(pd.DataFrame({"genres": ["RPG"], "themes": ["Pirates;RPG;Cute"]})).tolist()
     ['cute + pirates;cute + rpg;pirates + rpg']
     """
-    texts = (games["genres"] + ";" + games["themes"]).str.lower().tolist()
-    told = [
-        ";".join(map(TOGETHER.join, combinations(sorted({word for word in text.split(";") if word}), 2)))
-        for text in texts
-    ]
-    return pd.Series(told, index=games.index, dtype="str")
+    return _tags(games).map(_pairs_of).astype("str")
+
+
+def _tags(games: pd.DataFrame) -> pd.Series:
+    return (games["genres"] + ";" + games["themes"]).str.lower()
+
+
+def _pairs_of(tags: str) -> str:
+    words = sorted({word for word in tags.split(";") if word})
+    return ";".join(map(PAIR_SEPARATOR.join, combinations(words, 2)))
 
 
 def maker(games: pd.DataFrame) -> pd.Series:
-    """Return the developers without what is not their name, '' where unknown.
+    """Return the names of the developers without legal forms, '' where unknown.
 
     >>> maker(pd.DataFrame({"developer": ["FromSoftware, Inc.", None]})).tolist()
     ['fromsoftware', '']
@@ -151,7 +183,7 @@ def maker(games: pd.DataFrame) -> pd.Series:
 
 
 def seller(games: pd.DataFrame) -> pd.Series:
-    """Return the publishers without what is not their name, '' where unknown.
+    """Return the names of the publishers without legal forms, '' where unknown.
 
     >>> seller(pd.DataFrame({"publisher": ["Natsume Inc.;TABOT, inc."]})).tolist()
     ['natsume;tabot']
@@ -160,12 +192,12 @@ def seller(games: pd.DataFrame) -> pd.Series:
 
 
 def title_words(games: pd.DataFrame) -> pd.Series:
-    """Return the telling words of the title: no numbers, none of one or two letters, none that only names an edition.
+    """Return the keywords of the title: no numbers, no short words, none that only names an edition.
 
     >>> title_words(pd.DataFrame({"title": ["Euro Truck Simulator 2", "Go!"]})).tolist()
     ['euro;truck;simulator', '']
     """
-    return games["title"].map(titles.telling_words).astype("str")
+    return games["title"].map(titles.keywords_of).astype("str")
 
 
 FEATURES = [year, rating, popularity, adult, key, work, series, pairs, maker, seller, title_words]

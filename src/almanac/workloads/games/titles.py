@@ -1,4 +1,4 @@
-"""What a title tells: which work it is an edition of, and which series it belongs to."""
+"""What a title says: the work it is an edition of, its series, its keywords; and the names of companies."""
 
 import re
 from functools import lru_cache
@@ -6,82 +6,102 @@ from functools import lru_cache
 from almanac.workloads.games.shared.spelling import title_key, words_of
 
 EDITION_WORDS = frozenset(
-    "edition goty remaster remastered definitive enhanced complete collection collectors deluxe ultimate gold hd redux directors cut extended"
-    " anniversary legendary demo premium platinum reloaded vr beta test server multiplayer singleplayer expanded uncut remake classic mac source"
-    " dx version special standard digital final pack bundle".split()
+    "anniversary beta bundle classic collection collectors complete cut definitive deluxe demo digital"
+    " directors dx edition enhanced expanded extended final gold goty hd legendary mac multiplayer pack"
+    " platinum premium redux reloaded remake remaster remastered server singleplayer source special"
+    " standard test ultimate uncut version vr".split()
 )
 FILLERS = frozenset({"the", "and", "for", "game"})
+BRACKETS = re.compile(r"[(\[].*?[)\]]")
+# A series name ends before a colon, a dash, a bar or a bracket.
+SERIES_END = re.compile(r":|\s[-–—]\s|\||\(")
 NUMBERED_PARTS = re.compile(r"\s(?:episode|chapter|part|season|vol|volume)\b.*")
-# What a company is, not what it is called.
+# Legal forms and kinds of companies, which are no part of their names.
 COMPANY = re.compile(
-    r"\b(?:inc|ltd|llc|gmbh|co|corp|corporation|company|limited|s\.?a|s\.?l|srl|ab|oy|kg|sarl|bv|plc|studios?|games?|entertainment|interactive"
-    r"|software|productions?|team)\b",
+    r"\b(?:inc|ltd|llc|gmbh|co|corp|corporation|company|limited|s\.?a|s\.?l|srl|ab|oy|kg|sarl|bv|plc"
+    r"|studios?|games?|entertainment|interactive|software|productions?|team)\b",
     re.IGNORECASE,
 )
-SHORTEST_TELLING = 3
-# Titles are asked about again and again while a notebook is open, but a large catalogue may not fill the memory.
-REMEMBERED = 30_000
-# A series is told by a name that nobody else would choose.
-LEAST_LETTERS = 4
+SHORTEST_KEYWORD = 3
+# Notebooks ask for the same titles again and again; the bound keeps a large catalogue out of memory.
+CACHE_SIZE = 30_000
+# Shorter names are too common to name a series.
+SHORTEST_SERIES = 4
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHE_SIZE)
 def work_of(title: str) -> str:
-    """Return the words of a title without those at its end that only name an edition; editions of one work give the same.
+    """Return the words of a title without the edition at its end; editions of one work give the same.
 
-    >>> work_of("The Elder Scrolls V: Skyrim Special Edition"), work_of("BioShock™ Remastered"), work_of("Deluxe")
-    ('elder scrolls 5 skyrim', 'bioshock', 'deluxe')
+    >>> work_of("The Elder Scrolls V: Skyrim Special Edition"), work_of("BioShock™ Remastered")
+    ('elder scrolls 5 skyrim', 'bioshock')
+    >>> work_of("Deluxe")
+    'deluxe'
     >>> work_of("Total War™: ROME II - Emperor Edition"), work_of("Divinity: Original Sin (Classic)")
     ('total war rome 2', 'divinity original sin')
     """
-    words = title_key(re.sub(r"[(\[].*?[)\]]", " ", title)).replace("game of the year", "goty").split()
+    key = title_key(BRACKETS.sub(" ", title))
+    words = key.replace("game of the year", "goty").split()
+    return " ".join(_without_edition(words)) or title_key(title) or title
+
+
+def _without_edition(words: list[str]) -> list[str]:
     while len(words) > 1 and words[-1] in EDITION_WORDS:
-        # An edition has a name of its own before it: Emperor Edition.
-        words = words[:-2] if words[-1] == "edition" and len(words) > 2 else words[:-1]
-    return " ".join(words) or title_key(title) or title
+        # The word before "edition" names it: Emperor Edition.
+        has_name = words[-1] == "edition" and len(words) > 2
+        words = words[:-2] if has_name else words[:-1]
+    return words
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHE_SIZE)
 def series_of(title: str) -> str:
-    """Return the name that the titles of a series share: what stands before a colon, dash or number; '' where none can be told.
+    """Return the name that the titles of a series share, before a colon, dash or number; '' without one.
 
     >>> series_of("The Witcher® 3: Wild Hunt"), series_of("Half-Life 2: Episode One"), series_of("Go!")
     ('witcher', 'half life', '')
     >>> series_of("Sid Meier's Civilization® V"), series_of("Left 4 Dead 2"), series_of("1979")
     ('sid meiers civilization', 'left 4 dead', '')
     """
-    head = re.split(r":|\s[-–—]\s|\||\(", title)[0]
-    words = words_of(head)
-    while len(words) > 1 and (words[-1].isdigit() or words[-1] in EDITION_WORDS):
+    words = words_of(SERIES_END.split(title)[0])
+    while len(words) > 1 and _is_suffix(words[-1]):
         words = words[:-1]
     name = NUMBERED_PARTS.sub("", " ".join(words))
-    return name if len(name) >= LEAST_LETTERS and not name.isdigit() else ""
+    return "" if len(name) < SHORTEST_SERIES or name.isdigit() else name
 
 
-@lru_cache(maxsize=REMEMBERED)
+def _is_suffix(word: str) -> bool:
+    return word.isdigit() or word in EDITION_WORDS
+
+
+@lru_cache(maxsize=CACHE_SIZE)
 def firms_of(names: str) -> str:
-    """Return companies (parted by semicolons) in lower case without what kind of company they are.
+    """Return company names (separated by semicolons) in lower case without legal forms.
 
-    >>> firms_of("FromSoftware, Inc;KOEI TECMO GAMES CO., LTD."), firms_of("Team17 Digital Ltd"), firms_of("Team")
-    ('fromsoftware;koei tecmo', 'team17 digital', 'team')
+    >>> firms_of("FromSoftware, Inc;KOEI TECMO GAMES CO., LTD.")
+    'fromsoftware;koei tecmo'
+    >>> firms_of("Team17 Digital Ltd"), firms_of("Team")
+    ('team17 digital', 'team')
     """
-    plain = [
-        (" ".join(re.findall(r"\w+", COMPANY.sub(" ", name).lower())) or name.strip().lower())
-        for name in names.split(";")
-    ]
-    return ";".join(dict.fromkeys(name for name in plain if name))
+    firms = dict.fromkeys(map(_firm, names.split(";")))
+    return ";".join(firm for firm in firms if firm)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def telling_words(title: str) -> str:
-    """Return the words of a title that could say what kind of game it is.
+def _firm(name: str) -> str:
+    words = re.findall(r"\w+", COMPANY.sub(" ", name).lower())
+    return " ".join(words) or name.strip().lower()
 
-    >>> telling_words("Farming Simulator 19 - Platinum Edition")
+
+@lru_cache(maxsize=CACHE_SIZE)
+def keywords_of(title: str) -> str:
+    """Return the words of a title that could describe the game.
+
+    >>> keywords_of("Farming Simulator 19 - Platinum Edition")
     'farming;simulator'
     """
-    words = (
-        word
-        for word in words_of(title)
-        if len(word) >= SHORTEST_TELLING and not word.isdigit() and word not in EDITION_WORDS
-    )
-    return ";".join(dict.fromkeys(word for word in words if word not in FILLERS))
+    return ";".join(dict.fromkeys(filter(_is_keyword, words_of(title))))
+
+
+def _is_keyword(word: str) -> bool:
+    if len(word) < SHORTEST_KEYWORD or word.isdigit():
+        return False
+    return word not in EDITION_WORDS and word not in FILLERS

@@ -1,4 +1,4 @@
-"""Which sessions and lines stand out: pure rules, and a session model that learns from labels where there are some."""
+"""Scores of abnormal sessions and lines: pure rules, and a session model that can use labels."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -13,21 +13,26 @@ from almanac.judging.scores import Floats
 
 Ids = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+SessionLabels = npt.NDArray[np.object_] | Flags
 
-# The share of sessions that is taken for abnormal where nobody has labelled any.
+# The share of sessions that counts as abnormal where there are no labels.
 PRIOR = 0.03
 LEAST_LABELLED = 20
+# The score of a session with a text that no training session has.
+UNSEEN_SCORE = 0.9
 # A template is rare in its source below this share of the source's entries.
 RARE_SHARE = 2e-4
 LEAST_ENTRIES = 2_000
-# A template bursts when five minutes hold that many times what its busy five minutes usually do.
+# A template bursts when five minutes hold that many times the usual number of its busy five minutes.
 BURST_RATIO = 10.0
 LEAST_BURST = 50
 LEAST_BUCKETS = 12
 
 
 def strangeness(share: Floats, prior: float) -> Floats:
-    """Return a score between 0 and 1 that is 0.5 where the share of equally strange cases is the prior, and more where it is less.
+    """Return a score between 0 and 1, given the share of cases that are at least as strange.
+
+    It is 0.5 where this share is the prior, and more where it is less.
 
     >>> strangeness(np.array([0.03, 0.01, 1.0]), 0.03).round(2).tolist()
     [0.5, 0.75, 0.03]
@@ -37,17 +42,23 @@ def strangeness(share: Floats, prior: float) -> Floats:
 
 
 def rarity(entries: Floats, of_source: Floats) -> Floats:
-    """Return how rare a template is in its source, given the entries of both; sources with too few entries have nothing rare."""
+    """Return how rare a template is in its source, given the entries of both.
+
+    A source with fewer than LEAST_ENTRIES entries has no rare template.
+    """
     score = strangeness(entries / np.maximum(of_source, 1.0), RARE_SHARE)
     scores: Floats = np.where(of_source >= LEAST_ENTRIES, score, 0.0)
     return scores
 
 
 def burst(entries: Floats, usual: Floats, buckets: Floats) -> Floats:
-    """Return how much five minutes of a template burst, given the usual entries of its other busy `buckets`."""
+    """Return how much five minutes of a template burst.
+
+    `usual` is the mean number of entries of the template's other `buckets` with entries.
+    """
     ratio = entries / np.maximum(usual, 1.0)
-    is_known = (entries >= LEAST_BURST) & (buckets >= LEAST_BUCKETS)
-    scores: Floats = np.where(is_known, ratio / (ratio + BURST_RATIO), 0.0)
+    has_evidence = (entries >= LEAST_BURST) & (buckets >= LEAST_BUCKETS)
+    scores: Floats = np.where(has_evidence, ratio / (ratio + BURST_RATIO), 0.0)
     return scores
 
 
@@ -58,37 +69,30 @@ class Sessions:
     counts: sparse.csr_matrix
     texts: Ids
 
+    def text_shares(self) -> Floats:
+        """Return the share of sessions that have each text."""
+        return np.asarray((self.counts > 0).mean(axis=0)).ravel()
+
 
 class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """How abnormal a session is, from how often each masked text came in it.
 
-    Without labels: the share of training sessions that are at least as strange, by the rarest text a session has or by the most
-    usual one it lacks, against PRIOR. With labels: logistic regression on the logarithms of the counts.
+    Without labels, the score compares the share of training sessions that are at least as strange with PRIOR.
+    A session is strange by the rarest text that it has, or by the most usual text that it lacks.
+    With labels, it is a logistic regression on the logarithms of the counts.
     """
 
     def __init__(self, *, use_labels: bool = True) -> None:
-        """Keep whether labels are used where there are some."""
+        """Set whether labels are used where there are some."""
         self.use_labels = use_labels
 
-    def fit(self, sessions: Sessions, abnormal: npt.NDArray[np.object_] | Flags | None = None) -> Self:
+    def fit(self, sessions: Sessions, abnormal: SessionLabels | None = None) -> Self:
         """Fit on sessions; `abnormal` is True, False or None per session."""
-        self.texts_ = sessions.texts
-        present = sessions.counts > 0
-        self.shares_ = np.asarray(present.mean(axis=0)).ravel()
-        self.rare_ = np.sort(self._rarest(present))
-        self.lacking_ = np.sort(self._lacking(present))
+        self._fit_shares(sessions)
         self.weights_ = np.zeros(0)
         self.offset_ = 0.0
-        known = (
-            np.array([label is not None and label == label for label in abnormal], dtype=bool)
-            if abnormal is not None
-            else np.zeros(0, bool)
-        )
-        if self.use_labels and known.any():
-            labels = np.asarray(abnormal)[known].astype(bool)
-            if min(labels.sum(), (~labels).sum()) >= LEAST_LABELLED:
-                fitted = LogisticRegression(C=30.0, max_iter=3000).fit(sessions.counts[known].log1p(), labels)
-                self.weights_, self.offset_ = fitted.coef_[0], float(fitted.intercept_[0])
+        if self.use_labels and abnormal is not None:
+            self._fit_labels(sessions.counts, abnormal)
         return self
 
     @property
@@ -97,30 +101,50 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         return bool(len(self.weights_))
 
     def knows(self, sessions: Sessions) -> Flags:
-        """Tell of each session whether most of its events have texts of the training."""
-        total = np.asarray(sessions.counts.sum(axis=1)).ravel()
-        known = np.asarray(self._aligned(sessions).sum(axis=1)).ravel()
-        flags: Flags = known >= 0.5 * total
+        """Return for each session whether at least half of its events have texts of the training."""
+        in_training = _row_sums(self._aligned(sessions))
+        flags: Flags = in_training >= 0.5 * _row_sums(sessions.counts)
         return flags
 
     def score(self, sessions: Sessions) -> Floats:
-        """Return how abnormal each session is; from 0.5 on it counts as anomaly. A text that was never seen makes it one."""
+        """Return how abnormal each session is; from 0.5 on it is an anomaly.
+
+        A text that no training session has makes a session abnormal.
+        """
         counts = self._aligned(sessions)
-        unseen = np.asarray(sessions.counts.sum(axis=1)).ravel() > np.asarray(counts.sum(axis=1)).ravel()
         scores = self._supervised(counts) if self.is_supervised else self._unsupervised(counts)
-        return np.where(unseen, np.maximum(scores, 0.9), scores)
+        has_unseen = _row_sums(sessions.counts) > _row_sums(counts)
+        return np.where(has_unseen, np.maximum(scores, UNSEEN_SCORE), scores)
+
+    def _fit_shares(self, sessions: Sessions) -> None:
+        """Fit the share of sessions that have each text, and the distribution of strange texts."""
+        present = sessions.counts > 0
+        self.texts_ = sessions.texts
+        self.shares_ = sessions.text_shares()
+        self.rare_ = np.sort(self._rarest(present))
+        self.lacking_ = np.sort(self._lacking(present))
+
+    def _fit_labels(self, counts: sparse.csr_matrix, abnormal: SessionLabels) -> None:
+        """Fit on the sessions with a label, if there are enough of either kind."""
+        has_label = np.array([_is_label(label) for label in abnormal], dtype=bool)
+        labels = np.asarray(abnormal)[has_label].astype(bool)
+        if min(labels.sum(), (~labels).sum()) < LEAST_LABELLED:
+            return
+        regression = LogisticRegression(C=30.0, max_iter=3000)
+        regression.fit(counts[has_label].log1p(), labels)
+        (self.weights_,), (offset,) = regression.coef_, regression.intercept_
+        self.offset_ = float(offset)
 
     def _supervised(self, counts: sparse.csr_matrix) -> Floats:
-        chances: Floats = 1.0 / (1.0 + np.exp(-(counts.log1p() @ self.weights_ + self.offset_)))
+        logits = counts.log1p() @ self.weights_ + self.offset_
+        chances: Floats = 1.0 / (1.0 + np.exp(-logits))
         return chances
 
     def _unsupervised(self, counts: sparse.csr_matrix) -> Floats:
         present = counts > 0
-        share = np.minimum(
-            _share_below(self.rare_, self._rarest(present)),
-            _share_below(self.lacking_, self._lacking(present)),
-        )
-        return strangeness(share, PRIOR)
+        with_as_rare = _share_below(self.rare_, self._rarest(present))
+        with_as_much_lacking = _share_below(self.lacking_, self._lacking(present))
+        return strangeness(np.minimum(with_as_rare, with_as_much_lacking), PRIOR)
 
     def _rarest(self, present: sparse.csr_matrix) -> Floats:
         """Return the share of sessions that have the rarest text of each session."""
@@ -128,37 +152,51 @@ class SessionModel(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     def _lacking(self, present: sparse.csr_matrix) -> Floats:
         """Return the share of sessions that lack the most usual text which a session lacks."""
-        lacks = sparse.csr_matrix(1 - present.toarray().astype(np.int8)) if present.shape[1] else present
-        return _least(lacks, 1.0 - self.shares_)
+        if not present.shape[1]:
+            return _least(present, 1.0 - self.shares_)
+        lacks = 1 - present.toarray().astype(np.int8)
+        return _least(sparse.csr_matrix(lacks), 1.0 - self.shares_)
 
     def _aligned(self, sessions: Sessions) -> sparse.csr_matrix:
-        """Return the counts of the texts known from training, in their order."""
-        order = np.argsort(self.texts_)
-        place = np.searchsorted(self.texts_[order], sessions.texts)
-        place = (
-            order[np.minimum(place, len(order) - 1)]
-            if len(order)
-            else np.zeros(len(sessions.texts), dtype=np.int64)
-        )
-        is_known = (
-            self.texts_[place] == sessions.texts if len(order) else np.zeros(len(sessions.texts), dtype=bool)
-        )
-        rows = np.flatnonzero(is_known)
-        mapping = sparse.csr_matrix(
-            (np.ones(len(rows)), (rows, place[is_known])), shape=(len(sessions.texts), len(self.texts_))
-        )
-        return sparse.csr_matrix(sessions.counts @ mapping)
+        """Return the counts of the texts of the training, in their order."""
+        places, is_trained = _places(self.texts_, sessions.texts)
+        columns = np.flatnonzero(is_trained)
+        ones = np.ones(len(columns))
+        shape = (len(sessions.texts), len(self.texts_))
+        selection = sparse.csr_matrix((ones, (columns, places[columns])), shape=shape)
+        return sparse.csr_matrix(sessions.counts @ selection)
+
+
+def _is_label(value: object) -> bool:
+    """Return whether a value is a label; None and NaN are not."""
+    return value is not None and value == value
+
+
+def _places(texts: Ids, searched: Ids) -> tuple[Ids, Flags]:
+    """Return the place in `texts` of each searched id, and whether it is there; else any place."""
+    if not len(texts):
+        return np.zeros_like(searched), np.zeros_like(searched, dtype=bool)
+    order = np.argsort(texts)
+    ranks = np.searchsorted(texts, searched, sorter=order)
+    places = order[np.minimum(ranks, len(order) - 1)]
+    return places, texts[places] == searched
+
+
+def _row_sums(counts: sparse.csr_matrix) -> Floats:
+    return np.asarray(counts.sum(axis=1)).ravel()
 
 
 def _least(flags: sparse.csr_matrix, shares: Floats) -> Floats:
-    """Return the least share among the flagged columns of each row; 1 where none is."""
-    chosen = sparse.csr_matrix(flags, dtype=np.float64)
-    chosen.data = 1.0 - shares[chosen.indices]
-    least: Floats = 1.0 - np.asarray(chosen.max(axis=1).todense()).ravel()
+    """Return the least share among the flagged columns of each row; 1 where none is flagged."""
+    complements = sparse.csr_matrix(flags, dtype=np.float64)
+    complements.data = 1.0 - shares[complements.indices]
+    greatest = complements.max(axis=1).todense()
+    least: Floats = 1.0 - np.asarray(greatest).ravel()
     return least
 
 
 def _share_below(ordered: Floats, values: Floats) -> Floats:
     """Return the share of training values that are at most each value, rounding aside."""
-    shares: Floats = np.searchsorted(ordered, values + 1e-9, side="right") / max(len(ordered), 1)
+    counts = np.searchsorted(ordered, values + 1e-9, side="right")
+    shares: Floats = counts / max(len(ordered), 1)
     return shares

@@ -1,6 +1,7 @@
-"""The logs' own commands: bring files in, delete entries, say when to be alerted."""
+"""The commands of logs: store files, delete entries, change the rules of alerts."""
 
 import json as json_format
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -13,133 +14,144 @@ from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.publishing.incremental import erasures
 from almanac.store.rows import binary_copy
-from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
 from almanac.workloads.logs.formats import FORMATS
-from almanac.workloads.logs.keeping import ingest, rules
+from almanac.workloads.logs.keeping import deletion, ingest, recount, rules
+from almanac.workloads.logs.keeping.ingest import FileReport, ReadOptions
+from almanac.workloads.logs.keeping.rules import RuleState
+
+REPORT_COLUMNS = ("file", "lines", "entries", "there already", "not understood")
+RULE_COLUMNS = ("name", "kind", "from", "within minutes", "source", "active", "newest alert")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(exists=True, dir_okay=False, readable=True, help="Log files, plain or gzipped."),
+]
+Format = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; detected by default.")]
+Source = Annotated[
+    str, typer.Option(help="Source of entries that name none; by default the name of the file.")
+]
+Year = Annotated[
+    int | None,
+    typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one."),
+]
+Where = Annotated[
+    list[str],
+    typer.Option(help=f"name=value, all must hold; names: {', '.join(sorted(deletion.CONDITIONS))}."),
+]
+Why = Annotated[str, typer.Option(help="The reason; the ledger of erasures keeps it for ever.")]
+RuleName = Annotated[str, typer.Argument(help="A name of your choice, which every alert repeats.")]
+Kind = Annotated[str, typer.Option(help=f"What is counted: {', '.join(rules.KINDS)}.")]
+Threshold = Annotated[int, typer.Option(help="The count from which on an alert is opened.")]
+Minutes = Annotated[int, typer.Option(help="Length of the window that ends now.")]
+RuleSource = Annotated[str | None, typer.Option(help="Only this source; by default all.")]
 
 
 def add_to(app: typer.Typer, imports: typer.Typer) -> None:
     """Add `almanac ingest logs`, `almanac logs delete` and `almanac logs rules`."""
     del imports
-    taking = typer.Typer(help="Bring in what has happened.", no_args_is_help=True)
-    taking.callback()(_group)
-    taking.command("logs")(ingest_command)
-    app.add_typer(taking, name="ingest")
-    own = typer.Typer(help="Entries of the logs.", no_args_is_help=True)
-    own.callback()(_group)
-    own.command("delete")(delete_command)
-    alerting = typer.Typer(help="Rules of alerts.", no_args_is_help=True)
-    for name, command in (
-        ("list", rules_command),
-        ("add", add_rule_command),
-        ("remove", remove_rule_command),
-    ):
-        alerting.command(name)(command)
-    own.add_typer(alerting, name="rules")
-    app.add_typer(own, name="logs")
+    intake = _group("Bring in what has happened.")
+    intake.command("logs")(ingest_command)
+    app.add_typer(intake, name="ingest")
+    logs = _group("Entries of the logs.")
+    logs.command("delete")(delete_command)
+    logs.add_typer(_rules_group(), name="rules")
+    app.add_typer(logs, name="logs")
 
 
-def _group() -> None:
-    """Keep a group of one command a group."""
+def _rules_group() -> typer.Typer:
+    group = typer.Typer(help="Rules of alerts.", no_args_is_help=True)
+    group.command("list")(rules_command)
+    group.command("add")(add_rule_command)
+    group.command("remove")(remove_rule_command)
+    return group
+
+
+def _group(text: str) -> typer.Typer:
+    group = typer.Typer(help=text, no_args_is_help=True)
+    group.callback()(_stay_a_group)
+    return group
+
+
+def _stay_a_group() -> None:
+    """Make a group of one command a group; typer would make it a command."""
 
 
 def ingest_command(
-    files: Annotated[
-        list[Path],
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="Log files, plain or gzipped."),
-    ],
-    form: Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; detected by default.")] = "",
-    source: Annotated[
-        str,
-        typer.Option(help="Where the entries come from, where they do not say; by default the file's name."),
-    ] = "",
-    year: Annotated[
-        int | None,
-        typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one."),
-    ] = None,
-    json: Json = False,
+    files: Files, form: Format = "", source: Source = "", year: Year = None, json: Json = False
 ) -> None:
-    """Store log files; entries that are there already are counted and left alone."""
+    """Store log files; entries that are there already are counted and not changed."""
     if form and form not in FORMATS:
         raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
     project = Project(Settings.read())
-    how, load = ingest.How(form, source, year), Load(binary_copy.encode)
-    told = {str(path): ingest.ingest(project.worker.connect, path, how, load) for path in files}
+    options, load = ReadOptions(form, source, year), Load(binary_copy.encode)
+    connect = project.worker.connect
+    reports = {str(path): ingest.ingest(connect, path, options, load) for path in files}
     if json:
-        show.as_json({path: asdict(one) for path, one in told.items()})
-        return
-    columns = ("file", "lines", "entries", "there already", "not understood")
-    show.table(
-        "Stored",
-        columns,
-        ((path, one.lines, one.stored.accepted, one.stored.duplicate, one.raw) for path, one in told.items()),
-    )
+        show.as_json({path: asdict(report) for path, report in reports.items()})
+    else:
+        show.table("Stored", REPORT_COLUMNS, _report_rows(reports))
 
 
-def delete_command(
-    where: Annotated[
-        list[str],
-        typer.Option(help=f"name=value, all must hold; names: {', '.join(sorted(retention.KINDS))}."),
-    ],
-    why: Annotated[str, typer.Option(help="The reason; the ledger of erasures keeps it for ever.")],
-    json: Json = False,
-) -> None:
+def delete_command(where: Where, why: Why, json: Json = False) -> None:
     """Delete entries with their predictions, and leave a note that says how many, who and why."""
     if not why.strip():
         raise UsageError('Say why: --why "…". The note keeps the reason for ever.')
     project = Project(Settings.read())
-    names = json_format.dumps([condition.partition("=")[0] for condition in where])
-    order = erasures.ErasureRequest(
-        CONTRACT,
-        retention.removing(where),
-        retention.mend,
-        project.settings.who,
-        f"{why} (by {names})",
-        drop_inputs=True,
-    )
-    gone = erasures.erase(project.database, order)
-    show.as_json({"deleted": gone}) if json else show.line(
-        f"{gone} entries deleted, with their predictions and what was counted of them."
-    )
+    count = erasures.erase(project.database, _erasure(where, why, project.settings.who))
+    if json:
+        show.as_json({"deleted": count})
+    else:
+        show.line(f"{count} entries deleted, with their predictions and the counts that include them.")
 
 
 def rules_command(json: Json = False) -> None:
     """Show the rules of alerts; they are judged at the end of each run."""
     with Project(Settings.read()).database.connect() as connection:
-        found = rules.listed(connection)
+        states = rules.list_all(connection)
     if json:
-        show.as_json([rule._asdict() for rule in found])
-        return
-    columns = ("name", "kind", "from", "within minutes", "source", "active", "newest alert")
-    show.table(
-        "Rules",
-        columns,
-        ((*rule[:4], rule.source or "all", "yes" if rule.active else "no", rule.alert) for rule in found),
-    )
+        show.as_json([state._asdict() for state in states])
+    else:
+        show.table("Rules", RULE_COLUMNS, [_rule_row(state) for state in states])
 
 
 def add_rule_command(
-    name: Annotated[str, typer.Argument(help="A name of your choice, which every alert repeats.")],
-    kind: Annotated[str, typer.Option(help=f"What is counted: {', '.join(rules.KINDS)}.")],
-    threshold: Annotated[int, typer.Option(help="From how many on an alert is opened.")],
-    minutes: Annotated[int, typer.Option(help="Length of the window that ends with the present.")] = 15,
-    source: Annotated[str | None, typer.Option(help="Only this source; by default all.")] = None,
+    name: RuleName, kind: Kind, threshold: Threshold, minutes: Minutes = 15, source: RuleSource = None
 ) -> None:
-    """Open an alert from now on when a window holds so many of something."""
+    """Open an alert whenever a window holds at least `--threshold` errors, anomalies or new templates."""
+    rule = rules.Rule(name, kind, threshold, minutes, source)
     with Project(Settings.read()).database.connect() as connection:
-        rules.add(connection, rules.Rule(name, kind, threshold, minutes, source))
-    show.line(
-        f"'{show.escape(name)}' opens an alert from {threshold} {kind.replace('_', ' ')} within {minutes} minutes on."
-    )
+        rules.add(connection, rule)
+    counted = kind.replace("_", " ")
+    show.line(f"'{show.escape(name)}' opens an alert from {threshold} {counted} within {minutes} minutes on.")
 
 
 def remove_rule_command(name: Annotated[str, typer.Argument(help="The rule's name.")]) -> None:
-    """Take a rule away; the next run closes its alert."""
+    """Remove a rule; the next run closes its alert."""
     with Project(Settings.read()).database.connect() as connection:
-        is_gone = rules.remove(connection, name)
-    kept = "" if is_gone else ": its alerts stay, so it is switched off"
-    show.line(f"'{show.escape(name)}' opens no more alerts{kept}.")
+        is_deleted = rules.remove(connection, name)
+    note = "" if is_deleted else ": its alerts stay, so it is switched off"
+    show.line(f"'{show.escape(name)}' opens no more alerts{note}.")
+
+
+def _report_rows(reports: Mapping[str, FileReport]) -> list[Sequence[object]]:
+    return [
+        (path, report.lines, report.stored.accepted, report.stored.duplicate, report.raw)
+        for path, report in reports.items()
+    ]
+
+
+def _erasure(where: Sequence[str], why: str, who: str) -> erasures.ErasureRequest:
+    """Return a request whose note repeats the names of the conditions, and not their values."""
+    names = json_format.dumps([condition.partition("=")[0] for condition in where])
+    delete = deletion.by_conditions(where)
+    return erasures.ErasureRequest(
+        CONTRACT, delete, recount.repair, who, f"{why} (by {names})", drop_inputs=True
+    )
+
+
+def _rule_row(state: RuleState) -> Sequence[object]:
+    active = "yes" if state.active else "no"
+    return (*state[:4], state.source or "all", active, state.alert)

@@ -1,4 +1,4 @@
-"""What the logs workload promises to its readers."""
+"""The contract of logs: tables, filters, cadence and limits."""
 
 from datetime import timedelta
 
@@ -6,26 +6,30 @@ from almanac.contract import Column, Contract, Filter, Merge, Table
 
 LEVELS = ("debug", "info", "warning", "error")
 SEVERITIES = ("low", "medium", "high", "critical")
-# What made an entry abnormal; the column `anomaly_kind` holds one of these or nothing.
+# Reasons why an entry is abnormal; the column `anomaly_kind` is one of these or null.
 KINDS = ("session", "burst", "rare")
 BUCKET = timedelta(minutes=5)
-# Entries whose numbers fall into one block, and the first of the letters that stand for level, severity and anomaly in the table `blocks`.
+# How many neighbouring numbers of entries share a row of the table `blocks`, and the first letter there.
 BLOCK = 256
 FIRST_LETTER = "0"
 
 
 def letter(level: int, severity: int, *, anomaly: bool) -> str:
-    """Return the letter by which the table `blocks` says all three; `level` and `severity` are places in LEVELS and SEVERITIES."""
-    return chr(ord(FIRST_LETTER) + (level * len(SEVERITIES) + severity) * 2 + anomaly)
+    """Return the letter of level, severity and anomaly in the table `blocks`.
+
+    `level` and `severity` are places in LEVELS and SEVERITIES.
+    """
+    code = (level * len(SEVERITIES) + severity) * 2 + anomaly
+    return chr(ord(FIRST_LETTER) + code)
 
 
-def chance(name: str, doc: str, *, merge: Merge | None = None) -> Column:
-    """Return a column that holds a probability."""
+def _probability(name: str, doc: str, *, merge: Merge | None = None) -> Column:
+    """Return a column with a probability."""
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0, merge=merge)
 
 
-def count(name: str, doc: str) -> Column:
-    """Return a column that holds a number of things, added up where runs are put together."""
+def _count(name: str, doc: str) -> Column:
+    """Return a column with a number of things; rows of several runs are added up."""
     return Column(name=name, type="bigint", doc=doc, minimum=0, merge="sum")
 
 
@@ -42,14 +46,14 @@ PREDICTIONS = Table(
         ),
         Column(name="source", type="text", doc="Where the entry came from."),
         Column(name="level", type="text", doc="Level the text deserves: debug, info, warning or error."),
-        chance("level_confidence", "Chance the model gives to that level."),
-        chance("warning_chance", "Chance that the entry deserves warning or worse."),
+        _probability("level_confidence", "Chance the model gives to that level."),
+        _probability("warning_chance", "Chance that the entry deserves warning or worse."),
         Column(
             name="anomaly",
             type="boolean",
             doc="Whether the entry stands out in its source or belongs to an abnormal session.",
         ),
-        chance("anomaly_score", "How far it stands out: from 0.5 on it counts as anomaly."),
+        _probability("anomaly_score", "How far it stands out: from 0.5 on it counts as anomaly."),
         Column(
             name="anomaly_kind",
             type="text",
@@ -78,10 +82,10 @@ TEMPLATES = Table(
             doc="Level of its entries: debug, info, warning or error.",
             merge="last",
         ),
-        chance("level_confidence", "Chance the model gives to that level.", merge="last"),
-        chance("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
-        count("entries", "Entries with this template."),
-        count("anomalies", "Anomalies among them."),
+        _probability("level_confidence", "Chance the model gives to that level.", merge="last"),
+        _probability("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
+        _count("entries", "Entries with this template."),
+        _count("anomalies", "Anomalies among them."),
         Column(
             name="first_seen", type="timestamp", doc="Event time of the first of these entries.", merge="min"
         ),
@@ -98,9 +102,9 @@ USAGE = Table(
     columns=(
         Column(name="source", type="text", doc="Source."),
         Column(name="template_id", type="text", doc="Template."),
-        count("entries", "Entries."),
-        count("anomalies", "Anomalies among them."),
-        count("buckets", "Five minutes with such entries; those that two runs share count twice."),
+        _count("entries", "Entries."),
+        _count("anomalies", "Anomalies among them."),
+        _count("buckets", "Five minutes with such entries; those that two runs share count twice."),
         Column(name="first_seen", type="timestamp", doc="Event time of the first.", merge="min"),
         Column(name="last_seen", type="timestamp", doc="Event time of the last.", merge="max"),
     ),
@@ -118,8 +122,8 @@ TEXTS = Table(
         ),
         Column(name="template_id", type="text", doc="Template of the text.", merge="last"),
         Column(name="level", type="text", doc="Level the text deserves.", merge="last"),
-        chance("level_confidence", "Chance the model gives to that level.", merge="last"),
-        chance("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
+        _probability("level_confidence", "Chance the model gives to that level.", merge="last"),
+        _probability("warning_chance", "Chance that it deserves warning or worse.", merge="last"),
     ),
 )
 
@@ -132,8 +136,8 @@ ROLLUPS = Table(
         Column(name="source", type="text", doc="Source."),
         Column(name="level", type="text", doc="Level."),
         Column(name="severity", type="text", doc="Severity."),
-        count("entries", "Entries."),
-        count("anomalies", "Anomalies among them."),
+        _count("entries", "Entries."),
+        _count("anomalies", "Anomalies among them."),
     ),
 )
 
@@ -152,15 +156,16 @@ TEMPLATE_HOURS = Table(
         Column(name="bucket", type="timestamp", doc="Begin of an hour."),
         Column(name="source", type="text", doc="Source."),
         Column(name="template_id", type="text", doc="Template."),
-        count("entries", "Entries."),
-        count("anomalies", "Anomalies among them."),
+        _count("entries", "Entries."),
+        _count("anomalies", "Anomalies among them."),
     ),
 )
 
 BLOCKS = Table(
     name="blocks",
     key=("block", "first_entry"),
-    doc="Level, severity and anomaly of neighbouring entries, a letter each: a search reads these few bytes where it would look up every prediction.",
+    doc="Level, severity and anomaly of neighbouring entries, a letter each: a search reads these few bytes "
+    "where it would look up every prediction.",
     columns=(
         Column(
             name="block",
@@ -192,7 +197,7 @@ SESSIONS = Table(
         Column(name="ended_at", type="timestamp", doc="Event time of its last entry so far.", merge="max"),
         Column(name="entries", type="bigint", doc="Entries so far.", minimum=0, merge="last"),
         Column(name="anomaly", type="boolean", doc="Whether the session is abnormal.", merge="last"),
-        chance("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly.", merge="last"),
+        _probability("anomaly_score", "How abnormal: from 0.5 on it counts as anomaly.", merge="last"),
         Column(name="severity", type="text", doc="Severity of the session.", merge="last"),
         Column(name="reasons", type="json", doc="Why, in words, the strongest reason first.", merge="last"),
         Column(
@@ -207,7 +212,8 @@ SESSIONS = Table(
 STATEMENTS = Table(
     name="statements",
     key=("statement_id",),
-    doc="One distinct masked text with the level its author gave it; what the level model learns from. Never a raw text.",
+    doc="One distinct masked text with the level its author gave it; what the level model learns from. "
+    "Never a raw text.",
     columns=(
         Column(name="statement_id", type="text", doc="Hash of origin, system and masked text."),
         Column(name="origin", type="text", doc="kafka, loghub, logbench, python, own or simulated."),
@@ -228,7 +234,8 @@ STATEMENTS = Table(
 TRACES = Table(
     name="traces",
     key=("session_id",),
-    doc="One session of a training log: which masked texts came when, and whether it was abnormal where that is known.",
+    doc="One session of a training log: which masked texts came when, and whether it was abnormal where that "
+    "is known.",
     columns=(
         Column(name="session_id", type="text"),
         Column(name="origin", type="text", doc="hdfs, own or simulated."),
@@ -255,11 +262,13 @@ CONTRACT = Contract(
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),
+    typical_seconds=70,
     stale_after=timedelta(hours=1),
     retention=timedelta(days=30),
     minimum_rows=0,
     incremental=True,
     entries="log_entries",
     entry_columns=("entry_id", "source", "session", "event_time", "level", "text"),
-    attribution="Trained on Kafka logs of elastic/examples, logging statements of LogBench and of installed packages, and where opted into loghub.",
+    attribution="Trained on Kafka logs of elastic/examples, logging statements of LogBench and of installed "
+    "packages, and where opted into loghub.",
 )

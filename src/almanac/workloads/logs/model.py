@@ -1,4 +1,4 @@
-"""The model of logs: levels of texts and strangeness of sessions, kept as one."""
+"""The model of logs: levels of texts and abnormality of sessions in one estimator."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -17,7 +17,7 @@ from almanac.workloads.logs.estimators import TextLevels
 from almanac.workloads.logs.terms import levels, traces
 
 ALPHA = 1.0
-# What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
+# What a saved model may contain beyond plain arrays and scikit-learn's estimators. Each entry needs a review.
 TRUSTED_TYPES = [
     "almanac.workloads.logs.anomaly.SessionModel",
     "almanac.workloads.logs.estimators.TextLevels",
@@ -26,24 +26,26 @@ TRUSTED_TYPES = [
 
 
 class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Levels of masked texts and strangeness of sessions. It holds numbers and hashes, and no text it was fitted on."""
+    """Levels of masked texts and abnormality of sessions.
+
+    A fitted model holds numbers and hashes, and no text of its training.
+    """
 
     def __init__(self, *, alpha: float = ALPHA, use_labels: bool = True) -> None:
-        """Keep the strength of the penalty, and whether labels of sessions are used."""
+        """Set the strength of the penalty, and whether labels of sessions are used."""
         self.alpha = alpha
         self.use_labels = use_labels
 
     def fit(self, statements: pd.DataFrame, sessions: pd.DataFrame) -> Self:
-        """Fit on statements (text, level, weight, template) and on traces of sessions, one session model for each origin."""
-        groups = pd.factorize(statements["template"])[0]
-        numbers = np.array(levels.numbers(statements["level"]), dtype=np.int64)
-        weights = statements["weight"].to_numpy(dtype=np.float64)
-        self.levels_ = TextLevels(alpha=self.alpha).fit(
-            statements["text"].to_numpy(dtype=object), numbers, weights=weights, groups=groups
-        )
+        """Fit on statements (text, level, weight, template) and on traces of sessions.
+
+        Each origin of sessions gets a session model of its own.
+        """
+        self.levels_ = self._level_model(statements)
         self.classes_ = np.array(LEVELS)
         self.known_ = text_numbers(statements["text"].tolist())
-        self.sessions_ = [self._session_model(part) for _, part in sessions.groupby("origin", sort=True)]
+        origins = sessions.groupby("origin", sort=True)
+        self.sessions_ = [self._session_model(traces_of_origin) for _, traces_of_origin in origins]
         return self
 
     def predict_proba(self, texts: pd.DataFrame) -> Floats:
@@ -52,50 +54,60 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
 
     def predict(self, texts: pd.DataFrame) -> npt.NDArray[np.str_]:
         """Return the most likely level of each masked text."""
-        likely: npt.NDArray[np.str_] = self.classes_[self.predict_proba(texts).argmax(axis=1)]
+        places = self.predict_proba(texts).argmax(axis=1)
+        likely: npt.NDArray[np.str_] = self.classes_[places]
         return likely
 
     def knows(self, texts: list[str]) -> npt.NDArray[np.bool_]:
-        """Tell of each masked text whether the model was fitted on it."""
-        return np.isin([int(name, 16) for name in features.text_ids(texts)], self.known_)
+        """Return for each masked text whether the model was fitted on it."""
+        numbers = [int(name, 16) for name in features.text_ids(texts)]
+        return np.isin(numbers, self.known_)
 
     def session_scores(self, sessions: Sessions) -> tuple[Floats, npt.NDArray[np.bool_]]:
-        """Return how abnormal each session is, and which of them a fitted model knows at all; the others have score 0."""
-        scores, judged = np.zeros(sessions.counts.shape[0]), np.zeros(sessions.counts.shape[0], dtype=bool)
-        for each in self.sessions_:
-            fits = each.knows(sessions) & ~judged
-            scores = np.where(fits, each.score(sessions), scores)
-            judged |= fits
-        return scores, judged
+        """Return how abnormal each session is, and which of them a session model knows.
+
+        A session that no model knows has score 0.
+        """
+        size = sessions.counts.shape[0]
+        scores, is_scored = np.zeros(size), np.zeros(size, dtype=bool)
+        for model in self.sessions_:
+            fits = model.knows(sessions) & ~is_scored
+            scores = np.where(fits, model.score(sessions), scores)
+            is_scored |= fits
+        return scores, is_scored
+
+    def _level_model(self, statements: pd.DataFrame) -> TextLevels:
+        texts = statements["text"].to_numpy(dtype=object)
+        labels = np.array(levels.numbers(statements["level"]), dtype=np.int64)
+        weights = statements["weight"].to_numpy(dtype=np.float64)
+        groups = pd.factorize(statements["template"])[0]
+        return TextLevels(alpha=self.alpha).fit(texts, labels, weights=weights, groups=groups)
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
-        return SessionModel(use_labels=self.use_labels).fit(
-            traces.counted(sessions["texts"].tolist()), traces.labels(sessions)
-        )
+        counts = traces.counted(sessions["texts"])
+        return SessionModel(use_labels=self.use_labels).fit(counts, traces.labels(sessions))
 
 
 def make(recipe: Mapping[str, Any] | None = None) -> LogModel:
-    """Return a model that is not fitted yet, as a recipe's `alpha` says; numbers may be text."""
-    return LogModel(alpha=float((recipe or {}).get("alpha", ALPHA)))
+    """Return an unfitted model with the recipe's `alpha`; numbers may be text."""
+    parameters = recipe or {}
+    return LogModel(alpha=float(parameters.get("alpha", ALPHA)))
 
 
 def fit(model: LogModel, statements: pd.DataFrame, sessions: pd.DataFrame) -> LogModel:
-    """Fit a model on one thread, so that the result does not depend on how many there are."""
+    """Fit a model on one thread, so that the result does not depend on the number of threads."""
     with threadpool_limits(limits=1):
         return model.fit(statements, sessions)
 
 
 def training(statements: pd.DataFrame, sessions: pd.DataFrame) -> pd.DataFrame:
-    """Return everything a model was fitted on as one frame, to be kept with it: statements first, then sessions."""
-    return pd.concat(
-        [
-            statements,
-            sessions.drop(columns=["abnormal"]).assign(abnormal=sessions["abnormal"].astype("boolean")),
-        ],
-        ignore_index=True,
-    )
+    """Return the training data of a model as one frame, statements first, then sessions."""
+    flags = sessions["abnormal"].astype("boolean")
+    rest = sessions.drop(columns=["abnormal"]).assign(abnormal=flags)
+    return pd.concat([statements, rest], ignore_index=True)
 
 
 def text_numbers(texts: list[str]) -> npt.NDArray[np.int64]:
     """Return the ids of distinct masked texts as ascending numbers."""
-    return np.unique(np.array([int(name, 16) for name in features.text_ids(texts)], dtype=np.int64))
+    numbers = [int(name, 16) for name in features.text_ids(texts)]
+    return np.unique(np.array(numbers, dtype=np.int64))

@@ -1,33 +1,38 @@
-"""What is done around a release of the logs, on a connection of the owner: search, alerts, questions, and what has expired."""
+"""Work of the owner around a release of the logs: search, alerts, texts to classify, retention."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from almanac.workloads.logs import retention
 from almanac.workloads.logs.contract import CONTRACT
-from almanac.workloads.logs.keeping import alerts, searching
+from almanac.workloads.logs.keeping import alerts, recount, retention, search_index
 
 Connection = psycopg.Connection[Any]
-Removal = tuple[str, Callable[[Connection], list[int]], Callable[[list[str]], Callable[[Connection], None]]]
-ASKED_FOR = timedelta(hours=24)
+Deletion = Callable[[Connection], list[int]]
+Repair = Callable[[list[str]], Callable[[Connection], None]]
+# How long a text of `POST /v1/logs/classify` waits for a prediction.
+PENDING = timedelta(hours=24)
+DELETE_PENDING_TEXTS = "DELETE FROM almanac.log_questions WHERE asked_at < %s"
 
 
 def prepare(connection: Connection, covered_until: int) -> int:
     """Make the entries up to this number searchable; return how many were added."""
-    return searching.prepare(connection, covered_until)
+    return search_index.prepare(connection, covered_until)
 
 
 def tend(connection: Connection, now: datetime) -> None:
-    """Judge the rules of alerts, forget old questions, and bring the search of a day that is over into order."""
+    """Judge the rules of alerts, delete old texts to classify, and rewrite the search index of a past day."""
     alerts.judge(connection, now)
-    connection.execute("DELETE FROM almanac.log_questions WHERE asked_at < %s", [now - ASKED_FOR])
-    searching.lay_out(connection, now.date())
+    connection.execute(DELETE_PENDING_TEXTS, [now - PENDING])
+    search_index.cluster(connection, now.date())
 
 
-def expired(connection: Connection, now: datetime) -> Iterator[Removal]:
-    """Yield what retention takes: why, what removes the entries and returns their numbers, and what mends the runs."""
-    for day in retention.expired(connection, (now - CONTRACT.retention).date()):
-        yield f"retention: received on {day}", retention.dropping(day), retention.mend
+def expired(connection: Connection, now: datetime) -> Iterator[tuple[str, Deletion, Repair]]:
+    """Yield the deletions of retention: reason, function that deletes entries, function that repairs runs."""
+    first_day = (now - CONTRACT.retention).date()
+    for day in retention.expired_days(connection, first_day):
+        deletion = partial(retention.drop_day, day=day)
+        yield f"retention: received on {day}", deletion, recount.repair

@@ -1,4 +1,4 @@
-"""Every market of a match from one table of score chances that agrees with the chances of home, draw and away."""
+"""Every market of a match, from one table of score chances that agrees with those of home, draw, away."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,8 @@ def score_chances(home_goals: Floats, away_goals: Floats, dependence: Floats) ->
     >>> score_chances(np.array([1.0]), np.array([1.0]), np.array([0.0]))[0, 0, 0].round(4)
     np.float64(0.1353)
     """
-    chances = _poisson(home_goals)[:, :, np.newaxis] * _poisson(away_goals)[:, np.newaxis, :]
+    home, away = _poisson(home_goals), _poisson(away_goals)
+    chances = home[:, :, np.newaxis] * away[:, np.newaxis, :]
     chances[:, 0, 0] *= 1 - home_goals * away_goals * dependence
     chances[:, 0, 1] *= 1 + home_goals * dependence
     chances[:, 1, 0] *= 1 + away_goals * dependence
@@ -38,7 +39,8 @@ def _poisson(mean: Floats) -> Floats:
 def _regions() -> npt.NDArray[np.float64]:
     """Return 1 for the scores that mean home, draw and away: outcome, home goals, away goals."""
     margin = GOALS[:, np.newaxis] - GOALS
-    return np.stack([margin > 0, margin == 0, margin < 0]).astype(np.float64)
+    regions = np.stack([margin > 0, margin == 0, margin < 0])
+    return regions.astype(np.float64)
 
 
 def outcome_chances(scores: Floats) -> Floats:
@@ -48,10 +50,10 @@ def outcome_chances(scores: Floats) -> Floats:
 
 
 def reconcile(scores: Floats, outcomes: Floats) -> Floats:
-    """Scale the scores of home wins, of draws and of away wins so that each adds up to its chance in `outcomes`.
+    """Scale the scores of home wins, draws and away wins so that each adds up to its chance in `outcomes`.
 
-    Within a region the scores keep their proportions. Of all tables with these outcomes the result is the nearest to
-    `scores` in relative entropy.
+    Within a region the scores keep their proportions. Of all tables with these outcomes the result is the
+    nearest to `scores` in relative entropy.
     """
     factors = outcomes / outcome_chances(scores)
     scaled: Floats = scores * np.einsum("mo,oha->mha", factors, _regions())
@@ -59,7 +61,7 @@ def reconcile(scores: Floats, outcomes: Floats) -> Floats:
 
 
 def derive(features: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns of all markets for matches with these features and chances home_win, draw, away_win."""
+    """Return all markets of matches with these features and chances home_win, draw, away_win."""
     home, draw, away = (outcomes[name] for name in CHANCE_COLUMNS.values())
     scores = reconcile(expected_scores(features), np.stack([home, draw, away], axis=1))
     doubles = {"home_or_draw": home + draw, "home_or_away": home + away, "draw_or_away": draw + away}
@@ -68,13 +70,14 @@ def derive(features: pd.DataFrame, outcomes: pd.DataFrame) -> pd.DataFrame:
 
 
 def expected_scores(features: pd.DataFrame) -> Floats:
-    """Return the score chances of the geometric mean of two expected goals: by ratings, and by Dixon and Coles."""
+    """Return the score chances for the geometric mean of rated goals and those by Dixon and Coles."""
     home, away = _mean_goals(features, "home"), _mean_goals(features, "away")
     return score_chances(home, away, _column(features, "fitted_dependence"))
 
 
 def _mean_goals(features: pd.DataFrame, side: str) -> Floats:
-    rated, fitted = _column(features, f"rated_{side}_goals"), _column(features, f"fitted_{side}_goals")
+    rated = _column(features, f"rated_{side}_goals")
+    fitted = _column(features, f"fitted_{side}_goals")
     mean: Floats = np.sqrt(rated * fitted)
     return mean
 

@@ -2,7 +2,6 @@
 
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 
 from almanac.workloads.football import contract
@@ -21,8 +20,8 @@ PLAYED_OF_LEAGUE = {
 def played(matches: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return the matches with a score before `as_of`, with their outcome."""
     rows = matches[timeline.is_played(matches, as_of=as_of)]
-    home_goals, away_goals = (rows[name].to_numpy(dtype=np.float64) for name in timeline.GOALS)
-    return rows.assign(outcome=timeline.outcomes(home_goals, away_goals)).reset_index(drop=True)
+    outcomes = timeline.outcomes(*timeline.goals_of(rows))
+    return rows.assign(outcome=outcomes).reset_index(drop=True)
 
 
 def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
@@ -40,8 +39,8 @@ def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) ->
 def statistics(matches: pd.DataFrame, held_out: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return averages of the last two seasons beside held-out scores, for 'all' and each league.
 
-    The rows are those of the contract's `statistics`. `held_out` has the columns scope, held_out_matches, rps,
-    log_loss, accuracy.
+    The rows are those of the contract's `statistics`. `held_out` has the columns scope, held_out_matches,
+    rps, log_loss, accuracy.
     """
     recent = _last_seasons(played(matches, as_of=as_of))
     scopes = [("all", recent), *recent.groupby("league")]
@@ -57,7 +56,7 @@ def _last_seasons(matches: pd.DataFrame) -> pd.DataFrame:
 
 
 def _averages(rows: pd.DataFrame) -> dict[str, float]:
-    home, away = (rows[name].to_numpy(dtype=np.float64) for name in timeline.GOALS)
+    home, away = timeline.goals_of(rows)
     return {
         "matches": len(rows),
         "home_win_rate": float((home > away).mean()),

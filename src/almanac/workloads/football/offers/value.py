@@ -1,4 +1,4 @@
-"""What the user's odds say about the chances: expected value, stake, return, closing-line value; no betting advice."""
+"""The value of the user's odds: expected value, stake, return, closing-line value; no betting advice."""
 
 from typing import NamedTuple
 
@@ -26,7 +26,8 @@ class Offer(NamedTuple):
 
 def median_odds(odds: pd.DataFrame, *, taken: str) -> pd.DataFrame:
     """Return the median odds over bookmakers by match_id, of those `taken` at 'open' or 'close'."""
-    return odds[odds["taken"] == taken].groupby("match_id")[ODDS].median()
+    rows = odds[odds["taken"] == taken]
+    return rows.groupby("match_id")[ODDS].median()
 
 
 def expected_values(chances: Floats, odds: Floats) -> Floats:
@@ -47,18 +48,19 @@ def kelly_stakes(chances: Floats, odds: Floats, *, share: float = KELLY_SHARE) -
     [[0.0833]]
     """
     profit = np.where(odds > 1, odds - 1, np.inf)
-    stakes: Floats = share * np.maximum(expected_values(chances, odds), 0) / profit
+    gains = np.maximum(expected_values(chances, odds), 0)
+    stakes: Floats = share * gains / profit
     return stakes
 
 
 def attach(coming: pd.DataFrame, odds: pd.DataFrame) -> pd.DataFrame:
-    """Return the coming matches with the user's opening odds in home_odds, draw_odds, away_odds; NaN without odds."""
+    """Return the coming matches with opening odds in home_odds, draw_odds, away_odds; NaN without odds."""
     opening = median_odds(odds, taken="open").reindex(coming["match_id"])
     return coming.assign(**{name: opening[name].to_numpy() for name in ODDS})
 
 
 def summaries(predictions: pd.DataFrame) -> pd.Series:
-    """Return per match the odds, the outcome with the greatest expected value and a stake; None without odds."""
+    """Return per match the odds, the outcome with the greatest expected value, a stake; None without odds."""
     chances = _chances(predictions)
     odds = predictions.reindex(columns=ODDS).to_numpy(dtype=np.float64)
     rows = [_summary(*match) for match in zip(chances, odds, strict=True)]
@@ -81,22 +83,22 @@ def _summary(chances: Floats, odds: Floats) -> dict[str, object] | None:
 def bets(predictions: pd.DataFrame, odds: pd.DataFrame, outcomes: pd.Series) -> pd.DataFrame:
     """Return one row per match whose best outcome has a positive expected value at the opening odds.
 
-    `outcomes` is home, draw or away by match_id. Columns: match_id, date, bet, price, closing, expected_value, outcome
-    and the profit of one unit.
+    `outcomes` is home, draw or away by match_id. Columns: match_id, date, bet, price, closing,
+    expected_value, outcome and the profit of one unit.
     """
     rows = predictions[["match_id", "date"]].reset_index(drop=True)
-    offer = _best_offer(predictions, odds)
-    rows = rows.assign(**offer._asdict(), outcome=outcomes.reindex(rows["match_id"]).to_numpy())
-    rows = rows[(rows["expected_value"] > 0) & rows["outcome"].notna()].reset_index(drop=True)
+    happened = outcomes.reindex(rows["match_id"]).to_numpy()
+    rows = rows.assign(**_best_offer(predictions, odds)._asdict(), outcome=happened)
+    is_bet = (rows["expected_value"] > 0) & rows["outcome"].notna()
+    rows = rows[is_bet].reset_index(drop=True)
     is_won = rows["bet"] == rows["outcome"]
     return rows.assign(profit=np.where(is_won, rows["price"] - 1, -1.0))
 
 
 def _best_offer(predictions: pd.DataFrame, odds: pd.DataFrame) -> Offer:
-    opening, closing = (
-        median_odds(odds, taken=taken).reindex(predictions["match_id"]).to_numpy()
-        for taken in ("open", "close")
-    )
+    matches = predictions["match_id"]
+    opening = median_odds(odds, taken="open").reindex(matches).to_numpy()
+    closing = median_odds(odds, taken="close").reindex(matches).to_numpy()
     values = expected_values(_chances(predictions), opening)
     best = np.nan_to_num(values, nan=-1.0).argmax(axis=1)
     rows = np.arange(len(values))
@@ -116,7 +118,7 @@ def return_on_investment(bets: pd.DataFrame, *, seed: int) -> Interval | None:
 
 
 def closing_line_value(bets: pd.DataFrame, *, seed: int) -> Interval | None:
-    """Return by what share the taken odds beat the closing odds, with its interval; None without closing odds."""
+    """Return by what share the odds of the bets beat the closing odds; None without closing odds."""
     closed = bets[bets["closing"].notna()]
     if closed.empty:
         return None

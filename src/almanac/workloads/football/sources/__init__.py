@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 class Fetched:
     """Everything that one collect brought in.
 
-    `matches` and `odds` are as declared in the contract. `unparsed_lines` has file, line, text; `refused_rows` has
-    file, line, reason, text. `files` has repository, commit, path, sha256, where, league, season, matches_declared,
-    matches_parsed. `unmatched_clubs` has country, name, candidates of clubs that only another source has.
-    `skipped_sources` names each source, or part of one, that brought nothing.
+    `matches` and `odds` are as declared in the contract. `unparsed_lines` has file, line, text;
+    `refused_rows` has file, line, reason, text. `files` has repository, commit, path, sha256, where, league,
+    season, matches_declared, matches_parsed. `unmatched_clubs` has country, name, candidates of clubs that
+    only another source has. `skipped_sources` names each source, or part of one, that brought nothing.
     """
 
     matches: pd.DataFrame
@@ -59,8 +59,8 @@ def fetch(
 ) -> Fetched:
     """Fetch all matches and, with the user's keys, fresher matches and odds.
 
-    Without mirror, cache and network a generated sample takes their place; a warning and `simulated` say so. With
-    ALMANAC_SOURCE_HEAD nothing takes their place. Raises SourceUnavailable, SourceCorrupt, UsageError.
+    Without mirror, cache and network a generated sample takes their place; a warning and `simulated` say so.
+    With ALMANAC_SOURCE_HEAD nothing takes their place. Raises SourceUnavailable, SourceCorrupt, UsageError.
     """
     if sample == "mock":
         return _simulated()
@@ -83,7 +83,7 @@ def commits(files: pd.DataFrame) -> dict[str, str]:
 
 
 def combined(main: pd.DataFrame, fresher: pd.DataFrame) -> pd.DataFrame:
-    """Return the matches of both; the fresher row replaces the other, unless only the main one has a result."""
+    """Return the matches of both. A fresher row replaces a main one unless only the main one has a result."""
     undecided = fresher.loc[~fresher["status"].isin(DECIDED), "match_id"]
     stays = main["status"].isin(DECIDED) & main["match_id"].isin(undecided)
     remaining = main[stays | ~main["match_id"].isin(fresher["match_id"])]
@@ -150,7 +150,8 @@ def _with_odds(fetched: Fetched, settings: Settings, today: date) -> Fetched:
 
 
 def _coming_leagues(matches: pd.DataFrame, today: date) -> list[str]:
-    first, last = pd.Timestamp(today), pd.Timestamp(today + ODDS_AHEAD)
+    first = pd.Timestamp(today)
+    last = pd.Timestamp(today + ODDS_AHEAD)
     coming = (matches["status"] == "scheduled") & matches["date"].between(first, last)
     return sorted(matches.loc[coming, "league"].unique())
 

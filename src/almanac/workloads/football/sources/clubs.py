@@ -52,10 +52,12 @@ def _words(name: str) -> list[str]:
 @cache
 def spellings() -> dict[tuple[str, str], str]:
     """Return the club of each (country, key) in the table of spellings, without keys that match two clubs."""
-    owners = defaultdict[tuple[str, str], set[str]](set)
+    owners: dict[tuple[str, str], set[str]] = defaultdict(set)
     for country, club, spelling in _table():
         owners[country, key(spelling)].add(club)
-    return {where: next(iter(clubs)) for where, clubs in owners.items() if where[1] and len(clubs) == 1}
+    return {
+        (country, text): min(clubs) for (country, text), clubs in owners.items() if text and len(clubs) == 1
+    }
 
 
 def _table() -> Iterator[tuple[str, str, str]]:
@@ -72,9 +74,10 @@ def canonical(country: str, name: str) -> str | None:
 
 
 def canonical_names(names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
-    """Return the canonical name for each (country, name) of the main source, where an unknown name is a new club.
+    """Return the canonical name for each (country, name) of the main source.
 
-    A new club keeps its first spelling, even if a later season adds or drops FC.
+    An unknown name is a new club. A new club keeps its first spelling, even if a later season adds or drops
+    FC.
     """
     new: dict[tuple[str, str], str] = {}
     return {

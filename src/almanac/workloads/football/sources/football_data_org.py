@@ -64,7 +64,8 @@ def fetch(
     Clubs are linked to those of `matches`. A competition outside the plan is listed in `Problems.refused`.
     Waits as the headers of the source say. Raises SourceUnavailable, which never repeats the token.
     """
-    directory, problems, rows = Directory.of(matches), Problems(), list[dict[str, Any]]()
+    directory, problems = Directory.of(matches), Problems()
+    rows: list[dict[str, Any]] = []
     with _client(settings, policy) as client:
         for season in seasons:
             for league in COMPETITIONS:
@@ -84,7 +85,8 @@ def pause(response: httpx.Response) -> float:
     """Return the seconds to wait: until the counter's reset if no request of this minute is left."""
     left = response.headers.get("x-requests-available-minute", "")
     reset = response.headers.get("x-requestcounter-reset", "")
-    is_spent = response.status_code == TOO_MANY_REQUESTS or (left.isdigit() and int(left) == 0)
+    is_last = left.isdigit() and int(left) == 0
+    is_spent = is_last or response.status_code == TOO_MANY_REQUESTS
     return float(reset) if is_spent and reset.isdigit() else 0.0
 
 
@@ -112,7 +114,9 @@ def _pages(client: Client, path: str, season: str) -> Iterator[dict[str, Any]]:
 
 
 def _page(client: Client, path: str, season: str, offset: int) -> dict[str, Any]:
-    query = {"season": season[:4]} | ({"offset": str(offset)} if offset else {})
+    query = {"season": season[:4]}
+    if offset:
+        query["offset"] = str(offset)
     page = client.json(path, query)
     if isinstance(page, dict) and isinstance(page.get("matches"), list):
         return page
@@ -125,11 +129,12 @@ def _rows(
     items: Iterable[dict[str, Any]], where: tuple[str, str], directory: Directory, problems: Problems
 ) -> Iterator[dict[str, Any]]:
     league, season = where
+    file = f"{SOURCE} {COMPETITIONS[league]} {season}"
     for number, item in enumerate(sorted(items, key=_place), start=1):
         try:
             row = _row(item, league, season)
         except (KeyError, TypeError, ValueError, UsageError) as error:
-            problems.add_row(f"{SOURCE} {COMPETITIONS[league]} {season}", number, error, item)
+            problems.add_row(file, number, error, item)
             continue
         pair = directory.pairing(league, row["home"], row["away"])
         if isinstance(pair, tuple):

@@ -102,7 +102,8 @@ class _Parser:
             self.declared = int(total[1])
 
     def _date(self, text: re.Match[str]) -> date | None:
-        month, day = MONTHS[text["month"]], int(text["day"])
+        month = MONTHS[text["month"]]
+        day = int(text["day"])
         if text["year"]:
             return _day(int(text["year"]), month, day)
         usual = self.first_year if month >= FIRST_MONTH else self.last_year
@@ -164,10 +165,11 @@ def _status(text: re.Match[str]) -> str | None:
 def parse(text: str, season: str) -> Parsed:
     """Parse one file of the season '2024-25', which gives the years of dates written without one.
 
-    >>> lines = ["Matchday 1", "[Sat Aug/8]", "  12.45  Manchester United  1-0 (1-0)  Tottenham Hotspur", "  what?"]
+    >>> lines = ["Matchday 1", "[Sat Aug/8]", "  12.45  Manchester United  1-0 (1-0)  Spurs", "  what?"]
     >>> parsed = parse("\\n".join(lines), "2015-16")
-    >>> parsed.matches[0].date, parsed.matches[0].kickoff, parsed.matches[0].home_goals, parsed.matches[0].away
-    (datetime.date(2015, 8, 8), '12:45', 1, 'Tottenham Hotspur')
+    >>> match = parsed.matches[0]
+    >>> match.date, match.kickoff, match.home_goals, match.away
+    (datetime.date(2015, 8, 8), '12:45', 1, 'Spurs')
     >>> parsed.unparsed
     [(4, 'what?')]
     """

@@ -1,4 +1,4 @@
-"""Links rows of other sources to matches in the database: clubs by their spellings, matches by the nearest date."""
+"""Links rows of other sources to known matches: clubs by their spellings, matches by the nearest date."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +51,7 @@ class Directory:
     @classmethod
     def of(cls, matches: pd.DataFrame) -> Self:
         """Return the directory of these matches and of the table of spellings."""
-        meetings = defaultdict[tuple[str, str, str], list[tuple[date, str]]](list)
+        meetings: dict[tuple[str, str, str], list[tuple[date, str]]] = defaultdict(list)
         for league, home, away, match_id, day in _meetings(matches):
             meetings[league, home, away].append((day, match_id))
         seen = {(LEAGUES[league].country, club) for league, *pair in meetings for club in pair}

@@ -25,7 +25,7 @@ BOOKMAKERS = frozenset("B365 BF BFD BFE BMGM BS BV BW CL GB IW LB PS WH VC 1XB M
 
 @dataclass(frozen=True)
 class OddsImport:
-    """Odds as declared in the contract; unmatched clubs (country, name, candidates); bad rows (line, reason)."""
+    """The odds of the contract, unmatched clubs (country, name, candidates) and bad rows (line, reason)."""
 
     odds: pd.DataFrame
     unmatched_clubs: pd.DataFrame
@@ -76,7 +76,8 @@ class _Import:
             self.rows[key] = (*key, home, draw, away, SOURCE)
 
     def _match_id(self, row: Mapping[str, str]) -> str:
-        league, day = row.get("Div", ""), _day(row.get("Date", ""))
+        league = row.get("Div", "")
+        day = _day(row.get("Date", ""))
         if league not in LEAGUES:
             raise ValueError(f"league '{league}' is not known; known are {', '.join(LEAGUES)}")
         pair = self._pair(league, row)
@@ -86,11 +87,13 @@ class _Import:
         return match_id
 
     def _pair(self, league: str, row: Mapping[str, str]) -> tuple[str, str]:
-        pair = self.directory.pairing(league, row.get("HomeTeam", ""), row.get("AwayTeam", ""))
+        home, away = row.get("HomeTeam", ""), row.get("AwayTeam", "")
+        pair = self.directory.pairing(league, home, away)
         if isinstance(pair, tuple):
             return pair
         self.names.update(pair)
-        raise ValueError("; ".join(sorted(f"club '{club.name}' is not known" for club in pair)))
+        reasons = [f"club '{club.name}' is not known" for club in pair]
+        raise ValueError("; ".join(sorted(reasons)))
 
     def result(self) -> OddsImport:
         return OddsImport(
@@ -101,9 +104,10 @@ class _Import:
 
 
 def read_odds(source: Path | str, matches: pd.DataFrame) -> OddsImport:
-    """Read odds of these matches from a file (Path) or its text (str); bad rows are reported by line and left out.
+    """Read odds of these matches from a file (Path) or its text (str).
 
-    Raises UsageError if the file cannot be read, or with the names of the columns it lacks.
+    Bad rows are reported by line and left out. Raises UsageError if the file cannot be read, or with the
+    names of the columns it lacks.
     """
     text = source if isinstance(source, str) else _text(source)
     reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), restkey="surplus")
@@ -133,15 +137,15 @@ def _text(path: Path) -> str:
 
 
 def _markets(header: list[str]) -> list[_Market]:
-    prefixes = [name[:-1] for name in header if name.endswith("H") and _has_market(name[:-1], header)]
+    home_columns = [name for name in header if name.endswith("H")]
+    prefixes = [name[:-1] for name in home_columns if _has_market(name[:-1], header)]
     missing = [name for name in MANDATORY if name not in header]
     if not prefixes:
         missing.append("three columns of odds, for example B365H, B365D, B365A")
     if missing:
-        raise UsageError(
-            f"The file lacks {', '.join(missing)}. Needed: {', '.join(MANDATORY)} and odds ending in H, D, A."
-            f" It has: {', '.join(header) or 'nothing'}."
-        )
+        needed = f"{', '.join(MANDATORY)} and odds ending in H, D, A"
+        columns = ", ".join(header) or "nothing"
+        raise UsageError(f"The file lacks {', '.join(missing)}. Needed: {needed}. It has: {columns}.")
     return [_market(prefix, prefixes) for prefix in prefixes]
 
 

@@ -31,6 +31,11 @@ class League:
     repository: str
     path: str
 
+    @property
+    def label(self) -> str:
+        """Country and name, for example 'England, Premier League'."""
+        return f"{self.country}, {self.name}"
+
 
 @dataclass(frozen=True)
 class SeasonFile:

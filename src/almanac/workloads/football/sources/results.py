@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Results:
-    """The content of the public files; `files` counts the matches that each header declares and those parsed."""
+    """The content of the public files. `files` counts the declared and the parsed matches of each."""
 
     matches: pd.DataFrame
     unparsed_lines: pd.DataFrame
@@ -85,11 +85,11 @@ def _head_seasons(settings: Settings, today: date) -> list[SeasonFile]:
 
 
 def _from_pins(missing: Sequence[SeasonFile], settings: Settings) -> list[tuple[SeasonFile, Copy]]:
-    """Return the pinned file of each season that the source no longer has; a later season may not exist yet."""
+    """Return the pinned file of each missing season. A season later than the pins may not exist yet."""
     seasons = {(each.league.code, each.season) for each in missing}
     pins = [pin for pin in openfootball.pinned() if (pin.league.code, pin.season) in seasons]
     for pin in pins:
-        log.warning("%s is gone from the head of its source; read at its pin", mirror.name(pin.file))
+        log.warning("%s is gone from the head of its source; read at its pin", pin.file.name)
     copies = mirror.read_all([pin.file for pin in pins], settings)
     return list(zip(pins, copies, strict=True))
 
@@ -102,7 +102,7 @@ def _text(copy: Copy) -> str:
     try:
         return copy.content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SourceCorrupt(f"{mirror.name(copy.file)} is not UTF-8 ({error}).") from None
+        raise SourceCorrupt(f"{copy.file.name} is not UTF-8 ({error}).") from None
 
 
 def _results(files: Sequence[_ParsedFile]) -> Results:

@@ -10,18 +10,21 @@ from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.workloads.football.sources import clubs, simulated
 
-# A Friday of the newest season that the pinned files cover whole: two rounds of nearly every league are still to come.
+# A Friday of the newest season that the pinned files cover whole: two rounds of nearly every league are still
+# to come.
 DEMO_DATE = date(2025, 4, 25)
 HORIZON = timedelta(days=14)
 
 
 def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
-    """Return the generated matches for a mock sample, otherwise the real ones, or the generated if there are no others.
+    """Return the generated matches for a mock sample, otherwise the real ones.
 
-    Raises SourceUnavailable if there is no match at all.
+    Without real matches the generated ones take their place. Raises SourceUnavailable if there is no match at
+    all.
     """
     is_generated = matches["source"] == simulated.SOURCE
-    chosen = matches[is_generated] if sample == "mock" or is_generated.all() else matches[~is_generated]
+    takes_generated = sample == "mock" or is_generated.all()
+    chosen = matches[is_generated if takes_generated else ~is_generated]
     if chosen.empty:
         raise SourceUnavailable(
             f"There is no match for sample '{sample}' in the database yet."
@@ -31,7 +34,7 @@ def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.Data
 
 
 def cut_off(matches: pd.DataFrame, *, requested: date | None, slot: date) -> CutOff:
-    """Return the cut-off: the requested day, else the slot's day if matches follow it, else a day inside the data."""
+    """Return the cut-off: the requested day, else the slot's day if matches follow it, else DEMO_DATE."""
     day = requested or (slot if _has_matches_after(matches, slot) else DEMO_DATE)
     sources = sorted(matches["source"].unique())
     is_simulated = sources == [simulated.SOURCE]
@@ -39,7 +42,7 @@ def cut_off(matches: pd.DataFrame, *, requested: date | None, slot: date) -> Cut
 
 
 def club(matches: pd.DataFrame, name: str) -> str:
-    """Return the club of these matches that a name or alias means; raises UsageError with the nearest names."""
+    """Return the club with this name or alias in these matches; raises UsageError with the nearest names."""
     names = sorted(set(matches["home"]) | set(matches["away"]))
     by_key = {clubs.key(each): each for each in names}
     match = by_key.get(clubs.key(name)) or _by_alias(name, names)
@@ -60,5 +63,6 @@ def _by_alias(name: str, names: list[str]) -> str | None:
 
 
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
-    first, last = pd.Timestamp(day), pd.Timestamp(day + HORIZON)
+    first = pd.Timestamp(day)
+    last = pd.Timestamp(day + HORIZON)
     return bool(matches["date"].between(first, last).any())

@@ -97,10 +97,9 @@ def _season(
 
 
 def _log_goals(home: Strength, away: Strength) -> tuple[float, float]:
-    return (
-        MEAN_LOG_GOALS + HOME_ADVANTAGE / 2 + home.attack - away.defence,
-        MEAN_LOG_GOALS - HOME_ADVANTAGE / 2 + away.attack - home.defence,
-    )
+    at_home = MEAN_LOG_GOALS + HOME_ADVANTAGE / 2
+    away_from_home = MEAN_LOG_GOALS - HOME_ADVANTAGE / 2
+    return at_home + home.attack - away.defence, away_from_home + away.attack - home.defence
 
 
 def _rounds(members: list[str]) -> list[list[Pair]]:
@@ -135,10 +134,11 @@ def _points(margin: int) -> float:
 
 
 def _next_tiers(upper: list[str], lower: list[str]) -> list[list[str]]:
-    relegated, promoted = upper[-SWAPPED:], lower[:SWAPPED]
+    relegated = upper[-SWAPPED:]
+    promoted = lower[:SWAPPED]
     return [upper[:-SWAPPED] + promoted, relegated + lower[SWAPPED:]]
 
 
 def _next_year(each: Strength, random: np.random.Generator) -> Strength:
-    drift = random.normal(0.0, 0.06, size=2)
-    return Strength(0.9 * each.attack + float(drift[0]), 0.9 * each.defence + float(drift[1]))
+    attack, defence = random.normal(0.0, 0.06, size=2).tolist()
+    return Strength(0.9 * each.attack + attack, 0.9 * each.defence + defence)

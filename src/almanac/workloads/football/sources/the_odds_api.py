@@ -46,12 +46,13 @@ log = logging.getLogger(__name__)
 def fetch(
     settings: Settings, leagues: Iterable[str], matches: pd.DataFrame, policy: RequestPolicy | None = None
 ) -> tuple[pd.DataFrame, Problems]:
-    """Fetch the odds of the coming matches of these leagues; each league costs one request of the user's quota.
+    """Fetch the odds of the coming matches of these leagues.
 
-    Stops when the quota is spent and lists the remaining leagues in `Problems.refused`.
-    Raises SourceUnavailable, which never repeats the key.
+    Each league costs one request of the user's quota. Stops when the quota is spent and lists the remaining
+    leagues in `Problems.refused`. Raises SourceUnavailable, which never repeats the key.
     """
-    directory, problems, rows = Directory.of(matches), Problems(), list[OddsRow]()
+    directory, problems = Directory.of(matches), Problems()
+    rows: list[OddsRow] = []
     is_spent = False
     with _client(settings, policy) as client:
         for league in leagues:
@@ -122,8 +123,7 @@ def _event_rows(
     if match_id is None:
         raise ValueError(f"no match {pair[0]} - {pair[1]} is known near {event['commence_time']}")
     return [
-        (match_id, bookmaker, "open", *_odds(market["outcomes"], event), SOURCE)
-        for bookmaker, market in _markets(event)
+        (match_id, bookmaker, "open", *_odds(market, event), SOURCE) for bookmaker, market in _markets(event)
     ]
 
 
@@ -135,6 +135,6 @@ def _markets(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield str(bookmaker["key"]), market
 
 
-def _odds(outcomes: list[dict[str, Any]], event: dict[str, Any]) -> tuple[float, float, float]:
-    odds = {outcome["name"]: decimal_odds(outcome["price"]) for outcome in outcomes}
+def _odds(market: dict[str, Any], event: dict[str, Any]) -> tuple[float, float, float]:
+    odds = {outcome["name"]: decimal_odds(outcome["price"]) for outcome in market["outcomes"]}
     return odds[event["home_team"]], odds["Draw"], odds[event["away_team"]]

@@ -1,4 +1,4 @@
-"""Goals by Dixon and Coles (1997): attack and defence per club, recent matches weigh more, low scores corrected."""
+"""Goals by Dixon and Coles (1997): attack and defence per club, weights by age, low scores corrected."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,8 @@ SOLVER = {"method": "L-BFGS-B", "options": {"maxiter": 60, "ftol": 1e-7}}
 class Hyperparameters:
     """How matches weigh and how strongly the priors hold the parameters.
 
-    Precisions are those of normal priors on logarithms of goals: 6 gives a club a standard deviation of 1 / sqrt(6).
+    Precisions are those of normal priors on logarithms of goals: 6 gives a club a standard deviation of 1 /
+    sqrt(6).
     """
 
     half_life_days: float = 300.0
@@ -69,8 +70,8 @@ class Prior:
 class LowScores(NamedTuple):
     """The correction 1 + dependence * factor of the scores 0-0, 0-1, 1-0 and 1-1.
 
-    `at` are the places of these matches. `no_home` and `no_away` are 1 where a club scored no goal: there the factor
-    grows with the club's mean.
+    `at` are the places of these matches. `no_home` and `no_away` are 1 where a club scored no goal: there the
+    factor grows with the club's mean.
     """
 
     at: Integers
@@ -83,8 +84,9 @@ class LowScores(NamedTuple):
 class Layout:
     """The clubs and leagues of one country, and the places of their parameters in the vector.
 
-    The vector holds the attacks, the defences, each league's level and home edge, each tier's distance from the top
-    and last the dependence. A club's strength counts from its present tier, so an unknown club is an average one there.
+    The vector holds the attacks, the defences, each league's level and home edge, each tier's distance from
+    the top and last the dependence. A club's strength counts from its present tier, so an unknown club is an
+    average one there.
     """
 
     timeline: Timeline
@@ -96,9 +98,11 @@ class Layout:
     @classmethod
     def of(cls, timeline: Timeline, matches: Integers) -> "Layout":
         """Return the layout for the clubs and leagues of `matches`."""
-        clubs = np.unique(np.concatenate([timeline.home[matches], timeline.away[matches]]))
+        home, away = timeline.home[matches], timeline.away[matches]
+        clubs = np.unique(np.concatenate([home, away]))
         leagues = np.unique(timeline.league[matches])
-        return cls(timeline, matches, clubs, leagues, int(timeline.tier[matches].max()) + 1)
+        tiers = int(timeline.tier[matches].max()) + 1
+        return cls(timeline, matches, clubs, leagues, tiers)
 
     @property
     def first_level(self) -> int:
@@ -122,13 +126,15 @@ class Layout:
         ]
         sizes, means, precisions = zip(*rows, strict=True)
         mean = np.repeat(means, sizes)
-        mean[self.first_tier : -1] = hyper.tier_gap * np.arange(self.tiers)
+        gaps = hyper.tier_gap * np.arange(self.tiers)
+        mean[self.first_tier : -1] = gaps
         return Prior(mean, np.repeat(precisions, sizes))
 
     def design(self, at: Integers, club_tier: Integers) -> sparse.csr_array:
         """Return which parameters add to the logarithm of expected goals.
 
-        The matches `at` have a row each for the goals of the home clubs, then one each for those of the away clubs.
+        The matches `at` have a row each for the goals of the home clubs, then one each for those of the away
+        clubs.
         """
         columns = np.concatenate(self._columns(at, club_tier))
         signs = np.repeat([HOME_SIGNS, AWAY_SIGNS], len(at), axis=0)
@@ -141,7 +147,8 @@ class Layout:
         count = len(self.clubs)
         home = np.searchsorted(self.clubs, self.timeline.home[at])
         away = np.searchsorted(self.clubs, self.timeline.away[at])
-        level = self.first_level + np.searchsorted(self.leagues, self.timeline.league[at])
+        league = np.searchsorted(self.leagues, self.timeline.league[at])
+        level = self.first_level + league
         edge = level + len(self.leagues)
         tier = self.first_tier + club_tier
         scored = [home, count + away, level, edge, tier[home], tier[away]]
@@ -150,9 +157,11 @@ class Layout:
 
 
 def expected(timeline: Timeline, *, hyper: Hyperparameters = Hyperparameters()) -> ExpectedGoals:
-    """Return the expected goals of every match, from fits to earlier matches that are repeated every `refit_days`."""
-    goals, members = ExpectedGoals(*np.full((3, len(timeline)), np.nan)), timeline.members()
-    # On vectors this short several BLAS threads are ten times slower than one, and sums would depend on their number.
+    """Return the expected goals of every match, from a fit to earlier matches every `refit_days`."""
+    goals = ExpectedGoals(*np.full((3, len(timeline)), np.nan))
+    members = timeline.members()
+    # On vectors this short several BLAS threads are ten times slower than one, and sums would depend on their
+    # number.
     with threadpool_limits(limits=1, user_api="blas"):
         for country in range(int(timeline.country.max()) + 1):
             matches = np.flatnonzero(timeline.country == country)
@@ -163,7 +172,8 @@ def expected(timeline: Timeline, *, hyper: Hyperparameters = Hyperparameters()) 
 def _expect(layout: Layout, members: list[Integers], hyper: Hyperparameters, goals: ExpectedGoals) -> None:
     """Write the expected goals of one country's matches into `goals`."""
     prior = layout.prior(hyper)
-    parameters, club_tier = prior.mean, np.zeros(len(layout.clubs), dtype=np.int64)
+    parameters = prior.mean
+    club_tier = np.zeros(len(layout.clubs), dtype=np.int64)
     for day, coming in _refits(layout, hyper):
         _move_clubs(club_tier, layout, members, coming)
         training = _training_matches(layout, day, hyper)
@@ -178,7 +188,8 @@ def _expect(layout: Layout, members: list[Integers], hyper: Hyperparameters, goa
 
 def _refits(layout: Layout, hyper: Hyperparameters) -> Iterator[tuple[int, Integers]]:
     """Yield the day of each fit and the matches that are predicted from it."""
-    days = layout.timeline.snapshot_day[layout.matches] // hyper.refit_days * hyper.refit_days
+    snapshots = layout.timeline.snapshot_day[layout.matches]
+    days = snapshots // hyper.refit_days * hyper.refit_days
     for day in np.unique(days):
         yield int(day), layout.matches[days == day]
 
@@ -194,8 +205,10 @@ def _move_clubs(club_tier: Integers, layout: Layout, members: list[Integers], co
 
 def _training_matches(layout: Layout, day: int, hyper: Hyperparameters) -> Integers:
     """Return the played matches of the window before a day."""
-    days, played = layout.timeline.day[layout.matches], layout.timeline.played[layout.matches]
-    return layout.matches[(days < day) & (days >= day - hyper.window_days) & played]
+    days = layout.timeline.day[layout.matches]
+    is_in_window = (days < day) & (days >= day - hyper.window_days)
+    is_played = layout.timeline.played[layout.matches]
+    return layout.matches[is_in_window & is_played]
 
 
 def _weighted(timeline: Timeline, at: Integers, day: int, hyper: Hyperparameters) -> WeightedGoals:
@@ -204,9 +217,11 @@ def _weighted(timeline: Timeline, at: Integers, day: int, hyper: Hyperparameters
 
 
 def fit(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Floats) -> Floats:
-    """Return the parameters with the greatest posterior density, searched from `start`; the last is the dependence."""
-    # In units of its own uncertainty each parameter is as easy to find as any other, which halves the number of steps.
-    unit = 1 / np.sqrt(_information(design, goals, start) + prior.precision)
+    """Return the parameters with the greatest posterior density, searched from `start`."""
+    # In units of its own uncertainty each parameter is as easy to find as any other, which halves the number
+    # of steps.
+    information = _information(design, goals, start)
+    unit = 1 / np.sqrt(information + prior.precision)
 
     def scaled(parameters: Floats) -> tuple[float, Floats]:
         value, gradient = loss(parameters * unit, design, goals, prior)
@@ -218,35 +233,45 @@ def fit(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Flo
 
 def _information(design: sparse.csr_array, goals: WeightedGoals, parameters: Floats) -> Floats:
     """Return the approximate Fisher information of each parameter."""
-    weight = np.tile(goals.weight, 2)
-    information = abs(design).T @ (weight * np.exp(design @ parameters[:-1]))
+    # `abs` also sorts the entries of `design`; later products add them up in that order.
+    magnitudes = abs(design)
+    rate = np.exp(design @ parameters[:-1])
+    information = magnitudes.T @ (np.tile(goals.weight, 2) * rate)
     return np.append(information, goals.weight.sum() / 10)
 
 
 def loss(
     parameters: Floats, design: sparse.csr_array, goals: WeightedGoals, prior: Prior
 ) -> tuple[float, Floats]:
-    """Return the weighted negative log-posterior and its gradient, without terms constant in the parameters."""
-    log_rate, dependence = design @ parameters[:-1], parameters[-1]
-    scored, weight = np.concatenate([goals.home, goals.away]), np.tile(goals.weight, 2)
+    """Return the weighted negative log-posterior, without constant terms, and its gradient."""
+    scored = np.concatenate([goals.home, goals.away])
+    weight = np.tile(goals.weight, 2)
+    dependence = parameters[-1]
+    log_rate = design @ parameters[:-1]
     rate = np.exp(log_rate)
     low = _low_scores(goals, rate)
-    correction = np.maximum(1 + dependence * low.factor, LEAST_CORRECTION)
     low_weight = goals.weight[low.at]
+    correction = np.maximum(1 + dependence * low.factor, LEAST_CORRECTION)
+
+    poisson = weight @ (scored * log_rate - rate)
     off = parameters - prior.mean
+    density = poisson + low_weight @ np.log(correction) - 0.5 * prior.precision @ off**2
 
     slope = scored - rate
-    slope[low.at] += dependence * low.factor * low.no_home / correction
-    slope[low.at + len(goals.home)] += dependence * low.factor * low.no_away / correction
-    poisson = weight @ (scored * log_rate - rate)
-    density = poisson + low_weight @ np.log(correction) - 0.5 * prior.precision @ off**2
-    likelihood_gradient = np.append(design.T @ (weight * slope), low_weight @ (low.factor / correction))
-    return -float(density), -(likelihood_gradient - prior.precision * off)
+    home_slope = slope[: len(goals.home)]
+    away_slope = slope[len(goals.home) :]
+    home_slope[low.at] += dependence * low.factor * low.no_home / correction
+    away_slope[low.at] += dependence * low.factor * low.no_away / correction
+    dependence_slope = low_weight @ (low.factor / correction)
+    gradient = np.append(design.T @ (weight * slope), dependence_slope)
+    return -float(density), -(gradient - prior.precision * off)
 
 
 def _low_scores(goals: WeightedGoals, rate: Floats) -> LowScores:
     at = np.flatnonzero((goals.home <= 1) & (goals.away <= 1))
-    no_home, no_away = 1 - goals.home[at], 1 - goals.away[at]
+    no_home = 1 - goals.home[at]
+    no_away = 1 - goals.away[at]
+    home_rate, away_rate = np.split(rate, 2)
     sign = np.where(no_home == no_away, -1.0, 1.0)
-    factor = sign * rate[at] ** no_home * rate[at + len(goals.home)] ** no_away
+    factor = sign * home_rate[at] ** no_home * away_rate[at] ** no_away
     return LowScores(at, factor, no_home, no_away)

@@ -6,8 +6,6 @@ from almanac.workloads.football.strength import league_table
 from almanac.workloads.football.strength.ratings import HomeAway
 from almanac.workloads.football.strength.running_sums import (
     KeyDays,
-    club_events,
-    club_snapshots,
     decayed_sums,
     rolling_sums,
     shrunk_means,
@@ -48,54 +46,60 @@ def surprise(timeline: Timeline, expected: HomeAway) -> HomeAway:
 
 
 def ground(timeline: Timeline, expected: HomeAway) -> Floats:
-    """Return the home club's goals per match beyond expectation at home, less those away, half-life two years."""
+    """Return the home club's goals beyond expectation at home less those away, half-life two years."""
     gain = _gain(timeline, expected)
     at = KeyDays(timeline.home, timeline.snapshot_day)
     at_home = decayed_sums(KeyDays(timeline.home, timeline.day), gain, at, half_life=TWO_YEARS)
     away = decayed_sums(KeyDays(timeline.away, timeline.day), gain, at, half_life=TWO_YEARS)
-    matches = decayed_sums(club_events(timeline), _ones_of_clubs(timeline), at, half_life=TWO_YEARS)
+    matches = decayed_sums(
+        KeyDays.of_clubs(timeline, timeline.day), _ones_of_clubs(timeline), at, half_life=TWO_YEARS
+    )
     return shrunk_means(at_home + away, matches, towards=0.0, strength=20.0)
 
 
 def _gain(timeline: Timeline, expected: HomeAway) -> Floats:
     """Return by how much the home club's goal difference exceeds the expected one."""
-    return timeline.home_goals - timeline.away_goals - (expected.home - expected.away)
+    return timeline.margin - (expected.home - expected.away)
 
 
 def wins_on_ground(timeline: Timeline) -> HomeAway:
-    """Return the home club's wins in its last five home matches, and the away club's in its last five away."""
-    sign = np.sign(timeline.home_goals - timeline.away_goals)
-    return HomeAway(
-        _last_wins(timeline, timeline.home, sign),
-        _last_wins(timeline, timeline.away, -sign),
-    )
+    """Return the home club's wins in its last five home matches, the away club's in its last five away."""
+    home_wins = _last_wins(timeline, timeline.home, timeline.margin)
+    away_wins = _last_wins(timeline, timeline.away, -timeline.margin)
+    return HomeAway(home_wins, away_wins)
 
 
-def _last_wins(timeline: Timeline, club: Integers, sign: Floats) -> Floats:
-    won = np.where(timeline.played, sign > 0, np.nan)
-    events, at = KeyDays(club, timeline.day), KeyDays(club, timeline.snapshot_day)
+def _last_wins(timeline: Timeline, club: Integers, margin: Floats) -> Floats:
+    won = np.where(timeline.played, margin > 0, np.nan)
+    events = KeyDays(club, timeline.day)
+    at = KeyDays(club, timeline.snapshot_day)
     return rolling_sums(events, won, at, count=LAST_MATCHES)
 
 
 def rest_days(timeline: Timeline) -> HomeAway:
     """Return the days since each club's match before, at most 14, whether or not its score is known."""
-    events = club_events(timeline)
-    order = np.lexsort((events.day, events.key))
+    events = KeyDays.of_clubs(timeline, timeline.day)
+    order = np.argsort(events.place)
     is_same_club = np.diff(events.key[order]) == 0
-    gaps = np.diff(events.day[order])[is_same_club]
-    rest = np.full(len(order), MOST_REST_DAYS, dtype=np.int64)
-    rest[order[1:][is_same_club]] = np.minimum(gaps, MOST_REST_DAYS)
-    return HomeAway.of_halves(rest.astype(np.float64))
+    gaps = np.diff(events.day[order])
+    later = order[1:][is_same_club]
+    rest = np.full(len(order), MOST_REST_DAYS, dtype=np.float64)
+    rest[later] = np.minimum(gaps[is_same_club], MOST_REST_DAYS)
+    return HomeAway.of_halves(rest)
 
 
 def meetings(timeline: Timeline) -> Floats:
-    """Return the home club's mean goal difference in earlier meetings of the two, half-life two years, shrunk to 0."""
-    first, second = np.minimum(timeline.home, timeline.away), np.maximum(timeline.home, timeline.away)
+    """Return the home club's mean goal difference in earlier meetings of the two, shrunk to 0.
+
+    The half-life is two years.
+    """
+    first = np.minimum(timeline.home, timeline.away)
+    second = np.maximum(timeline.home, timeline.away)
     pair = first * timeline.club_count + second
+    events = KeyDays(pair, timeline.day)
+    at = KeyDays(pair, timeline.snapshot_day)
     sign = np.where(timeline.home < timeline.away, 1.0, -1.0)
-    margin = sign * (timeline.home_goals - timeline.away_goals)
-    events, at = KeyDays(pair, timeline.day), KeyDays(pair, timeline.snapshot_day)
-    margins = decayed_sums(events, margin, at, half_life=TWO_YEARS)
+    margins = decayed_sums(events, sign * timeline.margin, at, half_life=TWO_YEARS)
     matches = decayed_sums(events, _ones(timeline), at, half_life=TWO_YEARS)
     return sign * shrunk_means(margins, matches, towards=0.0, strength=3.0)
 
@@ -114,19 +118,20 @@ def season_matches(timeline: Timeline) -> HomeAway:
 
 def rounds(timeline: Timeline) -> Floats:
     """Return how many matches a double round of the league has for each club."""
-    per_edition = [2.0 * max(len(clubs) - 1, 1) for clubs in timeline.members()]
-    return np.array(per_edition)[timeline.edition]
+    opponents = np.array([len(clubs) - 1 for clubs in timeline.members()])
+    matches: Floats = 2.0 * np.maximum(opponents, 1)
+    return matches[timeline.edition]
 
 
 def home_win_rate(timeline: Timeline) -> Floats:
     """Return each league's share of home wins, half-life one year."""
-    won = np.where(timeline.played, timeline.home_goals > timeline.away_goals, np.nan)
+    won = np.where(timeline.played, timeline.margin > 0, np.nan)
     return _per_league(timeline, won, towards=USUAL_HOME_WIN_RATE)
 
 
 def draw_rate(timeline: Timeline) -> Floats:
     """Return each league's share of draws, half-life one year."""
-    drawn = np.where(timeline.played, timeline.home_goals == timeline.away_goals, np.nan)
+    drawn = np.where(timeline.played, timeline.margin == 0, np.nan)
     return _per_league(timeline, drawn, towards=USUAL_DRAW_RATE)
 
 
@@ -144,7 +149,8 @@ def _per_league(timeline: Timeline, values: Floats, *, towards: float) -> Floats
 
 
 def _per_match(timeline: Timeline, values: Floats, *, towards: float, half_life: float) -> HomeAway:
-    events, at = club_events(timeline), club_snapshots(timeline)
+    events = KeyDays.of_clubs(timeline, timeline.day)
+    at = KeyDays.of_clubs(timeline, timeline.snapshot_day)
     sums = decayed_sums(events, values, at, half_life=half_life)
     matches = decayed_sums(events, _ones_of_clubs(timeline), at, half_life=half_life)
     return HomeAway.of_halves(shrunk_means(sums, matches, towards=towards, strength=2.0))

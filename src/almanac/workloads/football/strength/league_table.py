@@ -12,7 +12,9 @@ GOALS_PER_POINT = 1000.0
 def points(timeline: Timeline) -> Floats:
     """Return the points that the home clubs, then the away clubs, won in each match; NaN without a score."""
     sign = np.sign(_margins(timeline))
-    return np.where(sign > 0, 3.0, np.where(sign == 0, 1.0, sign + 1.0))
+    # A defeat has sign -1, and NaN stays NaN.
+    without_wins = np.where(sign == 0, 1.0, sign + 1.0)
+    return np.where(sign > 0, 3.0, without_wins)
 
 
 def season_sums(timeline: Timeline, values: Floats) -> Floats:
@@ -27,7 +29,8 @@ def positions(timeline: Timeline) -> HomeAway:
     """
     members = timeline.members()
     sizes = np.array([len(clubs) for clubs in members])[timeline.edition]
-    scores = decayed_sums(_season_events(timeline), _scores(timeline), _rivals(timeline, members, sizes))
+    rivals = _rivals(timeline, members, sizes)
+    scores = decayed_sums(_season_events(timeline), _scores(timeline), rivals)
     own = HomeAway.of_halves(season_sums(timeline, _scores(timeline)))
     return HomeAway(_position(scores, own.home, sizes), _position(scores, own.away, sizes))
 
@@ -44,8 +47,9 @@ def _position(scores: Floats, own: Floats, sizes: Integers) -> Floats:
     mine = np.repeat(own, sizes)
     better = np.add.reduceat(scores > mine, starts, dtype=float)
     worse = np.add.reduceat(scores < mine, starts, dtype=float)
-    position: Floats = (better + sizes - 1 - worse) / 2 / np.maximum(sizes - 1, 1)
-    return np.clip(position, 0.0, 1.0)
+    # Equals share the middle of their positions.
+    position: Floats = (better + sizes - 1 - worse) / 2
+    return np.clip(position / np.maximum(sizes - 1, 1), 0.0, 1.0)
 
 
 def _scores(timeline: Timeline) -> Floats:
@@ -54,8 +58,7 @@ def _scores(timeline: Timeline) -> Floats:
 
 
 def _margins(timeline: Timeline) -> Floats:
-    margin = timeline.home_goals - timeline.away_goals
-    return np.concatenate([margin, -margin])
+    return np.concatenate([timeline.margin, -timeline.margin])
 
 
 def _season_events(timeline: Timeline) -> KeyDays:
@@ -67,8 +70,7 @@ def _season_snapshots(timeline: Timeline) -> KeyDays:
 
 
 def _season_keys(timeline: Timeline) -> Integers:
-    clubs = np.concatenate([timeline.home, timeline.away])
-    return _season_key(timeline, np.tile(timeline.edition, 2), clubs)
+    return _season_key(timeline, np.tile(timeline.edition, 2), timeline.clubs)
 
 
 def _season_key(timeline: Timeline, edition: Integers, club: Integers) -> Integers:

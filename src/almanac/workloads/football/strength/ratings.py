@@ -21,8 +21,9 @@ USUAL_HOME_EDGE = 0.12
 class SeasonRules:
     """How ratings change between seasons.
 
-    `pull` is the share by which a rating returns to its league's mean. `tier_gap` is the distance between two tiers
-    before any club has moved between them. A club from outside all known leagues starts `newcomer` below the mean.
+    `pull` is the share by which a rating returns to its league's mean. `tier_gap` is the distance between two
+    tiers before any club has moved between them. A club from outside all known leagues starts `newcomer`
+    below the mean.
     """
 
     middle: float
@@ -116,18 +117,24 @@ class _EloState:
     def move(self, timeline: Timeline, at: Integers, rules: EloRules) -> None:
         """Move the ratings of the clubs that played in the matches `at`."""
         home, away = timeline.home[at], timeline.away[at]
-        margin = timeline.home_goals[at] - timeline.away_goals[at]
+        margin = timeline.margin[at]
         lead = self.rating[home] - self.rating[away] + rules.home_advantage
         expected = 1 / (1 + 10 ** (-lead / ELO_SCALE))
         points = (np.sign(margin) + 1) / 2
-        move = rules.step * (1 + np.log1p(np.abs(margin))) * (points - expected)
-        np.add.at(self.rating, home, move * _eagerness(self.matches[home]))
-        np.add.at(self.rating, away, -move * _eagerness(self.matches[away]))
+        step = rules.step * (1 + np.log1p(np.abs(margin)))
+        move = step * (points - expected)
+        gain = move * _eagerness(self.matches[home])
+        loss = -move * _eagerness(self.matches[away])
+        np.add.at(self.rating, home, gain)
+        np.add.at(self.rating, away, loss)
         _count(self.matches, home, away)
 
 
 def goals(timeline: Timeline, *, rules: GoalRules = GoalRules()) -> HomeAway:
-    """Return the goals expected from attack and defence ratings, which move by the goals beyond expectation."""
+    """Return the goals expected from ratings of attack and defence.
+
+    The ratings move by the goals beyond expectation.
+    """
     state = _GoalState.fresh(timeline)
     before = HomeAway.empty(timeline)
     for block, days, starts in _moments(timeline):
@@ -165,15 +172,19 @@ class _GoalState:
 
     def expected(self, timeline: Timeline, at: Integers) -> tuple[Floats, Floats]:
         """Return the home and the away goals that the ratings expect in the matches `at`."""
-        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        home = timeline.home[at]
+        away = timeline.away[at]
+        league = timeline.league[at]
         level, edge = self.level[league], self.home_edge[league]
-        home_goals = np.exp(level + edge + self.attack[home] - self.defence[away])
-        away_goals = np.exp(level - edge + self.attack[away] - self.defence[home])
-        return home_goals, away_goals
+        log_home = level + edge + self.attack[home] - self.defence[away]
+        log_away = level - edge + self.attack[away] - self.defence[home]
+        return np.exp(log_home), np.exp(log_away)
 
     def move(self, timeline: Timeline, at: Integers, rules: GoalRules) -> None:
         """Move the ratings of the clubs that played in the matches `at`, and their leagues' averages."""
-        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        home = timeline.home[at]
+        away = timeline.away[at]
+        league = timeline.league[at]
         expected_home, expected_away = self.expected(timeline, at)
         more_home = timeline.home_goals[at] - expected_home
         more_away = timeline.away_goals[at] - expected_away
@@ -214,7 +225,8 @@ def _begin(rating: Floats, start: _Start, rules: SeasonRules) -> None:
     """Pull the ratings of a league's clubs to their mean, and give newcomers one below it."""
     rated = start.clubs[~np.isnan(rating[start.clubs])]
     is_linked = len(rated) >= FEWEST_PEERS
-    mean = rating[rated].mean() if is_linked else rules.middle - start.tier * rules.tier_gap
+    usual = rules.middle - start.tier * rules.tier_gap
+    mean = rating[rated].mean() if is_linked else usual
     rating[rated] -= rules.pull * (rating[rated] - mean)
     unrated = np.setdiff1d(start.clubs, rated)
     rating[unrated] = mean - (rules.newcomer if is_linked else 0.0)

@@ -1,4 +1,4 @@
-"""Sums over earlier events with the same key, such as the matches of a club, as seen on the morning of a day."""
+"""Sums over earlier events with the same key, such as the matches of a club before a day."""
 
 from dataclasses import dataclass
 
@@ -16,6 +16,11 @@ class KeyDays:
     key: Integers
     day: Integers
 
+    @classmethod
+    def of_clubs(cls, timeline: Timeline, days: Integers) -> "KeyDays":
+        """Return the home clubs, then the away clubs, each with the day of its match."""
+        return cls(timeline.clubs, np.tile(days, 2))
+
     @property
     def place(self) -> Integers:
         """One number per row that sorts by key, then day."""
@@ -32,19 +37,23 @@ class _Running:
     @classmethod
     def of(cls, events: KeyDays, values: Floats) -> "_Running":
         # Each key has its own sum, so that large values of another key cost it no precision.
-        parts = np.split(values, np.flatnonzero(np.diff(events.key)) + 1)
-        return cls(events, np.concatenate([np.cumsum(part) for part in parts]))
+        edges = np.flatnonzero(np.diff(events.key)) + 1
+        sums = [np.cumsum(part) for part in np.split(values, edges)]
+        return cls(events, np.concatenate(sums))
 
     def last_before(self, at: KeyDays) -> Integers:
         """Return the place of the last event strictly before each row of `at`."""
-        place: Integers = np.searchsorted(self.events.place, at.place, side="left") - 1
-        return place
+        first_after = np.searchsorted(self.events.place, at.place, side="left")
+        return first_after - 1
 
     def until(self, place: Integers, at: KeyDays) -> Floats:
         """Return the sums up to `place`, 0 where the event there has another key."""
+        # No event has key -1, so place -1 is the end of the sums and stands for none.
         place_or_none = np.maximum(place, -1)
-        is_same_key = np.append(self.events.key, -1)[place_or_none] == at.key
-        return np.where(is_same_key, np.append(self.sums, 0.0)[place_or_none], 0.0)
+        keys = np.append(self.events.key, -1)
+        sums = np.append(self.sums, 0.0)
+        is_same_key = keys[place_or_none] == at.key
+        return np.where(is_same_key, sums[place_or_none], 0.0)
 
 
 def decayed_sums(events: KeyDays, values: Floats, at: KeyDays, *, half_life: float = np.inf) -> Floats:
@@ -59,27 +68,31 @@ def decayed_sums(events: KeyDays, values: Floats, at: KeyDays, *, half_life: flo
     """
     events, values = _sorted(events, values)
     origin = at.day.min(initial=MOST_DAYS)
-    running = _Running.of(events, values * np.exp2((events.day - origin) / half_life))
-    sums: Floats = running.until(running.last_before(at), at) * np.exp2(-(at.day - origin) / half_life)
+    growth = np.exp2((events.day - origin) / half_life)
+    decay = np.exp2(-(at.day - origin) / half_life)
+    running = _Running.of(events, values * growth)
+    sums: Floats = running.until(running.last_before(at), at) * decay
     return sums
 
 
 def rolling_sums(events: KeyDays, values: Floats, at: KeyDays, *, count: int) -> Floats:
-    """Return, for each row of `at`, the sum of `values` of the last `count` strictly earlier events with the same key.
+    """Return, for each row of `at`, the sum over the last `count` strictly earlier events with the same key.
 
     >>> matches = KeyDays(np.array([7, 7, 7]), np.array([1, 2, 3]))
-    >>> rolling_sums(matches, np.array([1.0, 10.0, 100.0]), KeyDays(np.array([7]), np.array([4])), count=2).tolist()
+    >>> at = KeyDays(np.array([7]), np.array([4]))
+    >>> rolling_sums(matches, np.array([1.0, 10.0, 100.0]), at, count=2).tolist()
     [110.0]
     """
     running = _Running.of(*_sorted(events, values))
     last = running.last_before(at)
-    return running.until(last, at) - running.until(last - count, at)
+    older = running.until(last - count, at)
+    return running.until(last, at) - older
 
 
 def _sorted(events: KeyDays, values: Floats) -> tuple[KeyDays, Floats]:
     """Return the events that have a value, by key, then day."""
     real = np.flatnonzero(~np.isnan(values))
-    order = real[np.lexsort((events.day[real], events.key[real]))]
+    order = real[np.argsort(events.place[real], kind="stable")]
     return KeyDays(events.key[order], events.day[order]), values[order]
 
 
@@ -90,13 +103,3 @@ def shrunk_means(sums: Floats, weights: Floats, *, towards: float, strength: flo
     [2.0, 1.0]
     """
     return (sums + strength * towards) / (weights + strength)
-
-
-def club_events(timeline: Timeline) -> KeyDays:
-    """Return every match twice: as an event of its home club, then as one of its away club."""
-    return KeyDays(np.concatenate([timeline.home, timeline.away]), np.tile(timeline.day, 2))
-
-
-def club_snapshots(timeline: Timeline) -> KeyDays:
-    """Return the days at which the features of the home clubs, then of the away clubs, are computed."""
-    return KeyDays(np.concatenate([timeline.home, timeline.away]), np.tile(timeline.snapshot_day, 2))

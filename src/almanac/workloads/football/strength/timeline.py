@@ -28,9 +28,9 @@ MEMBERS_APPEAR_WITHIN_DAYS = 45
 class Timeline:
     """Arrays of one entry per match, sorted by `snapshot_day`, then `day`.
 
-    `snapshot_day` is the day at whose start the features of a match are computed: its own day, or an earlier one if
-    predictions are served ahead. Days count from 1970. Goals are NaN if the score is unknown. `tier` is 0 for the
-    highest league of a country; `edition` numbers the seasons of the leagues.
+    `snapshot_day` is the day at whose start the features of a match are computed: its own day, or an earlier
+    one if predictions are served ahead. Days count from 1970. Goals are NaN if the score is unknown. `tier`
+    is 0 for the highest league of a country; `edition` numbers the seasons of the leagues.
     """
 
     frame: pd.DataFrame
@@ -49,8 +49,8 @@ class Timeline:
     def of(cls, matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> "Timeline":
         """Sort and number the matches and hide every score from `as_of` on.
 
-        With `horizon_days`, features come from snapshots that many days apart, the last one at `as_of`, as for
-        predictions that are served ahead. Without, they come from the morning of the match.
+        With `horizon_days`, features come from snapshots that many days apart, the last one at `as_of`, as
+        for predictions that are served ahead. Without, they come from the morning of the match.
         """
         frame = _visible(matches, as_of)
         day = days_of(frame["date"])
@@ -61,9 +61,9 @@ class Timeline:
     @classmethod
     def _numbered(cls, frame: pd.DataFrame, snapshot_day: Integers) -> "Timeline":
         countries = frame["league"].map(COUNTRIES)
-        names = pd.concat([countries + " " + frame["home"], countries + " " + frame["away"]])
-        home, away = np.split(_numbers(names), 2)
-        home_goals, away_goals = (frame[name].to_numpy(dtype=np.float64) for name in GOALS)
+        names = [countries + " " + frame[side] for side in ("home", "away")]
+        home, away = np.split(_numbers(pd.concat(names)), 2)
+        home_goals, away_goals = goals_of(frame)
         return cls(
             frame=frame.assign(outcome=outcomes(home_goals, away_goals)),
             day=days_of(frame["date"]),
@@ -82,9 +82,19 @@ class Timeline:
         return len(self.day)
 
     @property
+    def clubs(self) -> Integers:
+        """The home club of each match, then the away club of each."""
+        return np.concatenate([self.home, self.away])
+
+    @property
+    def margin(self) -> Floats:
+        """Home goals minus away goals."""
+        return self.home_goals - self.away_goals
+
+    @property
     def club_count(self) -> int:
         """The number of clubs."""
-        return int(max(self.home.max(), self.away.max())) + 1
+        return int(self.clubs.max()) + 1
 
     @property
     def played(self) -> npt.NDArray[np.bool_]:
@@ -99,18 +109,20 @@ class Timeline:
     def members(self) -> list[Integers]:
         """Return the clubs of each edition, without guests that only appear in its play-offs."""
         editions = np.tile(self.edition, 2)
-        clubs, days = np.concatenate([self.home, self.away]), np.tile(self.day, 2)
-        first = np.full(editions.max() + 1, np.iinfo(np.int64).max)
-        np.minimum.at(first, editions, days)
-        early = days <= first[editions] + MEMBERS_APPEAR_WITHIN_DAYS
-        edition, club = np.unique(np.stack([editions[early], clubs[early]]), axis=1)
+        days = np.tile(self.day, 2)
+        first_days = np.full(editions.max() + 1, self.day.max())
+        np.minimum.at(first_days, editions, days)
+        is_early = days <= first_days[editions] + MEMBERS_APPEAR_WITHIN_DAYS
+        pairs = np.stack([editions, self.clubs])[:, is_early]
+        edition, club = np.unique(pairs, axis=1)
         return np.split(club, _edges(edition))
 
 
 def days_of(dates: pd.Series) -> Integers:
     """Return dates as days since 1970."""
-    days: Integers = pd.to_datetime(dates).to_numpy().astype("datetime64[D]").astype(np.int64)
-    return days
+    days = pd.to_datetime(dates).to_numpy().astype("datetime64[D]")
+    numbers: Integers = days.astype(np.int64)
+    return numbers
 
 
 def day_of(when: date) -> int:
@@ -118,10 +130,17 @@ def day_of(when: date) -> int:
     return int(np.datetime64(when, "D").astype(np.int64))
 
 
+def goals_of(matches: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the home and the away goals of matches as floats."""
+    home, away = (matches[name].to_numpy(dtype=np.float64) for name in GOALS)
+    return home, away
+
+
 def outcomes(home_goals: Floats, away_goals: Floats) -> npt.NDArray[np.object_]:
     """Return home, draw or away for each match, None if the score is unknown."""
     sign = np.sign(home_goals - away_goals)
-    names: npt.NDArray[np.object_] = OUTCOME_NAMES[np.where(np.isnan(sign), 3, sign + 1).astype(np.int64)]
+    places = np.where(np.isnan(sign), 3, sign + 1)
+    names: npt.NDArray[np.object_] = OUTCOME_NAMES[places.astype(np.int64)]
     return names
 
 
@@ -135,7 +154,8 @@ def is_played(matches: pd.DataFrame, *, as_of: date) -> pd.Series:
 def _visible(matches: pd.DataFrame, as_of: date) -> pd.DataFrame:
     """Return the played and the coming matches; the scores of the coming ones are NaN."""
     dates = pd.to_datetime(matches["date"]).astype("datetime64[s]")
-    coming = (dates >= pd.Timestamp(as_of)) & matches["status"].isin(["played", "scheduled"])
+    is_valid = matches["status"].isin(["played", "scheduled"])
+    coming = (dates >= pd.Timestamp(as_of)) & is_valid
     frame = matches.assign(date=dates)
     for name in GOALS:
         goals = matches[name].astype("Float64")

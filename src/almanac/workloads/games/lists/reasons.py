@@ -1,13 +1,15 @@
-"""Why a game stands in a list, in words that a person understands."""
+"""Why a game is in a list, in words."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 MOST_WORDS = 3
-SPOKEN = {
+# Fewer players than these are no reason to say that the same people played two games.
+LEAST_PLAYERS = 5
+WORDING = {
     "rpg": "role-playing",
     "jrpg": "Japanese role-playing",
     "action rpg": "action role-playing",
@@ -24,7 +26,8 @@ SPOKEN = {
     "lgbtq+": "LGBTQ+",
     "rpgmaker": "made with RPG Maker",
 }
-SHOP = frozenset(
+# Tags that a shop gives to nearly every game.
+GENERIC_TAGS = frozenset(
     {
         "indie",
         "casual",
@@ -38,45 +41,70 @@ SHOP = frozenset(
     }
 )
 PLAYED = "played by the same people"
+FALLBACK = "well known and well liked"
+
+# From the rows of a game and of one of its neighbours to a reason, '' where there is none.
+Why = Callable[[int, int], str]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What reasons are made of, a list per game in the order of the catalogue; words come from rarest to most common."""
+    """The facts of reasons, an element per game in the order of the catalogue; the rarest words first."""
 
     words: list[list[str]]
     makers: list[str]
     series: list[str]
 
     def why(self, game: int, other: int) -> str:
-        """Return what two games share: "open world, role-playing; same developer"; '' where it is nothing one could name."""
-        shared = set(self.words[other])
-        words = [word for word in self.words[game] if word in shared]
-        telling = [word for word in words if word not in SHOP] or words
-        parts = [", ".join(dict.fromkeys(SPOKEN.get(word, word) for word in telling[:MOST_WORDS]))]
-        if self.series[game] and self.series[game] == self.series[other]:
-            parts.append("same series")
-        elif self.makers[game] and self.makers[game] == self.makers[other]:
-            parts.append("same developer")
-        return "; ".join(part for part in parts if part)
+        """Return what two games share: "open world, role-playing; same developer"; '' where it is nothing."""
+        words = ", ".join(self._shared_words(game, other))
+        return "; ".join(part for part in (words, self._relation(game, other)) if part)
+
+    def _shared_words(self, game: int, other: int) -> Iterable[str]:
+        other_words = set(self.words[other])
+        shared = [word for word in self.words[game] if word in other_words]
+        specific = [word for word in shared if word not in GENERIC_TAGS] or shared
+        return dict.fromkeys(WORDING.get(word, word) for word in specific[:MOST_WORDS])
+
+    def _relation(self, game: int, other: int) -> str:
+        if _are_same(self.series, game, other):
+            return "same series"
+        return "same developer" if _are_same(self.makers, game, other) else ""
+
+
+def _are_same(names: list[str], game: int, other: int) -> bool:
+    return bool(names[game]) and names[game] == names[other]
 
 
 def facts(catalogue: pd.DataFrame, rarity: Mapping[str, Mapping[str, float]]) -> Facts:
-    """Return what reasons are made of; `rarity` says how rare each word of genres and themes is."""
-    known = {**rarity["genres"], **rarity["themes"]}
-    texts = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
-    words = [
-        sorted(
-            {sys.intern(word) for word in text.split(";") if word},
-            key=lambda word: (-known.get(word, 0.0), word),
-        )
-        for text in texts
-    ]
+    """Return the facts of a catalogue; `rarity` says how rare each word of genres and themes is."""
+    rarities = {**rarity["genres"], **rarity["themes"]}
+
+    def rarest_first(word: str) -> tuple[float, str]:
+        return -rarities.get(word, 0.0), word
+
+    tags = (catalogue["themes"] + ";" + catalogue["genres"]).str.lower()
+    words = [sorted(_words(text), key=rarest_first) for text in tags]
     return Facts(words, catalogue["maker"].tolist(), catalogue["series"].tolist())
 
 
+def _words(text: str) -> set[str]:
+    return {sys.intern(word) for word in text.split(";") if word}
+
+
+def why_played(facts: Facts, players: Iterable[int]) -> Why:
+    """Return the reasons for games that players of a game took to; `players` counts those of each game."""
+    is_played = [count >= LEAST_PLAYERS for count in players]
+
+    def why(game: int, other: int) -> str:
+        shared = facts.why(game, other)
+        return with_plays(shared) if is_played[game] and is_played[other] else shared
+
+    return why
+
+
 def with_plays(why: str) -> str:
-    """Return the reason of a game that players took to as well.
+    """Return a reason with the players before it.
 
     >>> with_plays("open world"), with_plays("")
     ('played by the same people; open world', 'played by the same people')

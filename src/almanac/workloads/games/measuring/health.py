@@ -1,18 +1,22 @@
-"""How a release looks as a whole, and what can be measured without anybody's plays: proxies, and called so."""
+"""Measures of a release as a whole. The docstring of each measure is published as its description."""
 
 import numpy as np
 import pandas as pd
 
 from almanac.workloads.games.contract import HEALTH, LISTED
+from almanac.workloads.games.measuring.inspection import lists_of
 
 
 def health(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `health` of a run's predictions."""
-    rows = [
-        (name, float(measure(predictions)), (measure.__doc__ or "").strip())
-        for name, measure in MEASURES.items()
-    ]
+    rows = [_row(name, predictions) for name in MEASURES]
     return pd.DataFrame(rows, columns=HEALTH.column_names)
+
+
+def _row(name: str, predictions: pd.DataFrame) -> tuple[str, float, str]:
+    measure = MEASURES[name]
+    doc = " ".join(str(measure.__doc__).split())
+    return name, float(measure(predictions)), doc
 
 
 def games(predictions: pd.DataFrame) -> float:
@@ -27,21 +31,24 @@ def full_lists(predictions: pd.DataFrame) -> float:
 
 def coverage(predictions: pd.DataFrame) -> float:
     """Share of the catalogue that stands in at least one list."""
-    shown = {entry["game_id"] for entries in _lists(predictions) for entry in entries}
-    return len(shown) / max(len(predictions), 1)
+    listed = {entry["game_id"] for entries in lists_of(predictions) for entry in entries}
+    return len(listed) / max(len(predictions), 1)
 
 
 def same_genre(predictions: pd.DataFrame) -> float:
-    """Share of similar games with the same main genre as the game they stand beside (a proxy of quality, no proof)."""
-    genre = dict(zip(predictions["game_id"], predictions["main_genre"], strict=True))
-    pairs = zip(predictions["main_genre"], predictions["similar"], strict=True)
-    hits = [genre[entry["game_id"]] == own for own, entries in pairs for entry in entries]
+    """Share of similar games with the same main genre as the game they stand beside
+    (a proxy of quality, no proof)."""
+    genre_of = predictions.set_index("game_id")["main_genre"].to_dict()
+    lists = zip(predictions["main_genre"], predictions["similar"], strict=True)
+    pairs = [(genre, entry["game_id"]) for genre, entries in lists for entry in entries]
+    hits = [genre == genre_of[neighbour] for genre, neighbour in pairs]
     return float(np.mean(hits)) if hits else 0.0
 
 
 def median_best_score(predictions: pd.DataFrame) -> float:
     """Median score of the first similar game."""
-    return float(np.median([entries[0]["score"] if entries else 0.0 for entries in predictions["similar"]]))
+    best = [entries[0]["score"] if entries else 0.0 for entries in predictions["similar"]]
+    return float(np.median(best))
 
 
 def played_games(predictions: pd.DataFrame) -> float:
@@ -57,7 +64,3 @@ MEASURES = {
     "median_best_score": median_best_score,
     "played_games": played_games,
 }
-
-
-def _lists(predictions: pd.DataFrame) -> pd.Series:
-    return predictions["recommended"].where(predictions["recommended"].notna(), predictions["similar"])

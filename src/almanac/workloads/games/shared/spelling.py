@@ -1,4 +1,4 @@
-"""Normalised titles: the words of a title, its search key, and the forms that match a word with one mistake."""
+"""Normalised titles: words, search key, and the forms that match a word with one mistake."""
 
 import re
 import unicodedata
@@ -33,14 +33,16 @@ SHORT_LETTERS = 2
 def words_of(title: str) -> list[str]:
     """Return the normalised words of a title.
 
-    Words are lower case without accents and signs, Roman numbers are digits, and a leading article is dropped.
+    Words are lower case without accents and signs, Roman numbers are digits, and a leading article is
+    dropped.
 
     >>> words_of("The Witcher® III: Wild Hunt"), words_of("Pokémon — Let's Go!"), words_of("A")
     (['witcher', '3', 'wild', 'hunt'], ['pokemon', 'lets', 'go'], ['a'])
     """
     parts = (part.strip("_") for part in re.findall(r"\w+", _plain(title)))
     words = [ROMAN.get(part, part) for part in parts if part]
-    return words[1:] if len(words) > 1 and words[0] in ARTICLES else words
+    has_article = len(words) > 1 and words[0] in ARTICLES
+    return words[1:] if has_article else words
 
 
 def _plain(title: str) -> str:
@@ -64,6 +66,8 @@ def spellings(word: str) -> set[str]:
     (['dom', 'doo', 'doom', 'oom'], True)
     """
     letters = word[:SPELT_LETTERS]
-    if len(word) < MISSPELT_FROM:
-        return {letters}
-    return {letters} | {letters[:at] + letters[at + 1 :] for at in range(len(letters))}
+    forms = {letters}
+    if len(word) >= MISSPELT_FROM:
+        for place in range(len(letters)):
+            forms.add(letters[:place] + letters[place + 1 :])
+    return forms

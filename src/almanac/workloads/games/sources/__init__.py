@@ -1,4 +1,4 @@
-"""Brings games in: the Steam catalogue, IGDB with a key, and where neither can be read some well-known games with made-up players."""
+"""Fetches games: the Steam catalogue, IGDB with a key, or the built-in games with simulated players."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -11,17 +11,24 @@ from almanac.download.mirror import NoFilesAvailable
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.games.sources import builtin, games, igdb, plays_csv, simulated, steam
-from almanac.workloads.games.sources.games import gone
+from almanac.workloads.games.sources.games import delisted
 from almanac.workloads.games.sources.selection import cut_off, select, select_plays
 
-__all__ = ["Fetched", "cut_off", "fetch", "gone", "select", "select_plays"]
+__all__ = ["Fetched", "cut_off", "delisted", "fetch", "select", "select_plays"]
+
+NO_DATA = (
+    "NO REAL DATA: %s THE BUILT-IN GAMES with simulated players are used;"
+    " every answer will say 'source: simulated'."
+)
+NO_KEYS = "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set"
+NO_NETWORK = "the network is off (ALMANAC_OFFLINE)"
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """Everything one collect brought in: games and plays as declared in the contract, refused rows, and which sources told nothing."""
+    """The result of one collect: games and plays as in the contract, refused rows, and skipped sources."""
 
     games: pd.DataFrame
     plays: pd.DataFrame
@@ -35,48 +42,50 @@ class Fetched:
 def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fetched:
     """Fetch all games, with the user's keys also those of IGDB.
 
-    Without mirror, cache and network the built-in games with made-up players take their place, said loudly and in `simulated`.
-    Raises SourceUnavailable, SourceCorrupt, UsageError.
+    Without mirror, cache and network the built-in games with simulated players take their place; the log and
+    `simulated` say so. Raises SourceUnavailable, SourceCorrupt, UsageError.
     """
     if sample == "mock":
-        return _made_up()
+        return _simulated()
     try:
-        told = steam.read(settings)
+        catalogue = steam.read(settings)
     except (NoFilesAvailable, NoConnection) as error:
-        log.warning(
-            "NO REAL DATA: %s THE BUILT-IN GAMES with made-up players are used; every answer will say 'source: simulated'.",
-            error,
-        )
-        return replace(_made_up(), skipped_sources=[f"{steam.SOURCE} ({error})"])
-    return _with_igdb(
-        settings, Fetched(told.games, plays_csv.frame([]), told.skipped, steam.SOURCE, False, told.where, [])
-    )
+        log.warning(NO_DATA, error)
+        return replace(_simulated(), skipped_sources=[f"{steam.SOURCE} ({error})"])
+    return _with_igdb(settings, _of_steam(catalogue))
 
 
-def _made_up() -> Fetched:
-    known = builtin.catalogue()
-    return Fetched(
-        known, simulated.world(known).plays, games.skipped([]), simulated.SOURCE, True, "package", []
-    )
+def _of_steam(catalogue: steam.Catalogue) -> Fetched:
+    no_plays = plays_csv.frame([])
+    return Fetched(catalogue.games, no_plays, catalogue.skipped, steam.SOURCE, False, catalogue.where, [])
 
 
-def _with_igdb(settings: Settings, told: Fetched) -> Fetched:
-    reason = _why_not(settings)
-    if not reason:
-        try:
-            found, refused = igdb.fetch(settings)
-        except SourceUnavailable as error:
-            reason = str(error)
+def _simulated() -> Fetched:
+    catalogue = builtin.catalogue()
+    plays = simulated.world(catalogue).plays
+    return Fetched(catalogue, plays, games.skipped([]), simulated.SOURCE, True, "package", [])
+
+
+def _with_igdb(settings: Settings, fetched: Fetched) -> Fetched:
+    reason = _why_skipped(settings)
     if reason:
-        log.warning("%s is skipped: %s", igdb.SOURCE, reason)
-        return replace(told, skipped_sources=[*told.skipped_sources, f"{igdb.SOURCE} ({reason})"])
-    skipped = pd.concat([told.skipped, refused], ignore_index=True)
-    return replace(
-        told, games=igdb.joined(told.games, found), skipped=skipped, source=f"{told.source} + {igdb.SOURCE}"
-    )
+        return _without_igdb(fetched, reason)
+    try:
+        igdb_games, refused = igdb.fetch(settings)
+    except SourceUnavailable as error:
+        return _without_igdb(fetched, str(error))
+    games = igdb.merge(fetched.games, igdb_games)
+    skipped = pd.concat([fetched.skipped, refused], ignore_index=True)
+    return replace(fetched, games=games, skipped=skipped, source=f"{fetched.source} + {igdb.SOURCE}")
 
 
-def _why_not(settings: Settings) -> str:
+def _without_igdb(fetched: Fetched, reason: str) -> Fetched:
+    log.warning("%s is skipped: %s", igdb.SOURCE, reason)
+    skipped = [*fetched.skipped_sources, f"{igdb.SOURCE} ({reason})"]
+    return replace(fetched, skipped_sources=skipped)
+
+
+def _why_skipped(settings: Settings) -> str:
     if settings.igdb_client_id is None or settings.igdb_client_secret is None:
-        return "IGDB_CLIENT_ID and IGDB_CLIENT_SECRET are not set"
-    return "the network is off (ALMANAC_OFFLINE)" if settings.offline else ""
+        return NO_KEYS
+    return NO_NETWORK if settings.offline else ""

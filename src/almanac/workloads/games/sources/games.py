@@ -7,33 +7,43 @@ import pandas as pd
 
 from almanac.workloads.games.contract import GAMES
 
-SKIPPED = ["file", "line", "reason", "text"]
+REFUSED = ["file", "line", "reason", "text"]
+# A refused row: file, line, reason, and at most MOST_TEXT characters of its text.
+MOST_TEXT = 200
+Refusal = tuple[str, int, str, str]
+DEFAULTS: Mapping[str, Any] = {
+    "released": None,
+    "genres": "",
+    "themes": "",
+    "categories": "",
+    "platforms": "",
+    "developer": None,
+    "publisher": None,
+    "reviews": 0,
+    "good_reviews": 0,
+    "listed": True,
+}
+TYPES = {"reviews": "int64", "good_reviews": "int64", "listed": "bool"}
 
 
 def frame(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return rows as the contract's `games`; what a source does not tell is empty, unknown or 0, and every game is listed."""
-    empty = {
-        "released": None,
-        "genres": "",
-        "themes": "",
-        "categories": "",
-        "platforms": "",
-        "developer": None,
-        "publisher": None,
-    }
-    known = [empty | {"reviews": 0, "good_reviews": 0, "listed": True} | dict(row) for row in rows]
-    made = pd.DataFrame(known, columns=GAMES.column_names)
-    made["released"] = pd.to_datetime(made["released"]).astype("datetime64[s]")
-    return made.astype({"reviews": "int64", "good_reviews": "int64", "listed": "bool"})
+    """Return rows as the contract's `games`; a column that a source lacks gets its value of DEFAULTS."""
+    complete = [{**DEFAULTS, **row} for row in rows]
+    games = pd.DataFrame(complete, columns=GAMES.column_names)
+    released = pd.to_datetime(games["released"]).astype("datetime64[s]")
+    return games.assign(released=released).astype(TYPES)
 
 
-def skipped(rows: Iterable[tuple[str, int, str, str]]) -> pd.DataFrame:
+def skipped(refusals: Iterable[Refusal]) -> pd.DataFrame:
     """Return refused rows as a frame of file, line, reason and text."""
-    return pd.DataFrame(list(rows), columns=SKIPPED)
+    return pd.DataFrame(list(refusals), columns=REFUSED)
 
 
-def gone(fetched: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """Return the known games that their source no longer lists, marked so; sources that told nothing this time lose none."""
-    told = known["source"].isin(fetched["source"].unique())
-    lost = known[told & known["listed"] & ~known["game_id"].isin(fetched["game_id"])]
-    return lost.assign(listed=False)
+def delisted(fetched: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored games that their source no longer lists, with `listed` False.
+
+    A source without any game in `fetched` loses none.
+    """
+    listed = stored[stored["listed"] & stored["source"].isin(fetched["source"])]
+    is_missing = ~listed["game_id"].isin(fetched["game_id"])
+    return listed[is_missing].assign(listed=False)

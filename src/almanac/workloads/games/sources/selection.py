@@ -1,4 +1,4 @@
-"""Which games and plays a run may know: real or made-up ones, and none from its cut-off on."""
+"""The games and plays that a run may use: real or simulated ones, and only those before its cut-off."""
 
 from datetime import date, timedelta
 from typing import Literal
@@ -9,24 +9,27 @@ from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable
 from almanac.workloads.games.sources import igdb, simulated
 
-# The catalogue was collected in May 2019; the made-up players end in May 2026.
+# The catalogue was collected in May 2019; the simulated players end in May 2026.
 CATALOGUE_DATE = date(2019, 6, 1)
 SIMULATED_DATE = simulated.ENDS_AT.date()
+FRESH = timedelta(days=30)
+NO_GAMES = (
+    "There is no game for sample '{}' in the database yet. Run 1_collect first, or `almanac run games`."
+)
 
 
 def select(games: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
-    """Return the made-up or built-in games for a mock sample, otherwise the real ones, or the others where there are none.
+    """Return the simulated or built-in games for a mock sample, otherwise the real ones if there are any.
 
-    Games that their source no longer lists are left out. Raises SourceUnavailable where there is no game at all.
+    Games that their source no longer lists are left out. Raises SourceUnavailable without any game.
     """
     listed = games[games["listed"]]
-    made_up = listed["source"] == simulated.SOURCE
-    chosen = listed[made_up] if sample == "mock" or made_up.all() else listed[~made_up]
-    if chosen.empty:
-        raise SourceUnavailable(
-            f"There is no game for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run games`."
-        )
-    return chosen.reset_index(drop=True)
+    is_simulated = listed["source"] == simulated.SOURCE
+    takes_simulated = sample == "mock" or is_simulated.all()
+    selected = listed[is_simulated == takes_simulated]
+    if selected.empty:
+        raise SourceUnavailable(NO_GAMES.format(sample))
+    return selected.reset_index(drop=True)
 
 
 def select_plays(plays: pd.DataFrame, games: pd.DataFrame) -> pd.DataFrame:
@@ -34,20 +37,26 @@ def select_plays(plays: pd.DataFrame, games: pd.DataFrame) -> pd.DataFrame:
     return plays[plays["game_id"].isin(games["game_id"])].reset_index(drop=True)
 
 
-def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, wanted: date | None, slot: date) -> CutOff:
-    """Return the cut-off: the wanted day, else the slot's where a live source or a fresh play tells of it, else the end of the catalogue.
+def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, requested: date | None, slot: date) -> CutOff:
+    """Return the cut-off: the requested day, or a default of the sources.
 
-    A day inside the data is a demonstration; made-up data are simulated.
+    The default is the slot's day with a live source or fresh plays, otherwise the end of the catalogue. A
+    cut-off before the slot is a demonstration; simulated games are marked as simulated.
     """
-    is_simulated = bool((games["source"] == simulated.SOURCE).all())
-    names = sorted(set(games["source"]) | set(plays["source"]))
+    is_simulated = set(games["source"]) <= {simulated.SOURCE}
+    names = {*games["source"], *plays["source"]}
     is_live = igdb.SOURCE in names or _has_fresh_play(plays, slot)
-    day = wanted or (
-        slot if is_live and not is_simulated else SIMULATED_DATE if is_simulated else CATALOGUE_DATE
-    )
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(names))
+    day = requested or _default_day(slot, is_live=is_live, is_simulated=is_simulated)
+    source = " + ".join(sorted(names))
+    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=source)
+
+
+def _default_day(slot: date, *, is_live: bool, is_simulated: bool) -> date:
+    if is_simulated:
+        return SIMULATED_DATE
+    return slot if is_live else CATALOGUE_DATE
 
 
 def _has_fresh_play(plays: pd.DataFrame, slot: date) -> bool:
-    moments = plays["played_at"].dropna()
-    return bool(len(moments)) and bool(moments.max() >= pd.Timestamp(slot - timedelta(days=30), tz="UTC"))
+    is_fresh = plays["played_at"] >= pd.Timestamp(slot - FRESH, tz="UTC")
+    return bool(is_fresh.any())

@@ -3,7 +3,6 @@
 import csv
 import io
 import zipfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,6 +14,7 @@ from almanac.download.mirror import PublicFile
 from almanac.errors import SourceCorrupt
 from almanac.settings import Settings
 from almanac.workloads.games.sources import games
+from almanac.workloads.games.sources.games import Refusal
 
 SOURCE = "steam"
 FILE = PublicFile(
@@ -24,42 +24,60 @@ FILE = PublicFile(
     "cc860063d61c702c9f31cc8d0a52745e91b8cc3c877485c1e7304897f83a70fd",
 )
 MEMBER = "steam.csv"
-MANDATORY = "appid name release_date developer publisher platforms categories genres steamspy_tags positive_ratings negative_ratings".split()
-# A catalogue is some megabytes; what unpacks to more is no catalogue.
+MANDATORY = (
+    "appid name release_date developer publisher platforms categories genres steamspy_tags positive_ratings"
+    " negative_ratings"
+).split()
+# The catalogue has some megabytes; a larger file is something else.
 MOST_BYTES = 200_000_000
+UNREADABLE_ROW = (AttributeError, KeyError, TypeError, ValueError)
+UNREADABLE_ZIP = (zipfile.BadZipFile, KeyError, UnicodeDecodeError, EOFError)
 
 
 @dataclass(frozen=True)
-class Told:
-    """The games of the catalogue, the rows that were refused, and where the file was found."""
+class Catalogue:
+    """The games of the catalogue, the refused rows, and where the file was read from."""
 
     games: pd.DataFrame
     skipped: pd.DataFrame
     where: str
 
 
-def read(settings: Settings) -> Told:
+def read(settings: Settings) -> Catalogue:
     """Read the pinned catalogue; raises SourceUnavailable, SourceCorrupt."""
     copy = mirror.read(FILE, settings)
-    found, refused = parse(copy.content)
-    return Told(found, refused, copy.where)
+    frame, skipped = parse(copy.content)
+    return Catalogue(frame, skipped, copy.where)
 
 
 def parse(content: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the games in a zipped catalogue and the refused rows; raises SourceCorrupt for what is no catalogue."""
+    """Return the games in a zipped catalogue and the refused rows; raises SourceCorrupt for another file."""
     reader = csv.DictReader(io.StringIO(_unzipped(content)))
-    missing = [name for name in MANDATORY if name not in (reader.fieldnames or [])]
+    _require_columns(list(reader.fieldnames or []))
+    rows = dict[str, dict[str, Any]]()
+    refusals = list[Refusal]()
+    for row in reader:
+        try:
+            _add(_game(row), rows)
+        except UNREADABLE_ROW as error:
+            text = str(row.get("name"))[: games.MOST_TEXT]
+            refusals.append((MEMBER, reader.line_num, str(error), text))
+    return games.frame(rows.values()), games.skipped(refusals)
+
+
+def _add(game: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    game_id = game["game_id"]
+    if game_id in rows:
+        raise ValueError(f"{game_id} is in an earlier line already")
+    rows[game_id] = game
+
+
+def _require_columns(header: list[str]) -> None:
+    missing = [name for name in MANDATORY if name not in header]
     if missing:
         raise SourceCorrupt(
-            f"{MEMBER} lacks the columns {missing}; it has {list(reader.fieldnames or [])}. The source has changed its format."
+            f"{MEMBER} lacks the columns {missing}; it has {header}. The source has changed its format."
         )
-    rows, refused, seen = list[dict[str, Any]](), list[tuple[str, int, str, str]](), set[str]()
-    for found in _rows(reader, seen):
-        if isinstance(found, dict):
-            rows.append(found)
-        else:
-            refused.append(found)
-    return games.frame(rows), games.skipped(refused)
 
 
 def _unzipped(content: bytes) -> str:
@@ -70,49 +88,46 @@ def _unzipped(content: bytes) -> str:
                     f"{MEMBER} unpacks to more than {MOST_BYTES:,} bytes; that is no catalogue."
                 )
             return archive.read(MEMBER).decode("utf-8")
-    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, EOFError) as error:
+    except UNREADABLE_ZIP as error:
+        cause = type(error).__name__
         raise SourceCorrupt(
-            f"No zip file with {MEMBER} in UTF-8 ({type(error).__name__}). Read it again or mend the mirror."
+            f"No zip file with {MEMBER} in UTF-8 ({cause}). Read it again or mend the mirror."
         ) from None
 
 
-def _rows(
-    reader: "csv.DictReader[str]", seen: set[str]
-) -> Iterator[dict[str, Any] | tuple[str, int, str, str]]:
-    for row in reader:
-        try:
-            game = _game(row)
-            if game["game_id"] in seen:
-                raise ValueError(f"{game['game_id']} stands in an earlier line already")
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            yield MEMBER, reader.line_num, str(error), str(row.get("name"))[:200]
-            continue
-        seen.add(game["game_id"])
-        yield game
-
-
 def _game(row: dict[str, str]) -> dict[str, Any]:
-    title = row["name"].strip()
-    if not title:
-        raise ValueError("the game has no name")
-    good, bad = int(row["positive_ratings"]), int(row["negative_ratings"])
-    if min(good, bad) < 0:
-        raise ValueError("a number of reviews is below zero")
+    title = _title(row)
+    good, bad = _reviews(row)
     return {
         "game_id": f"steam:{int(row['appid'])}",
         "title": title,
         "released": date.fromisoformat(row["release_date"]),
-        "genres": _listed(row["genres"]),
-        "themes": _listed(row["steamspy_tags"]),
-        "categories": _listed(row["categories"]),
-        "platforms": _listed(row["platforms"]),
-        "developer": _listed(row["developer"]) or None,
-        "publisher": _listed(row["publisher"]) or None,
+        "genres": _parts(row["genres"]),
+        "themes": _parts(row["steamspy_tags"]),
+        "categories": _parts(row["categories"]),
+        "platforms": _parts(row["platforms"]),
+        "developer": _parts(row["developer"]) or None,
+        "publisher": _parts(row["publisher"]) or None,
         "reviews": good + bad,
         "good_reviews": good,
         "source": SOURCE,
     }
 
 
-def _listed(text: str) -> str:
-    return ";".join(dict.fromkeys(part.strip() for part in text.split(";") if part.strip()))
+def _title(row: dict[str, str]) -> str:
+    title = row["name"].strip()
+    if not title:
+        raise ValueError("the game has no name")
+    return title
+
+
+def _reviews(row: dict[str, str]) -> tuple[int, int]:
+    good, bad = int(row["positive_ratings"]), int(row["negative_ratings"])
+    if min(good, bad) < 0:
+        raise ValueError("a number of reviews is below zero")
+    return good, bad
+
+
+def _parts(text: str) -> str:
+    parts = dict.fromkeys(part.strip() for part in text.split(";"))
+    return ";".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""Reads log files of several formats into columns of entries: fast, and no line is lost."""
+"""Reads log files of several formats into columns of entries; no line but blank ones is lost."""
 
 from almanac.workloads.logs.formats.detection import FORMATS, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed

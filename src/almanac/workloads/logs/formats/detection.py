@@ -1,13 +1,17 @@
-"""Tells the format of a log file from its beginning."""
+"""Detects the format of a log file from its beginning."""
 
 import json
+from collections.abc import Sequence
 
 from almanac.workloads.logs.formats import layouts
+from almanac.workloads.logs.formats.layouts import Layout
 from almanac.workloads.logs.shared.cleaning import decoded
 
 HEAD_BYTES = 65_536
 LINES = 200
-# Of the lines that do not look like further lines of a stack trace.
+JSON_LINES = 20
+PARQUET = b"PAR1"
+# A layout is chosen from this share of the lines on; lines of a stack trace do not count.
 LEAST_SHARE = 0.3
 FORMATS = (
     "jsonl",
@@ -20,31 +24,38 @@ FORMATS = (
 
 def detect(head: bytes) -> str:
     """Return one of FORMATS for a file that begins with these bytes; `plain` where nothing fits."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(PARQUET):
         return "hdfs_parquet"
     lines = lines_of(head)
     if lines and lines[0].startswith("LineId,") and "Content" in lines[0]:
         return "loghub_csv"
-    if sum(_is_object(line) for line in lines[:20]) > len(lines[:20]) / 2:
+    if _are_objects(lines[:JSON_LINES]):
         return "jsonl"
-    layout, count = layouts.choose(lines)
-    return (
-        layout.format
-        if layout and count >= LEAST_SHARE * sum(not line.startswith((" ", "\t")) for line in lines)
-        else "plain"
-    )
+    layout = _fitting(lines)
+    return layout.format if layout else "plain"
 
 
 def lines_of(head: bytes) -> list[str]:
     """Return the first lines that are not blank."""
-    return [line for line in decoded(head[:HEAD_BYTES]).split("\n") if line.strip()][:LINES]
+    lines = decoded(head[:HEAD_BYTES]).split("\n")
+    return [line for line in lines if line.strip()][:LINES]
 
 
-def layout_of(head: bytes, form: str) -> layouts.Layout:
-    """Return the layout of that format which fits these first lines best; its first one where none does."""
-    own = [layout for layout in layouts.LAYOUTS if layout.format == form]
+def layout_of(head: bytes, form: str) -> Layout:
+    """Return the layout of a format which fits these first lines best; its first one where none does."""
+    of_format = [layout for layout in layouts.LAYOUTS if layout.format == form]
     lines = lines_of(head)
-    return max(own, key=lambda layout: sum(bool(layout.head.match(line)) for line in lines))
+    return max(of_format, key=lambda layout: layout.count(lines))
+
+
+def _fitting(lines: Sequence[str]) -> Layout | None:
+    layout, count = layouts.choose(lines)
+    entries = [line for line in lines if not line.startswith((" ", "\t"))]
+    return layout if count >= LEAST_SHARE * len(entries) else None
+
+
+def _are_objects(lines: Sequence[str]) -> bool:
+    return sum(_is_object(line) for line in lines) > len(lines) / 2
 
 
 def _is_object(line: str) -> bool:

@@ -1,10 +1,12 @@
-"""The columns every parser fills."""
+"""The columns that every parser fills."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+
+from almanac.workloads.logs.terms import arrays
 
 INSTANT = pa.timestamp("us", "UTC")
 SCHEMA = pa.schema(
@@ -20,11 +22,16 @@ SCHEMA = pa.schema(
         pa.field("raw", pa.bool_(), nullable=False),
     ]
 )
+# The number of a line within its file, and its text.
+Line = tuple[int, str]
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """Some entries of a file as columns of SCHEMA, the lines they took, and how many of the entries are lines that nobody understood."""
+    """Some entries of a file as columns of SCHEMA, the lines they took, and how many of them are raw lines.
+
+    A raw entry is a line that does not fit the format.
+    """
 
     entries: pa.Table
     lines: int
@@ -32,36 +39,44 @@ class Parsed:
 
 
 @dataclass(frozen=True)
-class Given:
-    """What a file does not say itself: `source` of entries that name none, and the year of times that lack it."""
+class Defaults:
+    """The `source` of entries that name none, and the `year` of times that lack it."""
 
     source: str
     year: int
 
 
-def table(size: int, columns: Mapping[str, Any], given: Given) -> pa.Table:
-    """Return `size` entries with these columns; the others are empty, `source` is the given one, and no entry is raw."""
-    filled = {name: pa.nulls(size, SCHEMA.field(name).type) for name in SCHEMA.names}
-    filled["source"] = pa.repeat(pa.scalar(given.source, pa.large_string()), size)
-    filled["raw"] = pa.repeat(pa.scalar(False), size)
-    filled.update({name: _typed(name, values) for name, values in columns.items()})
-    return pa.table(filled, schema=SCHEMA)
+def table(size: int, columns: Mapping[str, Any], defaults: Defaults) -> pa.Table:
+    """Return `size` entries with these columns.
+
+    Other columns are null, but `source` is the default, and no entry is raw.
+    """
+    complete = {field.name: pa.nulls(size, field.type) for field in SCHEMA}
+    complete["source"] = arrays.repeated(defaults.source, size)
+    complete["raw"] = pa.repeat(False, size)
+    for name, values in columns.items():
+        complete[name] = _typed(SCHEMA.field(name).type, values)
+    return pa.table(complete, schema=SCHEMA)
 
 
-def raw_entries(places: Sequence[int], texts: Sequence[str], given: Given) -> pa.Table:
-    """Return lines that nobody understood as entries."""
-    return table(len(texts), {"place": places, "text": texts, "raw": [True] * len(texts)}, given)
+def raw_entries(lines: Sequence[Line], defaults: Defaults) -> pa.Table:
+    """Return lines that do not fit the format as entries."""
+    places, texts = [place for place, _ in lines], [text for _, text in lines]
+    columns = {"place": places, "text": texts, "raw": [True] * len(lines)}
+    return table(len(lines), columns, defaults)
 
 
 def in_order(*parts: pa.Table) -> pa.Table:
     """Return the entries of all parts in the order of the file."""
-    filled = [part for part in parts if len(part)]
-    if len(filled) < 2:
-        return filled[0] if filled else SCHEMA.empty_table()
-    return pa.concat_tables(filled).combine_chunks().sort_by("place")
+    with_entries = [part for part in parts if len(part)]
+    if not with_entries:
+        return SCHEMA.empty_table()
+    if len(with_entries) == 1:
+        return with_entries[0]
+    return pa.concat_tables(with_entries).combine_chunks().sort_by("place")
 
 
-def _typed(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
-    wanted = SCHEMA.field(name).type
-    made = values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, type=wanted)
-    return made if made.type == wanted else made.cast(wanted)
+def _typed(kind: pa.DataType, values: Any) -> pa.Array | pa.ChunkedArray:
+    if not isinstance(values, pa.Array | pa.ChunkedArray):
+        return pa.array(values, type=kind)
+    return values if values.type == kind else values.cast(kind)

@@ -1,4 +1,4 @@
-"""Knows the line formats: how the head of an entry looks, and which column each part of it fills."""
+"""The line formats: the head of an entry as a pattern, and the column that each part of it fills."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from almanac.workloads.logs.formats import times
+from almanac.workloads.logs.terms import arrays
 
 DAY, CLOCK = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d"
 ISO = rf"{DAY}[ T]{CLOCK}(?:[.,]\d{{1,9}})?(?:[zZ]|[+-]\d\d:?\d\d)?"
@@ -25,9 +26,9 @@ Times = Callable[[Sequence[str], int], pa.Array]
 class Layout:
     """One line format.
 
-    `pattern` is the head of an entry at the beginning of a line; its groups fill `columns` in their order, and what comes
-    behind it is the text. `times` turns written times and a year into instants.
-    Kafka writes the logger in brackets behind the text (`logger_behind`).
+    `pattern` is the head of an entry at the beginning of a line. Its groups fill `columns` in their order,
+    and the rest of the line is the text. `times` turns written times and a year into instants.
+    Kafka writes the logger in brackets after the text (`logger_behind`).
     """
 
     format: str
@@ -44,26 +45,39 @@ class Layout:
 
     @cached_property
     def border(self) -> re.Pattern[str]:
-        """Matches a line end with the head behind it; searching for a plain character first is what makes it fast."""
+        """Matches a line end followed by a head; it is fast because it begins with a plain character."""
         return re.compile("\n" + self.pattern)
+
+    def count(self, lines: Sequence[str]) -> int:
+        """Return how many lines begin an entry."""
+        return sum(bool(self.head.match(line)) for line in lines)
 
 
 def _iso(written: Sequence[str], _year: int) -> pa.Array:
     return times.iso(written)
 
 
-def _each(one: Callable[[str], datetime | None]) -> Times:
-    return lambda written, _year: times.by_distinct(written, one)
+def _each(read: Callable[[str], datetime | None]) -> Times:
+    """Return times that are read one by one and name their year."""
+
+    def read_all(written: Sequence[str], _year: int) -> pa.Array:
+        return times.by_distinct(written, read)
+
+    return read_all
 
 
-def _in_year(one: Callable[[str, int], datetime | None]) -> Times:
-    return lambda written, year: times.by_distinct(written, lambda text: one(text, year))
+def _in_year(read: Callable[[str, int], datetime | None]) -> Times:
+    """Return times that are read one by one and lack their year."""
+
+    def read_all(written: Sequence[str], year: int) -> pa.Array:
+        return times.by_distinct(written, lambda text: read(text, year))
+
+    return read_all
 
 
 def priorities(written: Sequence[str]) -> pa.Array:
     """Return the level that each syslog priority means; no priority means no level."""
-    numbers = pa.array([int(text) % 8 if text else None for text in written], pa.int8())
-    return pa.array(SYSLOG_LEVELS, pa.large_string()).take(numbers)
+    return arrays.texts(SYSLOG_LEVELS[int(text) % 8] if text else None for text in written)
 
 
 LAYOUTS = (
@@ -133,7 +147,7 @@ LAYOUTS = (
 
 
 def choose(lines: Sequence[str]) -> tuple[Layout | None, int]:
-    """Return the layout that most of these lines begin with, the earlier one where two tie, and how many do; None where none does."""
-    counts = [sum(bool(layout.head.match(line)) for line in lines) for layout in LAYOUTS]
+    """Return the layout that fits most lines, and how many; of a tie the first, None where none fits."""
+    counts = [layout.count(lines) for layout in LAYOUTS]
     most = max(counts, default=0)
     return (LAYOUTS[counts.index(most)], most) if most else (None, 0)

@@ -1,19 +1,17 @@
-"""Keeps the lines of a file that nobody understands, each as one raw entry."""
+"""Reads a file without a known format: each line is one raw entry."""
 
 from collections.abc import Iterable, Iterator
 
-from almanac.workloads.logs.formats import entries
-from almanac.workloads.logs.formats.entries import Given, Parsed
-from almanac.workloads.logs.formats.headed import whole_lines
+from almanac.workloads.logs.formats.chunks import whole_lines
+from almanac.workloads.logs.formats.entries import Defaults, Parsed, raw_entries
 from almanac.workloads.logs.shared.cleaning import clean, decoded
 
 
-def parse(blocks: Iterable[bytes], given: Given) -> Iterator[Parsed]:
+def parse(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
     """Yield every line that is not blank as a raw entry."""
     place = 1
     for block in whole_lines(blocks):
         lines = decoded(block).removesuffix("\n").split("\n")
-        found = [(place + number, clean(line)) for number, line in enumerate(lines) if line.strip()]
-        made = entries.raw_entries([at for at, _ in found], [line for _, line in found], given)
+        texts = [(number, clean(line)) for number, line in enumerate(lines, start=place) if line.strip()]
         place += len(lines)
-        yield Parsed(made, len(lines), len(found))
+        yield Parsed(raw_entries(texts, defaults), len(lines), len(texts))

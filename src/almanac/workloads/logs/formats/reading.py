@@ -1,4 +1,4 @@
-"""Opens a log, finds out its format and hands its blocks to the parser of that format."""
+"""Opens a log, detects its format and hands its blocks to the parser of that format."""
 
 import gzip
 import io
@@ -10,42 +10,38 @@ from typing import IO
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import headed, json_lines, plain, tables
+from almanac.workloads.logs.formats.chunks import whole_lines
 from almanac.workloads.logs.formats.detection import FORMATS, HEAD_BYTES, detect, layout_of
-from almanac.workloads.logs.formats.entries import Given, Parsed
+from almanac.workloads.logs.formats.entries import Defaults, Parsed
 
 BLOCK_BYTES = 4 << 20
+GZIP = b"\x1f\x8b"
 
 
 def parse_file(path: Path, *, form: str = "", source: str = "", year: int | None = None) -> Iterator[Parsed]:
     """Yield the entries of a file, which may be gzipped; `source` defaults to its name.
 
-    Raises UsageError for an unknown format or a table with other columns, OSError where the file cannot be read.
+    Raises UsageError for an unknown format or a table with other columns, OSError for an unreadable file.
     """
-    with path.open("rb") as plain_file:
-        zipped = plain_file.read(2) == b"\x1f\x8b"
-    with gzip.open(path) if zipped else path.open("rb") as file:
-        name = path.name.removesuffix(".gz").partition(".")[0]
+    name, _, _ = path.name.removesuffix(".gz").partition(".")
+    with gzip.open(path) if _is_gzipped(path) else path.open("rb") as file:
         yield from parse(blocks(file), form=form, source=source or name, year=year)
 
 
 def parse(
     content: Iterable[bytes], *, form: str = "", source: str = "", year: int | None = None
 ) -> Iterator[Parsed]:
-    """Yield the entries of a log that comes in blocks of bytes; without `form` its beginning tells it.
+    """Yield the entries of a log that comes in blocks of bytes; without `form` the format is detected.
 
     `year` is for formats whose times have none; it defaults to the present one. Raises UsageError.
     """
     if form and form not in FORMATS:
         raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
-    begun = iter(content)
-    first = b""
-    for block in begun:
-        first += block
-        if len(first) >= HEAD_BYTES:
-            break
-    given = Given(source or "log", year or datetime.now(UTC).year)
-    found = form or detect(first[:HEAD_BYTES])
-    yield from _parsed(found, first, begun, given)
+    rest = iter(content)
+    head = _head(rest)
+    detected = form or detect(head[:HEAD_BYTES])
+    defaults = Defaults(source or "log", year or datetime.now(UTC).year)
+    yield from _parser(detected, head, rest, defaults)
 
 
 def blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
@@ -54,15 +50,30 @@ def blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
         yield block
 
 
-def _parsed(form: str, first: bytes, rest: Iterator[bytes], given: Given) -> Iterator[Parsed]:
-    whole = chain([first] if first else [], rest)
+def _is_gzipped(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP
+
+
+def _head(content: Iterator[bytes]) -> bytes:
+    """Return the first blocks, of at least HEAD_BYTES where there are so many."""
+    head = b""
+    for block in content:
+        head += block
+        if len(head) >= HEAD_BYTES:
+            break
+    return head
+
+
+def _parser(form: str, head: bytes, rest: Iterator[bytes], defaults: Defaults) -> Iterator[Parsed]:
+    whole = chain([head] if head else [], rest)
     match form:
         case "hdfs_parquet":
-            return tables.parse_hdfs(io.BytesIO(b"".join(whole)), given)
+            return tables.parse_hdfs(io.BytesIO(b"".join(whole)), defaults)
         case "loghub_csv":
-            return tables.parse_loghub(whole, given)
+            return tables.parse_loghub(whole, defaults)
         case "jsonl":
-            return json_lines.parse(whole, given)
+            return json_lines.parse(whole, defaults)
         case "plain":
-            return plain.parse(whole, given)
-    return headed.parse(headed.whole_lines(whole), layout_of(first[:HEAD_BYTES], form), given)
+            return plain.parse(whole, defaults)
+    return headed.parse(whole_lines(whole), layout_of(head[:HEAD_BYTES], form), defaults)

@@ -1,10 +1,11 @@
 """Reads files that are tables already: loghub's CSV and the Parquet form of the HDFS log."""
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,8 +13,9 @@ from pyarrow import csv, parquet
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
-from almanac.workloads.logs.formats.entries import Given, Parsed
-from almanac.workloads.logs.shared.cleaning import UNPRINTABLE, clean, decoded
+from almanac.workloads.logs.formats.entries import Defaults, Parsed
+from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean, decoded
+from almanac.workloads.logs.terms import arrays
 
 HDFS_COLUMNS = {
     "m_message": "text",
@@ -22,100 +24,104 @@ HDFS_COLUMNS = {
     "component": "logger",
     "seq_id": "session",
 }
+LOGHUB_COLUMNS = {"text": "Content", "level": "Level", "logger": "Component"}
+LOGHUB_TIMES = ("Month", "Date", "Day", "Time")
 ROWS_AT_A_TIME = 50_000
 
+ReadTime = Callable[[str], datetime | None]
 
-def parse_loghub(blocks: Iterable[bytes], given: Given) -> Iterator[Parsed]:
-    """Yield the entries of a structured CSV of loghub, which has the columns Content and Level; raises UsageError where it has not."""
-    content = decoded(b"".join(blocks)).encode()
-    try:
-        found = csv.read_csv(
-            io.BytesIO(content),
-            parse_options=csv.ParseOptions(newlines_in_values=True),
-            convert_options=_as_text(content),
+
+def parse_loghub(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
+    """Yield the entries of a structured CSV of loghub; raises UsageError without the column Content."""
+    rows = _csv(decoded(b"".join(blocks)).encode())
+    names = rows.column_names
+    if "Content" not in names:
+        raise UsageError(
+            f"The CSV has the columns {names}; a structured CSV of loghub has 'Content' and 'Level'."
         )
+    columns = _loghub_columns(rows) | {"event_time": _loghub_times(rows, defaults.year)}
+    yield Parsed(entries.table(len(rows), columns, defaults), len(rows) + 1, 0)
+
+
+def parse_hdfs(file: IO[bytes] | Path, defaults: Defaults) -> Iterator[Parsed]:
+    """Yield the entries of an HDFS log in Parquet; its blocks are the sessions. Raises UsageError."""
+    opened = parquet.ParquetFile(file)
+    missing = sorted(set(HDFS_COLUMNS) - set(opened.schema_arrow.names))
+    if missing:
+        expected = sorted(HDFS_COLUMNS)
+        raise UsageError(
+            f"The Parquet file lacks the columns {missing}; the event files of LogLead have {expected}."
+        )
+    place = 1
+    for batch in opened.iter_batches(ROWS_AT_A_TIME, columns=list(HDFS_COLUMNS)):
+        yield _hdfs_entries(batch, place, defaults)
+        place += len(batch)
+
+
+def _csv(content: bytes) -> pa.Table:
+    parsing = csv.ParseOptions(newlines_in_values=True)
+    try:
+        return csv.read_csv(io.BytesIO(content), parse_options=parsing, convert_options=_as_text(content))
     except pa.ArrowInvalid as error:
         raise UsageError(
             f"The CSV cannot be read: {error}. Correct that line, or give --format plain."
         ) from error
-    if "Content" not in found.column_names:
-        raise UsageError(
-            f"The CSV has the columns {found.column_names}; a structured CSV of loghub has 'Content' and 'Level'."
-        )
-    columns = {
-        "place": pa.array(range(2, len(found) + 2)),
-        "text": found["Content"],
-        "event_time": _loghub_times(found, given.year),
-    }
-    for name, column in {"level": "Level", "logger": "Component"}.items():
-        if column in found.column_names:
-            columns[name] = found[column]
-    made = entries.table(len(found), columns, given)
-    yield Parsed(made, len(found) + 1, 0)
-
-
-def parse_hdfs(file: IO[bytes] | Path, given: Given) -> Iterator[Parsed]:
-    """Yield the entries of an HDFS log in Parquet, with the block as session; raises UsageError for other columns."""
-    opened = parquet.ParquetFile(file)
-    missing = sorted(set(HDFS_COLUMNS) - set(opened.schema_arrow.names))
-    if missing:
-        raise UsageError(
-            f"The Parquet file lacks the columns {missing}; known are the event files of LogLead with {sorted(HDFS_COLUMNS)}."
-        )
-    place = 1
-    for batch in opened.iter_batches(ROWS_AT_A_TIME, columns=list(HDFS_COLUMNS)):
-        found = pa.table(batch).rename_columns([HDFS_COLUMNS[name] for name in batch.schema.names])
-        columns = {name: found[name] for name in found.column_names} | {
-            "place": pa.array(range(place, place + len(found)))
-        }
-        columns["event_time"] = found["event_time"].cast(pa.timestamp("us")).cast(entries.INSTANT)
-        columns["text"] = _inert(found["text"])
-        yield Parsed(entries.table(len(found), columns, given), len(found), 0)
-        place += len(found)
 
 
 def _as_text(content: bytes) -> csv.ConvertOptions:
     header = content.partition(b"\n")[0].decode().split(",")
-    return csv.ConvertOptions(
-        column_types={name.strip().strip('"'): pa.large_string() for name in header},
-        strings_can_be_null=False,
-    )
+    types = {name.strip().strip('"'): pa.large_string() for name in header}
+    return csv.ConvertOptions(column_types=types, strings_can_be_null=False)
 
 
-def _loghub_times(found: pa.Table, year: int) -> pa.Array:
-    """Return the times of a system, told by the columns it has and by their first row; gaps where none is known."""
-    columns = {
-        name: found[name].to_pylist()
-        for name in ("Month", "Date", "Day", "Time")
-        if name in found.column_names
-    }
-    written = _joined(columns) if len(found) else []
-    first = written[0] if written else ""
-    readers = (
+def _loghub_columns(rows: pa.Table) -> dict[str, Any]:
+    columns = {name: rows[column] for name, column in LOGHUB_COLUMNS.items() if column in rows.column_names}
+    # The header is line 1.
+    return columns | {"place": pa.array(range(2, len(rows) + 2))}
+
+
+def _loghub_times(rows: pa.Table, year: int) -> pa.Array:
+    """Return the times of a system, read in the way that fits its first row; null where none fits."""
+    written = _written_times(rows)
+    read = _time_reader(written[0] if written else "", year)
+    if read:
+        return times.by_distinct(written, read)
+    if "Time" in rows.column_names:
+        return times.by_distinct(rows["Time"].to_pylist(), times.one_dotted)
+    return pa.nulls(len(rows), entries.INSTANT)
+
+
+def _written_times(rows: pa.Table) -> list[str]:
+    """Return the columns of time that a system has, joined."""
+    columns = [rows[name].to_pylist() for name in LOGHUB_TIMES if name in rows.column_names]
+    return [" ".join(parts) for parts in zip(*columns, strict=True)]
+
+
+def _time_reader(text: str, year: int) -> ReadTime | None:
+    """Return the first reader that can read a time."""
+    readers: Sequence[ReadTime] = (
         times.one_iso,
         times.one_packed,
         times.one_of_c,
         partial(times.one_without_year_by_numbers, year=year),
         partial(times.one_without_year, year=year),
     )
-    reader = next((reader for reader in readers if reader(first)), None)
-    if reader is None and "Time" in columns:
-        return times.by_distinct(columns["Time"], times.one_dotted)
-    return times.by_distinct(written, reader) if reader else pa.nulls(len(found), entries.INSTANT)
+    return next((read for read in readers if read(text)), None)
 
 
-def _joined(columns: Mapping[str, list[str]]) -> list[str]:
-    return [" ".join(parts) for parts in zip(*columns.values(), strict=True)] if columns else []
+def _hdfs_entries(batch: pa.RecordBatch, place: int, defaults: Defaults) -> Parsed:
+    rows = pa.table(batch)
+    columns = {HDFS_COLUMNS[name]: rows[name] for name in rows.column_names}
+    columns["place"] = pa.array(range(place, place + len(rows)))
+    columns["event_time"] = columns["event_time"].cast(pa.timestamp("us")).cast(entries.INSTANT)
+    columns["text"] = _inert(columns["text"])
+    return Parsed(entries.table(len(rows), columns, defaults), len(rows), 0)
 
 
 def _inert(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    if not pc.any(pc.match_substring_regex(texts, r"[\x00-\x08\x0b-\x1f\x7f]")).as_py():
+    """Return inert texts; they are cleaned one by one only where there is a control character."""
+    has_controls = pc.match_substring_regex(texts, CONTROL_PATTERN)
+    if not pc.any(has_controls).as_py():
         return texts
-    return pa.chunked_array(
-        [
-            pa.array(
-                [clean(text) if UNPRINTABLE.search(text) else text for text in texts.to_pylist()],
-                pa.large_string(),
-            )
-        ]
-    )
+    cleaned = [clean(text) if UNPRINTABLE.search(text) else text for text in texts.to_pylist()]
+    return pa.chunked_array([arrays.texts(cleaned)])

@@ -1,1 +1,1 @@
-"""Entries as they are stored: intake, search, rules of alerts."""
+"""The entries in the database: intake, numbers, search, alerts, deletion and retention."""

@@ -1,4 +1,4 @@
-"""Log files into the store: one thread reads ahead while PostgreSQL writes, in transactions that make nobody wait for long."""
+"""Stores log files: one thread reads ahead while PostgreSQL writes, in short transactions."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -14,15 +14,16 @@ import pyarrow as pa
 from almanac.workloads.logs import entries
 from almanac.workloads.logs.entries import Load, Stored
 from almanac.workloads.logs.formats import Parsed, parse_file
+from almanac.workloads.logs.keeping.identity import entry_ids
 
 Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 ROWS_AT_A_TIME = 50_000
-AHEAD = 2
+BLOCKS_AHEAD = 2
 
 
 @dataclass
-class Told:
-    """What became of one file."""
+class FileReport:
+    """Counts of one file: its lines, the lines that no format understood, and its entries."""
 
     lines: int = 0
     raw: int = 0
@@ -30,31 +31,36 @@ class Told:
 
 
 @dataclass(frozen=True)
-class How:
-    """How a file is read: an empty `form` is detected, an empty `source` is the file's name, `year` is for times that lack it."""
+class ReadOptions:
+    """How a file is read.
+
+    An empty `form` is detected, an empty `source` is the file's name, `year` is for times without a year.
+    """
 
     form: str = ""
     source: str = ""
     year: int | None = None
 
 
-def ingest(connect: Connect, path: Path, how: How, load: Load) -> Told:
-    """Store the entries of a file; whatever was stored before stays once, however often a file is read again.
+def ingest(connect: Connect, path: Path, options: ReadOptions, load: Load) -> FileReport:
+    """Store the entries of a file; an entry is stored once, however often the file is read again.
 
     Raises UsageError for an unknown format, OSError where the file cannot be read.
     """
-    told = Told()
-    for block in _ahead(_blocks(parse_file(path, form=how.form, source=how.source, year=how.year))):
-        told.lines, told.raw = told.lines + block.lines, told.raw + block.raw
+    report = FileReport()
+    parsed = parse_file(path, form=options.form, source=options.source, year=options.year)
+    for block in _ahead(_blocks(parsed)):
+        report.lines += block.lines
+        report.raw += block.raw
         for piece, ids in block.pieces:
             with connect() as connection:
-                told.stored += entries.store(connection, piece, load, ids=ids)
-    return told
+                report.stored += entries.store(connection, piece, load, ids=ids)
+    return report
 
 
 @dataclass(frozen=True)
 class _Block:
-    """What was read of a file: how many lines, how many of them were not understood, and the entries with their ids, in pieces."""
+    """A part of a file: counts of its lines and raw lines, and its entries with their ids, in pieces."""
 
     lines: int
     raw: int
@@ -63,27 +69,26 @@ class _Block:
 
 def _blocks(parts: Iterator[Parsed]) -> Iterator[_Block]:
     for parsed in parts:
-        pieces = [
-            (piece, entries.identified(piece)) for piece in entries.pieces([parsed.entries], ROWS_AT_A_TIME)
-        ]
-        yield _Block(parsed.lines, parsed.raw, pieces)
+        pieces = entries.pieces([parsed.entries], ROWS_AT_A_TIME)
+        with_ids = [(piece, entry_ids(piece)) for piece in pieces]
+        yield _Block(parsed.lines, parsed.raw, with_ids)
 
 
 def _ahead(blocks: Iterator[_Block]) -> Iterator[_Block]:
-    """Yield what another thread reads, at most AHEAD blocks ahead; what goes wrong there is raised here."""
-    waiting: Queue[_Block | BaseException | None] = Queue(AHEAD)
+    """Yield what another thread reads, at most BLOCKS_AHEAD blocks ahead; an error there is raised here."""
+    queue: Queue[_Block | BaseException | None] = Queue(BLOCKS_AHEAD)
 
     def read() -> None:
         try:
             for block in blocks:
-                waiting.put(block)
-            waiting.put(None)
-        # Handed on to whoever reads, who raises it.
+                queue.put(block)
+            queue.put(None)
+        # The consumer raises it.
         except BaseException as error:  # noqa: BLE001
-            waiting.put(error)
+            queue.put(error)
 
     Thread(target=read, daemon=True).start()
-    while (found := waiting.get()) is not None:
-        if isinstance(found, BaseException):
-            raise found
-        yield found
+    while (item := queue.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item

@@ -1,4 +1,4 @@
-"""Rules of alerts, as they stand in the database: listed, added, taken away."""
+"""Rules of alerts in the database: list, add, remove."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from almanac.errors import NotFound, UsageError
+from almanac.workloads.logs.keeping import queries
 from almanac.workloads.logs.keeping.alerts import VALUES
 
 Connection = psycopg.Connection[Any]
@@ -16,7 +17,10 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True)
 class Rule:
-    """What opens an alert: so many errors, anomalies or new templates within a window, of one source or of all."""
+    """The condition of an alert: a number of errors, anomalies or new templates of a source within a window.
+
+    Without `source` it counts those of all sources.
+    """
 
     name: str
     kind: str
@@ -25,7 +29,7 @@ class Rule:
     source: str | None = None
 
 
-class Listed(NamedTuple):
+class RuleState(NamedTuple):
     """A rule with the state of its newest alert, which is empty where it never had one."""
 
     name: str
@@ -38,60 +42,74 @@ class Listed(NamedTuple):
 
 
 LIST = """
-    SELECT name, kind, threshold, window_minutes, source, is_active,
-           coalesce((SELECT state FROM almanac.log_alerts AS a WHERE a.rule_id = r.rule_id ORDER BY alert_id DESC LIMIT 1), '')
+    SELECT name, kind, threshold, window_minutes, source, is_active, coalesce((
+        SELECT state FROM almanac.log_alerts AS a
+        WHERE a.rule_id = r.rule_id ORDER BY alert_id DESC LIMIT 1), '')
     FROM almanac.log_rules AS r ORDER BY rule_id"""
-# A rule that was switched off, because its alerts tell its history, comes back under its name.
+# A rule with alerts is only switched off when it is removed. Adding it again switches it on.
 ADD = """
-    INSERT INTO almanac.log_rules AS known (name, kind, threshold, window_minutes, source) VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, threshold = excluded.threshold, window_minutes = excluded.window_minutes,
-        source = excluded.source, is_active = true
-    WHERE NOT known.is_active"""
+    INSERT INTO almanac.log_rules AS present (name, kind, threshold, window_minutes, source)
+    VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (name) DO UPDATE SET kind = excluded.kind, threshold = excluded.threshold,
+        window_minutes = excluded.window_minutes, source = excluded.source, is_active = true
+    WHERE NOT present.is_active"""
 REMOVE = """
-    DELETE FROM almanac.log_rules AS r WHERE name = %s AND NOT EXISTS (SELECT FROM almanac.log_alerts AS a WHERE a.rule_id = r.rule_id)"""
+    DELETE FROM almanac.log_rules AS r WHERE name = %s
+    AND NOT EXISTS (SELECT FROM almanac.log_alerts AS a WHERE a.rule_id = r.rule_id)"""
 SWITCH_OFF = "UPDATE almanac.log_rules SET is_active = false WHERE name = %s AND is_active"
 
 
-def listed(connection: Connection) -> list[Listed]:
-    """Return every rule in the order in which they were made."""
-    return [Listed(*row) for row in connection.execute(LIST).fetchall()]
+def list_all(connection: Connection) -> list[RuleState]:
+    """Return every rule, the oldest first."""
+    return [RuleState(*row) for row in queries.rows(connection, LIST)]
 
 
 def add(connection: Connection, rule: Rule) -> None:
-    """Add a rule, which counts from the end of the next run on; raises UsageError naming what does not fit."""
-    _refuse(rule)
-    if (
-        connection.execute(
-            ADD, [rule.name, rule.kind, rule.threshold, rule.window_minutes, rule.source]
-        ).rowcount
-        == 0
-    ):
+    """Add a rule, which is judged from the end of the next run on.
+
+    Raises UsageError for an invalid rule or a name in use.
+    """
+    _check(rule)
+    values = [rule.name, rule.kind, rule.threshold, rule.window_minutes, rule.source]
+    if connection.execute(ADD, values).rowcount == 0:
         raise UsageError(f"There is a rule '{rule.name}' already. Remove it first, or choose another name.")
 
 
 def remove(connection: Connection, name: str) -> bool:
-    """Take a rule away and return whether it is gone: one that has had alerts is switched off, and the next run closes its alert.
+    """Delete a rule and return True; switch off a rule that has had alerts and return False.
 
-    Raises NotFound naming the rules there are.
+    The next run closes the alert of a rule that was switched off. Raises NotFound naming the active rules.
     """
     if connection.execute(REMOVE, [name]).rowcount:
         return True
     if connection.execute(SWITCH_OFF, [name]).rowcount == 0:
-        names = ", ".join(f"'{rule.name}'" for rule in listed(connection) if rule.active) or "none"
-        raise NotFound(f"There is no rule '{name}' that is active. Active rules: {names}.")
+        active = _active_names(connection)
+        raise NotFound(f"There is no rule '{name}' that is active. Active rules: {active}.")
     return False
 
 
-def _refuse(rule: Rule) -> None:
-    if not rule.name.strip() or len(rule.name) > LONGEST_NAME or "\0" in rule.name:
+def _active_names(connection: Connection) -> str:
+    names = [f"'{rule.name}'" for rule in list_all(connection) if rule.active]
+    return ", ".join(names) or "none"
+
+
+def _check(rule: Rule) -> None:
+    if not _is_name(rule.name):
         raise UsageError(f"A rule needs a name of at most {LONGEST_NAME} characters.")
+    if rule.source is not None and not _is_source(rule.source):
+        raise UsageError("The source is empty. Leave --source out for all sources.")
     if rule.kind not in KINDS:
         raise UsageError(f"Unknown kind of rule '{rule.kind}'. Known kinds: {', '.join(KINDS)}.")
     if rule.threshold < 1:
         raise UsageError(f"The threshold is {rule.threshold}. Use a number above 0.")
     if not SHORTEST_MINUTES <= rule.window_minutes <= LONGEST_MINUTES:
-        raise UsageError(
-            f"The window is {rule.window_minutes} minutes. Use {SHORTEST_MINUTES} to {LONGEST_MINUTES:,}."
-        )
-    if rule.source is not None and (not rule.source or "\0" in rule.source):
-        raise UsageError("An empty source means nothing here. Leave --source out for all sources.")
+        bounds = f"{SHORTEST_MINUTES} to {LONGEST_MINUTES:,}"
+        raise UsageError(f"The window is {rule.window_minutes} minutes. Use {bounds}.")
+
+
+def _is_name(name: str) -> bool:
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and "\0" not in name
+
+
+def _is_source(source: str) -> bool:
+    return bool(source) and "\0" not in source

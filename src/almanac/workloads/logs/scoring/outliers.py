@@ -1,20 +1,25 @@
-"""Which lines stand out in their source: templates that are rare there, and templates that burst."""
+"""Outlier lines of a source: templates that are rare there, and templates that burst."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from almanac.judging.scores import Floats
 from almanac.workloads.logs import anomaly
-from almanac.workloads.logs.contract import BUCKET, KINDS
+from almanac.workloads.logs.contract import KINDS
 from almanac.workloads.logs.scoring.columns import Columns, Numbers
+from almanac.workloads.logs.scoring.texts import TextPredictions
 
-BUCKET_MICROSECONDS = int(BUCKET.total_seconds() * 1e6)
+COUNTS = ["entries", "buckets"]
+
+# The score of each burst, by pair and bucket.
+Bursts = dict[tuple[int, int], float]
 
 
 @dataclass(frozen=True)
-class Lines:
+class LineScores:
     """Score and kind (its place in KINDS) of each entry."""
 
     scores: Floats
@@ -22,90 +27,126 @@ class Lines:
 
 
 @dataclass(frozen=True)
-class _Used:
-    """Pairs of source and template in these entries: the pair of each entry, and counts of these entries with the past's added."""
+class _Pairs:
+    """The distinct pairs of source and template in these entries, and the place of the pair of each entry."""
 
-    pair: Numbers
+    source: Numbers
+    template: Numbers
+    of_entry: Numbers
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """Counts of each pair, and of its source, in these entries and in the past together."""
+
     entries: Floats
     buckets: Floats
     of_source: Floats
 
 
-def lines(columns: Columns, template: Numbers, usage: pd.DataFrame, template_ids: list[str]) -> Lines:
-    """Score every entry by the rarity of its template in its source, and the first entry of a burst by its size.
+@dataclass(frozen=True)
+class _Slots:
+    """Five minutes in which a pair has entries: place of the pair, number of the five minutes, entries."""
 
-    `template` is by text; `usage` is what the version has published before.
+    pair: Numbers
+    bucket: Numbers
+    entries: Floats
+
+
+def score_lines(columns: Columns, texts: TextPredictions, usage: pd.DataFrame) -> LineScores:
+    """Score every entry by the rarity of its template in its source, and each burst on its first entry.
+
+    `usage` is the table of that name which the version has published before.
     """
     if not len(columns):
-        return Lines(np.zeros(0), np.zeros(0, dtype=np.int64))
-    pairs, inverse = np.unique(
-        columns.source * len(template_ids) + template[columns.text], return_inverse=True
-    )
-    bucket = columns.event_time // BUCKET_MICROSECONDS
-    slots = pd.DataFrame({"pair": inverse, "bucket": bucket}).groupby(["pair", "bucket"], sort=True).size()
-    used = _used(
-        columns,
-        np.stack([pairs // len(template_ids), pairs % len(template_ids)]),
-        inverse,
-        slots,
-        _past(columns, usage, template_ids),
-    )
-    rare = anomaly.rarity(used.entries, used.of_source)[inverse]
-    burst = _bursts(columns, used, slots)
-    return Lines(np.maximum(rare, burst), np.where(burst >= rare, KINDS.index("burst"), KINDS.index("rare")))
+        return LineScores(np.zeros(0), np.zeros(0, dtype=np.int64))
+    pairs = _pairs(columns, texts)
+    slots = _slots(pairs, columns.bucket)
+    counts = _with_past(columns, pairs, slots, _placed(columns, texts, usage))
+    rare = anomaly.rarity(counts.entries, counts.of_source)[pairs.of_entry]
+    burst = _first_of_bursts(columns, pairs.of_entry, _bursts(slots, counts))
+    return _combined(rare, burst)
 
 
-def _past(columns: Columns, usage: pd.DataFrame, template_ids: list[str]) -> pd.DataFrame:
-    """Return the past by the places of sources and templates; those that these entries lack have place -1."""
+def _combined(rare: Floats, burst: Floats) -> LineScores:
+    kinds = np.where(burst >= rare, KINDS.index("burst"), KINDS.index("rare"))
+    return LineScores(np.maximum(rare, burst), kinds)
+
+
+def _pairs(columns: Columns, texts: TextPredictions) -> _Pairs:
+    size = len(texts.template_ids)
+    codes = columns.source * size + texts.template[columns.text]
+    distinct, of_entry = np.unique(codes, return_inverse=True)
+    return _Pairs(distinct // size, distinct % size, of_entry)
+
+
+def _slots(pairs: _Pairs, bucket: Numbers) -> _Slots:
+    frame = pd.DataFrame({"pair": pairs.of_entry, "bucket": bucket})
+    sizes = frame.groupby(["pair", "bucket"], sort=True).size().reset_index(name="entries")
+    pair, slot, entries = (sizes[name].to_numpy(dtype=np.int64) for name in ("pair", "bucket", "entries"))
+    return _Slots(pair, slot, entries.astype(np.float64))
+
+
+def _placed(columns: Columns, texts: TextPredictions, usage: pd.DataFrame) -> pd.DataFrame:
+    """Return the past by places of sources and templates; -1 stands for those that these entries lack."""
     sources = pd.Index(columns.sources).get_indexer(pd.Index(usage["source"]))
-    templates = pd.Index(template_ids).get_indexer(pd.Index(usage["template_id"]))
-    counts = usage[["entries", "buckets"]].astype("float64")
+    templates = pd.Index(texts.template_ids).get_indexer(pd.Index(usage["template_id"]))
+    counts = usage[COUNTS].astype("float64")
     return counts.assign(source=sources, template=templates)
 
 
-def _used(
-    columns: Columns, pairs: Numbers, inverse: Numbers, slots: "pd.Series[int]", past: pd.DataFrame
-) -> _Used:
-    earlier = past.set_index(["source", "template"])[["entries", "buckets"]]
-    earlier = (
-        earlier.groupby(level=[0, 1])
-        .sum()
-        .reindex(pd.MultiIndex.from_arrays([pairs[0], pairs[1]]), fill_value=0.0)
-    )
-    entries = np.bincount(inverse, minlength=pairs.shape[1]) + earlier["entries"].to_numpy()
-    buckets = (
-        np.bincount(slots.index.get_level_values(0), minlength=pairs.shape[1]) + earlier["buckets"].to_numpy()
-    )
-    known = past[past["source"] >= 0]
-    before = np.bincount(known["source"], known["entries"], minlength=len(columns.sources))
-    of_source = np.bincount(columns.source, minlength=len(columns.sources)) + before
-    return _Used(inverse, entries, buckets, of_source[pairs[0]])
+def _with_past(columns: Columns, pairs: _Pairs, slots: _Slots, past: pd.DataFrame) -> _Usage:
+    earlier_entries, earlier_buckets = _counts_of(pairs, past)
+    entries = np.bincount(pairs.of_entry, minlength=len(pairs)) + earlier_entries
+    buckets = np.bincount(slots.pair, minlength=len(pairs)) + earlier_buckets
+    of_source = _source_sizes(columns, past)[pairs.source]
+    return _Usage(entries, buckets, of_source)
 
 
-def _bursts(columns: Columns, used: _Used, slots: "pd.Series[int]") -> Floats:
-    """Return the score of each entry that is the first of a burst; others have 0."""
-    pair = slots.index.get_level_values(0).to_numpy()
-    size = np.array(slots, dtype=np.float64)
-    others = used.buckets[pair] - 1
-    usual = (used.entries[pair] - size) / np.maximum(others, 1.0)
-    strong = anomaly.burst(size, usual, np.asarray(others, dtype=np.float64))
+def _counts_of(pairs: _Pairs, past: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the entries and buckets of each pair in the past."""
+    keys = pd.MultiIndex.from_arrays([pairs.source, pairs.template])
+    counts = past.groupby(["source", "template"])[COUNTS].sum().reindex(keys, fill_value=0.0)
+    return counts["entries"].to_numpy(), counts["buckets"].to_numpy()
+
+
+def _source_sizes(columns: Columns, past: pd.DataFrame) -> Floats:
+    """Return the entries of each source, those of the past included."""
+    size = len(columns.sources)
+    shared = past[past["source"] >= 0]
+    earlier = np.bincount(shared["source"], shared["entries"], minlength=size)
+    now = np.bincount(columns.source, minlength=size)
+    return np.asarray(now + earlier, dtype=np.float64)
+
+
+def _bursts(slots: _Slots, counts: _Usage) -> Bursts:
+    """Return the score of each slot (pair and bucket) that is a burst."""
+    other_buckets = counts.buckets[slots.pair] - 1
+    other_entries = counts.entries[slots.pair] - slots.entries
+    usual = other_entries / np.maximum(other_buckets, 1.0)
+    strength = anomaly.burst(slots.entries, usual, other_buckets)
+    is_burst = strength >= 0.5
+    keys = zip(slots.pair[is_burst].tolist(), slots.bucket[is_burst].tolist(), strict=True)
+    return dict(zip(keys, strength[is_burst].tolist(), strict=True))
+
+
+def _first_of_bursts(columns: Columns, pair: Numbers, bursts: Bursts) -> Floats:
+    """Give the score of each burst to its first entry by event time; other entries get 0."""
     scores = np.zeros(len(columns))
-    is_strong = strong >= 0.5
-    bursting = {
-        (int(at), int(slot)): float(score)
-        for (at, slot), score in zip(slots.index[is_strong], strong[is_strong], strict=True)
-    }
-    if bursting:
-        _mark_first(columns, used.pair, bursting, scores)
+    if not bursts:
+        return scores
+    bucket, waiting = columns.bucket, dict(bursts)
+    for row in _in_order(columns, np.isin(pair, [pair_of_burst for pair_of_burst, _ in bursts])):
+        slot = (int(pair[row]), int(bucket[row]))
+        scores[row] = waiting.pop(slot, 0.0)
     return scores
 
 
-def _mark_first(
-    columns: Columns, pair: Numbers, bursting: dict[tuple[int, int], float], scores: Floats
-) -> None:
-    candidates = np.flatnonzero(np.isin(pair, [at for at, _ in bursting]))
-    ordered = candidates[np.lexsort((columns.entry_id[candidates], columns.event_time[candidates]))]
-    waiting = dict(bursting)
-    for row in ordered:
-        slot = (int(pair[row]), int(columns.event_time[row] // BUCKET_MICROSECONDS))
-        scores[row] = max(scores[row], waiting.pop(slot, 0.0))
+def _in_order(columns: Columns, is_chosen: npt.NDArray[np.bool_]) -> Numbers:
+    """Return the rows of the chosen entries in the order of event time and number."""
+    rows = np.flatnonzero(is_chosen)
+    order = np.lexsort((columns.entry_id[rows], columns.event_time[rows]))
+    return rows[order]

@@ -1,1 +1,1 @@
-"""What the server and the notebooks both need beside the contract."""
+"""Rules for log entries that the server and the notebooks share, beside the contract."""

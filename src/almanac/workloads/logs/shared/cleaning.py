@@ -1,4 +1,4 @@
-"""Makes hostile text inert before it is stored: no NUL, no terminal commands, no text without end."""
+"""Cleans hostile text before it is stored: no NUL, no terminal command, no unlimited length."""
 
 import re
 from typing import Final
@@ -7,27 +7,34 @@ from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
 CUT: Final = " … [cut]"
 TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])?")
-# All controls but tab and newline, and lone surrogates, which UTF-8 cannot hold.
+# All control characters but tab and newline, in the dialect that Python's `re` and RE2 share.
+CONTROL_PATTERN: Final = r"[\x00-\x08\x0b-\x1f\x7f]"
+# These, and lone surrogates, which UTF-8 cannot encode.
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 CONTROLS = bytes([*range(9), *range(11, 32), 127])
 REPLACEMENT = "\ufffd"
 
 
 def clean(text: str) -> str:
-    """Return a text as it may be stored; one longer than LONGEST_TEXT is cut, and says so.
+    """Return a text as it may be stored: inert, and at most LONGEST_TEXT characters long.
 
     >>> clean("\\x1b[31mred\\x1b[0m\\r\\nblue\\x00")
     'red\\nblue�'
     """
-    plain = _inert(text)
-    return plain if len(plain) <= LONGEST_TEXT else plain[: LONGEST_TEXT - len(CUT)] + CUT
+    return bounded(_inert(text))
+
+
+def bounded(text: str) -> str:
+    """Return a text, cut to LONGEST_TEXT characters with a mark at its end where it is longer."""
+    return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - len(CUT)] + CUT
 
 
 def decoded(block: bytes) -> str:
-    """Return a block of a file as text; what is no UTF-8 becomes U+FFFD."""
+    """Return a block of a file as inert text; invalid UTF-8 becomes U+FFFD."""
     text = block.decode("utf-8", errors="replace")
-    # Counting bytes is many times faster than searching the text, and most logs have none of them.
-    return text if len(block.translate(None, CONTROLS)) == len(block) else _inert(text)
+    # Deleting bytes is many times faster than searching the text, and most logs have no control characters.
+    has_controls = len(block.translate(None, CONTROLS)) < len(block)
+    return _inert(text) if has_controls else text
 
 
 def _inert(text: str) -> str:

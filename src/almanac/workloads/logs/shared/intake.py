@@ -1,7 +1,7 @@
 """The models of what clients send: one validation for HTTP, files and Kafka."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import uuid4
 
 from pydantic import AfterValidator, Field
@@ -37,6 +37,12 @@ class ClassifyRequest(StrictModel):
     """A text to classify; it is masked and not stored as it is."""
 
     text: EntryText
+
+
+class AlertChange(StrictModel):
+    """The new state of an alert."""
+
+    state: Literal["acknowledged", "closed"]
 
 
 def ingest_item(entry: Entry) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How text is masked before it is looked up or learned: what varies becomes <*>, and nothing secret stays (standard library only)."""
+"""Masks texts before they are looked up or learned: values and secrets become <*> (standard library only)."""
 
 import hashlib
 import re
@@ -16,9 +16,9 @@ class Rule(NamedTuple):
     replacement: str
 
 
-# Runs on every text, so it is one plain class: a word that holds a digit is a number, an address, an id, a path, a key.
+# Runs on every text, so it is one plain class: a word with a digit is a number, an address, an id or a path.
 WORDS_WITH_DIGITS = Rule(r"[A-Za-z0-9_./@$#%&*+~?!|\\^-]*[0-9][A-Za-z0-9_./@$#%&*+~?!|\\^-]*", MASK)
-# Lines after the first are a stack trace, which says more by being there than by its words.
+# Lines after the first are a stack trace. That there is one says more than its words.
 FIRST_LINE = Rule(r"(?s)[\r\n].*", f" {TRACE}")
 SECRETS = "passw(?:or)?d|passwd|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key"
 # Run on distinct texts only, in this order.
@@ -39,9 +39,9 @@ REST = (
 
 
 def mask(text: str) -> str:
-    """Return the masked first line of a text, with <trace> behind it where more lines follow.
+    """Return the masked first line of a text, followed by <trace> where more lines follow.
 
-    Masking a masked text changes nothing that matters to a look-up.
+    A look-up finds a text that was masked before, because masking it again changes nothing.
 
     >>> mask("Served block blk_38865049064139660 to /10.251.91.84 in 12 ms")
     'Served block <*> to <*> in <*> ms'
@@ -49,14 +49,14 @@ def mask(text: str) -> str:
     'login failed: password=<*> two'
     """
     line = _applied(FIRST_LINE, text)
-    rest = _applied(WORDS_WITH_DIGITS, line[:LONGEST])
+    masked = _applied(WORDS_WITH_DIGITS, line[:LONGEST])
     for rule in REST:
-        rest = _applied(rule, rest)
-    return rest
+        masked = _applied(rule, masked)
+    return masked
 
 
 def text_id(masked: str) -> str:
-    """Return the name of a masked text: 12 hexadecimal digits of its SHA-256.
+    """Return the id of a masked text: 12 hexadecimal digits of its SHA-256.
 
     >>> text_id("Served block <*>")
     'eff2d31a21e9'

@@ -1,4 +1,7 @@
-"""Reads an HDFS log with labelled sessions (2 % of the blocks; loghub's notice holds): traces to learn from and entries to show."""
+"""Reads an HDFS log with labelled sessions: traces to learn from and demo entries.
+
+It holds 2 % of the blocks; loghub's licence applies.
+"""
 
 import io
 from dataclasses import dataclass
@@ -19,24 +22,26 @@ SOURCE = "hdfs"
 
 
 @dataclass(frozen=True)
-class Told:
+class HdfsLog:
     """Traces, and entries with the columns of `formats.SCHEMA`."""
 
     traces: pd.DataFrame
     entries: list[pa.Table]
 
 
-def fetch(settings: Settings) -> Told:
+def fetch(settings: Settings) -> HdfsLog:
     """Read events and labels; raises SourceUnavailable, SourceCorrupt."""
     log, labels = mirror.read_all(pins.pinned(ORIGIN), settings)
-    entries = [parsed.entries for parsed in formats.parse([log.content], form="hdfs_parquet", source=SOURCE)]
-    told = parquet.read_table(io.BytesIO(labels.content)).to_pandas().set_index("seq_id")["anomaly"]
-    return Told(traces.make(events(pa.concat_tables(entries)), origin=ORIGIN, labels=told), entries)
+    parts = formats.parse([log.content], form="hdfs_parquet", source=SOURCE)
+    entries = [parsed.entries for parsed in parts]
+    frame = parquet.read_table(io.BytesIO(labels.content)).to_pandas()
+    abnormal = frame.set_index("seq_id")["anomaly"]
+    return HdfsLog(traces.make(events(pa.concat_tables(entries)), origin=ORIGIN, labels=abnormal), entries)
 
 
 def events(entries: pa.Table) -> pd.DataFrame:
     """Return session, event_time and text_id of entries."""
-    codes, forms = features.masked(entries["text"])
+    codes, forms = features.mask_all(entries["text"])
     ids = np.array(features.text_ids(forms), dtype=object)
     frame: pd.DataFrame = entries.select(["session", "event_time"]).to_pandas()
     return frame.assign(text_id=ids[codes])

@@ -1,4 +1,4 @@
-"""Reads the logging statements of LogBench (Apache-2.0), which lie in mirrors only: text and level of 51 projects."""
+"""Reads the logging statements of 51 projects from LogBench (Apache-2.0), which only mirrors have."""
 
 import csv
 import io
@@ -16,9 +16,8 @@ def fetch(settings: Settings) -> pd.DataFrame:
     """Return the statements; raises SourceUnavailable where there is no mirror, SourceCorrupt."""
     (file,) = pins.pinned(ORIGIN)
     # The file is derived and has no public address, so the network is not asked.
-    copy = mirror.read(file, settings.model_copy(update={"offline": not settings.mirror.startswith("http")}))
+    is_offline = not settings.mirror.startswith("http")
+    copy = mirror.read(file, settings.model_copy(update={"offline": is_offline}))
     rows = list(csv.DictReader(io.StringIO(copy.content.decode())))
-    table = statements.table(
-        (row["project"] for row in rows), (row["level"] for row in rows), (row["text"] for row in rows)
-    )
-    return statements.make([table], origin=ORIGIN)
+    projects, levels, texts = ([row[name] for row in rows] for name in ("project", "level", "text"))
+    return statements.make([statements.table(projects, levels, texts)], origin=ORIGIN)

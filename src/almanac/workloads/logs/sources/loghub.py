@@ -9,24 +9,23 @@ from almanac.download import mirror
 from almanac.settings import Settings
 from almanac.workloads.logs import formats
 from almanac.workloads.logs.sources import pins, statements
+from almanac.workloads.logs.terms import arrays
 
 ORIGIN = "loghub"
-# Levels and texts are learned, times are not, so a made-up year for those without one does no harm.
+# Levels and texts are learned, times are not, so any year will do for times without one.
 YEAR = 2000
 
 
 def fetch(settings: Settings) -> pd.DataFrame:
     """Return the statements of all systems; raises SourceUnavailable, SourceCorrupt."""
     copies = mirror.read_all(pins.pinned(ORIGIN), settings)
-    return statements.make(
-        [_learned(PurePosixPath(copy.file.path).parts[0], copy.content) for copy in copies], origin=ORIGIN
-    )
+    return statements.make([_labelled(copy) for copy in copies], origin=ORIGIN)
 
 
-def _learned(system: str, content: bytes) -> pa.Table:
-    read = pa.concat_tables(
-        [parsed.entries for parsed in formats.parse([content], form="loghub_csv", year=YEAR)]
-    )
-    return read.select(["level", "text"]).append_column(
-        "system", pa.repeat(pa.scalar(system, pa.large_string()), len(read))
-    )
+def _labelled(copy: mirror.Copy) -> pa.Table:
+    """Return level, text and system of a sample; the first part of its path names the system."""
+    name = PurePosixPath(copy.file.path).parts[0]
+    parts = formats.parse([copy.content], form="loghub_csv", year=YEAR)
+    entries = pa.concat_tables([parsed.entries for parsed in parts])
+    system = arrays.repeated(name, len(entries))
+    return entries.select(["level", "text"]).append_column("system", system)

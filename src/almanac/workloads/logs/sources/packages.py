@@ -1,9 +1,10 @@
-"""Collects the logging statements of the Python packages that are installed here: their text and level, read from the source with `ast`."""
+"""Reads the logging statements of the installed Python packages from their source code, with `ast`."""
 
 import ast
 import importlib.metadata
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackagePath
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -35,69 +36,93 @@ CALLS = re.compile(
 )
 CLOSING = re.compile(r"\)")
 MOST_BRACKETS = 12
+LONGEST_LICENCE = 200
 GAP = "{}"
+
+Statement = tuple[str, str]
 
 
 def fetch() -> pd.DataFrame:
-    """Return the statements of every installed package with a permissive licence; what several packages say belongs to the first."""
-    packages = {
-        str(each.metadata["Name"]): each for each in importlib.metadata.distributions() if is_permissive(each)
-    }
-    found = {said: name for name in sorted(packages, reverse=True) for said in of_package(packages[name])}
-    return statements.make([statements.table(*_columns(found))], origin=ORIGIN)
+    """Return the statements of every installed package with a permissive licence.
+
+    A statement of several packages belongs to the first of them by name.
+    """
+    owners: dict[Statement, str] = {}
+    for name, package in sorted(_permissive().items(), reverse=True):
+        owners.update(dict.fromkeys(of_package(package), name))
+    levels, texts = [level for level, _ in owners], [text for _, text in owners]
+    table = statements.table(owners.values(), levels, texts)
+    return statements.make([table], origin=ORIGIN)
 
 
-def is_permissive(package: importlib.metadata.Distribution) -> bool:
-    """Tell whether a package's metadata names a permissive licence and no other."""
-    told: Any = package.metadata
-    names = [
-        told.get("License-Expression") or "",
-        (told.get("License") or "")[:200],
-        *(told.get_all("Classifier") or []),
-    ]
-    licences = " ".join(
-        name for name in names[:2] + [each for each in names[2:] if each.startswith("License")]
-    )
+def is_permissive(package: Distribution) -> bool:
+    """Return whether a package's metadata names a permissive licence and no other."""
+    licences = _licences(package.metadata)
     return bool(PERMISSIVE.search(licences)) and not RESTRICTED.search(licences)
 
 
-def of_package(package: importlib.metadata.Distribution) -> Iterator[tuple[str, str]]:
-    """Yield level and text of the logging statements of a package, its tests left out."""
+def of_package(package: Distribution) -> Iterator[Statement]:
+    """Yield level and text of the logging statements of a package, without its tests."""
     for path in package.files or []:
         if path.suffix == ".py" and "test" not in str(path).lower():
-            try:
-                content = Path(path.locate()).read_bytes()
-            except OSError:
-                continue
+            content = _content(path)
             if CALL.search(content):
                 yield from of_source(content)
 
 
-def of_source(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield level and text of the logging statements of a module; what is no Python has none.
+def of_source(content: bytes) -> Iterator[Statement]:
+    """Yield level and text of the logging statements of a module; what is not Python has none.
 
-    Only the calls themselves are parsed, which takes a tenth of the time that whole modules would.
+    Only the calls themselves are parsed, which takes a tenth of the time of parsing whole modules.
 
     >>> list(of_source(b'log.warning("disk %s is full", name); log.info(f"{n} jobs")'))
     [('warning', 'disk %s is full'), ('info', '{} jobs')]
     """
     text = content.decode("utf-8", errors="replace")
-    for found in CALLS.finditer(text):
-        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
-        call = None if "#" in line else _call(text, found)
-        said = _text(call.args[0]) if call and call.args else ""
-        if said.strip(" {}%s"):
-            yield METHODS[found["method"]], said
+    for match in CALLS.finditer(text):
+        if _is_commented(text, match.start()):
+            continue
+        call = _call(text, match)
+        message = _text(call.args[0]) if call and call.args else ""
+        if message.strip(" {}%s"):
+            yield METHODS[match["method"]], message
 
 
-def _call(text: str, found: re.Match[str]) -> ast.Call | None:
-    """Parse the call that begins at a match: up to the closing bracket after which it makes sense."""
-    for closing in islice(CLOSING.finditer(text, found.end()), MOST_BRACKETS):
+def _permissive() -> dict[str, Distribution]:
+    """Return the installed packages with a permissive licence, by name."""
+    installed = importlib.metadata.distributions()
+    return {str(each.metadata["Name"]): each for each in installed if is_permissive(each)}
+
+
+def _licences(metadata: Any) -> str:
+    """Return everything that a package's metadata says about its licence."""
+    classifiers = metadata.get_all("Classifier") or []
+    named = [metadata.get("License-Expression") or "", (metadata.get("License") or "")[:LONGEST_LICENCE]]
+    return " ".join(named + [each for each in classifiers if each.startswith("License")])
+
+
+def _content(path: PackagePath) -> bytes:
+    """Return the content of a file, nothing where it cannot be read."""
+    try:
+        return Path(path.locate()).read_bytes()
+    except OSError:
+        return b""
+
+
+def _is_commented(text: str, place: int) -> bool:
+    begin = text.rfind("\n", 0, place) + 1
+    return "#" in text[begin:place]
+
+
+def _call(text: str, match: re.Match[str]) -> ast.Call | None:
+    """Parse the call that begins at a match, up to the first closing bracket that makes it complete."""
+    begin = match.start("call")
+    for closing in islice(CLOSING.finditer(text, match.end()), MOST_BRACKETS):
         try:
-            parsed = ast.parse(text[found.start("call") : closing.end()], mode="eval").body
+            expression = ast.parse(text[begin : closing.end()], mode="eval").body
         except (SyntaxError, ValueError, RecursionError):
             continue
-        return parsed if isinstance(parsed, ast.Call) else None
+        return expression if isinstance(expression, ast.Call) else None
     return None
 
 
@@ -115,7 +140,3 @@ def _text(value: ast.expr) -> str:
         case ast.Call(func=ast.Attribute(value=text, attr="format")):
             return _text(text)
     return GAP
-
-
-def _columns(found: Mapping[tuple[str, str], str]) -> tuple[list[str], list[str], list[str]]:
-    return list(found.values()), [level for level, _ in found], [text for _, text in found]

@@ -1,15 +1,16 @@
-"""Makes up a shop's log, its sessions and the statements of its programs, for trials without data."""
+"""Generates the log of a shop, its sessions and the statements of its programs, for trials without data."""
 
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from operator import itemgetter
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from almanac.workloads.logs import formats
-from almanac.workloads.logs.formats.entries import INSTANT
-from almanac.workloads.logs.sources import statements as making
+from almanac.workloads.logs.formats.entries import Defaults, table
+from almanac.workloads.logs.sources import statements as statement_tables
 from almanac.workloads.logs.sources.hdfs import events
 from almanac.workloads.logs.terms import traces
 
@@ -18,11 +19,16 @@ SEED = 20_250_601
 BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
 ORDERS, ABNORMAL = 600, 0.04
 BETWEEN_ORDERS = timedelta(seconds=90)
-THINGS = "order,invoice,basket,payment,parcel,voucher,customer,stock,courier,address,refund,receipt,catalogue,session,mail,label".split(
-    ","
-)
+BETWEEN_STEPS = timedelta(seconds=7)
+BEFORE_NOISE = timedelta(seconds=40)
+STATEMENTS = 1200
+WRONG_LEVELS = 0.05
+THINGS = (
+    "order,invoice,basket,payment,parcel,voucher,customer,stock,"
+    "courier,address,refund,receipt,catalogue,session,mail,label"
+).split(",")
 PLACES = "queue,store,gateway,index,ledger,cache,archive,registry".split(",")
-# What programs say of a thing at each level, and where; the first words carry the level, as they do in real logs.
+# What programs say of a thing at each level, and where. The first words carry the level, as in real logs.
 OPENERS = {
     "debug": (
         "looked up",
@@ -66,87 +72,93 @@ STEPS = (
     "handed over parcel {n} to courier {k}",
     "finished order {n} in {k} s",
 )
-ODD_STEP = ("failed to write payment {n} in ledger", "unable to parse receipt {n} of courier {k}")
+ODD_STEPS = ("failed to write payment {n} in ledger", "unable to parse receipt {n} of courier {k}")
 NOISE = (
     ("INFO", "loaded catalogue in {k} ms"),
     ("DEBUG", "looked up stock of item {n}"),
     ("WARN", "retrying slow gateway after {k} ms"),
 )
+# Event time, session, level, text.
+Row = tuple[datetime, str | None, str, str]
 
 
 def statements() -> pd.DataFrame:
-    """Return the statements of invented programs; a word here and there stands at a level where it does not belong."""
+    """Return the statements of invented programs, a few of them at a level where they do not belong."""
     random = np.random.default_rng(SEED)
-    rows = [
-        (level, f"{opener} {thing} {end.format(place)}")
-        for level, openers in OPENERS.items()
-        for opener, end, thing, place in product(openers, ENDS, THINGS[::4], PLACES[::3])
-    ]
-    chosen = [rows[at] for at in np.sort(random.permutation(len(rows))[:1200])]
-    off = random.random(len(chosen)) < 0.05
-    names = list(OPENERS)
-    level = [
-        names[int(random.integers(4))] if wrong else level
-        for (level, _), wrong in zip(chosen, off, strict=True)
-    ]
-    system = [f"shop-{PLACES[int(random.integers(len(PLACES)))]}" for _ in chosen]
-    return making.make([making.table(system, level, (text for _, text in chosen))], origin=SOURCE)
+    sentences = list(_sentences())
+    chosen = np.sort(random.permutation(len(sentences))[:STATEMENTS])
+    levels, texts = zip(*[sentences[place] for place in chosen], strict=True)
+    written = _with_errors(random, levels)
+    systems = [f"shop-{_choice(random, PLACES)}" for _ in chosen]
+    table = statement_tables.table(systems, written, texts)
+    return statement_tables.make([table], origin=SOURCE)
 
 
 def entries() -> list[pa.Table]:
-    """Return the entries of ORDERS orders with the columns of `formats.SCHEMA`; an order is a session, some are abnormal."""
-    rows = _rows()
+    """Return the entries of ORDERS orders with the columns of `formats.SCHEMA`.
+
+    An order is a session, and a share ABNORMAL of them is abnormal.
+    """
+    rows = sorted(_rows(), key=itemgetter(0))
+    times, sessions, levels, texts = zip(*rows, strict=True)
     columns = {
-        "place": pa.array(range(1, len(rows) + 1), pa.int64()),
-        "client_id": pa.nulls(len(rows), pa.large_string()),
-        "source": pa.repeat(pa.scalar("shop", pa.large_string()), len(rows)),
-        "session": pa.array(rows["session"], pa.large_string()),
-        "event_time": pa.array(rows["time"].tolist(), INSTANT),
-        "level": pa.array(rows["level"], pa.large_string()),
-        "logger": pa.nulls(len(rows), pa.large_string()),
-        "text": pa.array(rows["text"], pa.large_string()),
-        "raw": pa.repeat(pa.scalar(False), len(rows)),
+        "place": range(1, len(rows) + 1),
+        "event_time": times,
+        "session": sessions,
+        "level": levels,
+        "text": texts,
     }
-    return [pa.table(columns, schema=formats.SCHEMA)]
+    return [table(len(rows), columns, Defaults("shop", BEGIN.year))]
 
 
-def traces_of(table: pa.Table) -> pd.DataFrame:
+def traces_of(entries: pa.Table) -> pd.DataFrame:
     """Return the traces of entries that have sessions, unlabelled."""
-    found = events(table)
-    return traces.make(found[found["session"].notna()], origin=SOURCE)
+    frame = events(entries)
+    return traces.make(frame[frame["session"].notna()], origin=SOURCE)
 
 
-def _rows() -> pd.DataFrame:
+def _sentences() -> Iterator[tuple[str, str]]:
+    for level, openers in OPENERS.items():
+        for opener, end, thing, place in product(openers, ENDS, THINGS[::4], PLACES[::3]):
+            yield level, f"{opener} {thing} {end.format(place)}"
+
+
+def _with_errors(random: np.random.Generator, levels: Sequence[str]) -> list[str]:
+    """Return levels of which a share WRONG_LEVELS is drawn anew."""
+    is_wrong = random.random(len(levels)) < WRONG_LEVELS
+    pairs = zip(levels, is_wrong, strict=True)
+    return [_choice(random, list(OPENERS)) if wrong else level for level, wrong in pairs]
+
+
+def _choice(random: np.random.Generator, values: list[str]) -> str:
+    return values[int(random.integers(len(values)))]
+
+
+def _rows() -> Iterator[Row]:
     random = np.random.default_rng(SEED)
-    rows: list[tuple[datetime, str | None, str, str]] = []
     for order in range(ORDERS):
-        begun = BEGIN + order * BETWEEN_ORDERS
-        steps = _steps(random)
-        for number, (level, text) in enumerate(steps):
-            rows.append(
-                (
-                    begun + timedelta(seconds=7 * number),
-                    f"order-{order:04d}",
-                    level,
-                    text.format(n=10_000 + order, k=int(random.integers(9)) + 1),
-                )
-            )
-        for level, text in NOISE[: int(random.integers(len(NOISE) + 1))]:
-            rows.append(
-                (
-                    begun + timedelta(seconds=40),
-                    None,
-                    level,
-                    text.format(n=order, k=int(random.integers(900)) + 20),
-                )
-            )
-    frame = pd.DataFrame(rows, columns=["time", "session", "level", "text"])
-    return frame.sort_values("time", kind="stable", ignore_index=True)
+        begin = BEGIN + order * BETWEEN_ORDERS
+        yield from _order(random, order, begin)
+        yield from _noise(random, order, begin + BEFORE_NOISE)
+
+
+def _order(random: np.random.Generator, order: int, begin: datetime) -> Iterator[Row]:
+    for number, (level, text) in enumerate(_steps(random)):
+        minutes = int(random.integers(9)) + 1
+        message = text.format(n=10_000 + order, k=minutes)
+        yield begin + number * BETWEEN_STEPS, f"order-{order:04d}", level, message
+
+
+def _noise(random: np.random.Generator, order: int, moment: datetime) -> Iterator[Row]:
+    count = int(random.integers(len(NOISE) + 1))
+    for level, text in NOISE[:count]:
+        milliseconds = int(random.integers(900)) + 20
+        yield moment, None, level, text.format(n=order, k=milliseconds)
 
 
 def _steps(random: np.random.Generator) -> list[tuple[str, str]]:
     usual = [("INFO", step) for step in STEPS]
     if random.random() >= ABNORMAL:
         return usual
-    at = int(random.integers(len(ODD_STEP)))
-    return [*usual[: 1 + 2 * at], ("ERROR", ODD_STEP[at])]
+    odd = int(random.integers(len(ODD_STEPS)))
+    return [*usual[: 1 + 2 * odd], ("ERROR", ODD_STEPS[odd])]

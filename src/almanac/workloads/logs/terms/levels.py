@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 
 from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.terms import arrays
 
 WORDS = {
     "debug": "trace debug verbose fine finer finest notset d v t",
@@ -16,24 +17,19 @@ LEVEL_OF = {word: level for level, words in WORDS.items() for word in words.spli
 WARNING = LEVELS.index("warning")
 
 
-def normal(written: str | None) -> str | None:
-    """Return the level that a written one means, or None where nobody knows.
+def normal(word: str | None) -> str | None:
+    """Return the level that a program's word means, or None for an unknown word.
 
     >>> normal("WARN"), normal("Notice"), normal("purple")
     ('warning', 'info', None)
     """
-    return LEVEL_OF.get((written or "").strip().strip("[]").lower())
+    return LEVEL_OF.get((word or "").strip().strip("[]").lower())
 
 
-def normal_all(written: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return the levels that a column of written ones means, with gaps."""
-    coded = (
-        pa.chunked_array(written).combine_chunks().dictionary_encode()
-        if isinstance(written, pa.ChunkedArray)
-        else written.dictionary_encode()
-    )
-    known = pa.array([normal(word) for word in coded.dictionary.to_pylist()], pa.large_string())
-    return known.take(coded.indices)
+def normal_all(words: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the level of each word, null for an unknown word."""
+    whole = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
+    return arrays.map_distinct(whole, normal, arrays.TEXT)
 
 
 def numbers(levels: Iterable[str]) -> list[int]:

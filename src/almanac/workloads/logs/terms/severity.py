@@ -11,9 +11,10 @@ _PLACES = np.array([[SEVERITIES.index(name) for name in row] for row in RULE])
 
 
 def places(levels: npt.NDArray[np.int64], anomalies: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return the place in SEVERITIES for places in LEVELS and anomalies."""
-    found: npt.NDArray[np.int64] = _PLACES[levels, anomalies.astype(np.int64)]
-    return found
+    """Return places in SEVERITIES for places in LEVELS and anomalies."""
+    columns = anomalies.astype(np.int64)
+    severities: npt.NDArray[np.int64] = _PLACES[levels, columns]
+    return severities
 
 
 def severity(level: str, *, anomaly: bool) -> str:

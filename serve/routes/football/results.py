@@ -1,0 +1,127 @@
+"""Results beside the predictions that were served before them."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.responses import Response
+
+from almanac.contract import Column
+from almanac.workloads.football.contract import CONTRACT
+from serve.answers.release import Release, ReleaseRoute
+from serve.answers.service import ServiceDep
+from serve.http import schemas
+from serve.http.documented import page_of
+from serve.http.problems import NotFound
+from serve.http.query_models import NUMBER, CursorQuery
+from serve.routes.football.matches import EXAMPLE, FootballRelease
+
+router = APIRouter(prefix="/v1/football", tags=["football"], route_class=ReleaseRoute)
+
+UNKNOWN_RELEASE = "Football has no such release. GET /v1/football/releases lists them."
+COLUMNS = (
+    Column(name="release", type="bigint", doc="The release that served the prediction."),
+    Column(name="match_id", type="text"),
+    Column(name="league", type="text", doc="League code."),
+    Column(name="date", type="date"),
+    Column(name="home", type="text"),
+    Column(name="away", type="text"),
+    Column(name="home_win", type="real", doc="Chance that was served."),
+    Column(name="draw", type="real", doc="Chance that was served."),
+    Column(name="away_win", type="real", doc="Chance that was served."),
+    Column(name="pick", type="text", doc="Pick that was served."),
+    Column(name="confidence", type="real", doc="Chance that the model gave to its pick."),
+    Column(name="home_goals", type="integer", doc="What happened."),
+    Column(name="away_goals", type="integer", doc="What happened."),
+    Column(name="outcome", type="text", doc="home, draw or away."),
+    Column(name="hit", type="boolean", doc="Whether the pick came true."),
+)
+SUMMARY_COLUMNS = (
+    Column(name="matches", type="bigint", doc="Served predictions whose result is known."),
+    Column(name="hits", type="bigint", doc="Picks that came true."),
+    Column(name="hit_rate", type="real", nullable=True),
+    Column(
+        name="promised",
+        type="real",
+        nullable=True,
+        doc="Mean confidence of these picks: the hit rate that was promised.",
+    ),
+)
+FROM_PREDICTION = ("match_id", "league", "date", "home", "away", "pick")
+RESULT_EXAMPLE = (
+    schemas.example_row(COLUMNS) | {name: EXAMPLE[name] for name in FROM_PREDICTION} | {"outcome": "home"}
+)
+SUMMARY_EXAMPLE = {"matches": 1, "hits": 1, "hit_rate": 1.0, "promised": 0.78}
+EMPTY_SUMMARY = '{"matches":0,"hits":0,"hit_rate":null,"promised":null}'
+
+# For each match with a result, the newest prediction that was served before the match. A demo release is served after
+# its matches, so its predictions count as if they had been served before.
+SERVED = """
+WITH served AS (
+    SELECT DISTINCT ON (result.date, result.match_id)
+        release.release_id AS release, result.match_id, result.league, result.date, result.home, result.away,
+        prediction.home_win, prediction.draw, prediction.away_win, prediction.pick, prediction.confidence,
+        result.home_goals, result.away_goals, result.outcome,
+        result.outcome = ANY (string_to_array(prediction.pick, '_or_')) AS hit
+    FROM api.football_results AS result
+    JOIN api.releases AS release
+        ON release.workload = 'football' AND release.pruned_at IS NULL AND release.data_as_of <= result.date
+        AND CASE WHEN %(release)s::bigint IS NULL THEN release.demo OR release.released_at < result.date + 1
+            ELSE release.release_id = %(release)s END
+    JOIN api.football_predictions AS prediction
+        ON prediction.run_id = ANY (release.run_ids) AND prediction.match_id = result.match_id
+    WHERE result.run_id = ANY (%(live)s)
+    ORDER BY result.date, result.match_id, release.release_id DESC
+)"""
+RESULTS = f"""{SERVED}
+SELECT row_to_json(served)::text, json_build_array(date, match_id) FROM served
+WHERE %(day)s::date IS NULL OR (date, match_id) > (%(day)s, %(match)s)
+ORDER BY date, match_id LIMIT %(limit)s""".encode()
+SUMMARY = f"""{SERVED}
+SELECT row_to_json(summary)::text FROM (
+    SELECT count(*) AS matches, count(*) FILTER (WHERE hit) AS hits,
+        avg(hit::int)::float8 AS hit_rate, avg(confidence) AS promised
+    FROM served
+) AS summary""".encode()
+
+
+class ResultQuery(CursorQuery):
+    """A page of results."""
+
+    release: Annotated[
+        int | None, NUMBER, Field(description="Compare what this release served.", examples=[12])
+    ] = None
+
+
+@router.get(
+    "/results",
+    **page_of(CONTRACT, COLUMNS, RESULT_EXAMPLE, summary=(schemas.row(SUMMARY_COLUMNS), SUMMARY_EXAMPLE)),
+)
+async def list_results(
+    query: Annotated[ResultQuery, Depends(ResultQuery.read)], release: FootballRelease, service: ServiceDep
+) -> Response:
+    """What was served, beside what happened
+
+    The results that the live release knows, each with the last prediction that was served before the match, or with
+    that of `release`.
+    """
+    if query.release is not None and await service.editions.release(CONTRACT, query.release) is None:
+        raise NotFound(UNKNOWN_RELEASE)
+    if release.edition is None:
+        return release.page_of_rows((), summary=EMPTY_SUMMARY)
+    values = _values(query, release)
+    rows = await release.rows(RESULTS, values)
+    [(summary,)] = await release.rows(SUMMARY, values)
+    return release.page_of_rows(rows, summary=summary)
+
+
+def _values(query: ResultQuery, release: Release) -> dict[str, Any]:
+    cursor = release.read.cursor
+    day, match = cursor.key if cursor else (None, None)
+    return {
+        "release": query.release,
+        "live": release.run_ids,
+        "day": day,
+        "match": match,
+        "limit": query.limit + 1,
+    }

@@ -1,0 +1,128 @@
+"""Commands about the installation: new, serve, doctor, predict-one."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from almanac import discovery, scaffold
+from almanac.cli import show
+from almanac.cli.options import Json, name_and_value
+from almanac.errors import AlmanacError, UsageError
+from almanac.operations import doctor
+from almanac.project import Project
+from almanac.settings import Settings
+from almanac.steps import Step
+from almanac.store.schema.migrate import check
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add these commands to the application."""
+    app.command("new")(new_command)
+    app.command("serve")(serve_command)
+    app.command("doctor")(doctor_command)
+    app.command("predict-one")(predict_one_command)
+
+
+def new_command(name: Annotated[str, typer.Argument(help="Name of the new workload.")]) -> None:
+    """Make a new workload: package, four notebooks and a test; it runs at once."""
+    settings = Settings.read()
+    for path in scaffold.create(settings.home, name):
+        show.line(f"  {path.relative_to(settings.home)}")
+    show.line(f"Next: almanac run {name} --sample mock")
+
+
+def serve_command(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")
+    ] = None,
+) -> None:
+    """Start the thin server on the published predictions."""
+    settings = Settings.read()
+    project = Project(settings)
+    address = {
+        "ALMANAC_HOST": host or settings.host,
+        "PORT": str(settings.port if port is None else port),
+    }
+    # The server reads and stores with this URL, unless its roles have URLs of their own.
+    url = {} if settings.database_url else {"DATABASE_URL": project.database.url}
+    project.database.engine.dispose()
+    raise typer.Exit(_serve(os.environ | address | url))
+
+
+def doctor_command(
+    durable: Annotated[
+        bool, typer.Option("--durable", help="Check instead that a champion would survive this machine.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say what is wrong with this installation, and the way out."""
+    settings = Settings.read()
+    findings = doctor.examine_durability(settings) if durable else doctor.examine(settings)
+    if json:
+        show.as_json([vars(finding) for finding in findings])
+    else:
+        rows = [(finding.what, finding.level, finding.detail, finding.advice) for finding in findings]
+        show.table("Doctor", ("what", "level", "detail", "advice"), rows)
+    _refuse_errors(findings)
+
+
+def predict_one_command(
+    workload: Annotated[str, typer.Argument(help="Name of a workload.")],
+    inputs: Annotated[list[str], typer.Argument(help="name=value pairs, for example home='Arsenal FC'.")],
+    data_as_of: Annotated[str, typer.Option(help="Cut-off date, YYYY-MM-DD.")] = "",
+    json: Json = False,
+) -> None:
+    """Try the champion on one input."""
+    values = dict(name_and_value(text, "is not an input. Write name=value.") for text in inputs)
+    discovery.contract(workload)
+    step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
+    check(step.database)
+    features, model = _features_and_model(workload)
+    version = step.serving_version()
+    rows = _features(features, step, values)
+    prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
+    if json:
+        show.as_json({"model_version": version, **prediction})
+    else:
+        show.table(f"{workload}, model version {version}", ("name", "value"), prediction.items())
+
+
+def _features_and_model(workload: str) -> tuple[Any, Any]:
+    features, model = discovery.module(workload, "features"), discovery.module(workload, "model")
+    if model is None or not hasattr(features, "one"):
+        raise UsageError(f"'{workload}' has no function features.one, so a single input cannot be tried.")
+    return features, model
+
+
+def _features(features: Any, step: Step, values: dict[str, str]) -> Any:
+    """Return the feature row of one input; raises UsageError where a value does not fit."""
+    try:
+        return features.one(step.read, values, as_of=step.requested_date)
+    except ValueError as error:
+        raise UsageError(f"The input does not fit: {error}.") from error
+
+
+def _serve(environment: dict[str, str]) -> int:
+    """Run the server until it ends and return its exit code; SIGTERM to this process ends the server."""
+    with subprocess.Popen([sys.executable, "-m", "serve"], env=environment) as server:
+        # A terminal interrupts both processes; SIGTERM reaches this one alone.
+        signal.signal(signal.SIGTERM, lambda *_: server.terminate())
+        try:
+            code = server.wait()
+        except KeyboardInterrupt:
+            code = server.wait()
+    return 128 - code if code < 0 else code
+
+
+def _refuse_errors(findings: Iterable[doctor.Finding]) -> None:
+    errors = [finding for finding in findings if finding.level == "error"]
+    texts = [f"{error.what}: {error.detail.rstrip('.')}. {error.advice}".rstrip() for error in errors]
+    if texts:
+        raise AlmanacError("; ".join(texts))

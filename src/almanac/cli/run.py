@@ -1,0 +1,119 @@
+"""The command `almanac run`: one workload or all of them, once or at each interval."""
+
+import time
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from almanac import discovery
+from almanac.cli import everything, show, summary
+from almanac.cli.options import Json, name_and_value
+from almanac.cli.repeat import interval, repeat
+from almanac.errors import AlmanacError, UsageError
+from almanac.fields import parse_date, parse_instant
+from almanac.project import Project
+from almanac.runner import run_log
+from almanac.runner.attempt import RunRequest
+from almanac.runner.run import Result, run
+from almanac.settings import Settings
+
+NOT_A_PARAMETER = "is not a parameter. Write -p name=value."
+ALL_ALONE = (
+    "--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went."
+)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add this command to the application."""
+    app.command("run")(run_command)
+
+
+def run_command(
+    workload: Annotated[str, typer.Argument(help="Name of a workload.")] = "",
+    slot: Annotated[
+        str, typer.Option(help="The time the run was due (ISO, UTC), or 'now' for a slot of its own.")
+    ] = "",
+    data_as_of: Annotated[str, typer.Option(help="Cut-off date; nothing from that day on is known.")] = "",
+    sample: Annotated[str, typer.Option(help="full or mock.")] = "",
+    only: Annotated[str, typer.Option(help="Only these steps, comma separated.")] = "",
+    start: Annotated[str, typer.Option("--from", help="Continue a failed attempt at this step.")] = "",
+    every: Annotated[str, typer.Option(help="Run again and again, for example every 10m, 6h.")] = "",
+    parameter: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", help="name=value for the notebooks.")
+    ] = None,
+    all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
+    json: Json = False,
+) -> None:
+    """Run a workload's notebooks for a slot and publish the predictions; a finished slot is only shown."""
+    settings = Settings.read()
+    request = RunRequest(
+        workload=workload,
+        slot=None if slot in ("", "now") else parse_instant(slot),
+        forced=slot == "now",
+        data_as_of=parse_date(data_as_of),
+        sample=_sample(sample),
+        only=only,
+        start=start,
+        parameters=dict(_parameter(text) for text in parameter or []),
+    )
+    duration = interval(every) if every else None
+    _refuse_unclear_workload(workload, all_workloads=all_workloads, json=json)
+    project = Project(settings)
+    one = partial(_run_one, project, request, json=json, quiet=quiet)
+    command = partial(_run_all, project, request, quiet=quiet) if all_workloads else one
+    if duration:
+        repeat(command, duration)
+    else:
+        command()
+
+
+def _refuse_unclear_workload(workload: str, *, all_workloads: bool, json: bool) -> None:
+    if all_workloads and (workload or json):
+        raise UsageError(ALL_ALONE)
+    if not (workload or all_workloads):
+        raise UsageError(f"Name a workload, or use --all. Known workloads: {', '.join(discovery.names())}.")
+
+
+def _run_all(project: Project, request: RunRequest, *, quiet: bool) -> None:
+    names = discovery.names()
+    if len(names) == 1:
+        _run_one(project, request.of(names[0]), json=False, quiet=quiet)
+    else:
+        everything.run_all(project, request, quiet=quiet)
+
+
+def _run_one(project: Project, request: RunRequest, *, json: bool, quiet: bool) -> None:
+    started, settings = time.monotonic(), project.settings
+    is_drawn = show.has_live_display(settings)
+    # A line of the log would break the display, so only warnings come through.
+    level = "WARNING" if is_drawn and settings.log_level == "INFO" else settings.log_level
+    run_log.configure(settings, level=level)
+    with show.progress(request.workload, is_drawn=is_drawn) as on_progress:
+        result = run(project, request, on_progress=on_progress)
+    if json:
+        show.as_json(vars(result))
+    elif not quiet:
+        summary.print_run(project, request.workload, result, seconds=time.monotonic() - started)
+    if result.status == "failed":
+        raise _failure(result)
+
+
+def _failure(result: Result) -> AlmanacError:
+    error = AlmanacError(f"Run {result.run_id} failed: {result.reason}")
+    error.exit_code = result.exit_code
+    return error
+
+
+def _sample(text: str) -> str:
+    if text not in ("", "full", "mock"):
+        raise UsageError(f"Unknown sample '{text}'. Use full or mock.")
+    return text
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, value = name_and_value(text, NOT_A_PARAMETER)
+    if not name.isidentifier():
+        raise UsageError(f"'{text}' {NOT_A_PARAMETER}")
+    return name, value

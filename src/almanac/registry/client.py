@@ -1,0 +1,103 @@
+"""The connection to one MLflow store, and its errors in our words."""
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from almanac.errors import RegistryError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+URI_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
+# User and password inside a URL.
+CREDENTIALS = re.compile(r"://[^/@\s]*@")
+# A registry that is away answers in seconds, not in the four minutes of MLflow's defaults.
+CLIENT_DEFAULTS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+SQLITE = "sqlite:///"
+MLFLOW_FAILED = "MLflow at {uri} said: {reason}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+FILES_FAILED = (
+    "MLflow at {uri} cannot read or write its files: {reason}. See to its rights and space, then try again."
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """One MLflow store; nothing is contacted before the first call."""
+
+    uri: str
+    artifact_root: str
+
+    def __post_init__(self) -> None:
+        """Set the defaults here, because MLflow reads them when it is imported."""
+        for name, value in CLIENT_DEFAULTS.items():
+            os.environ.setdefault(name, value)
+
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """The MLflow client of this store."""
+        import mlflow
+
+        with _environment_as_before():
+            mlflow.set_tracking_uri(self.uri)
+            mlflow.set_registry_uri(self.uri)
+        with _sqlite_lock(self.uri) as is_sqlite, self.explained():
+            client = mlflow.MlflowClient(self.uri, self.uri)
+            if is_sqlite:
+                # The first query makes MLflow's tables.
+                client.search_experiments(max_results=1)
+                client.search_registered_models(max_results=1)
+        return client
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Turn MLflow's errors into RegistryError, which names the store and the way out, but no password."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            yield
+        except MlflowException as error:
+            reason = str(error).splitlines()[0][:300].rstrip(".")
+            raise _without_password(MLFLOW_FAILED.format(uri=self.uri, reason=reason)) from error
+        except OSError as error:
+            raise _without_password(FILES_FAILED.format(uri=self.uri, reason=error)) from error
+
+
+def _without_password(message: str) -> RegistryError:
+    return RegistryError(CREDENTIALS.sub("://", message))
+
+
+@contextmanager
+def _environment_as_before() -> Iterator[None]:
+    """Restore the variables that MLflow overwrites: kernels would take its values for the user's settings."""
+    before = {name: value for name, value in os.environ.items() if name in URI_VARIABLES}
+    yield
+    for name in URI_VARIABLES:
+        os.environ.pop(name, None)
+    os.environ.update(before)
+
+
+@contextmanager
+def _sqlite_lock(uri: str) -> Iterator[bool]:
+    """Let one process at a time make the tables of an SQLite store; yield whether the store is SQLite."""
+    if not uri.startswith(SQLITE):
+        yield False
+        return
+    path = Path(uri.removeprefix(SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with Path(f"{path}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield True

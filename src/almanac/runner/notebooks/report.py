@@ -1,0 +1,33 @@
+"""Executed notebooks as HTML pages."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from almanac.errors import NotFound
+from almanac.registry import Registry
+from almanac.runner.notebooks.imports import without_iri_grammar
+
+
+def write_report(registry: Registry, steps: Iterable[Mapping[Any, Any]], folder: Path) -> list[Path]:
+    """Write each executed notebook below `folder` as HTML and return the pages.
+
+    Notebooks that this machine lacks are fetched from the registry. Raises NotFound where a run has none.
+    """
+    uris = [step["notebook_uri"] for step in steps if step["notebook_uri"]]
+    if not uris:
+        raise NotFound("This run kept no notebook, so there is nothing to report.")
+    folder.mkdir(parents=True, exist_ok=True)
+    return [_page(registry, uri, folder) for uri in uris]
+
+
+def _page(registry: Registry, uri: str, folder: Path) -> Path:
+    with without_iri_grammar():
+        import nbformat
+        from nbconvert import HTMLExporter
+    local = folder / uri.rsplit("/", 1)[-1]
+    path = local if local.exists() else registry.fetch(uri, folder)
+    html, _ = HTMLExporter().from_notebook_node(nbformat.read(path, as_version=4))
+    page = folder / f"{path.stem}.html"
+    page.write_text(html, encoding="utf-8")
+    return page

@@ -1,0 +1,75 @@
+"""One step of one run: its parameters, and the database and registry it works with."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from almanac import discovery
+from almanac.contract import Contract
+from almanac.registry import Registry, open_registry
+from almanac.settings import Settings
+from almanac.store.connections.database import Database, open_database
+from almanac.store.records import runs
+
+STEPS = ("collect", "train", "evaluate", "predict")
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """The parameters of a step, and its tools, each opened when first used.
+
+    Without a run id the step is an exploration: it may log and register, but never moves an alias or a
+    release.
+    """
+
+    workload: str
+    name: str
+    run_id: str
+    sample: str
+    slot: datetime
+    requested_date: date | None
+    settings: Settings
+
+    @property
+    def is_exploration(self) -> bool:
+        """Whether this step was opened by hand, outside a run."""
+        return not self.run_id
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The workload's contract."""
+        return discovery.contract(self.workload)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, in the role of a worker."""
+        if self.is_exploration and not self.settings.database_url:
+            self._migrate_embedded()
+        return open_database(self.settings, "worker")
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The model registry."""
+        return open_registry(self.settings)
+
+    @cached_property
+    def mlflow_run_id(self) -> str:
+        """The MLflow run of this run; an exploration starts one of its own."""
+        if not self.is_exploration:
+            return runs.mlflow_run(self.database, self.run_id)
+        tags = {"almanac.kind": "exploration", "almanac.step": self.name}
+        return self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+
+    def _migrate_embedded(self) -> None:
+        from almanac.store.schema.migrate import migrate
+
+        migrate(open_database(self.settings, "login"), {self.workload: self.contract})
+
+    def _hook(self, name: str) -> Any:
+        return discovery.module(self.workload, name)
+
+    @cached_property
+    def _run(self) -> runs.RunRow:
+        with self.database.engine.begin() as connection:
+            return runs.get(connection, self.run_id)
