@@ -57,7 +57,8 @@ class RelativeLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scik
         seconds = _positive(y)
         weighted = _with_constant(X) / seconds[:, np.newaxis]
         parts, _ = nnls(weighted, np.ones(len(seconds)))
-        self.intercept_, self.coef_ = float(parts[0]), parts[1:]
+        self.intercept_ = float(parts[0])
+        self.coef_ = parts[1:]
         return self
 
     def predict(self, X: pd.DataFrame) -> Floats:

@@ -118,7 +118,8 @@ def ratio_interval(
 ) -> Interval:
     """Return sum over sum with its percentile bootstrap interval; values of one group are drawn together."""
     places = np.unique(groups, return_inverse=True)[1]
-    tops, bottoms = np.bincount(places, above), np.bincount(places, below)
+    tops = np.bincount(places, above)
+    bottoms = np.bincount(places, below)
     chances = np.full(len(tops), 1 / len(tops))
     counts = np.random.default_rng(seed).multinomial(len(tops), chances, size=repeats)
     ratios = (counts @ tops) / np.maximum(counts @ bottoms, 1e-12)

@@ -85,7 +85,8 @@ def through_time(case: Case, results: Mapping[str, Result]) -> Figure:
     minutes = (edges[:-1] - first) / 60
     figure, (cost, latency) = plt.subplots(2, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
     for name in COMPARED:
-        replay, line = results[name].replay, {"color": COLOURS[name], "linewidth": 1.4}
+        replay = results[name].replay
+        line = {"color": COLOURS[name], "linewidth": 1.4}
         cost.plot(minutes, _cost_per_event(replay, case, edges), label=name, **line)
         latency.plot(minutes, _quantiles(case.later.arrivals, replay.latencies, edges), **line)
     latency.axhline(case.goal.objective_seconds, color=INK, linewidth=0.8)

@@ -131,7 +131,8 @@ class LiveQueue:
     def waiting(self, count: int) -> WaitingEvents:
         """Return the first `count` events, now."""
         view = self.view
-        ages, kb = np.array(view.next_ages[:count]), np.array(view.next_kb[:count])
+        ages = np.array(view.next_ages[:count])
+        kb = np.array(view.next_kb[:count])
         free_at = view.instant + self.free
         decided_at = min(max(view.newest_at, free_at), view.instant)
         oldest = -np.array(view.ages[:OLDEST])

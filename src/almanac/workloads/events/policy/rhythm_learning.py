@@ -116,7 +116,9 @@ def samples(instants: Floats, objective_seconds: float) -> Samples:
     begun = instants[last] + since
     # The batches after the end of the arrivals are unknown.
     is_whole = begun + REACH * objective_seconds <= instants[-1]
-    last, since, begun = last[is_whole], since[is_whole], begun[is_whole]
+    last = last[is_whole]
+    since = since[is_whole]
+    begun = begun[is_whole]
     left = _batches_left(instants, objective_seconds)
     reached = np.searchsorted(instants, begun[:, np.newaxis] + _ahead(objective_seconds), side="right")
     return Samples(begun, since, left[last + 1][:, np.newaxis] - left[reached])
@@ -208,7 +210,8 @@ def _table(kernel: Kernel, samples: Samples, objective_seconds: float) -> pd.Dat
     """Return the rows of the table, one for each phase and each quiet band."""
     phases, quiet = kernel.phases, np.array(QUIET) * objective_seconds
     half = (kernel.period or WIDE) / len(phases) / 2
-    lower, upper = np.append(0.0, quiet[1:]), np.append(quiet[1:], WIDE)
+    lower = np.append(0.0, quiet[1:])
+    upper = np.append(quiet[1:], WIDE)
     places = list(product(range(len(phases)), range(len(quiet))))
     by_phase, by_band = (np.array(each) for each in zip(*places, strict=True))
     gained = objective_seconds * _saved_by_band(kernel, samples, objective_seconds)

@@ -71,7 +71,8 @@ def states(recent: pd.DataFrame, event_kb: Floats, terms: PolicyTerms) -> pd.Dat
     `recent` are the features of the newest batches: kinds, hour and residual are taken as they last were.
     The bands of kB span the average sizes of these batches and the sizes of single events, `event_kb`.
     """
-    counts, sizes = _count_bands(terms.sizes.largest), _kb_bands(recent, event_kb)
+    counts = _count_bands(terms.sizes.largest)
+    sizes = _kb_bands(recent, event_kb)
     ages = _bands(np.array(AGE_EDGES) * terms.goal.objective_seconds)
     frame = counts.merge(ages.add_prefix("age_"), how="cross").merge(sizes.add_prefix("kb_"), how="cross")
     count = _typical_count(frame, terms.sizes.largest)

@@ -121,7 +121,8 @@ class Simulator:
 
         Raises DatabaseError.
         """
-        prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
+        prefix = f"{trace.name[:40]}-{uuid4().hex[:10]}"
+        accepted = 0
         with self._ingest() as connection:
             began = time.monotonic()
             for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
@@ -174,7 +175,8 @@ class Simulator:
             return bool(self._request(control)["request_id"] == request_id)
 
         try:
-            trace, pace = self._read(request["trace"]), Pace(request["speed"], request["seconds"])
+            trace = self._read(request["trace"])
+            pace = Pace(request["speed"], request["seconds"])
             sent = self.replay(trace, pace, progress)
         except AlmanacError as error:
             log.warning("the trace %s cannot be sent: %s", request["trace"], error)

@@ -64,7 +64,8 @@ def saving_by_stage(case: Case, results: Mapping[str, Result], *, seed: int) -> 
 
 
 def _row(case: Case, replay: Replay, points: Sequence[Point]) -> dict[str, object]:
-    cost, missed = replay.cost_per_event(case.prices), replay.missed_share(case.goal.objective_seconds)
+    cost = replay.cost_per_event(case.prices)
+    missed = replay.missed_share(case.goal.objective_seconds)
     return {
         "events": len(case.later),
         "batches": len(replay),

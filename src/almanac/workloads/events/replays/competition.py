@@ -73,7 +73,8 @@ def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: PolicyTerms, *, se
     """
     batch_edge = evaluation.edge_of(batches["started_at"])
     edge = max(batch_edge, evaluation.edge_of(traffic["arrived_at"]))
-    is_early, is_before = batches["started_at"] <= batch_edge, traffic["arrived_at"] <= edge
+    is_early = batches["started_at"] <= batch_edge
+    is_before = traffic["arrived_at"] <= edge
     earlier = _load(traffic[is_before], batches[is_early], seed)
     later = _load(traffic[~is_before], batches[~is_early], seed + 1)
     return Case(earlier, later, terms.goal, terms.prices, terms.sizes.largest)
@@ -109,7 +110,8 @@ def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:
 
 def with_hindsight(case: Case, results: Mapping[str, Result]) -> dict[str, Result]:
     """Return the results with that of hindsight as the last one, at its fewest misses."""
-    objective, price = case.goal.objective_seconds, float(MISS_PRICES[-1])
+    objective = case.goal.objective_seconds
+    price = float(MISS_PRICES[-1])
     best = hindsight.plan(case.later, case.prices, objective_seconds=objective, miss_price=price)
     doc = "knows all arrivals and all seconds; with its fewest misses"
     return {**results, "hindsight": Result(doc, best)}

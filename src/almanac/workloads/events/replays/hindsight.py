@@ -49,7 +49,8 @@ class Labels:
     def of_nothing(cls, count: int) -> "Labels":
         """Return the labels where no event is done yet."""
         shape = count + 1, LABELS
-        free, cost = np.full(shape, np.inf), np.full(shape, np.inf)
+        free = np.full(shape, np.inf)
+        cost = np.full(shape, np.inf)
         free[0, 0], cost[0, 0] = -np.inf, 0.0
         return cls(free, cost, np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 

@@ -75,7 +75,8 @@ class Load:
 
 def fit_processing(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     """Return the processing that fits batches with `count`, `kb` and `seconds` best, and its spread."""
-    sizes, actual = batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64)
+    sizes = batches[["count", "kb"]]
+    actual = batches["seconds"].to_numpy(dtype=np.float64)
     line = RelativeLine().fit(sizes, actual)
     ratio = np.maximum(actual, LEAST_SECONDS) / np.maximum(line.predict(sizes), LEAST_SECONDS)
     per_event, per_kb = (float(part) for part in line.coef_)

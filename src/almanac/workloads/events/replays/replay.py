@@ -67,7 +67,8 @@ class ReplayQueue(NamedTuple):
     def waiting(self, count: int) -> WaitingEvents:
         """Return the first `count` events when the last of them has arrived and the worker is free."""
         last, load = self.first + count, self.load
-        arrivals, kb = load.arrivals[self.first : last], np.diff(load.kb_before[self.first : last + 1])
+        arrivals = load.arrivals[self.first : last]
+        kb = np.diff(load.kb_before[self.first : last + 1])
         newest = float(arrivals[-1])
         now = max(self.now, newest)
         newest_at, decided_at = load.begins + newest, load.begins + now

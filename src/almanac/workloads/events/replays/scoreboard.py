@@ -52,7 +52,8 @@ def of(batches: pd.DataFrame) -> Scoreboard:
 
 
 def _row(part: pd.DataFrame) -> dict[str, object]:
-    predicted, actual = float(part["predicted_seconds"].mean()), float(part["seconds"].mean())
+    predicted = float(part["predicted_seconds"].mean())
+    actual = float(part["seconds"].mean())
     above = float((part["seconds"] > part["predicted_p90_seconds"]).mean())
     is_near = predicted / FACTOR <= actual <= predicted * FACTOR
     return {

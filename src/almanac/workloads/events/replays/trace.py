@@ -62,7 +62,8 @@ def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.Array
     seconds = np.asarray(instants, dtype=np.float64)
     order = np.argsort(seconds, kind="stable")
     first = float(seconds[order[0]])
-    sizes, types = np.asarray(kb, dtype=np.float64), np.asarray(kinds, dtype=np.str_)
+    sizes = np.asarray(kb, dtype=np.float64)
+    types = np.asarray(kinds, dtype=np.str_)
     return Trace(name, seconds[order] - first, sizes[order], types[order], datetime.fromtimestamp(first, UTC))
 
 

@@ -73,7 +73,8 @@ def azure(settings: Settings) -> Trace:
     rows = pd.read_csv(io.BytesIO(mirror.read(AZURE, settings).content))
     arrived = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns").astype("int64").to_numpy()
     tokens = rows["ContextTokens"] + rows["GeneratedTokens"]
-    kb, kinds = tokens * BYTES_PER_TOKEN / 1024, np.full(len(rows), "conversation")
+    kb = tokens * BYTES_PER_TOKEN / 1024
+    kinds = np.full(len(rows), "conversation")
     return make("azure-conv", arrived / NANOSECONDS, kb, kinds)
 
 
@@ -109,7 +110,8 @@ def log_records(lines: Iterable[str]) -> Iterator[LogRecord]:
     """Yield the records of some lines; lines without a time belong to the record above them."""
     record: LogRecord | None = None
     for line in lines:
-        size, head = len(line.encode()), RECORD.match(line)
+        size = len(line.encode())
+        head = RECORD.match(line)
         if head:
             if record:
                 yield record
