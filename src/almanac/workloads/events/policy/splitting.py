@@ -75,7 +75,9 @@ class Split(NamedTuple):
         return values
 
     def _seconds(self, sizes: Integers) -> tuple[Floats, Floats, Floats]:
-        """Return the seconds of the first batch and of the rest, and the spread of the first, for each size."""
+        """Return the seconds of the first batch and of the rest, and the spread of the first, for each
+        size.
+        """
         count = len(self.waiting.arrivals)
         kb = np.concatenate([[0.0], np.cumsum(self.waiting.kb)])
         first, spreads = self.predict(sizes, kb[sizes])

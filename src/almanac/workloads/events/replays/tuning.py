@@ -54,10 +54,10 @@ class Practice:
         return MissBudget(predict, miss_price, self.largest, self.rhythm)
 
     def penalized_cost(self, replay: Replay) -> float:
-        """Return the cost of a replay; each event missed beyond the goal costs as much as a batch in addition.
+        """Return the cost of a replay.
 
-        So a goal that is out of reach does not lead to extremes. A burst counts only in part, since nobody could
-        save it.
+        Each event missed beyond the goal costs as much as a batch in addition. So a goal that is out of
+        reach does not lead to extremes. A burst counts only in part, since nobody could save it.
         """
         late = (replay.latencies > self.goal.objective_seconds).astype(np.int64)
         firsts = np.cumsum(replay.sizes) - replay.sizes
