@@ -1,69 +1,79 @@
 """`python -m serve`: run the server on the host and port of the settings."""
 
-import asyncio
+import ctypes
+import gc
 import logging
 import socket
 import sys
 from contextlib import suppress
 
 import psycopg
-import uvicorn
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from serve.answers.service import Service
 from serve.app import create_app
+from serve.http import uvicorn_parts
 from serve.http.protocol import Protocol
 from serve.reading.database import Database
 from serve.reading.live import check_schema
 from serve.telemetry import log_lines
 
 GRACE_SECONDS = 10
+LINE = "almanac %s serves %s at http://%s:%s, documentation at /docs"
 log = logging.getLogger("almanac.serve")
 
 
-class Server(uvicorn.Server):
-    """uvicorn that says in one line what it serves and where."""
+class Server(uvicorn_parts.Server):
+    """uvicorn that checks the schema first, and writes one line about what it serves and where."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(configured(settings))
+        self.settings = settings
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then write the line."""
+        """Start, then write the line; raises DatabaseError for a schema of another revision."""
+        await refuse_unknown_schema(self.settings)
         await super().startup(sockets)
         if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            service: Service = self.config.app.state.service  # type: ignore[union-attr]  # the app is ours, not a name to import
-            log.info(
-                "almanac %s serves %s at http://%s:%s, documentation at /docs",
-                service.version,
-                service.described(),
-                host,
-                port,
-            )
+            self.write_line()
+            settle_memory()
+
+    def write_line(self) -> None:
+        """Write what is served and where."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        service: Service = self.config.app.state.service  # type: ignore[union-attr]  # the app is no import string
+        log.info(LINE, service.version, service.described(), host, port)
 
 
 def main() -> int:
-    """Serve until told to stop; return the exit code."""
+    """Serve until a signal ends it; return the exit code."""
     try:
         settings = Settings.read()
         log_lines.configure(settings)
         raise_file_limit()
-        asyncio.run(refuse_unknown_schema(settings))
-        server = Server(configured(settings))
-        # uvicorn says why it could not start, and leaves with a number that means something else here.
-        with suppress(KeyboardInterrupt, SystemExit):
-            server.run()
-        if not server.started:
-            raise AlmanacError(
-                f"The server could not start on {settings.host}:{settings.port}. Choose others by ALMANAC_HOST and PORT."
-            )
+        serve(Server(settings))
     except AlmanacError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     return 0
 
 
-def configured(settings: Settings) -> uvicorn.Config:
+def serve(server: Server) -> None:
+    """Run the server until it ends; raises AlmanacError where it cannot start."""
+    # uvicorn logs why it could not start, and exits with a code that has another meaning here.
+    with suppress(KeyboardInterrupt, SystemExit):
+        server.run()
+    if not server.started:
+        host, port = server.config.host, server.config.port
+        raise AlmanacError(
+            f"The server could not start on {host}:{port}. Choose others by ALMANAC_HOST and PORT."
+        )
+
+
+def configured(settings: Settings) -> uvicorn_parts.Config:
     """Return how uvicorn runs the application; raises UsageError where settings name no database."""
-    return uvicorn.Config(
+    return uvicorn_parts.Config(
         create_app(settings),
         settings.host,
         settings.port,
@@ -81,6 +91,15 @@ async def refuse_unknown_schema(settings: Settings) -> None:
     with suppress(psycopg.OperationalError, OSError):
         async with await Database(settings).connect() as connection:
             await check_schema(connection)
+
+
+def settle_memory() -> None:
+    """Give back what only importing needed, and keep what lives as long as the server out of garbage collection."""
+    gc.collect()
+    gc.freeze()
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # musl has no malloc_trim
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def raise_file_limit() -> None:
