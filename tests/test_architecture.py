@@ -46,6 +46,8 @@ SHARED = re.compile(rf"almanac(\.({MODULES_OF_THE_SERVER}|workloads(\.\w+(\.(con
 # Names that say nothing of what a value is.
 # A folder joins WORDS_DONE or LINES_DONE when its count is 0, and never leaves it.
 BANNED = {"told", "found", "known", "wanted", "given", "asked", "made", "held", "kept", "shown"}
+# Parameters of estimators are attributes in model files, which have to load for ever.
+FROZEN_NAMES = {("src/almanac/workloads/games/played.py", "kept")}
 LONGEST_LINE = 110
 WORDS_DONE = (
     "serve/*.py",
@@ -60,9 +62,11 @@ WORDS_DONE = (
     "src/almanac/steps",
     "src/almanac/store",
     "src/almanac/workloads/football",
+    "src/almanac/workloads/games",
     "src/almanac/workloads/logs",
     "tests/cli",
     "tests/football",
+    "tests/games",
     "tests/logs",
     "tests/runner",
     "tests/state",
@@ -266,7 +270,7 @@ def test_a_name_says_what_a_thing_is() -> None:
         (name_of(path), name)
         for path in below(WORDS_DONE)
         for node in ast.walk(tree(path))
-        if (name := named(node)) in BANNED
+        if (name := named(node)) in BANNED and (name_of(path), name) not in FROZEN_NAMES
     ] == []
 
 
