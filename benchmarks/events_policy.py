@@ -1,39 +1,40 @@
-"""Measures sizing of batches on later traffic of public traces: policy, T, simple rules and hindsight; light and heavy processing."""
+"""Measures batch sizing on later traffic of public traces: policy, T, simple rules and hindsight.
+
+Each trace is replayed with light and with heavy processing.
+"""
 
 import argparse
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from _event_limits import FAR_SHARE, MOST_MISSED, at_once, bursts, constant_worth, hindsight_within
+from sklearn.pipeline import Pipeline
 
 from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
-from almanac.workloads.events import evaluation, features, model, standings
-from almanac.workloads.events.evaluation import Case
-from almanac.workloads.events.policy import start
-from almanac.workloads.events.policy import table as policy
+from almanac.workloads.events import evaluation, features, model
+from almanac.workloads.events.policy import table
 from almanac.workloads.events.policy.costs import Prices
-from almanac.workloads.events.policy.start import Goal, Patience, Predictor
-from almanac.workloads.events.replays import hindsight, load, tuning
-from almanac.workloads.events.replays.load import Load, Processing
-from almanac.workloads.events.replays.replay import Replay, run
-from almanac.workloads.events.replays.rules import Patient
+from almanac.workloads.events.policy.goal import FAR, Goal
+from almanac.workloads.events.policy.lookup import Lookup
+from almanac.workloads.events.policy.start import Predictor
+from almanac.workloads.events.policy.table import PolicyTerms, Sizes
+from almanac.workloads.events.replays import comparison, competition, hindsight, load
+from almanac.workloads.events.replays.competition import Case
+from almanac.workloads.events.replays.hindsight import Point
+from almanac.workloads.events.replays.load import Processing
 from almanac.workloads.events.replays.trace import Trace
-from almanac.workloads.events.sources import replayed, traces
+from almanac.workloads.events.sources import replayed_trace, traces
 
 OBJECTIVES = {"azure-conv": 2.0, "nasa": 10.0, "kafka": 5.0}
-# The last aims a little lower than the 5 % it is to keep.
+# The last budget aims a little lower than the 5 % that it has to keep.
 BUDGETS = (0.002, 0.01, 0.046)
-MOST_MISSED = 0.05
-# Where 5 % may miss, so many may wait for up to twice the objective, as some do in hindsight; the 99th percentile is kept.
-FAR_SHARE = 0.008
-# Prices of a miss, and of an event that takes more than 1.25 of the objective, among which hindsight that keeps the 99th percentile is sought.
-MISS_PRICES, FAR_PRICES = (0.01, 0.015, 0.02, 0.03), (0.02, 0.04, 0.1)
-SHOWN = [
+COLUMNS = [
     "batches",
     "cost_per_event",
     "missed_share",
@@ -48,7 +49,10 @@ SHOWN = [
 
 @dataclass(frozen=True)
 class Floor:
-    """What is asked of the policy: at most `ratio` of hindsight (at its own misses, or at `most_missed`) with at most `most_missed` of misses."""
+    """The least that the policy has to reach: `ratio` of hindsight with at most `most_missed` of misses.
+
+    The ratio is that of `column`: at the policy's own misses, or at 5 %.
+    """
 
     budget: float
     traces: tuple[str, ...]
@@ -56,6 +60,19 @@ class Floor:
     ratio: float
     most_missed: float
     column: str
+
+    def is_for(self, setting: "Setting", budget: float) -> bool:
+        """Return whether the floor is for a setting and a budget."""
+        is_for_trace = setting.name in self.traces and setting.processing.name == self.processing
+        return is_for_trace and self.budget == budget
+
+    def line(self, row: Mapping[Any, Any]) -> str:
+        """Return in words whether the policy reaches the floor."""
+        ratio, missed, p99 = row[self.column], row["missed_share"], row["p99_of_objective"]
+        is_met = ratio <= self.ratio and missed <= self.most_missed and p99 <= FAR
+        floor = f"{self.ratio:g} of hindsight with at most {self.most_missed:.0%} misses and p99 {FAR:g}"
+        result = f"{ratio:.4f} at {missed:.2%}, p99 {p99:.3f}"
+        return f"floor {floor}: {'met' if is_met else 'NOT met'} ({result})"
 
 
 FLOORS = (
@@ -70,29 +87,85 @@ FLOORS = (
 
 @dataclass(frozen=True)
 class Setting:
-    """One trace under one setting of processing times."""
+    """One trace under one setting of processing times; `seed` is that of models and luck."""
 
     name: str
     processing: Processing
     earlier: Trace
     later: Trace
+    seed: int
+
+    @property
+    def objective(self) -> float:
+        """The latency objective, seconds."""
+        return OBJECTIVES[self.name]
+
+    def history(self) -> pd.DataFrame:
+        """Return the features of batches of the earlier traffic."""
+        rows = replayed_trace.history(
+            self.earlier,
+            Prices(),
+            objective_seconds=self.objective,
+            seed=self.seed + 2,
+            processing=self.processing,
+        )
+        return features.build(rows)
+
+    def case(self, missed_share: float, far_share: float = 0.0) -> Case:
+        """Return the case with a share of misses."""
+        earlier = load.make(self.earlier, self.processing, seed=self.seed)
+        later = load.make(self.later, self.processing, seed=self.seed + 1)
+        return Case(earlier, later, Goal(self.objective, missed_share, far_share=far_share), Prices())
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models of a setting, fitted on its earlier traffic, and the frontier of hindsight on the later
+    one.
+    """
+
+    setting: Setting
+    batches: pd.DataFrame
+    fitted: Mapping[str, Pipeline]
+    points: list[Point]
+
+    @classmethod
+    def of(cls, setting: Setting) -> "Models":
+        """Fit the models of a setting."""
+        batches = setting.history()
+        fitted = {
+            name: model.fit(model.make(name, seed=setting.seed), batches) for name in ("linear", "count")
+        }
+        return cls(setting, batches, fitted, competition.frontier(setting.case(0.0)))
+
+    def predictors(self, case: Case) -> dict[str, Predictor]:
+        """Return the predicted seconds of policies for a case."""
+        worth = table.WORTH_AT_FIRST * self.setting.objective
+        terms = PolicyTerms(case.goal, case.prices, Sizes(), worth)
+        states = table.states(self.batches, self.setting.earlier.kb, terms)
+        policies = {name: model.predict(pipeline, states) for name, pipeline in self.fitted.items()}
+        return {name: Lookup.of(policy).seconds for name, policy in policies.items()}
+
+    def cost_at(self, missed_share: float) -> float:
+        """Return the cost of hindsight at a share of misses."""
+        return hindsight.cost_at(self.points, missed_share)
 
 
 def main() -> None:
-    """Measure every trace that can be read; print the standings and, where asked, write them."""
-    told = arguments()
-    begun, prices, results = time.monotonic(), Prices(), []
-    for name in told.traces:
+    """Measure every trace that can be read; print the contenders and, where asked, write them."""
+    options = arguments()
+    begun, results = time.monotonic(), []
+    for name in options.traces:
         try:
             trace = traces.read(name, Settings.read())
         except SourceUnavailable as error:
             print(f"{name} is left out: {error}")
             continue
         for processing in (load.LIGHT, load.HEAVY):
-            results += measured(setting(name, trace, processing), prices, told.seed)
+            results += measure(divide(name, trace, processing, options.seed))
     print(f"\n{time.monotonic() - begun:.0f} s")
-    if told.json:
-        told.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 
 def arguments() -> argparse.Namespace:
@@ -104,180 +177,68 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def setting(name: str, trace: Trace, processing: Processing) -> Setting:
+def divide(name: str, trace: Trace, processing: Processing, seed: int) -> Setting:
     """Divide a trace where 60 % of its time is over."""
     edge = int((trace.seconds <= trace.seconds[-1] * evaluation.TRAIN_SHARE).sum())
-    return Setting(name, processing, trace.part(0, edge), trace.part(edge, len(trace)))
+    return Setting(name, processing, trace.part(0, edge), trace.part(edge, len(trace)), seed)
 
 
-def measured(each: Setting, prices: Prices, seed: int) -> list[dict[str, Any]]:
-    """Learn from the earlier traffic, replay the later one for each budget of misses; return one result per budget."""
-    objective = OBJECTIVES[each.name]
-    history = replayed.history(
-        each.earlier, prices, objective_seconds=objective, seed=seed + 2, processing=each.processing
-    )
-    batches = features.build(history)
-    fitted = {name: model.fit(model.make(name, seed=seed), batches) for name in ("linear", "count")}
-    earlier, later = (
-        load.make(each.earlier, each.processing, seed=seed),
-        load.make(each.later, each.processing, seed=seed + 1),
-    )
-    busy = float(each.processing.seconds(len(later), later.kb(0, len(later)))) / float(
-        later.arrivals[-1] - later.arrivals[0]
-    )
-    print(
-        f"\n{each.name}, {each.processing.name}: {len(earlier)} arrivals before, {len(later)} after; busy {busy:.2f}"
-    )
-    points = evaluation.frontier(Case(earlier, later, Goal(objective, 0.0), prices))
-    results = []
-    for budget in BUDGETS:
-        case = Case(
-            earlier,
-            later,
-            Goal(objective, budget, far_share=FAR_SHARE if budget == BUDGETS[-1] else 0.0),
-            prices,
-        )
-        terms = policy.Terms(case.goal, prices, policy.Sizes(), policy.WORTH_AT_FIRST * objective)
-        states = policy.states(batches, each.earlier.kb, terms)
-        told = {
-            name: policy.Lookup.of(model.predict(pipeline, states)).seconds
-            for name, pipeline in fitted.items()
-        }
-        outcomes = evaluation.compete(case, told["linear"], told["count"])
-        table = evaluation.standings(case, outcomes, points, seed=seed).set_index("contender")
-        table = table.assign(
-            p99_of_objective=table["p99_seconds"] / objective,
-            at_5_percent=table["cost_per_event"] / hindsight.cost_at(points, 0.05),
-        )
-        parts = standings.decomposed(case, outcomes, seed=seed)
-        report(each, budget, table, parts)
-        results.append(
-            {
-                "trace": each.name,
-                "processing": asdict(each.processing),
-                "budget": budget,
-                "contenders": table.reset_index().to_dict("records"),
-            }
-        )
-        results[-1]["saving"] = parts.reset_index().to_dict("records")
-    most = Case(earlier, later, Goal(objective, MOST_MISSED), prices)
-    cost = hindsight.cost_at(points, MOST_MISSED)
-    print(f"{steady(most, told['linear'], cost)}\n{within(most, cost)}\n{at_once(most)}")
-    if each.name == "kafka":
-        print(bursts(Case(earlier, later, Goal(objective, BUDGETS[0]), prices), told["linear"]))
+def measure(setting: Setting) -> list[dict[str, Any]]:
+    """Learn from the earlier traffic, replay the later one for each budget; return one result per budget."""
+    print_traffic(setting)
+    models = Models.of(setting)
+    results = [compete(models, budget) for budget in BUDGETS]
+    print_limits(models)
     return results
 
 
-def steady(case: Case, predict: Predictor, cost: float) -> str:
-    """Return in words what the policy would cost, beside `cost`, with the one worth of a miss that is best on the later traffic itself."""
-    told, objective = [], case.goal.objective_seconds
-    for far_share in (0.0, FAR_SHARE):
-        practice = tuning.Practice(
-            case.later, replace(case.goal, far_share=far_share), case.prices, rhythm=case.rhythm
-        )
-        best = tuning.best_steady(practice, predict)
-        ratio = (
-            f"{float(best.costs(case.prices).sum()) / len(case.later) / cost:.4f} at {best.missed_share(objective):.2%}"
-            if best
-            else "none keeps misses and p99"
-        )
-        told.append(f"{ratio} with {far_share:.1%} far")
-    return "the best steady worth of a miss, chosen on the later traffic itself (no contender): " + ", ".join(
-        told
-    )
+def compete(models: Models, budget: float) -> dict[str, Any]:
+    """Return the contenders and the savings for one budget of misses."""
+    setting = models.setting
+    case = setting.case(budget, FAR_SHARE if budget == BUDGETS[-1] else 0.0)
+    predictors = models.predictors(case)
+    results = competition.compete(case, predictors["linear"], predictors["count"])
+    rows = comparison.table(case, results, models.points, seed=setting.seed).set_index("contender")
+    rows["p99_of_objective"] = rows["p99_seconds"] / setting.objective
+    rows["at_5_percent"] = rows["cost_per_event"] / models.cost_at(MOST_MISSED)
+    stages = comparison.saving_by_stage(case, results, seed=setting.seed)
+    print_contenders(setting, budget, rows, stages)
+    return {
+        "trace": setting.name,
+        "processing": asdict(setting.processing),
+        "budget": budget,
+        "contenders": rows.reset_index().to_dict("records"),
+        "saving": stages.reset_index().to_dict("records"),
+    }
 
 
-def within(case: Case, cost: float) -> str:
-    """Return in words what hindsight costs, beside `cost`, and misses if it keeps 5 % and the 99th percentile; and what it misses at least."""
-    later, prices, objective = case.later, case.prices, case.goal.objective_seconds
-    least = hindsight.plan(later, prices, objective_seconds=objective, miss_price=1.0, far_price=1.0)
-    told = f"hindsight with the fewest misses: {least.missed_share(objective):.2%}, p99 {quantile(least, objective):.3f} of the objective"
-    tried = [(miss, far) for miss in MISS_PRICES for far in FAR_PRICES]
-    plans = [
-        hindsight.plan(later, prices, objective_seconds=objective, miss_price=miss, far_price=far)
-        for miss, far in tried
-    ]
-    kept = [
-        each
-        for each in plans
-        if each.missed_share(objective) <= MOST_MISSED and quantile(each, objective) <= start.FAR
-    ]
-    if not kept:
-        return f"{told}; none with at most 5 % of misses keeps p99"
-    best = min(kept, key=lambda each: float(each.costs(prices).sum()))
-    ratio = float(best.costs(prices).sum()) / len(later) / cost
-    return f"{told}; the cheapest with at most 5 % of misses that keeps p99: {ratio:.4f} at {best.missed_share(objective):.2%}"
+def print_traffic(setting: Setting) -> None:
+    """Print how many events a setting has and how busy a worker is."""
+    later = setting.case(0.0).later
+    busy_seconds = float(setting.processing.seconds(len(later), later.kb(0, len(later))))
+    busy = busy_seconds / float(later.arrivals[-1] - later.arrivals[0])
+    arrivals = f"{len(setting.earlier)} arrivals before, {len(later)} after"
+    print(f"\n{setting.name}, {setting.processing.name}: {arrivals}; busy {busy:.2f}")
 
 
-def at_once(case: Case) -> str:
-    """Return in words what a worker would miss that never waits, in the order of arrival, if a batch by itself took no time and had no luck.
-
-    Each event is then done as early as it can be in this order, without knowing how lucky its batch will be.
-    """
-    traffic, objective = case.later, case.goal.objective_seconds
-    processing, free, latencies = replace(traffic.processing, constant=0.0), float("-inf"), []
-    for arrived, kb in zip(traffic.arrivals, np.diff(traffic.kb_before), strict=True):
-        free = max(free, float(arrived)) + float(processing.seconds(1, kb))
-        latencies.append(free - float(arrived))
-    known = np.array(latencies) / objective
-    missed = f"{float((known > 1).mean()):.2%} of misses, {float((known > start.FAR).mean()):.2%} beyond {start.FAR:g}"
-    missed += f", p99 {float(np.quantile(known, 0.99)):.3f} of the objective"
-    return f"in the order of arrival, without ever waiting, at mean seconds and none for a batch itself: {missed}"
-
-
-def quantile(replay: Replay, objective: float) -> float:
-    """Return the 99th percentile of latency in objectives."""
-    return float(np.quantile(replay.latencies, 0.99)) / objective
-
-
-def bursts(case: Case, predict: Predictor) -> str:
-    """Return in words what the policy misses of the bursts in the earlier part, and what nobody could save."""
-    goal = case.goal
-    replayed_part = run(case.earlier, Patient(predict, Patience(goal, goal.objective_seconds)))
-    best = hindsight.plan(case.earlier, case.prices, objective_seconds=goal.objective_seconds, miss_price=1.0)
-    told = replayed_part.missed_share(goal.objective_seconds), best.missed_share(goal.objective_seconds)
-    least = (
-        f"; in whatever order at least {hopeless(case.earlier, goal):.1%}"
-        if not case.earlier.processing.per_kb
-        else ""
-    )
-    return f"\nbursts of the first part: the policy misses {told[0]:.1%}, hindsight in the order of arrival {told[1]:.1%}{least}"
-
-
-def hopeless(traffic: Load, goal: Goal) -> float:
-    """Return the least share of misses in any order and any batches, where each event takes equally long and a batch by itself nothing.
-
-    What cannot make it behind those that were taken is left out: with equal times this leaves out the fewest (Moore, 1968).
-    """
-    free, missed = float("-inf"), 0
-    for arrived in traffic.arrivals:
-        done = max(free, float(arrived)) + traffic.processing.per_event
-        missed += done > arrived + goal.objective_seconds
-        free = done if done <= arrived + goal.objective_seconds else free
-    return missed / len(traffic)
-
-
-def report(each: Setting, budget: float, table: pd.DataFrame, parts: pd.DataFrame) -> None:
-    """Print one table, its floor where there is one, and where the saving comes from."""
-    print(f"\nbudget of misses {budget:.1%}\n{table[SHOWN].round(4).to_string()}")
-    found = table.loc["policy"]
+def print_contenders(setting: Setting, budget: float, rows: pd.DataFrame, stages: pd.DataFrame) -> None:
+    """Print one table, its floors, and where the saving comes from."""
+    print(f"\nbudget of misses {budget:.1%}\n{rows[COLUMNS].round(4).to_string()}")
     for floor in FLOORS:
-        if floor.budget == budget and each.name in floor.traces and each.processing.name == floor.processing:
-            p99 = found["p99_of_objective"]
-            is_met = (
-                found[floor.column] <= floor.ratio
-                and found["missed_share"] <= floor.most_missed
-                and p99 <= start.FAR
-            )
-            told = f"{found[floor.column]:.4f} at {found['missed_share']:.2%}, p99 {p99:.3f}"
-            asked = f"{floor.ratio:g} of hindsight with at most {floor.most_missed:.0%} misses and p99 {start.FAR:g}"
-            print(f"floor {asked}: {'met' if is_met else 'NOT met'} ({told})")
-    print(
-        "saving against polling: "
-        + ", ".join(
-            f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in parts.iterrows()
-        )
-    )
+        if floor.is_for(setting, budget):
+            print(floor.line(rows.to_dict("index")["policy"]))
+    savings = [f"{name} {row.saved:+.1%} ({row.missed_share:.2%} misses)" for name, row in stages.iterrows()]
+    print("saving against polling: " + ", ".join(savings))
+
+
+def print_limits(models: Models) -> None:
+    """Print what better settings, hindsight and a worker that never waits would reach."""
+    setting, cost = models.setting, models.cost_at(MOST_MISSED)
+    case = setting.case(MOST_MISSED)
+    predict = models.predictors(setting.case(BUDGETS[-1], FAR_SHARE))["linear"]
+    print(f"{constant_worth(case, predict, cost)}\n{hindsight_within(case, cost)}\n{at_once(case)}")
+    if setting.name == "kafka":
+        print(bursts(setting.case(BUDGETS[0]), predict))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measures parsing and scoring of log entries in this process, without a database: seconds, rows a second, peak memory, cost per entry by size."""
+"""Measures parsing and scoring of log entries in one process, without a database."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +15,36 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features, formats, model, scoring
 from almanac.workloads.logs.model import LogModel
+from almanac.workloads.logs.scoring.columns import INSTANT
 from almanac.workloads.logs.sources import simulated
+from almanac.workloads.logs.terms import arrays
 
 BATCH = 100_000
+MOST_PARSED = 200_000
+BLOCK_BYTES = 4 << 20
 BEGIN = datetime(2025, 6, 1, tzinfo=UTC)
+BETWEEN_ENTRIES = timedelta(milliseconds=100)
+OPENERS = [
+    f"{opener} {thing}"
+    for opener, thing in product(simulated.OPENERS["info"] + simulated.OPENERS["warning"], simulated.THINGS)
+]
+Figures = dict[str, Any]
 
 
 def main() -> None:
-    """Score each size with the same model, parse a log of the largest, print and write what came out."""
-    told = arguments()
-    fitted = model.fit(
-        model.make(), features.build(simulated.statements()), simulated.traces_of(simulated.entries()[0])
-    )
-    rows = [{"entries": size, **scored(fitted, size)} for size in told.sizes]
-    result = {
-        "scoring": rows,
-        "parsing": parsed(max(told.sizes)),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-    }
-    for row in rows:
-        ratio = row["seconds"] / row["entries"] / (rows[-1]["seconds"] / rows[-1]["entries"])
-        took = f"{row['seconds']:.2f} s ({row['cpu_seconds']:.2f} s of CPU)"
-        print(f"scored {row['entries']:>9,} entries in {took}, {ratio:.2f} × the cost per entry of the last")
-    read = result["parsing"]
-    print(
-        f"parsed {read['lines']:,} lines in {read['cpu_seconds']:.2f} s of CPU, {read['lines_per_second']:,.0f}/s"
-    )
-    print(f"peak memory {result['peak_mb']:.0f} MB")
-    if told.json:
-        told.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    """Score each size with the same model, parse a log of the largest, print and write the figures."""
+    arguments = parse_arguments()
+    fitted = fitted_model()
+    rows = [{"entries": size, **score(fitted, size)} for size in arguments.sizes]
+    parsing = parse(max(arguments.sizes))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    result: Figures = {"scoring": rows, "parsing": parsing, "peak_mb": peak}
+    show(result)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
-def arguments() -> argparse.Namespace:
+def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -53,63 +52,87 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def scored(fitted: LogModel, size: int) -> dict[str, float]:
-    """Return the seconds that scoring `size` entries takes, made beforehand."""
-    batches = list(made(size))
-    begun, cpu = time.perf_counter(), time.process_time()
-    told = scoring.score(fitted, batches, scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN))
-    seconds = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu}
-    return seconds | {"predictions": len(told["predictions"]), "texts": len(told["texts"])}
+def fitted_model() -> LogModel:
+    """Return a model of the generated statements and sessions."""
+    (shop,) = simulated.entries()
+    statements = features.build(simulated.statements())
+    return model.fit(model.make(), statements, simulated.traces_of(shop))
 
 
-def made(size: int) -> Iterator[pa.Table]:
-    """Yield batches of entries of about 100 bytes: numbers and addresses vary, one in five belongs to a session."""
+def score(fitted: LogModel, size: int) -> Figures:
+    """Return the seconds of scoring `size` entries, which are generated beforehand."""
+    batches = list(generate(size))
+    begin, cpu_begin = time.perf_counter(), time.process_time()
+    content = scoring.score(fitted, batches, scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN))
+    seconds, cpu_seconds = time.perf_counter() - begin, time.process_time() - cpu_begin
+    counts = {name: len(content[name]) for name in ("predictions", "texts")}
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, **counts}
+
+
+def generate(size: int) -> Iterator[pa.Table]:
+    """Yield batches of entries of about 100 bytes with varying numbers; one in five belongs to a session."""
     random = np.random.default_rng(1)
-    openers = [
-        f"{opener} {thing}"
-        for opener in simulated.OPENERS["info"] + simulated.OPENERS["warning"]
-        for thing in simulated.THINGS
-    ]
     for first in range(0, size, BATCH):
-        count = min(BATCH, size - first)
-        numbers = random.integers(10**6, 10**9, size=(count, 3)).tolist()
-        chosen = random.integers(len(openers), size=count).tolist()
-        texts = [
-            f"{openers[at]} {a} of client /10.1.{b % 256}.{c % 256}:{b} after {c} ms in the store"
-            for at, (a, b, c) in zip(chosen, numbers, strict=True)
-        ]
-        sessions = [f"s{a % (size // 20 + 1)}" if a % 5 == 0 else None for a, _, _ in numbers]
-        yield pa.table(
-            {
-                "entry_id": pa.array(range(first + 1, first + count + 1), pa.int64()),
-                "source": pa.array([f"app-{at % 7}" for at in chosen], pa.large_string()),
-                "session": pa.array(sessions, pa.large_string()),
-                "event_time": pa.array(
-                    [BEGIN + timedelta(milliseconds=100 * (first + at)) for at in range(count)],
-                    pa.timestamp("us", "UTC"),
-                ),
-                "text": pa.array(texts, pa.large_string()),
-            }
-        )
+        yield batch(random, first, min(BATCH, size - first), size // 20 + 1)
 
 
-def parsed(size: int) -> dict[str, Any]:
-    """Return the seconds of CPU that parsing `size` lines as Kafka writes them takes."""
-    lines = [
-        f"[{time:%Y-%m-%d %H:%M:%S},{at % 1000:03d}] INFO {text} (shop.Worker)\n"
-        for batch in made(min(size, 200_000))
-        for at, (time, text) in enumerate(
-            zip(batch["event_time"].to_pylist(), batch["text"].to_pylist(), strict=True)
-        )
-    ]
-    content = "".join(lines).encode()
-    cpu = time.process_time()
-    count = sum(
-        part.lines
-        for part in formats.parse([content[at : at + (4 << 20)] for at in range(0, len(content), 4 << 20)])
-    )
-    seconds = time.process_time() - cpu
+def batch(random: np.random.Generator, first: int, count: int, sessions: int) -> pa.Table:
+    """Return entries from number `first` + 1 on, in so many sessions."""
+    numbers = random.integers(10**6, 10**9, size=(count, 3)).tolist()
+    chosen = random.integers(len(OPENERS), size=count).tolist()
+    times = [BEGIN + place * BETWEEN_ENTRIES for place in range(first, first + count)]
+    columns = {
+        "entry_id": pa.array(range(first + 1, first + count + 1), pa.int64()),
+        "source": arrays.texts(f"app-{opener % 7}" for opener in chosen),
+        "session": arrays.texts(f"s{a % sessions}" if a % 5 == 0 else None for a, _, _ in numbers),
+        "event_time": pa.array(times, INSTANT),
+        "text": arrays.texts(map(text, chosen, numbers)),
+    }
+    return pa.table(columns)
+
+
+def text(opener: int, numbers: list[int]) -> str:
+    """Return the text of an entry."""
+    a, b, c = numbers
+    return f"{OPENERS[opener]} {a} of client /10.1.{b % 256}.{c % 256}:{b} after {c} ms in the store"
+
+
+def parse(size: int) -> Figures:
+    """Return the seconds of CPU of parsing `size` lines as Kafka writes them, at most MOST_PARSED."""
+    content = "".join(lines(min(size, MOST_PARSED))).encode()
+    blocks = [content[begin : begin + BLOCK_BYTES] for begin in range(0, len(content), BLOCK_BYTES)]
+    begin = time.process_time()
+    count = sum(part.lines for part in formats.parse(blocks))
+    seconds = time.process_time() - begin
     return {"lines": count, "cpu_seconds": seconds, "lines_per_second": count / seconds}
+
+
+def lines(size: int) -> Iterator[str]:
+    """Yield lines as Kafka writes them."""
+    for table in generate(size):
+        rows = zip(table["event_time"].to_pylist(), table["text"].to_pylist(), strict=True)
+        for place, (moment, message) in enumerate(rows):
+            yield f"[{moment:%Y-%m-%d %H:%M:%S},{place % 1000:03d}] INFO {message} (shop.Worker)\n"
+
+
+def show(result: Figures) -> None:
+    """Print the figures."""
+    last = cost(result["scoring"][-1])
+    for row in result["scoring"]:
+        seconds = f"{row['seconds']:.2f} s ({row['cpu_seconds']:.2f} s of CPU)"
+        ratio = cost(row) / last
+        print(
+            f"scored {row['entries']:>9,} entries in {seconds}, {ratio:.2f} × the cost per entry of the last"
+        )
+    parsing = result["parsing"]
+    speed = f"{parsing['cpu_seconds']:.2f} s of CPU, {parsing['lines_per_second']:,.0f}/s"
+    print(f"parsed {parsing['lines']:,} lines in {speed}")
+    print(f"peak memory {result['peak_mb']:.0f} MB")
+
+
+def cost(row: Figures) -> float:
+    """Return the seconds per entry."""
+    return float(row["seconds"] / row["entries"])
 
 
 if __name__ == "__main__":

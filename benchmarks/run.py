@@ -62,7 +62,8 @@ def show(name: str, result: dict[str, Any]) -> None:
     """Print one run."""
     cells = sum(step["cell_seconds"] for step in result["steps"])
     print(
-        f"{name}: {result['seconds']:.1f} s, {result['rows']} predictions; {cells / result['seconds']:.0%} of it in cells"
+        f"{name}: {result['seconds']:.1f} s, {result['rows']} predictions; "
+        f"{cells / result['seconds']:.0%} of it in cells"
     )
     for step in result["steps"]:
         overhead = step["seconds"] - step["cell_seconds"]

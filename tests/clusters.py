@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own, to be stopped and restarted by a test."""
+"""Stops and restarts the PostgreSQL server of a test."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def control(data: Path, action: str, mode: str = "fast") -> None:
-    """Stop PostgreSQL, or restart it with the options it had; mode immediate is as if its machine had lost power."""
+    """Stop PostgreSQL, or restart it with the same options; mode `immediate` is like a loss of power."""
     postgres = (data / "postmaster.opts").read_text().split()[0]
     command = [str(Path(postgres).with_name("pg_ctl")), "-D", str(data), "-w", "-m", mode, action]
     owner = data.stat().st_uid if os.getuid() == 0 else None

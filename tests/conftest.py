@@ -1,4 +1,4 @@
-"""What several test files share: a local server, a real PostgreSQL, a fresh database for each test, a stub workload."""
+"""Fixtures of several test files: a local server, PostgreSQL, a fresh database for each test, a stub."""
 
 import logging
 import os
@@ -26,13 +26,17 @@ from tests.installation import WORKLOAD, Installation, build, commit
 from tests.local_server import LocalServer, local_server
 from tests.stub import STUB
 
-# jsonschema builds a grammar of IRIs when it is imported, which takes two seconds in each worker; no schema here has an IRI.
+# jsonschema builds a grammar of IRIs when it is imported, which takes two seconds in each worker.
+# No schema here has an IRI.
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+
+
+SLOW_FIXTURES = frozenset({"cluster", "installation", "empty_installation", "registry_loaded"})
 
 
 @pytest.fixture(autouse=True)
 def no_handler_is_left_behind() -> Iterator[None]:
-    """Take away what a command in this process has set up for its messages: it writes to an output that ends with the test."""
+    """Remove the log handlers of commands in this process: their output ends with the test."""
     before = set(logging.root.handlers)
     yield
     for handler in set(logging.root.handlers) - before:
@@ -48,10 +52,10 @@ def server() -> Iterator[LocalServer]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[str]:
-    """The URL of a PostgreSQL server: the one of ALMANAC_TEST_DATABASE_URL, or an embedded one that ends with the tests."""
-    given = os.environ.get("ALMANAC_TEST_DATABASE_URL")
-    if given:
-        yield given
+    """The URL of a PostgreSQL server: ALMANAC_TEST_DATABASE_URL, or an embedded one for these tests."""
+    url = os.environ.get("ALMANAC_TEST_DATABASE_URL")
+    if url:
+        yield url
         return
     # A short path: PostgreSQL puts its socket beside its data, and such paths may not be long.
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
@@ -121,20 +125,20 @@ def built(cluster: str) -> Iterator[Installation]:
 
 @pytest.fixture(scope="session")
 def installation(cluster: str) -> Iterator[Installation]:
-    """An installation under version control whose generated workload has run once, at the slot of this moment."""
-    with built(cluster) as made:
-        commit(made)
-        ran = made.almanac("run", WORKLOAD, "--sample", "mock")
+    """An installation under version control whose generated workload has run once, at the present slot."""
+    with built(cluster) as installation:
+        commit(installation)
+        ran = installation.almanac("run", WORKLOAD, "--sample", "mock")
         assert ran.returncode == 0, ran.stderr
-        made.note_first_run(ran)
-        yield made
+        installation.note_first_run(ran)
+        yield installation
 
 
 @pytest.fixture(scope="session")
 def empty_installation(cluster: str) -> Iterator[Installation]:
     """An installation in which nothing has run yet."""
-    with built(cluster) as made:
-        yield made
+    with built(cluster) as installation:
+        yield installation
 
 
 @pytest.fixture(scope="session")
@@ -160,9 +164,12 @@ def loaded_installation(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave what needs a PostgreSQL or a whole house out of `make test-fast`; runs of notebooks come before what needs a finished one."""
+    """Leave tests that need PostgreSQL, MLflow or an installation out of `make test-fast`.
+
+    Runs of notebooks come before the tests that need a finished one.
+    """
     for item in items:
-        if {"cluster", "installation", "empty_installation"} & set(getattr(item, "fixturenames", ())):
+        if SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     items.sort(
         key=lambda item: (
@@ -174,14 +181,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Send tests that share a house or what their file has made once to one worker; pytest-xdist 3.8 ignores its own marks under pytest 9.2."""
+    """Send tests that share an installation or a fixture of their file to one worker.
+
+    pytest-xdist 3.8 ignores its own marks under pytest 9.2.
+    """
     from xdist.scheduler import LoadScopeScheduling
 
-    class Houses(LoadScopeScheduling):
+    class OneWorker(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             return _shared(nodeid.partition("::")[0]) or nodeid
 
-    return Houses(config, log)
+    return OneWorker(config, log)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A whole installation in a folder of its own, driven as a user drives it: by commands and by environment variables."""
+"""A whole installation in a folder of its own, used as a user does: by commands and environment variables."""
 
 import json
 import os
@@ -28,14 +28,14 @@ OURS = {field.alias for field in Settings.model_fields.values() if field.alias}
 
 @dataclass(frozen=True)
 class Installation:
-    """An installation: its folder, the URL of its database (empty for the embedded one), and the run that was made at once."""
+    """An installation: its folder, and the URL of its database (empty for the embedded one)."""
 
     home: Path
     url: str = ""
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Return the environment of a command: nothing of the developer's own settings, no network."""
-        kept = {name: value for name, value in os.environ.items() if name not in OURS}
+        foreign = {name: value for name, value in os.environ.items() if name not in OURS}
         own = {
             "PYTHONPATH": f"{self.home / 'src'}{os.pathsep}{self.home}",
             "ALMANAC_HOME": str(self.home),
@@ -44,7 +44,7 @@ class Installation:
             "DATABASE_URL": self.url,
             "COLUMNS": "200",
         }
-        return kept | own | variables
+        return foreign | own | variables
 
     def command(self, *words: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Run a Python program of the installation and return how it ended."""
@@ -91,7 +91,10 @@ class Installation:
 
     def live(self) -> tuple[int, str, int]:
         """Return number, run and model version of the release that readers get."""
-        query = "SELECT release_id, run_id, model_version FROM almanac.releases WHERE workload = %s ORDER BY release_id DESC LIMIT 1"
+        query = (
+            "SELECT release_id, run_id, model_version FROM almanac.releases "
+            "WHERE workload = %s ORDER BY release_id DESC LIMIT 1"
+        )
         with psycopg.connect(self.url) as connection:
             row = connection.execute(query, [WORKLOAD]).fetchone()
         assert row
@@ -99,10 +102,10 @@ class Installation:
 
     def artifact(self, name: str) -> Path:
         """Return the one file called `name` that the first run has kept."""
-        (found,) = (
+        (file,) = (
             path for path in (self.home / "kept.txt").read_text().splitlines() if Path(path).name == name
         )
-        return Path(found)
+        return Path(file)
 
     def note_first_run(self, ran: "subprocess.CompletedProcess[str]") -> None:
         """Remember what the first run said and which files it has kept, before others come to them."""
@@ -141,7 +144,7 @@ class Installation:
 
     @contextmanager
     def without_triggers(self) -> Iterator["psycopg.Connection[tuple[Any, ...]]"]:
-        """Open the database as somebody whom no trigger stops."""
+        """Open the database without its triggers."""
         with psycopg.connect(
             make_conninfo(self.url, options="-c session_replication_role=replica")
         ) as connection:
@@ -149,7 +152,7 @@ class Installation:
 
 
 def wait_until_ready(client: httpx.Client, server: "subprocess.Popen[bytes]") -> None:
-    """Wait until the server says that it is ready; raises AssertionError after twenty seconds or when it has ended."""
+    """Wait until the server is ready; raises AssertionError after twenty seconds or when it has ended."""
     for _ in range(200):
         assert server.poll() is None, "the server has ended"
         try:

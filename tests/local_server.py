@@ -1,4 +1,4 @@
-"""A small HTTP server on the loopback that answers as it is told and remembers what it was asked."""
+"""A small HTTP server on the loopback that sends prepared answers and remembers the requests."""
 
 import json
 import threading
@@ -46,17 +46,17 @@ class LocalServer:
         """Set the answers of a path."""
         self._answers[path] = list(answers)
 
-    def next_answer(self, asked: ReceivedRequest) -> Response:
+    def next_answer(self, request: ReceivedRequest) -> Response:
         """Note a request and return what it is answered."""
         with self._lock:
-            self.requests.append(asked)
-            answers = self._answers.get(asked.path, [Response({"message": "nothing here"}, 404)])
+            self.requests.append(request)
+            answers = self._answers.get(request.path, [Response({"message": "nothing here"}, 404)])
             return answers.pop(0) if len(answers) > 1 else answers[0]
 
     @property
     def paths(self) -> list[str]:
         """The paths asked, in their order."""
-        return [asked.path for asked in self.requests]
+        return [request.path for request in self.requests]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Short questions to a database, so that tests read as sentences."""
+"""Short database queries, so that tests read as sentences."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -9,10 +9,10 @@ from almanac.store.connections.database import Database
 from almanac.store.records import releases
 from tests.stub import STUB
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def within(database: Database, work: Callable[..., Answer], *arguments: Any, **named: Any) -> Answer:
+def within(database: Database, work: Callable[..., Result], *arguments: Any, **named: Any) -> Result:
     """Call `work` with a connection in a transaction of its own."""
     with database.engine.begin() as connection:
         return work(connection, *arguments, **named)
@@ -37,17 +37,13 @@ def change(database: Database, statement: str, **parameters: Any) -> int:
 
 
 def live(database: Database) -> releases.ReleaseRow:
-    """Return the release of the stub that answers."""
-    found = within(database, releases.live, STUB.name)
-    assert found is not None, "nothing was released"
-    return found
+    """Return the live release of the stub."""
+    release = within(database, releases.live, STUB.name)
+    assert release is not None, "nothing was released"
+    return release
 
 
 def staged_tables(database: Database) -> list[str]:
-    """Return the tables that wait in the staging schema."""
-    return [
-        name
-        for (name,) in rows(
-            database, "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' ORDER BY 1"
-        )
-    ]
+    """Return the tables in the staging schema."""
+    query = "SELECT tablename FROM pg_tables WHERE schemaname = 'staging' ORDER BY 1"
+    return [name for (name,) in rows(database, query)]

@@ -72,7 +72,7 @@ class Program:
 def as_program(
     url: str, *, wait_for: str = "/readyz", **variables: str
 ) -> Iterator[tuple[httpx.Client, Program]]:
-    """Start `python -m serve` on a free port; yield a client and the program once it answers 200 at `wait_for`."""
+    """Start `python -m serve` on a free port; yield a client and the program once `wait_for` answers 200."""
     port = free_port()
     environment = {**os.environ, "DATABASE_URL": url, "PORT": str(port), **variables}
     with (

@@ -57,7 +57,7 @@ STUB = Contract(
 
 
 def content(rows: int = 10, *, word: str = "first") -> dict[str, pd.DataFrame]:
-    """Return frames for every released table of the stub; every row carries `word`, so that mixed answers are seen."""
+    """Return frames for every released table of the stub; each row has `word`, which tells runs apart."""
     up = np.linspace(0.0, 1.0, rows).round(6)
     predictions = pd.DataFrame(
         {
@@ -81,10 +81,10 @@ def begin(owner: Database, *, slot: datetime | None = None, sample: str = "full"
     return run_id
 
 
-def facts(
+def update_for(
     staged: staging.Staged, *, version: int = 1, demo: bool = False, simulated: bool = False
 ) -> runs.RunUpdate:
-    """Return the facts of a run that has staged its predictions."""
+    """Return the update of the record of a run that has staged its predictions."""
     day = datetime(2025, 4, 15, tzinfo=UTC).date()
     return runs.RunUpdate(
         data_as_of=day,
@@ -107,5 +107,5 @@ def release(
     """Stage and publish one run of the stub and return its id."""
     run_id = begin(owner)
     staged = staging.stage(Database(owner.url, "worker"), STUB, run_id, frames or content())
-    publish.publish(owner, publish.PublishRequest(STUB, run_id, facts(staged, version=version), why))
+    publish.publish(owner, publish.PublishRequest(STUB, run_id, update_for(staged, version=version), why))
     return run_id

@@ -20,6 +20,14 @@ def test_a_prediction_differs_when_any_of_its_columns_does(
     rows.loc[3, "word"] = "second"
     rows.loc[4, ["up", "down"]] = [0.5, 0.5]
     release(owner, other | {"predictions": rows}, version=2)
-    found = compare.compare(owner, "stub", 1, 2)
-    assert (found.common, found.changed, found.only_first, found.only_second) == (6, 4, 0, 0)
-    assert (list(found.moves.index), list(found.words["item"])) == (["item-0000004"], ["item-0000003"])
+    comparison = compare.compare(owner, "stub", 1, 2)
+    assert (comparison.common, comparison.changed, comparison.only_first, comparison.only_second) == (
+        6,
+        4,
+        0,
+        0,
+    )
+    assert (list(comparison.moves.index), list(comparison.words["item"])) == (
+        ["item-0000004"],
+        ["item-0000003"],
+    )

@@ -1,4 +1,4 @@
-"""The images are slim, locked and unprivileged, hold what they need, and compose.yaml keeps them to this machine."""
+"""The images are slim, locked and unprivileged; compose.yaml keeps their ports to this machine."""
 
 import fnmatch
 import json
@@ -25,7 +25,7 @@ def instructions(path: Path) -> list[tuple[str, str]]:
 
 
 def of(path: Path, word: str) -> list[str]:
-    return [rest for found, rest in instructions(path) if found == word]
+    return [rest for instruction, rest in instructions(path) if instruction == word]
 
 
 def compose() -> dict[str, Any]:
@@ -34,24 +34,24 @@ def compose() -> dict[str, Any]:
 
 
 def covers(pattern: str, name: str) -> bool:
-    """Say whether a pattern of an ignore file covers a path, by itself or as one of its folders."""
-    parts, wanted = name.split("/"), pattern.split("/")
-    if wanted[0] == "**":
-        return any(fnmatch.fnmatch(part, wanted[1]) for part in parts)
-    return len(wanted) <= len(parts) and all(map(fnmatch.fnmatch, parts, wanted))
+    """Return whether a pattern of an ignore file covers a path, by itself or as one of its folders."""
+    parts, pattern_parts = name.split("/"), pattern.split("/")
+    if pattern_parts[0] == "**":
+        return any(fnmatch.fnmatch(part, pattern_parts[1]) for part in parts)
+    return len(pattern_parts) <= len(parts) and all(map(fnmatch.fnmatch, parts, pattern_parts))
 
 
 def admitted(ignore_file: Path) -> list[str]:
-    """Return the files that an ignore file lets into the image; of all lines that cover a file, the last decides."""
+    """Return the files that an ignore file lets into the image: the last line that covers a file decides."""
     lines = [line for line in ignore_file.read_text().splitlines() if line and not line.startswith("#")]
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    found = []
+    names = []
     for name in listed.stdout.splitlines():
         decisive = [line for line in lines if covers(line.removeprefix("!"), name)][-1]
-        found += [name] if decisive.startswith("!") else []
-    return found
+        names += [name] if decisive.startswith("!") else []
+    return names
 
 
 both = pytest.mark.parametrize("path", [SERVER, WORKER], ids=["server", "worker"])
@@ -111,9 +111,9 @@ def test_the_health_check_of_the_server_is_a_program_that_runs() -> None:
 
 
 def test_the_servers_image_holds_no_model_no_notebook_and_no_writing_side() -> None:
-    held = admitted(ROOT / "serve/Dockerfile.dockerignore")
+    files = admitted(ROOT / "serve/Dockerfile.dockerignore")
     workload = re.compile(r"src/almanac/workloads/\w+/(__init__|contract|shared/\w+)\.py")
-    rest = {name for name in held if not name.startswith("serve/") and not workload.fullmatch(name)}
+    rest = {name for name in files if not name.startswith("serve/") and not workload.fullmatch(name)}
     modules = {
         f"src/almanac/{name}.py"
         for name in (
@@ -122,13 +122,15 @@ def test_the_servers_image_holds_no_model_no_notebook_and_no_writing_side() -> N
             "discovery",
             "errors",
             "fields",
+            "log_lines",
+            "run_columns",
             "settings",
             "workloads/__init__",
         )
     }
     assert "requirements/serve.txt" in rest
     assert rest - modules == {"requirements/serve.txt"}
-    assert "src/almanac/workloads/football/contract.py" in held
+    assert "src/almanac/workloads/football/contract.py" in files
 
 
 @pytest.mark.slow
@@ -136,7 +138,9 @@ def test_what_the_servers_image_holds_is_enough_to_start_it(tmp_path: Path) -> N
     for name in admitted(ROOT / "serve/Dockerfile.dockerignore"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
-    program = "import serve.app, almanac.workloads as w; print(serve.app.__file__, *w.contracts())"
+    program = (
+        "import serve.app, serve.__main__, almanac.discovery as d; print(serve.app.__file__, *d.contracts())"
+    )
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "src"}
     started = subprocess.run(
         [sys.executable, "-c", program],
@@ -152,10 +156,10 @@ def test_what_the_servers_image_holds_is_enough_to_start_it(tmp_path: Path) -> N
 
 
 def test_the_workers_image_holds_the_package_its_lock_and_its_notebooks_and_no_tests() -> None:
-    held = admitted(ROOT / ".dockerignore")
-    tops = {name.partition("/")[0] for name in held}
+    files = admitted(ROOT / ".dockerignore")
+    tops = {name.partition("/")[0] for name in files}
     assert tops <= {"LICENSE", "README.md", "notebooks", "pyproject.toml", "requirements", "serve", "src"}
-    assert {"pyproject.toml", "README.md", "requirements/lab.txt", "src/almanac/settings.py"} <= set(held)
+    assert {"pyproject.toml", "README.md", "requirements/lab.txt", "src/almanac/settings.py"} <= set(files)
 
 
 def test_every_port_is_bound_to_this_machine_only() -> None:

@@ -1,4 +1,4 @@
-"""The folder is the registry of workloads."""
+"""Workloads are found by their folders, and hooks by the names in one list."""
 
 import re
 from pathlib import Path
@@ -7,6 +7,14 @@ import pytest
 
 from almanac import discovery, workloads
 from almanac.errors import ContractError, UnknownWorkload
+
+ENTRIES = {
+    "contract": "CONTRACT",
+    "sources": "fetch",
+    "features": "build",
+    "model": "make",
+    "evaluation": "score",
+}
 
 
 @pytest.fixture
@@ -29,10 +37,8 @@ def test_a_folder_with_a_contract_is_a_workload(folder: Path) -> None:
     add(folder, "apple", calls_itself="apple")
     (folder / "notes").mkdir()
     assert discovery.names() == ["apple", "zebra"]
-    assert {name: found.name for name, found in discovery.contracts().items()} == {
-        "apple": "apple",
-        "zebra": "zebra",
-    }
+    names = {name: contract.name for name, contract in discovery.contracts().items()}
+    assert names == {"apple": "apple", "zebra": "zebra"}
 
 
 def test_an_unknown_workload_is_refused_with_the_names_of_all(folder: Path) -> None:
@@ -42,9 +48,8 @@ def test_an_unknown_workload_is_refused_with_the_names_of_all(folder: Path) -> N
 
 def test_a_contract_with_another_name_than_its_folder_is_refused(folder: Path) -> None:
     add(folder, "pear", calls_itself="apple")
-    with pytest.raises(
-        ContractError, match="The contract in workloads/pear calls itself 'apple'; use the folder's name"
-    ):
+    refusal = "The contract in workloads/pear calls itself 'apple'; use the folder's name"
+    with pytest.raises(ContractError, match=refusal):
         discovery.contract("pear")
 
 
@@ -56,14 +61,8 @@ def test_a_hook_that_a_workload_lacks_is_none(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", discovery.names())
 def test_every_workload_has_the_five_modules(name: str) -> None:
-    for part, entry in {
-        "contract": "CONTRACT",
-        "sources": "fetch",
-        "features": "build",
-        "model": "make",
-        "evaluation": "score",
-    }.items():
-        assert hasattr(discovery.module(name, part), entry), f"{name} lacks {part}.{entry}"
+    for module, entry in ENTRIES.items():
+        assert hasattr(discovery.module(name, module), entry), f"{name} lacks {module}.{entry}"
 
 
 def test_a_module_that_is_no_hook_is_refused() -> None:

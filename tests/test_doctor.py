@@ -12,32 +12,29 @@ from almanac.operations.doctor import Finding
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
 
+DATABASE = {"database_url": "postgresql://db/a"}
+SERVER, FILE = {"mlflow_tracking_uri": "https://mlflow"}, {"mlflow_tracking_uri": "sqlite:///m.db"}
+FOLDER, BUCKET = {"mlflow_tracking_uri": "file:///m"}, {"artifact_root": "gs://b"}
 DURABLE = {
     "nothing is set": ({}, ["DATABASE_URL", "MLFLOW_TRACKING_URI", "ALMANAC_ARTIFACT_ROOT"]),
-    "all is set": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow", "artifact_root": "s3://bucket/a"}, []),
-    "MLflow keeps the artifacts itself": ({"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow"}, []),
-    "MLflow is a file": (
-        {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "sqlite:///m.db", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"],
-    ),
-    "MLflow is a folder": (
-        {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "file:///m", "artifact_root": "gs://b"}, ["MLFLOW_TRACKING_URI"],
-    ),
-    "artifacts are files": (
-        {"database_url": "postgresql://db/a", "mlflow_tracking_uri": "https://mlflow", "artifact_root": "/var/a"}, ["ALMANAC_ARTIFACT_ROOT"],
-    ),
-}  # fmt: skip
+    "all is set": (DATABASE | SERVER | {"artifact_root": "s3://bucket/a"}, []),
+    "MLflow keeps the artifacts itself": (DATABASE | SERVER, []),
+    "MLflow is a file": (DATABASE | FILE | BUCKET, ["MLFLOW_TRACKING_URI"]),
+    "MLflow is a folder": (DATABASE | FOLDER | BUCKET, ["MLFLOW_TRACKING_URI"]),
+    "artifacts are files": (DATABASE | SERVER | {"artifact_root": "/var/a"}, ["ALMANAC_ARTIFACT_ROOT"]),
+}
 
 
 @pytest.mark.parametrize("what", DURABLE)
 def test_a_champion_would_survive_the_machine_if(what: str, settings: Settings) -> None:
-    given, wrong = DURABLE[what]
-    found = doctor.examine_durability(Settings(home=settings.home, **given))
-    assert [finding.what for finding in found if finding.level == "error"] == wrong
-    assert all(finding.advice for finding in found if finding.level == "error")
+    values, wrong = DURABLE[what]
+    findings = doctor.examine_durability(Settings(home=settings.home, **values))
+    assert [finding.what for finding in findings if finding.level == "error"] == wrong
+    assert all(finding.advice for finding in findings if finding.level == "error")
 
 
-def named(found: list[Finding]) -> dict[str, Finding]:
-    return {finding.what: finding for finding in found}
+def named(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.what: finding for finding in findings}
 
 
 @pytest.mark.slow
@@ -45,10 +42,10 @@ def test_a_database_without_schema_is_an_error_with_its_way_out(
     settings: Settings, cluster: str, registry_loaded: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovery, "names", list)
-    found = named(doctor.examine(Settings(home=settings.home, database_url=cluster, port=0)))
-    assert found["database"].level == "error"
-    assert found["database"].advice == "almanac db migrate"
-    assert "role owner" not in found
+    findings = named(doctor.examine(Settings(home=settings.home, database_url=cluster, port=0)))
+    assert findings["database"].level == "error"
+    assert findings["database"].advice == "almanac db migrate"
+    assert "role owner" not in findings
 
 
 def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_this_one(
@@ -57,12 +54,12 @@ def test_a_database_that_a_newer_program_has_migrated_is_not_to_be_migrated_by_t
     monkeypatch.setattr(discovery, "names", list)
     with owner.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE almanac.alembic_version SET version_num = '9999'")
-    found = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
-    assert (found.level, found.advice) == (
+    finding = named(doctor.examine(settings.model_copy(update={"port": 0})))["database"]
+    assert (finding.level, finding.advice) == (
         "error",
         "This program is older than the database: use the Almanac that migrated it",
     )
-    assert found.detail == f"own server, schema revision 9999, needed {SCHEMA_REVISION}"
+    assert finding.detail == f"own server, schema revision 9999, needed {SCHEMA_REVISION}"
 
 
 @pytest.mark.slow
@@ -76,8 +73,8 @@ def test_the_port_is_looked_at_on_whatever_host(
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         port = line.getsockname()[1]
-    found = named(doctor.examine(settings.model_copy(update={"host": host, "port": port})))
-    assert (found["port"].level, host in found["port"].detail) == (level, True)
+    findings = named(doctor.examine(settings.model_copy(update={"host": host, "port": port})))
+    assert (findings["port"].level, host in findings["port"].detail) == (level, True)
 
 
 @pytest.mark.parametrize(
@@ -96,16 +93,16 @@ def test_a_role_that_cannot_work_says_why_and_which_variable_leads_there(
     url: str, detail: str, advice: str, settings: Settings, cluster: str
 ) -> None:
     own = settings.model_copy(update={"reader_database_url": SecretStr(cluster if url == "cluster" else url)})
-    found = doctor.examine_role(open_database(own, "reader"))
-    assert (found.level, found.advice) == ("error", advice)
-    assert detail in found.detail
-    assert "hunter22" not in found.detail
+    finding = doctor.examine_role(open_database(own, "reader"))
+    assert (finding.level, finding.advice) == ("error", advice)
+    assert detail in finding.detail
+    assert "hunter22" not in finding.detail
 
 
 def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:
-    found = [doctor.examine_role(open_database(settings, role)) for role in doctor.ROLES]
-    assert [(finding.what, finding.detail) for finding in found][-1] == (
+    findings = [doctor.examine_role(open_database(settings, role)) for role in doctor.ROLES]
+    assert [(finding.what, finding.detail) for finding in findings][-1] == (
         "role ingest",
         "works with its own rights only",
     )
-    assert {finding.level for finding in found} == {"ok"}
+    assert {finding.level for finding in findings} == {"ok"}

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-# A stand-in for Python: it records its arguments and fails where its name for the tool is listed in the file `failing`.
+# A stand-in for Python: it records its arguments; the files no_uv, no_registry and broken_uv let it fail.
 PYTHON = """#!/usr/bin/env bash
 echo "$*" >> calls
 case "$1 $2" in
   "-c import uv") test ! -e no_uv ;;
-  "-m pip") if grep -q "uv.txt" <<< "$*"; then test ! -e no_registry; elif [ "$3" = config ]; then exit 1; fi ;;
+  "-m pip")
+    if grep -q "uv.txt" <<< "$*"; then test ! -e no_registry; exit; fi
+    if [ "$3" = config ]; then exit 1; fi ;;
   "-m uv") echo "Downloading numpy (16.1MiB)"; echo " + numpy==2.5.5"; test ! -e broken_uv ;;
 esac
 """

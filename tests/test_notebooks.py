@@ -1,4 +1,4 @@
-"""Every notebook on disk runs: under papermill for each workload, and alone with its defaults as Run All does, which releases nothing."""
+"""Every notebook runs: under papermill for each workload, and alone with its defaults without a release."""
 
 import re
 
@@ -8,8 +8,9 @@ import pytest
 from almanac import discovery
 from tests.installation import WORKLOAD, Installation
 
-STATE = """SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs), (SELECT count(*) FROM almanac.decisions),
-    (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
+STATE = """
+    SELECT (SELECT count(*) FROM almanac.releases), (SELECT count(*) FROM almanac.runs),
+    (SELECT count(*) FROM almanac.decisions), (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
 
 
 def state(installation: Installation) -> object:
@@ -49,7 +50,7 @@ def test_each_notebook_opened_by_hand_runs_alone_and_changes_no_answer(
 
 @pytest.mark.parametrize("workload", discovery.names())
 def test_a_workload_runs_in_mock_and_is_released(workload: str, empty_installation: Installation) -> None:
-    told = empty_installation.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
-    chain = {link["link"]: link["state"] for link in empty_installation.ask("verify", told["run_id"])}
-    assert (told["status"], told["release_id"] is not None) == ("succeeded", True)
+    result = empty_installation.ask("run", workload, "--sample", "mock", "--slot", "now", OMP_NUM_THREADS="1")
+    chain = {link["link"]: link["state"] for link in empty_installation.ask("verify", result["run_id"])}
+    assert (result["status"], result["release_id"] is not None) == ("succeeded", True)
     assert {name: link for name, link in chain.items() if link != "ok"} == {"commit": "none"}

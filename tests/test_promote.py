@@ -1,4 +1,4 @@
-"""Promoting by hand asks a registry that may be slow, and nobody waits for it; what is refused or cut short changes no answer."""
+"""Promotion by hand calls a registry that may be slow; what is refused or cut short changes no answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from almanac.errors import NotFound, RunBusy, UsageError
-from almanac.operations import promote as promoting
+from almanac.operations import promote
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
 from almanac.store.records import decisions, ledger, releases, versions
@@ -24,20 +24,20 @@ class Registry:
 
     champion: int | None = 1
     meanwhile: Callable[[], object] = lambda: None
-    asked: list[int | None] = field(default_factory=list)
+    calls: list[int | None] = field(default_factory=list)
 
     def alias(self, _workload: str, _alias: str) -> int | None:
         return self.champion
 
     def set_alias(self, _workload: str, _alias: str, version: int | None) -> None:
-        self.asked.append(version)
+        self.calls.append(version)
         self.champion = version
         self.meanwhile()
 
 
 @pytest.fixture
 def registry(owner: Database) -> Registry:
-    """The registry of an installation that answers from version 1; version 2 is registered and its run is kept."""
+    """The registry of an installation that answers from version 1; version 2 has a run, not released."""
     release(owner, version=1)
     release(owner, content(word="second"), version=2, why=None)
     record = {
@@ -53,16 +53,17 @@ def registry(owner: Database) -> Registry:
     return Registry()
 
 
-def promote(owner: Database, registry: Registry, version: int = 2) -> int | None:
-    house = SimpleNamespace(database=owner, registry=registry, settings=SimpleNamespace(who="tester"))
-    return promoting.promote(house, "stub", version, why="it is better")  # type: ignore[arg-type]  # as much of a project as it asks for
+def promote_by_hand(owner: Database, registry: Registry, version: int = 2) -> int | None:
+    project = SimpleNamespace(database=owner, registry=registry, settings=SimpleNamespace(who="tester"))
+    # As much of a project as promote uses.
+    return promote.promote(project, "stub", version, why="it is better")  # type: ignore[arg-type]
 
 
 def live(owner: Database) -> tuple[int, int, str]:
     with owner.engine.begin() as connection:
-        found = releases.live(connection, "stub")
-    assert found
-    return found["release_id"], found["model_version"], found["kind"]
+        row = releases.live(connection, "stub")
+    assert row
+    return row["release_id"], row["model_version"], row["kind"]
 
 
 def rollback(owner: Database) -> int:
@@ -77,7 +78,7 @@ def is_on_hold(owner: Database) -> bool:
 
 def test_others_publish_while_the_registry_has_not_answered(owner: Database, registry: Registry) -> None:
     registry.meanwhile = lambda: release(owner, version=1)
-    released = promote(owner, registry)
+    released = promote_by_hand(owner, registry)
     assert (live(owner), registry.champion) == ((released, 2, "promote"), 2)
 
 
@@ -85,13 +86,13 @@ def test_a_rollback_that_came_in_between_stands_and_the_alias_goes_back(
     owner: Database, registry: Registry
 ) -> None:
     release(owner, version=1)
-    registry.meanwhile = lambda: len(registry.asked) == 1 and rollback(owner)
+    registry.meanwhile = lambda: len(registry.calls) == 1 and rollback(owner)
     with pytest.raises(
         UsageError,
         match=r"'stub' was rolled back by somebody else meanwhile \(release \d+\), so nothing was promoted\.",
     ):
-        promote(owner, registry)
-    assert (live(owner)[1:], registry.asked, is_on_hold(owner)) == ((1, "rollback"), [2, 1], True)
+        promote_by_hand(owner, registry)
+    assert (live(owner)[1:], registry.calls, is_on_hold(owner)) == ((1, "rollback"), [2, 1], True)
 
 
 def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can_go_on(
@@ -104,10 +105,10 @@ def test_who_dies_after_the_registry_has_answered_leaves_the_old_answers_and_can
 
     registry.meanwhile = die
     with pytest.raises(Died):
-        promote(owner, registry)
+        promote_by_hand(owner, registry)
     assert (live(owner), registry.champion) == (before, 2)
     registry.meanwhile = lambda: None
-    assert (promote(owner, registry), 2, "promote") == live(owner)
+    assert (promote_by_hand(owner, registry), 2, "promote") == live(owner)
     with owner.engine.begin() as connection:
         decided = decisions.newest(connection, "stub")
     assert decided
@@ -124,9 +125,9 @@ def test_two_promotions_of_one_workload_do_not_overlap(owner: Database, registry
         locks.advisory_lock(owner, "almanac promote stub"),
         pytest.raises(RunBusy, match="Another promotion of 'stub' is under way"),
     ):
-        promote(owner, registry)
-    assert registry.asked == []
-    assert (promote(owner, registry), 2, "promote") == live(owner)
+        promote_by_hand(owner, registry)
+    assert registry.calls == []
+    assert (promote_by_hand(owner, registry), 2, "promote") == live(owner)
 
 
 def test_what_may_not_be_released_moves_no_alias(owner: Database, registry: Registry) -> None:
@@ -134,15 +135,15 @@ def test_what_may_not_be_released_moves_no_alias(owner: Database, registry: Regi
     with owner.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE almanac.runs SET simulated = true WHERE model_version = 2")
     with pytest.raises(UsageError, match="a simulated run never replaces it"):
-        promote(owner, registry)
+        promote_by_hand(owner, registry)
     with pytest.raises(NotFound, match="no model version 3"):
-        promote(owner, registry, 3)
-    assert (live(owner), registry.asked) == (before, [])
+        promote_by_hand(owner, registry, 3)
+    assert (live(owner), registry.calls) == (before, [])
 
 
 def test_where_there_was_no_champion_a_refused_one_leaves_none(owner: Database, registry: Registry) -> None:
     release(owner, version=1)
-    registry.champion, registry.meanwhile = None, lambda: len(registry.asked) == 1 and rollback(owner)
+    registry.champion, registry.meanwhile = None, lambda: len(registry.calls) == 1 and rollback(owner)
     with pytest.raises(UsageError, match="rolled back"):
-        promote(owner, registry)
+        promote_by_hand(owner, registry)
     assert registry.champion is None

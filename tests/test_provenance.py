@@ -9,6 +9,7 @@ import pytest
 from almanac import provenance
 from almanac.settings import Settings
 
+GIT = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
 OWN_MODULES = ("workloads/football/model.py", "workloads/football/sources/odds.py")
 SHARED_MODULES = (
     "contract.py",
@@ -26,22 +27,19 @@ def checkout(tmp_path: Path) -> Path:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(name)
     for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "Begin"]):
-        subprocess.run(
-            ["git", "-C", tmp_path, "-c", "user.name=t", "-c", "user.email=t@example.org", *words], check=True
-        )
+        subprocess.run([*GIT, "-C", tmp_path, *words], check=True)
     return tmp_path
 
 
 def head(checkout: Path) -> str:
-    return subprocess.run(
-        ["git", "-C", checkout, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
-    ).stdout.strip()
+    command = [*GIT, "-C", checkout, "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_the_origin_names_commit_and_python(checkout: Path) -> None:
-    found = provenance.origin(Settings(home=checkout), "football")
-    assert (found.git_commit, found.python) == (head(checkout), platform.python_version())
-    assert provenance.commit_exists(checkout, found.git_commit)
+    origin = provenance.origin(Settings(home=checkout), "football")
+    assert (origin.git_commit, origin.python) == (head(checkout), platform.python_version())
+    assert provenance.commit_exists(checkout, origin.git_commit)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,12 @@
-"""What MLflow keeps of a run: candidates side by side, versions with all that is known, models that are loaded only unchanged."""
+"""The registry: candidates as child runs, versions with their records, models loaded only unchanged."""
 
 import errno
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -18,27 +19,34 @@ from almanac.store.records import versions
 from tests.installation import WORKLOAD, Installation
 
 
+@contextmanager
+def one_byte_changed(path: Path) -> Iterator[None]:
+    """Change one byte of a file, and change it back at the end."""
+    before = path.read_bytes()
+    path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
+
+
 def test_a_version_has_signature_example_parameters_metrics_and_hash(
     loaded_installation: Installation,
 ) -> None:
     with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
             record = versions.get(connection, WORKLOAD, 1)
-        found = project.registry.client.get_run(record["mlflow_run_id"])
+        run = project.registry.client.get_run(record["mlflow_run_id"])
     model = loaded_installation.artifact("MLmodel").parent
-    assert found.data.params == {"candidate": "logit", "seed": "7", "strength": "1.0"}
-    assert {"log_loss", "accuracy", "calibration_error", "n"} <= set(found.data.metrics)
+    example = json.loads((model / "input_example.json").read_text())
+    assert run.data.params == {"candidate": "logit", "seed": "7", "strength": "1.0"}
+    assert {"log_loss", "accuracy", "calibration_error", "n"} <= set(run.data.metrics)
     assert {"signature:", "saved_input_example_info:"} <= set((model / "MLmodel").read_text().split())
-    assert set(json.loads((model / "input_example.json").read_text())["columns"]) == {
-        "effort",
-        "success_rate_before",
-    }
+    assert set(example["columns"]) == {"effort", "success_rate_before"}
     assert record["artifact_hash"] == folder_hash(model)
     assert record["data_hash"] == file_hash(loaded_installation.artifact("training.parquet"))
-    assert (record["parameters"], record["simulated"]) == (
-        {"candidate": "logit", "seed": 7, "strength": 1.0},
-        True,
-    )
+    assert record["parameters"] == {"candidate": "logit", "seed": 7, "strength": 1.0}
+    assert record["simulated"]
 
 
 def test_no_model_is_saved_as_pickle(installation: Installation) -> None:
@@ -51,10 +59,9 @@ def test_the_candidates_of_a_training_are_children_of_its_run(loaded_installatio
     with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
             parent = versions.get(connection, WORKLOAD, 1)["mlflow_run_id"]
-        client = project.registry.client
-        children = client.search_runs(
-            [project.registry.experiment(WORKLOAD)], f"tags.mlflow.parentRunId = '{parent}'"
-        )
+        experiments = [project.registry.experiment(WORKLOAD)]
+        is_child = f"tags.mlflow.parentRunId = '{parent}'"
+        children = project.registry.client.search_runs(experiments, is_child)
     assert sorted(child.info.run_name for child in children) == ["base_rate", "logit"]
     assert all({"log_loss", "accuracy"} <= set(child.data.metrics) for child in children)
     assert {child.info.status for child in children} == {"FINISHED"}
@@ -62,42 +69,27 @@ def test_the_candidates_of_a_training_are_children_of_its_run(loaded_installatio
 
 def test_a_model_with_a_changed_byte_is_not_loaded(loaded_installation: Installation) -> None:
     path = loaded_installation.artifact("model.skops")
-    before = path.read_bytes()
     with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
-            known = versions.get(connection, WORKLOAD, 1)["artifact_hash"]
-        assert project.registry.load(WORKLOAD, 1, artifact_hash=known, trusted_types=()).predict_proba(
-            pd.DataFrame(ROWS)
-        ).shape == (2, 2)
-        path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
-        try:
-            with pytest.raises(
-                ModelTampered, match=f"Version 1 of '{WORKLOAD}' has files with hash .+ It is not loaded"
-            ):
-                project.registry.load(WORKLOAD, 1, artifact_hash=known, trusted_types=())
-        finally:
-            path.write_bytes(before)
+            recorded = versions.get(connection, WORKLOAD, 1)["artifact_hash"]
+        model = project.registry.load(WORKLOAD, 1, artifact_hash=recorded, trusted_types=())
+        assert model.predict_proba(pd.DataFrame(ROWS)).shape == (2, 2)
+        refusal = f"Version 1 of '{WORKLOAD}' has files with hash .+ It is not loaded"
+        with one_byte_changed(path), pytest.raises(ModelTampered, match=refusal):
+            project.registry.load(WORKLOAD, 1, artifact_hash=recorded, trusted_types=())
 
 
 def test_predictions_of_a_changed_model_are_never_released(loaded_installation: Installation) -> None:
-    path, before, live = (
-        loaded_installation.artifact("model.skops"),
-        loaded_installation.artifact("model.skops").read_bytes(),
-        loaded_installation.live(),
-    )
-    path.write_bytes(before[:100] + bytes([before[100] ^ 1]) + before[101:])
-    try:
-        ran = loaded_installation.almanac(
-            "run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "predict", "--json"
-        )
-    finally:
-        path.write_bytes(before)
+    live = loaded_installation.live()
+    options = ("--sample", "mock", "--slot", "now", "--only", "predict", "--json")
+    with one_byte_changed(loaded_installation.artifact("model.skops")):
+        ran = loaded_installation.almanac("run", WORKLOAD, *options)
     assert (ran.returncode, loaded_installation.live()) == (5, live)
     assert "ModelTampered" in json.loads(ran.stdout)["reason"]
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
+    ("cause", "message"),
     [
         (
             lambda: OSError(errno.ENOSPC, "No space left on device"),
@@ -111,22 +103,22 @@ def test_predictions_of_a_changed_model_are_never_released(loaded_installation: 
     ids=["the disk", "the bucket"],
 )
 def test_a_model_that_cannot_be_downloaded_is_a_registry_error(
-    kind: Callable[[], Exception],
-    said: str,
+    cause: Callable[[], Exception],
+    message: str,
     loaded_installation: Installation,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(*_: object, **__: object) -> str:
-        raise kind()
+        raise cause()
 
     monkeypatch.setattr("mlflow.artifacts.download_artifacts", fail)
-    with loaded_installation.project() as project, pytest.raises(RegistryError, match=said):
+    with loaded_installation.project() as project, pytest.raises(RegistryError, match=message):
         project.registry.version_hash(WORKLOAD, 1)
 
 
-def mlflow_error(said: str) -> Exception:
-    made: Exception = import_module("mlflow.exceptions").MlflowException(said)
-    return made
+def mlflow_error(text: str) -> Exception:
+    error: Exception = import_module("mlflow.exceptions").MlflowException(text)
+    return error
 
 
 def test_an_alias_is_moved_and_deleted(loaded_installation: Installation) -> None:
@@ -185,19 +177,16 @@ def test_the_hash_of_a_folder_covers_names_and_contents_but_no_file_of_the_downl
 def test_a_saved_frame_with_a_changed_byte_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept, registry = tmp_path / "training.parquet", Registry("http://127.0.0.1:9", "")
-    kept.write_bytes(frame_bytes(pd.DataFrame(ROWS)))
-    recorded = file_hash(kept)
-    monkeypatch.setattr(Registry, "fetch", lambda *_: kept)
-    pd.testing.assert_frame_equal(
-        registry.fetch_frame("runs:/a/data/training.parquet", recorded), pd.DataFrame(ROWS)
-    )
-    kept.write_bytes(frame_bytes(pd.DataFrame(ROWS).assign(effort=0.2)))
-    with pytest.raises(
-        RegistryError,
-        match=f"training.parquet has hash {file_hash(kept)[:12]}, recorded was {recorded[:12]}. It was changed",
-    ):
-        registry.fetch_frame("runs:/a/data/training.parquet", recorded)
+    path, uri = tmp_path / "training.parquet", "runs:/a/data/training.parquet"
+    path.write_bytes(frame_bytes(pd.DataFrame(ROWS)))
+    recorded = file_hash(path)
+    registry = Registry("http://127.0.0.1:9", "")
+    monkeypatch.setattr(Registry, "fetch", lambda *_: path)
+    pd.testing.assert_frame_equal(registry.fetch_frame(uri, recorded), pd.DataFrame(ROWS))
+    path.write_bytes(frame_bytes(pd.DataFrame(ROWS).assign(effort=0.2)))
+    hashes = f"has hash {file_hash(path)[:12]}, recorded was {recorded[:12]}"
+    with pytest.raises(RegistryError, match=rf"training\.parquet {hashes}\. It was changed"):
+        registry.fetch_frame(uri, recorded)
 
 
 def test_the_same_frame_gives_the_same_bytes() -> None:
@@ -206,17 +195,21 @@ def test_the_same_frame_gives_the_same_bytes() -> None:
     assert frame_bytes(frame) != frame_bytes(frame.assign(effort=0.2))
 
 
+OPEN_STORE = """
+import sys
+from almanac.registry import Registry
+
+_, uri, experiment = sys.argv
+Registry(uri, "").experiment(experiment)
+"""
 ROWS = {"effort": [0.1, 0.5], "success_rate_before": [0.5, 0.25]}
 
 
 @pytest.mark.slow
 def test_several_programs_may_open_an_empty_store_at_once(tmp_path: Path) -> None:
-    program = f"from almanac.registry import Registry; import sys; Registry('sqlite:///{tmp_path}/mlflow.db', '').experiment(sys.argv[1])"
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-c", program, name], stderr=subprocess.PIPE, text=True
-        )
-        for name in "abc"
+    command = [sys.executable, "-W", "ignore", "-c", OPEN_STORE, f"sqlite:///{tmp_path}/mlflow.db"]
+    processes = [
+        subprocess.Popen([*command, name], stderr=subprocess.PIPE, text=True) for name in ("a", "b", "c")
     ]
-    ended = [(one.communicate()[1], one.returncode) for one in started]
-    assert [code for _, code in ended] == [0, 0, 0], ended
+    errors = [process.communicate()[1] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0], errors

@@ -1,4 +1,4 @@
-"""What lies around the code: the layout, the lists of packages and variables, the hooks, and nothing that git should not keep."""
+"""The repository around the code: layout, lists of packages and variables, hooks, and what git may keep."""
 
 import importlib.metadata
 import json
@@ -25,7 +25,7 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 LOCKS = sorted(ROOT.glob("requirements/*.txt"))
 
 
-def kept() -> list[str]:
+def tracked() -> list[str]:
     """Return what a fresh clone would hold once the present state is committed."""
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -33,15 +33,15 @@ def kept() -> list[str]:
     return [name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
 
 
-def wanted(extra: str) -> set[Requirement]:
-    """Return the requirements of an extra with those of the extras it stands on; `uv` is locked alone as well."""
+def requirements_of(extra: str) -> set[Requirement]:
+    """Return the requirements of an extra and of the extras it includes; `uv` has a lock of its own."""
     if extra == "uv":
-        return {requirement for requirement in wanted("dev") if requirement.name == "uv"}
+        return {requirement for requirement in requirements_of("dev") if requirement.name == "uv"}
     own = {Requirement(line) for line in EXTRAS[extra]}
-    house = {part for requirement in own if requirement.name == "almanac" for part in requirement.extras}
+    extras = {part for requirement in own if requirement.name == "almanac" for part in requirement.extras}
     others = {requirement for requirement in own if requirement.name != "almanac"}
     return others.union(
-        {Requirement(line) for line in PROJECT["dependencies"]}, *(wanted(part) for part in house)
+        {Requirement(line) for line in PROJECT["dependencies"]}, *(requirements_of(part) for part in extras)
     )
 
 
@@ -54,7 +54,7 @@ def variables(text: str) -> list[str]:
 
 
 def test_a_fresh_clone_has_the_folders_and_files_that_the_readme_speaks_of() -> None:
-    tops = {name.partition("/")[0] for name in kept()}
+    tops = {name.partition("/")[0] for name in tracked()}
     assert {"notebooks", "src", "mlruns", "serve", ".github", "tests", "environment.yml", "README.md"} <= tops
     assert {
         "CHANGELOG.md",
@@ -67,7 +67,7 @@ def test_a_fresh_clone_has_the_folders_and_files_that_the_readme_speaks_of() -> 
         "requirements",
         "benchmarks",
     } <= tops
-    assert [name for name in kept() if name.startswith("mlruns/")] == ["mlruns/README.md"]
+    assert [name for name in tracked() if name.startswith("mlruns/")] == ["mlruns/README.md"]
 
 
 def test_conda_asks_for_the_same_set_as_pip() -> None:
@@ -75,14 +75,16 @@ def test_conda_asks_for_the_same_set_as_pip() -> None:
     python, pip, packages = environment["dependencies"]
     assert (environment["name"], pip, packages) == (PROJECT["name"], "pip", {"pip": ["-e .[dev]"]})
     assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
-    assert wanted("dev") >= set().union(*(wanted(extra) for extra in EXTRAS if extra != "cloud"))
+    assert requirements_of("dev") >= set().union(
+        *(requirements_of(extra) for extra in EXTRAS if extra != "cloud")
+    )
 
 
 @pytest.mark.parametrize("path", LOCKS, ids=lambda path: path.name)
 def test_a_lock_holds_what_the_project_asks_for(path: Path) -> None:
     pins = {
         (requirement.name.lower(), str(requirement.specifier).removeprefix("=="))
-        for requirement in wanted(path.stem)
+        for requirement in requirements_of(path.stem)
     }
     assert pins
     assert pins - locked(path) == set()
@@ -102,20 +104,20 @@ def test_the_extras_have_one_lock_each() -> None:
 
 def test_the_environment_example_names_every_setting_in_its_order_and_what_compose_needs_besides() -> None:
     settings = [str(field.alias) for field in Settings.model_fields.values()]
-    asked = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
+    variables_of_compose = set(re.findall(r"\$\{(\w+)", (ROOT / "compose.yaml").read_text()))
     listed = variables(EXAMPLE.read_text())
     assert listed[: len(settings)] == settings
-    assert set(listed[len(settings) :]) == asked - set(settings)
+    assert set(listed[len(settings) :]) == variables_of_compose - set(settings)
 
 
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_the_environment_example_explains_a_setting_and_shows_its_default(name: str) -> None:
     field = Settings.model_fields[name]
-    found = re.search(rf"^(# .+)\n# {field.alias}=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
-    assert found
-    assert re.fullmatch(r"# \S.{20,}\.", found[1])
+    match = re.search(rf"^(# .+)\n# {field.alias}=(.*)$", EXAMPLE.read_text(), re.MULTILINE)
+    assert match
+    assert re.fullmatch(r"# \S.{20,}\.", match[1])
     if name != "home" and field.default not in (None, ""):
-        assert found[2] == str(field.default).replace("True", "true").replace("False", "false")
+        assert match[2] == str(field.default).replace("True", "true").replace("False", "false")
 
 
 def test_the_environment_example_sets_nothing_by_itself() -> None:
@@ -124,7 +126,7 @@ def test_the_environment_example_sets_nothing_by_itself() -> None:
 
 def test_no_large_file_no_data_and_no_key_is_kept() -> None:
     checked = subprocess.run(
-        [sys.executable, ".github/scripts/check_files.py", *kept()],
+        [sys.executable, ".github/scripts/check_files.py", *tracked()],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -181,7 +183,7 @@ def test_a_short_table_is_source_and_may_be_kept(tmp_path: Path) -> None:
 
 def test_no_path_of_one_machine_is_kept() -> None:
     machine = re.compile(rb"(?<![\w.~:/-])/(?:work|root|Users/\w+|home/\w+)/[\w.]")
-    assert [name for name in kept() if machine.search((ROOT / name).read_bytes())] == []
+    assert [name for name in tracked() if machine.search((ROOT / name).read_bytes())] == []
 
 
 def test_the_licence_of_the_package_is_the_licence_in_the_repository() -> None:

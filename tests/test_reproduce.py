@@ -1,4 +1,4 @@
-"""A run made again from its record gives the same predictions, and nothing is compared across different programs unasked."""
+"""A run repeated from its record has the same predictions; another program is compared only on request."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,10 +30,10 @@ def recorded(installation: Installation, column: str, value: str) -> Iterator[No
 
 
 def test_the_same_program_makes_the_same_predictions(installation: Installation) -> None:
-    found = installation.ask("reproduce", installation.first_run)
-    assert found["equal"] is True
-    assert found["recorded"] == found["found"]
-    assert found["differences"] == []
+    output = installation.ask("reproduce", installation.first_run)
+    assert output["equal"] is True
+    assert output["recorded"] == output["found"]
+    assert output["differences"] == []
 
 
 def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked(
@@ -54,13 +54,14 @@ def test_another_program_is_refused_by_name_and_compared_all_the_same_when_asked
         "Python was 3.11.0, is ",
     ):
         assert difference in str(refused.value)
-        assert any(found.startswith(difference) for found in anyway.differences)
+        assert any(text.startswith(difference) for text in anyway.differences)
     assert anyway.is_equal
 
 
 def test_predictions_that_differ_leave_with_exit_code_9(installation: Installation) -> None:
     place = "'{hashes,predictions}', to_jsonb(reverse(results->'hashes'->>'predictions'))"
-    change = f"UPDATE almanac.run_steps SET results = jsonb_set(results, {place}) WHERE run_id = %s AND step = 'predict'".encode()
+    update = f"UPDATE almanac.run_steps SET results = jsonb_set(results, {place})"
+    change = f"{update} WHERE run_id = %s AND step = 'predict'".encode()
     with installation.without_triggers() as connection:
         assert connection.execute(change, [installation.first_run]).rowcount == 1
     ran = installation.almanac("reproduce", installation.first_run)
@@ -71,9 +72,9 @@ def test_predictions_that_differ_leave_with_exit_code_9(installation: Installati
 
 
 def test_kept_rows_that_were_changed_are_a_broken_chain(loaded_installation: Installation) -> None:
-    kept = loaded_installation.artifact("scored.parquet")
-    before = kept.read_bytes()
-    kept.write_bytes(before + b" ")
+    path = loaded_installation.artifact("scored.parquet")
+    before = path.read_bytes()
+    path.write_bytes(before + b" ")
     try:
         with (
             loaded_installation.project() as project,
@@ -81,7 +82,7 @@ def test_kept_rows_that_were_changed_are_a_broken_chain(loaded_installation: Ins
         ):
             reproduce.reproduce(project, loaded_installation.first_run, anyway=True)
     finally:
-        kept.write_bytes(before)
+        path.write_bytes(before)
 
 
 def test_a_run_without_kept_rows_cannot_be_made_again(loaded_installation: Installation) -> None:

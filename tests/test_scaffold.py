@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ LONGEST = "a_name_of_19_letter"
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+def new_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files of a new workload with the longest name there can be, in a copy of the sources."""
     shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
@@ -27,24 +28,26 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return scaffold.create(tmp_path, LONGEST)
 
 
-def test_a_new_workload_is_a_package_four_notebooks_and_a_test(made: list[Path], tmp_path: Path) -> None:
+def test_a_new_workload_is_a_package_four_notebooks_and_a_test(new_files: list[Path], tmp_path: Path) -> None:
     package, notebooks = f"src/almanac/workloads/{LONGEST}", f"notebooks/{LONGEST}"
     modules = [
         f"{package}/{name}.py"
         for name in ("__init__", "contract", "evaluation", "features", "model", "sources")
     ]
     steps = [f"{notebooks}/{name}.ipynb" for name in ("1_collect", "2_train", "3_evaluate", "4_predict")]
-    assert [path.relative_to(tmp_path).as_posix() for path in made] == [
+    assert [path.relative_to(tmp_path).as_posix() for path in new_files] == [
         *modules,
         *steps,
         f"tests/test_{LONGEST}.py",
     ]
 
 
-def test_the_generated_files_are_clean_also_with_the_longest_name(made: list[Path], tmp_path: Path) -> None:
+def test_the_generated_files_are_clean_also_with_the_longest_name(
+    new_files: list[Path], tmp_path: Path
+) -> None:
     for words in (["check"], ["format", "--check"]):
         ran = subprocess.run(
-            [Path(sys.executable).with_name("ruff"), *words, *made],
+            [Path(sys.executable).with_name("ruff"), *words, *new_files],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -53,8 +56,13 @@ def test_the_generated_files_are_clean_also_with_the_longest_name(made: list[Pat
         assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_the_generated_notebooks_keep_the_rules_of_notebooks(made: list[Path]) -> None:
-    for path in (path for path in made if path.suffix == ".ipynb"):
+def test_the_longest_name_leaves_room_for_the_names_of_its_tables(new_files: list[Path]) -> None:
+    contract = next(path for path in new_files if path.name == "contract.py")
+    assert runpy.run_path(str(contract))["CONTRACT"].name == LONGEST
+
+
+def test_the_generated_notebooks_keep_the_rules_of_notebooks(new_files: list[Path]) -> None:
+    for path in (path for path in new_files if path.suffix == ".ipynb"):
         notebook = json.loads(path.read_text())
         nbformat.validate(notebook)
         code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
@@ -84,11 +92,11 @@ def test_a_name_that_cannot_be_a_workload_is_refused_and_nothing_is_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_workload_that_exists_is_not_overwritten(made: list[Path], tmp_path: Path) -> None:
-    before = [path.read_text() for path in made]
+def test_a_workload_that_exists_is_not_overwritten(new_files: list[Path], tmp_path: Path) -> None:
+    before = [path.read_text() for path in new_files]
     with pytest.raises(UsageError, match="exists already"):
         scaffold.create(tmp_path, LONGEST)
-    assert [path.read_text() for path in made] == before
+    assert [path.read_text() for path in new_files] == before
 
 
 def test_a_test_that_has_the_name_already_is_not_overwritten(
@@ -104,10 +112,10 @@ def test_a_test_that_has_the_name_already_is_not_overwritten(
 
 
 def test_a_new_workload_has_run_at_once_and_told_so(installation: Installation) -> None:
-    told = (installation.home / "first_run.txt").read_text()
-    assert "Demand: SIMULATED, as of 2025-06-30, 12 of 40" in told
-    assert "40 predictions saved" in told
-    assert "Held-out figures: " in told
+    output = (installation.home / "first_run.txt").read_text()
+    assert "Demand: SIMULATED, as of 2025-06-30, 12 of 40" in output
+    assert "40 predictions saved" in output
+    assert "Held-out figures: " in output
 
 
 def test_a_new_workload_is_served_at_once(installation: Installation) -> None:

@@ -26,7 +26,7 @@ def test_a_chance_of_zero_costs_much_but_not_infinitely_much() -> None:
 
 
 def test_the_ranked_probability_score_counts_how_far_off_a_forecast_is() -> None:
-    # Cumulated errors: (0.2, 0.5) for the first; (0.6, 0.9 - 1) for the second; halves of the sums of squares.
+    # Cumulative errors: (0.2, 0.5), then (0.6, 0.9 - 1); the score is half the sum of their squares.
     assert scores.ranked_probability_scores(LABELS, CHANCES) == pytest.approx(
         [(0.04 + 0.25) / 2, (0.36 + 0.01) / 2]
     )
@@ -61,13 +61,14 @@ def test_gaps_of_different_bins_do_not_cancel_out() -> None:
 
 
 def test_chances_a_tenth_apart_are_in_different_bins() -> None:
-    # Both 0.65 and 0.75 are wrong, by 0.35 too little and 0.75 too much; in one bin the two would partly make up for each other.
+    # 0.65 is too little by 0.35 and 0.75 too much by 0.75; in one bin the two would partly cancel.
     chances = np.array([[0.65, 0.35], [0.75, 0.25]])
     assert scores.calibration_error(np.array([0, 1]), chances) == pytest.approx((0.35 + 0.75) / 2)
 
 
 def test_the_calibration_error_is_the_mean_over_all_outcomes() -> None:
-    # Of ten forecasts the first outcome comes as often as promised; the second was promised thrice and comes six times, the third the other way.
+    # Of ten forecasts the first outcome comes as often as forecast, the second six times instead of three,
+    # the third the other way.
     chances = np.tile([0.1, 0.3, 0.6], (10, 1))
     labels = np.array([0] + [1] * 6 + [2] * 3)
     assert scores.calibration_error(labels, chances) == pytest.approx((0.0 + 0.3 + 0.3) / 3)

@@ -1,4 +1,4 @@
-"""Deployment choices come from the environment only, and a wrong one is named."""
+"""Settings come from the environment only, and a wrong value is named with its variable."""
 
 import getpass
 import os
@@ -18,12 +18,8 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_all_settings_have_defaults() -> None:
     settings = Settings.read()
-    assert (settings.home, settings.state_folder, settings.port, settings.sample) == (
-        PROJECT,
-        PROJECT / ".almanac",
-        8000,
-        "full",
-    )
+    assert (settings.home, settings.state_folder) == (PROJECT, PROJECT / ".almanac")
+    assert (settings.port, settings.sample) == (8000, "full")
     assert settings.database_url is None
     assert settings.secrets() == []
 
@@ -35,7 +31,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "shown"),
+    ("name", "value", "quoted"),
     [
         ("PORT", "70000", "'70000'"),
         ("LOG_LEVEL", "LOUD", "'LOUD'"),
@@ -47,10 +43,10 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_a_value_that_does_not_fit_is_named_with_its_variable(
-    name: str, value: str, shown: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, quoted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(UsageError, match=rf"{name} has value {shown}: .+ \.env\.example explains it"):
+    with pytest.raises(UsageError, match=rf"{name} has value {quoted}: .+ \.env\.example explains it"):
         Settings.read()
 
 

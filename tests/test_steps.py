@@ -1,4 +1,4 @@
-"""The handle of a notebook: what it reads and reports, in a run and when it is opened by hand."""
+"""The handle of a notebook: what it reads and reports, in a run and in an exploration."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -19,7 +19,7 @@ CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
 
 @pytest.fixture
 def step(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) -> Step:
-    """The step `predict` of a run under way."""
+    """The step `predict` of a running run."""
     monkeypatch.setattr(discovery, "contract", {STUB.name: STUB}.__getitem__)
     run_id = begin(owner)
     with owner.engine.begin() as connection:
@@ -67,10 +67,8 @@ def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
     with owner.engine.begin() as connection:
         runs.update(connection, step.run_id, runs.RunUpdate(data_as_of=date(2025, 4, 15)))
     later = replace(step)
-    with pytest.raises(
-        UsageError,
-        match=r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it",
-    ):
+    message = r"This step finds the cut-off 2025-04-16, but run .+ has 2025-04-15: its data changed under it"
+    with pytest.raises(UsageError, match=message):
         later.report_cut_off(replace(CUT, data_as_of=date(2025, 4, 16)))
     for opened in (step, later):
         opened.database.engine.dispose()
@@ -89,6 +87,14 @@ def test_an_exploration_drops_its_staged_tables(step: Step, owner: Database) -> 
     alone.database.engine.dispose()
 
 
+def report_decision(owner: Database, step: Step, decision: dict[str, object]) -> None:
+    """Report a decision as the step `evaluate` of the same run."""
+    with owner.engine.begin() as connection:
+        run_steps.start(connection, step.run_id, "evaluate")
+        run_steps.report(connection, step.run_id, "evaluate", {"decision": decision})
+        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
+
+
 @pytest.mark.parametrize(
     ("challenger", "champion", "serving", "shadow"),
     [(2, 1, 2, 1), (2, 1, 1, 2), (2, None, 2, None), (1, 1, 1, None)],
@@ -96,15 +102,7 @@ def test_an_exploration_drops_its_staged_tables(step: Step, owner: Database) -> 
 def test_the_shadow_is_the_other_of_challenger_and_champion(
     challenger: int, champion: int | None, serving: int, shadow: int | None, step: Step, owner: Database
 ) -> None:
-    with owner.engine.begin() as connection:
-        run_steps.start(connection, step.run_id, "evaluate")
-        run_steps.report(
-            connection,
-            step.run_id,
-            "evaluate",
-            {"decision": {"challenger": challenger, "champion": champion}},
-        )
-        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
+    report_decision(owner, step, {"challenger": challenger, "champion": champion})
     assert step.shadow_version(serving) == shadow
     step.database.engine.dispose()
 
@@ -113,24 +111,16 @@ def test_without_a_champion_the_reason_of_the_refusal_is_named(
     step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Step, "champion", lambda _self, *, simulated=None: None)
-    with pytest.raises(
-        NotFound, match=r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"
-    ):
+    never_evaluated = r"'stub' has no champion yet\. Train and evaluate first: almanac run stub"
+    with pytest.raises(NotFound, match=never_evaluated):
         step.serving_version()
-    with owner.engine.begin() as connection:
-        run_steps.start(connection, step.run_id, "evaluate")
-        decision = {
-            "challenger": 3,
-            "champion": None,
-            "promoted": False,
-            "reason": "does not beat the baseline",
-        }
-        run_steps.report(connection, step.run_id, "evaluate", {"decision": decision})
-        run_steps.finish(connection, step.run_id, "evaluate", {"status": "succeeded"})
-    with pytest.raises(
-        NotFound,
-        match=r"has no champion: version 3 was not promoted \(does not beat the baseline\)\..*`almanac promote stub 3 --why",
-    ):
+    verdict = {"promoted": False, "reason": "does not beat the baseline"}
+    report_decision(owner, step, {"challenger": 3, "champion": None} | verdict)
+    refused = (
+        r"has no champion: version 3 was not promoted \(does not beat the baseline\)\."
+        r".*`almanac promote stub 3 --why"
+    )
+    with pytest.raises(NotFound, match=refused):
         step.serving_version()
     step.database.engine.dispose()
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 ACTIONS = sorted(ROOT.glob(".github/actions/*/action.yml"))
+ISSUE_FORMS = sorted(path for path in ROOT.glob(".github/ISSUE_TEMPLATE/*.yml") if path.name != "config.yml")
 # A stand-in for GitHub: issues are lines "number<TAB>state<TAB>title" in a file.
 FAKE_GH = r"""#!/usr/bin/env bash
 set -euo pipefail
@@ -29,7 +30,9 @@ case "$1 $2" in
     test -e label
     while [ "$1" != --title ]; do shift; done
     printf '%s\topen\t%s\n' "$(($(wc -l < issues) + 1))" "$2" >> issues ;;
-  "issue close") awk -F '\t' -v OFS='\t' -v n="$3" '$1 == n { $2 = "closed" } { print }' issues > new && mv new issues ;;
+  "issue close")
+    awk -F '\t' -v OFS='\t' -v n="$3" '$1 == n { $2 = "closed" } { print }' issues > new
+    mv new issues ;;
   *) exit 64 ;;
 esac
 """
@@ -60,10 +63,10 @@ by_name = pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 
 @pytest.mark.slow
 def test_zizmor_finds_nothing_to_object_to() -> None:
-    found = program(
+    process = program(
         "zizmor", "--offline", "--no-progress", "--strict-collection", ".github", ".pre-commit-config.yaml"
     )
-    assert found.returncode == 0, found.stdout
+    assert process.returncode == 0, process.stdout
 
 
 @pytest.mark.slow
@@ -73,6 +76,8 @@ def test_zizmor_finds_nothing_to_object_to() -> None:
         ("vendor.github-workflows", WORKFLOWS),
         ("custom.github-workflows-require-timeout", WORKFLOWS),
         ("vendor.github-actions", ACTIONS),
+        ("vendor.github-issue-forms", ISSUE_FORMS),
+        ("vendor.github-issue-config", [ROOT / ".github/ISSUE_TEMPLATE/config.yml"]),
         ("vendor.dependabot", [ROOT / ".github/dependabot.yml"]),
         ("vendor.compose-spec", [ROOT / "compose.yaml"]),
     ],
@@ -91,12 +96,12 @@ def test_every_action_is_pinned_by_commit_with_its_version_beside_it(path: Path)
 
 
 def test_one_action_has_one_version_everywhere() -> None:
-    found = {
+    uses = {
         match
         for path in WORKFLOWS + ACTIONS
         for match in re.findall(r"uses: ([\w/-]+)@(.+)", path.read_text())
     }
-    assert len(found) == len(dict(found)) == 3
+    assert len(uses) == len(dict(uses)) == 3
 
 
 @by_name
@@ -104,9 +109,12 @@ def test_a_workflow_has_no_rights_and_each_job_names_its_own(path: Path) -> None
     workflow = load(path)
     assert workflow["permissions"] == {}
     rights = {name: job["permissions"] for name, job in workflow["jobs"].items()}
-    assert all(given["contents"] == "read" for given in rights.values())
+    assert all(levels["contents"] == "read" for levels in rights.values())
     writers = [
-        (name, right) for name, given in rights.items() for right, level in given.items() if level == "write"
+        (name, right)
+        for name, levels in rights.items()
+        for right, level in levels.items()
+        if level == "write"
     ]
     assert writers == ([("report", "issues")] if path.name == "pipeline.yml" else [])
 
@@ -128,6 +136,15 @@ def test_ci_covers_every_python_that_the_package_admits_and_both_databases() -> 
     assert matrix["python"] == ["3.11", "3.12", "3.13"]
     assert matrix["database"] == ["embedded"]
     assert [row["database"] for row in matrix["include"]] == ["service"]
+
+
+def test_ci_runs_a_workload_on_macos_and_in_the_environment_of_conda() -> None:
+    jobs = load(ROOT / ".github/workflows/ci.yml")["jobs"]
+    commands = {name: [step.get("run", "") for step in jobs[name]["steps"]] for name in ("macos", "conda")}
+    assert jobs["macos"]["runs-on"].startswith("macos-")
+    assert "make test-fast" in commands["macos"]
+    assert "--file environment.yml" in " ".join(commands["conda"])
+    assert all("almanac run games --sample mock" in steps[-1] for steps in commands.values())
 
 
 def test_ci_and_compose_use_the_same_postgresql() -> None:
@@ -185,17 +202,17 @@ def test_the_pipeline_can_keep_artifacts_in_a_bucket(root: str) -> None:
 
 @by_name
 def test_executed_notebooks_are_kept_for_a_week_also_when_a_run_fails(path: Path) -> None:
-    kept = [step for step in steps(path) if "upload-artifact" in step.get("uses", "")]
-    assert len(kept) == 1
-    assert kept[0]["if"] == "${{ !cancelled() }}"
+    uploads = [step for step in steps(path) if "upload-artifact" in step.get("uses", "")]
+    assert len(uploads) == 1
+    assert uploads[0]["if"] == "${{ !cancelled() }}"
     # Files below a folder with a dot are left out unless asked for.
-    assert (kept[0]["with"]["retention-days"], kept[0]["with"]["include-hidden-files"]) == (7, True)
-    assert kept[0]["with"]["path"].split() == [".almanac/runs/**/*.ipynb", ".almanac/runs/**/run.log"]
+    assert (uploads[0]["with"]["retention-days"], uploads[0]["with"]["include-hidden-files"]) == (7, True)
+    assert uploads[0]["with"]["path"].split() == [".almanac/runs/**/*.ipynb", ".almanac/runs/**/run.log"]
 
 
 @pytest.fixture
 def report(tmp_path: Path) -> Callable[..., list[str]]:
-    """Report jobs as (name, conclusion) to a stand-in for GitHub; return its issues as 'number state title'."""
+    """Report jobs as (name, conclusion) to a stand-in for GitHub; return issues as 'number state title'."""
     (tmp_path / "gh").write_text(FAKE_GH)
     (tmp_path / "gh").chmod(0o755)
     environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}

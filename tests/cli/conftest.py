@@ -27,7 +27,7 @@ Almanac = Callable[..., CommandResult]
 
 @pytest.fixture
 def almanac(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Almanac:
-    """`almanac WORD …`; the logs of the tests stay as they are, and connections that a process would close by ending are closed."""
+    """`almanac WORD …` in this process; its connections are closed, as the end of a process would do."""
     monkeypatch.setattr(run_log, "configure", lambda *_, **__: None)
     connect = Database._connect
     connections: list[psycopg.Connection[TupleRow]] = []

@@ -1,4 +1,4 @@
-"""Every command explains itself, and a wrong one says what fits: with the documented exit code and without a traceback."""
+"""Every command explains itself; a wrong one says what fits, with its exit code and without a traceback."""
 
 import errno
 import subprocess
@@ -19,7 +19,8 @@ from almanac.settings import Settings
 
 Almanac = Callable[..., Any]
 EXPECTED = {
-    "list", "run", "runs", "releases", "rollback", "promote", "diff", "verify", "reproduce", "report", "prune", "new", "serve", "doctor",
+    "list", "run", "runs", "releases", "rollback", "promote", "diff", "verify", "reproduce",
+    "report", "prune", "new", "serve", "doctor",
     "predict-one", "db start", "db stop", "db status", "db migrate", "db url", "db psql",
 }  # fmt: skip
 
@@ -47,10 +48,10 @@ def test_every_command_that_is_promised_exists() -> None:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_every_command_explains_itself(path: tuple[str, ...], almanac: Almanac) -> None:
-    told = almanac(*path, "--help")
-    assert (told.code, told.err) == (0, "")
-    assert f"almanac {' '.join(path)}" in told.out
-    assert len(told.out.splitlines()) > 4
+    ended = almanac(*path, "--help")
+    assert (ended.code, ended.err) == (0, "")
+    assert f"almanac {' '.join(path)}" in ended.out
+    assert len(ended.out.splitlines()) > 4
 
 
 @pytest.mark.slow
@@ -70,9 +71,9 @@ def test_almanac_prints_its_version(almanac: Almanac) -> None:
 
 
 def test_almanac_alone_lists_its_commands(almanac: Almanac) -> None:
-    told = almanac()
-    assert (told.code, told.err) == (2, "")
-    assert "predict-one" in told.out
+    ended = almanac()
+    assert (ended.code, ended.err) == (2, "")
+    assert "predict-one" in ended.out
 
 
 WRONG = {
@@ -111,10 +112,10 @@ WRONG = {
 def test_a_wrong_command_says_what_fits_and_leaves_with_exit_code_2(
     words: tuple[str, ...], almanac: Almanac
 ) -> None:
-    told = almanac(*words)
-    assert (told.code, told.out) == (2, "")
-    assert WRONG[words] in told.err
-    assert "Traceback" not in told.err
+    ended = almanac(*words)
+    assert (ended.code, ended.out) == (2, "")
+    assert WRONG[words] in ended.err
+    assert "Traceback" not in ended.err
 
 
 @pytest.mark.parametrize(
@@ -123,11 +124,11 @@ def test_a_wrong_command_says_what_fits_and_leaves_with_exit_code_2(
 def test_a_database_that_is_away_is_named_without_its_password(
     words: tuple[str, ...], almanac: Almanac
 ) -> None:
-    told = almanac(*words)
-    assert told.code == 3
-    assert "Cannot reach the database at 127.0.0.1:9/almanac" in told.err
-    assert "hunter22" not in told.err
-    assert "Traceback" not in told.err
+    ended = almanac(*words)
+    assert ended.code == 3
+    assert "Cannot reach the database at 127.0.0.1:9/almanac" in ended.err
+    assert "hunter22" not in ended.err
+    assert "Traceback" not in ended.err
 
 
 def test_psql_is_started_without_a_password_that_others_could_read(
@@ -136,7 +137,7 @@ def test_psql_is_started_without_a_password_that_others_could_read(
     started: list[Any] = []
     monkeypatch.setattr(
         "almanac.cli.database.subprocess.run",
-        lambda words, **given: started.append((words, given["env"])) or Ended(),
+        lambda words, **options: started.append((words, options["env"])) or Ended(),
     )
     assert almanac("db", "psql").code == 3
     [(words, environment)] = started
@@ -154,9 +155,9 @@ class Ended:
 
 def test_a_variable_that_does_not_fit_is_named(almanac: Almanac, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "many")
-    told = almanac("runs")
-    assert told.code == 2
-    assert "PORT has value 'many'" in told.err
+    ended = almanac("runs")
+    assert ended.code == 2
+    assert "PORT has value 'many'" in ended.err
 
 
 def test_a_fault_of_almanac_shows_no_traceback_unless_asked(
@@ -164,11 +165,11 @@ def test_a_fault_of_almanac_shows_no_traceback_unless_asked(
 ) -> None:
     monkeypatch.setattr("almanac.cli.releases.compare.compare", fail)
     monkeypatch.setattr("almanac.cli.releases.Project", fail)
-    told = almanac("diff", "football", "1", "2")
-    assert (told.code, told.out) == (1, "")
+    ended = almanac("diff", "football", "1", "2")
+    assert (ended.code, ended.out) == (1, "")
     assert (
         "Unexpected ZeroDivisionError: by hand. This is a fault of Almanac; LOG_LEVEL=DEBUG shows where."
-        in told.err
+        in ended.err
     )
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     with pytest.raises(ZeroDivisionError):
@@ -189,11 +190,11 @@ def test_a_database_that_ends_the_conversation_is_no_fault_of_almanac(
         )
 
     monkeypatch.setattr("almanac.cli.releases.Project", break_off)
-    told = almanac("diff", "football", "1", "2")
-    assert (told.code, told.out) == (3, "")
+    ended = almanac("diff", "football", "1", "2")
+    assert (ended.code, ended.out) == (3, "")
     assert (
-        "The database broke off: terminating connection due to administrator command. What it had not confirmed was undone."
-        in told.err
+        "The database broke off: terminating connection due to administrator command. "
+        "What it had not confirmed was undone." in ended.err
     )
 
 
@@ -204,11 +205,11 @@ def test_a_machine_that_allows_no_writing_is_no_fault_of_almanac(
         raise PermissionError(errno.EACCES, "Permission denied", "/srv/mlruns")
 
     monkeypatch.setattr("almanac.cli.releases.Project", refuse)
-    told = almanac("diff", "football", "1", "2")
-    assert (told.code, told.out) == (1, "")
+    ended = almanac("diff", "football", "1", "2")
+    assert (ended.code, ended.out) == (1, "")
     assert (
-        "This machine does not allow it: [Errno 13] Permission denied: '/srv/mlruns'. See to rights and free space"
-        in told.err
+        "This machine does not allow it: [Errno 13] Permission denied: '/srv/mlruns'. "
+        "See to rights and free space" in ended.err
     )
 
 
@@ -219,8 +220,8 @@ def test_an_interrupt_is_said_in_a_word_and_leaves_with_exit_code_130(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("almanac.cli.releases.Project", interrupted)
-    told = almanac("diff", "football", "1", "2")
-    assert (told.code, told.out, told.err.strip()) == (130, "", "Error: Interrupted.")
+    ended = almanac("diff", "football", "1", "2")
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "Error: Interrupted.")
 
 
 def fail(*_: object, **__: object) -> None:
@@ -233,5 +234,5 @@ def test_every_exit_code_is_documented() -> None:
         for value in vars(errors).values()
         if isinstance(value, type) and issubclass(value, errors.AlmanacError)
     ]
-    assert {found.exit_code for found in classes} == set(range(1, 11))
+    assert {error_class.exit_code for error_class in classes} == set(range(1, 11))
     assert all(f"{code} " in EPILOG for code in [*range(11), 130])

@@ -21,13 +21,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def short() -> Iterator[Installation]:
-    """An installation with the sources of the checkout and an embedded database, in a folder with a short name."""
+    """An installation with the sources of the checkout, an embedded database and a short path."""
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         for part in ("src", "serve"):
             Path(folder, part).symlink_to(ROOT / part)
-        made = Installation(Path(folder))
-        yield made
-        made.almanac("db", "stop")
+        installation = Installation(Path(folder))
+        yield installation
+        installation.almanac("db", "stop")
 
 
 def test_on_the_embedded_database_the_server_takes_data_in_and_ends_with_the_command(

@@ -1,4 +1,4 @@
-"""The live display of almanac run --all: a table of all workloads, fed by the log lines of their processes."""
+"""The live display of almanac run --all: a table of workloads that reads the log lines of their processes."""
 
 import io
 import json

@@ -25,7 +25,7 @@ NAMES = ["events", "football", "games", "logs"]
 
 @pytest.fixture
 def project(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """As much of a project as is passed on; nothing is finished, and workloads start in the order of their names."""
+    """As much of a project as is passed on; nothing is finished, and workloads start by name."""
     monkeypatch.setattr(discovery, "names", lambda: NAMES)
     monkeypatch.setattr(everything, "finished", lambda _project, _request: None)
     monkeypatch.setattr(everything, "longest_first", lambda _project, _request, names: list(names))
@@ -44,8 +44,8 @@ def test_each_workload_is_run_with_the_whole_request() -> None:
         parameters={"SEED": "8", "NAME": "a=b"},
     )
     assert processes.words("demand", request) == [
-        "run", "demand", "--quiet", "--slot", "2025-04-15T06:00:00+00:00", "--data-as-of", "2025-04-10", "--sample", "mock",
-        "--only", "collect,predict", "-p", "SEED=8", "-p", "NAME=a=b",
+        "run", "demand", "--quiet", "--slot", "2025-04-15T06:00:00+00:00", "--data-as-of", "2025-04-10",
+        "--sample", "mock", "--only", "collect,predict", "-p", "SEED=8", "-p", "NAME=a=b",
     ]  # fmt: skip
 
 

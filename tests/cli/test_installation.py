@@ -18,40 +18,40 @@ def test_predict_one_tries_the_champion_on_one_input(
         json.loads(almanac("predict-one", WORKLOAD, "item_id=item-007", f"effort={effort}", "--json").out)
         for effort in ("-1", "1")
     )
-    told = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=1")
+    ended = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=1")
     assert (much["model_version"], much["item_id"], much["date"][:10]) == (1, "item-007", "2025-06-30")
     assert 0 < little["chance"] < much["chance"] < 1
-    assert f"{much['chance']:.4g}" in told.out
+    assert f"{much['chance']:.4g}" in ended.out
 
 
 def test_predict_one_names_the_input_that_is_missing(
     loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("predict-one", WORKLOAD, "item_id=item-007")
-    assert (told.code, told.out) == (2, "")
-    assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in told.err
+    ended = almanac("predict-one", WORKLOAD, "item_id=item-007")
+    assert (ended.code, ended.out) == (2, "")
+    assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in ended.err
 
 
 def test_predict_one_needs_a_database_that_was_migrated(
     loaded_installation: Installation, almanac: Almanac, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", cluster)
-    told = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=1")
-    assert (told.code, told.out) == (3, "")
-    assert "Run: almanac db migrate" in told.err
+    ended = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=1")
+    assert (ended.code, ended.out) == (3, "")
+    assert "Run: almanac db migrate" in ended.err
 
 
 def test_predict_one_says_that_an_input_does_not_fit(
     loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=much")
-    assert (told.code, told.out) == (2, "")
-    assert "The input does not fit: could not convert string to float: 'much'." in told.err
+    ended = almanac("predict-one", WORKLOAD, "item_id=item-007", "effort=much")
+    assert (ended.code, ended.out) == (2, "")
+    assert "The input does not fit: could not convert string to float: 'much'." in ended.err
 
 
 def test_doctor_finds_this_installation_well(loaded_installation: Installation, almanac: Almanac) -> None:
-    told = almanac("doctor", "--json")
-    levels = {row["what"]: row["level"] for row in json.loads(told.out)}
+    ended = almanac("doctor", "--json")
+    levels = {row["what"]: row["level"] for row in json.loads(ended.out)}
     assert {
         "database",
         "role owner",
@@ -64,22 +64,22 @@ def test_doctor_finds_this_installation_well(loaded_installation: Installation, 
     } <= set(levels)
     assert {"FOOTBALL_DATA_ORG_TOKEN", "ODDS_API_KEY", "IGDB_CLIENT_ID", "IGDB_CLIENT_SECRET"} <= set(levels)
     assert "error" not in levels.values()
-    assert told.code == 0
+    assert ended.code == 0
 
 
 def test_doctor_says_what_is_wrong_and_the_way_out(
     loaded_installation: Installation, almanac: Almanac, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:9/almanac")
-    told = almanac("doctor")
-    assert told.code == 1
-    assert "database: Cannot reach the database at 127.0.0.1:9/almanac" in told.err
-    assert ".. " not in told.err
+    ended = almanac("doctor")
+    assert ended.code == 1
+    assert "database: Cannot reach the database at 127.0.0.1:9/almanac" in ended.err
+    assert ".. " not in ended.err
 
 
 def test_a_new_workload_cannot_take_a_name_that_is_taken(
     loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("new", WORKLOAD)
-    assert told.code == 2
-    assert "exists already" in told.err
+    ended = almanac("new", WORKLOAD)
+    assert ended.code == 2
+    assert "exists already" in ended.err

@@ -27,7 +27,7 @@ class Second:
 def second(installation: Installation) -> Second:
     """A second version, held back by the promotion rule, and scored as a shadow of the champion."""
     before = installation.live()
-    told = installation.ask(
+    result = installation.ask(
         "run",
         WORKLOAD,
         "--sample",
@@ -43,12 +43,12 @@ def second(installation: Installation) -> Second:
         version = connection.exec_driver_sql(
             "SELECT max(version) FROM almanac.model_versions WHERE workload = 'demand'"
         ).scalar_one()
-    return Second(version, told["run_id"], before)
+    return Second(version, result["run_id"], before)
 
 
 @pytest.fixture
 def restored(loaded_installation: Installation, second: Second) -> Iterator[Installation]:
-    """The house; afterwards version 1 is champion and live again, and nothing is on hold."""
+    """The installation; afterwards version 1 is champion and live again, and nothing is on hold."""
     yield loaded_installation
     with loaded_installation.project() as project:
         with project.database.engine.begin() as connection:
@@ -68,7 +68,8 @@ def test_a_challenger_without_new_evidence_stays_one_and_is_scored_as_a_shadow(
     shadow = next(row for row in rows if row["kind"] == "shadow" and row["parent_run_id"] == second.run_id)
     with loaded_installation.project() as project, project.database.engine.begin() as connection:
         decided = connection.exec_driver_sql(
-            "SELECT promoted, reason, challenger, champion FROM almanac.decisions ORDER BY decision_id DESC LIMIT 1"
+            "SELECT promoted, reason, challenger, champion FROM almanac.decisions "
+            "ORDER BY decision_id DESC LIMIT 1"
         ).one()
     assert tuple(decided) == (
         False,
@@ -83,38 +84,38 @@ def test_a_challenger_without_new_evidence_stays_one_and_is_scored_as_a_shadow(
 def test_diff_tells_what_would_change_for_readers(
     second: Second, loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    found = json.loads(almanac("diff", WORKLOAD, "1", str(second.version), "--json").out)
-    told = almanac("diff", WORKLOAD, "1", str(second.version), "--limit", "3")
-    assert (found["common"], found["changed"], found["only_first"], found["only_second"], found["words"]) == (
+    diff = json.loads(almanac("diff", WORKLOAD, "1", str(second.version), "--json").out)
+    ended = almanac("diff", WORKLOAD, "1", str(second.version), "--limit", "3")
+    assert (diff["common"], diff["changed"], diff["only_first"], diff["only_second"], diff["words"]) == (
         40,
         40,
         0,
         0,
         [],
     )
-    moves = [row["move"] for row in found["moves"]]
+    moves = [row["move"] for row in diff["moves"]]
     assert moves == sorted(moves, reverse=True)
-    assert moves[0] == pytest.approx(abs(found["moves"][0]["after"] - found["moves"][0]["before"]))
-    assert f"40 of 40 predictions differ; only in version 1: 0, only in {second.version}: 0." in told.out
-    assert told.out.count("item-") == 3
+    assert moves[0] == pytest.approx(abs(diff["moves"][0]["after"] - diff["moves"][0]["before"]))
+    assert f"40 of 40 predictions differ; only in version 1: 0, only in {second.version}: 0." in ended.out
+    assert ended.out.count("item-") == 3
 
 
 def test_a_version_without_kept_predictions_cannot_be_compared(
     second: Second, loaded_installation: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("diff", WORKLOAD, "1", "99")
-    assert told.code == 10
-    assert "Version 99 of 'demand' has no kept predictions to compare" in told.err
+    ended = almanac("diff", WORKLOAD, "1", "99")
+    assert ended.code == 10
+    assert "Version 99 of 'demand' has no kept predictions to compare" in ended.err
 
 
 def test_promoting_a_version_with_a_complete_run_releases_it(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("promote", WORKLOAD, str(second.version), "--why", "it is calmer")
+    ended = almanac("promote", WORKLOAD, str(second.version), "--why", "it is calmer")
     release_id, run_id, version = restored.live()
     newest = json.loads(almanac("releases", WORKLOAD, "--limit", "1", "--json").out)[0]
-    assert told.code == 0
-    assert f"Version {version} is champion of demand and answers from release {release_id} on." in told.out
+    assert ended.code == 0
+    assert f"Version {version} is champion of demand and answers from release {release_id} on." in ended.out
     assert (version, run_id) == (second.version, f"{second.run_id}-shadow")
     assert (newest["kind"], newest["who"], newest["why"]) == ("promote", "tester", "it is calmer")
     assert (listed(almanac)["champion"], listed(almanac)["warning"]) == (second.version, "")
@@ -137,10 +138,10 @@ def test_promoting_a_version_without_complete_run_changes_answers_only_at_the_ne
     run_id = f"{second.run_id}-shadow"
     with restored.without_triggers() as connection:
         connection.execute("UPDATE almanac.runs SET pruned_at = now() WHERE run_id = %s", [run_id])
-    told = almanac("promote", WORKLOAD, str(second.version), "--why", "in advance")
+    ended = almanac("promote", WORKLOAD, str(second.version), "--why", "in advance")
     with restored.without_triggers() as connection:
         connection.execute("UPDATE almanac.runs SET pruned_at = NULL WHERE run_id = %s", [run_id])
-    assert "It has no complete predictions that are kept: answers change at the next predict." in told.out
+    assert "It has no complete predictions that are kept: answers change at the next predict." in ended.out
     assert restored.live() == live
     assert listed(almanac)["warning"] == f"champion is {second.version}, readers get 1"
 
@@ -164,7 +165,7 @@ def test_an_alias_that_somebody_moves_changes_no_answer(
     live = restored.live()
     with restored.project() as project:
         project.registry.set_alias(WORKLOAD, CHAMPION, second.version)
-    with restored.serving() as client:
+    with restored.server() as client:
         answer = client.get(f"/v1/{WORKLOAD}/predictions", params={"limit": 1}).json()
     assert (answer["model_version"], answer["release"], restored.live()) == (1, live[0], live)
     assert listed(almanac)["warning"] == f"champion is {second.version}, readers get 1"
@@ -175,9 +176,9 @@ def test_a_rollback_is_one_more_row_of_the_ledger_and_holds_later_runs_back(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
     current = restored.live()
-    told = almanac("rollback", WORKLOAD, "--to", restored.first_run)
+    ended = almanac("rollback", WORKLOAD, "--to", restored.first_run)
     newest = json.loads(almanac("releases", WORKLOAD, "--limit", "1", "--json").out)[0]
-    assert told.code == 0
+    assert ended.code == 0
     assert restored.live() == (newest["release_id"], restored.first_run, 1)
     assert (newest["kind"], newest["previous_release_id"], newest["why"]) == (
         "rollback",
@@ -185,9 +186,9 @@ def test_a_rollback_is_one_more_row_of_the_ledger_and_holds_later_runs_back(
         f"rolled back from release {current[0]}",
     )
     assert "on hold" in listed(almanac)["warning"]
-    held = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "predict")
-    assert (held["status"], held["release_id"]) == ("succeeded", None)
-    assert "is on hold after a rollback" in held["reason"]
+    later = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "predict")
+    assert (later["status"], later["release_id"]) == ("succeeded", None)
+    assert "is on hold after a rollback" in later["reason"]
     assert restored.live()[1] == restored.first_run
     assert (
         "is no longer on hold; its next run releases again" in almanac("rollback", WORKLOAD, "--resume").out
@@ -207,43 +208,46 @@ def test_a_rollback_without_a_target_goes_to_the_run_before(
 def test_only_collect_and_predict_score_with_the_champion_and_train_nothing(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "collect,predict")
+    result = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "collect,predict")
     rows = {
         row["run_id"]: row for row in json.loads(almanac("runs", WORKLOAD, "--limit", "100", "--json").out)
     }
-    assert restored.live() == (told["release_id"], told["run_id"], 1)
-    assert rows[told["run_id"]]["steps"] == ["collect", "predict"]
+    assert restored.live() == (result["release_id"], result["run_id"], 1)
+    assert rows[result["run_id"]]["steps"] == ["collect", "predict"]
     assert max(row["model_version"] or 0 for row in rows.values()) == second.version
 
 
 def test_the_same_data_code_and_parameters_give_no_new_version(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "train")
+    result = restored.ask("run", WORKLOAD, "--sample", "mock", "--slot", "now", "--only", "train")
     with restored.project() as project, project.database.engine.begin() as connection:
         newest = connection.exec_driver_sql(
             "SELECT max(version) FROM almanac.model_versions WHERE workload = 'demand'"
         ).scalar_one()
         reported = connection.exec_driver_sql(
-            "SELECT results FROM almanac.run_steps WHERE run_id = %(run)s", {"run": told["run_id"]}
+            "SELECT results FROM almanac.run_steps WHERE run_id = %(run)s", {"run": result["run_id"]}
         ).scalar_one()
-    assert (told["release_id"], newest, reported["model_version"]) == (None, second.version, 1)
+    assert (result["release_id"], newest, reported["model_version"]) == (None, second.version, 1)
 
 
 def test_prune_drops_what_is_past_retention_but_never_the_live_rows(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
-    told = almanac("prune", WORKLOAD)
-    assert (told.code, told.out) == (0, "demand: 0 runs pruned.\n")
-    shift = "UPDATE almanac.runs SET finished_at = finished_at + make_interval(days => %s) WHERE run_id <> %s AND rows > 0"
+    ended = almanac("prune", WORKLOAD)
+    assert (ended.code, ended.out) == (0, "demand: 0 runs pruned.\n")
+    shift = (
+        "UPDATE almanac.runs SET finished_at = finished_at + make_interval(days => %s) "
+        "WHERE run_id <> %s AND rows > 0"
+    )
     with restored.without_triggers() as connection:
         connection.execute(shift, [-8, restored.first_run])
-    told = almanac("prune", WORKLOAD)
+    ended = almanac("prune", WORKLOAD)
     with restored.without_triggers() as connection:
         connection.execute(shift, [8, restored.first_run])
-        kept = connection.execute(
+        count = connection.execute(
             "SELECT count(*) FROM almanac.demand_predictions WHERE run_id = %s", [restored.live()[1]]
         ).fetchone()
-    assert told.code == 0
-    assert restored.live()[1] not in told.out.rstrip(".\n").split(": ")[-1].split(", ")
-    assert kept == (40,)
+    assert ended.code == 0
+    assert restored.live()[1] not in ended.out.rstrip(".\n").split(": ")[-1].split(", ")
+    assert count == (40,)

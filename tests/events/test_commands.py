@@ -1,4 +1,4 @@
-"""The commands of events, as a person calls them."""
+"""The commands of events, as a person uses them."""
 
 import json
 import os
@@ -15,84 +15,85 @@ from tests.events.event_driver import Bench, event, events
 from tests.servers import wait_until
 
 TRACE = "seconds,kb,kind\n0,1.5,click\n0.1,2,order\n0.2,3,order\n"
+DEPLOYMENT = {"DEFAULT_SIZE": 7, "OBJECTIVE": 3, "FIXED_COST": 1, "EVENT_COST": 0.5, "SECOND_PRICE": 0}
 
 
 @pytest.fixture
 def bench(settings: Settings, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A queue that the commands of this process find."""
+    """A queue that the commands of this process use."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("ALMANAC_HOME", str(settings.home))
     return Bench(database_url)
 
 
+@pytest.fixture
+def trace(tmp_path: Path) -> str:
+    """A trace of three events within 0.2 seconds."""
+    path = tmp_path / "trace.csv"
+    path.write_text(TRACE)
+    return str(path)
+
+
 def almanac(*words: str) -> tuple[int, str]:
     """Call a command in this process; return its exit code and what it printed."""
-    ran = CliRunner().invoke(build(), words, standalone_mode=False)
-    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-        return getattr(ran.exception, "exit_code", 1), str(ran.exception)
-    return ran.exit_code, ran.stdout
+    result = CliRunner().invoke(build(), words, standalone_mode=False)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        return getattr(result.exception, "exit_code", 1), str(result.exception)
+    return result.exit_code, result.stdout
 
 
-def test_simulated_events_are_sent_and_worked_on_until_nothing_waits(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "trace.csv").write_text(TRACE)
-    assert almanac(
-        "simulate",
-        "events",
-        "--trace",
-        str(tmp_path / "trace.csv"),
-        "--seconds",
-        "5",
-        "--speed",
-        "10",
-        "--json",
-    ) == (
-        0,
-        json.dumps({"trace": str(tmp_path / "trace.csv"), "sent": 3}, indent=2) + "\n",
+def test_the_events_of_a_trace_are_sent(bench: Bench, trace: str) -> None:
+    code, printed = almanac(
+        "simulate", "events", "--trace", trace, "--seconds", "5", "--speed", "10", "--json"
     )
-    assert almanac("simulate", "events", "--trace", str(tmp_path / "trace.csv"), "--seconds", "0.01") == (
+    assert (code, json.loads(printed)) == (0, {"trace": trace, "sent": 3})
+    assert almanac("simulate", "events", "--trace", trace, "--seconds", "0.01") == (
         0,
         "1 of 3 events of trace sent.\n",
     )
+    assert bench.totals()["stored"] == 4
+
+
+def test_a_worker_that_drains_the_queue_says_what_it_did(bench: Bench) -> None:
+    bench.send(*events(4))
     code, printed = almanac("work", "events", "--drain", "--processing", "light", "--json")
-    told = json.loads(printed)
-    assert (code, told["events"], told["batches"], told["sizes_from"]) == (
-        0,
-        4,
-        {"default": 1},
-        "default of 50, since no policy is published",
-    )
+    result = json.loads(printed)
+    assert code == 0
+    assert list(result) == ["worker", "events", "batches", "seconds", "cost", "sizes_from"]
+    assert (result["events"], result["batches"]) == (4, {"default": 1})
+    assert result["sizes_from"] == "default of 50, since no policy is published"
     # Light processing takes 0.02 s and 0.01 s for each event, with a little luck.
-    assert bench.ask("SELECT events, simulated, seconds > 0.03 FROM api.events_batches") == [(4, True, True)]
+    assert bench.query("SELECT events, simulated, seconds > 0.03 FROM api.events_batches") == [
+        (4, True, True)
+    ]
 
 
-def test_the_buried_are_listed_and_brought_back(bench: Bench) -> None:
+def test_buried_events_are_listed_and_put_back(bench: Bench) -> None:
     bench.send(event(event_id="poison", payload={}))
-    bench.drain(work=lambda connection, batch: [told.payload["number"] for told in batch])
+    bench.drain(work=lambda connection, batch: [claim.payload["number"] for claim in batch])
     code, printed = almanac("events", "dead", "--json")
     assert (code, [row["error"] for row in json.loads(printed)]) == (0, ["KeyError: 'number'"])
     assert almanac("events", "dead", "--again", "poison") == (0, "1 event put back into the queue.\n")
-    code, said = almanac("events", "dead", "--again", "poison")
-    assert (code, said) == (
+    assert almanac("work", "events", "--drain")[0] == 0
+    assert bench.totals()["done"] == 1
+
+
+def test_an_event_that_is_not_buried_cannot_be_put_back(bench: Bench) -> None:
+    assert almanac("events", "dead", "--again", "poison") == (
         10,
         "No buried event is called 'poison'. `almanac events dead` lists those that are.",
     )
-    assert almanac("work", "events", "--drain")[0] == 0
-    assert bench.settled()["done"] == 1
 
 
-def test_what_a_deployment_sets_holds_for_its_batches(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "DEFAULT_SIZE": 7,
-        "OBJECTIVE": 3,
-        "FIXED_COST": 1,
-        "EVENT_COST": 0.5,
-        "SECOND_PRICE": 0,
-    }.items():
+def test_the_settings_of_a_deployment_hold_for_its_batches(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in DEPLOYMENT.items():
         monkeypatch.setenv(f"ALMANAC_EVENTS_{name}", str(value))
     bench.send(*events(3))
     assert almanac("work", "events", "--drain")[0] == 0
     columns = "size_wanted, objective_seconds, fixed_cost, event_cost, second_cost"
-    assert bench.ask(f"SELECT {columns} FROM almanac.events_batches") == [(7, 3.0, 1.0, 1.5, 0.0)]
+    assert bench.query(f"SELECT {columns} FROM almanac.events_batches") == [(7, 3.0, 1.0, 1.5, 0.0)]
 
 
 @pytest.mark.parametrize(
@@ -108,15 +109,15 @@ def test_what_a_deployment_sets_holds_for_its_batches(bench: Bench, monkeypatch:
         ),
     ],
 )
-def test_what_does_not_fit_is_refused_with_what_would(
+def test_a_value_that_does_not_fit_is_refused_with_those_that_do(
     bench: Bench, words: tuple[str, ...], complaint: str
 ) -> None:
-    code, said = almanac(*words)
-    assert (code, said[: len(complaint)]) == (2, complaint)
+    code, printed = almanac(*words)
+    assert (code, printed[: len(complaint)]) == (2, complaint)
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_asked_to_end_finishes_its_batch_and_says_what_it_did(
+def test_a_worker_that_is_terminated_finishes_its_batch_and_says_what_it_did(
     bench: Bench, tmp_path: Path
 ) -> None:
     environment = os.environ | {"DATABASE_URL": bench.url, "ALMANAC_HOME": str(tmp_path)}
@@ -125,7 +126,7 @@ def test_a_worker_that_is_asked_to_end_finishes_its_batch_and_says_what_it_did(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     bench.send(*events(10))
-    wait_until(lambda: bench.settled()["done"] == 10, seconds=60)
+    wait_until(lambda: bench.totals()["done"] == 10, seconds=60)
     worker.terminate()
     out, errors = worker.communicate(timeout=30)
     assert (worker.returncode, out) == (0, "10 events in 2 batches; sizes from the command line.\n")

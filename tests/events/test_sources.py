@@ -17,26 +17,34 @@ from almanac.workloads.events import features, sources
 from almanac.workloads.events.contract import HISTORY, TRAFFIC
 from almanac.workloads.events.policy.costs import Prices
 from almanac.workloads.events.replays import trace
-from almanac.workloads.events.sources import generator, measured, replayed, traces
+from almanac.workloads.events.sources import generator, measurements, replayed_trace, traces
+from almanac.workloads.events.sources.generator import TrafficPattern
 
-NOTHING = pd.DataFrame(columns=[*HISTORY.column_names, *TRAFFIC.column_names])
-RECORDS = """[2016-12-19 16:31:47,999] TRACE Controller 0 (state.change.logger)
-[2016-12-19 16:31:48,025] ERROR Failed
-java.lang.Error: é
+EMPTY = pd.DataFrame(columns=[*HISTORY.column_names, *TRAFFIC.column_names])
+NO_ARRIVALS = pd.DataFrame(columns=TRAFFIC.column_names)
+LONG_RECORD = "[2016-12-19 16:31:48,025] ERROR Failed"
+SECOND_LINE = "java.lang.Error: é"
+RECORDS = f"""[2016-12-19 16:31:47,999] TRACE Controller 0 (state.change.logger)
+{LONG_RECORD}
+{SECOND_LINE}
 [2016-12-19 16:31:48,030] INFO Done
 """
+GENERATED = generator.generate(700.0, seed=1)
 
 
-def observed(batches: pd.DataFrame, arrivals: pd.DataFrame | None = None) -> Callable[..., pd.DataFrame]:
-    """Return what a step would see in the queue's views; no processing was simulated unless `batches` say so."""
-    told = batches if "simulated" in batches else batches.assign(simulated=False)
-    return lambda view, **_: told if view == "batches" else NOTHING if arrivals is None else arrivals
+def observe(batches: pd.DataFrame, arrivals: pd.DataFrame = EMPTY) -> Callable[..., pd.DataFrame]:
+    """Return what a step sees in the queue's views.
+
+    Without a column `simulated` no processing was simulated.
+    """
+    rows = batches if "simulated" in batches else batches.assign(simulated=False)
+    return lambda view, **_: rows if view == "batches" else arrivals
 
 
 def history(source: str, count: int) -> pd.DataFrame:
     """Return so many batches of a generated trace under the name of a source."""
-    made = replayed.history(generator.generate(700.0, seed=1), Prices(), objective_seconds=2.0, seed=1)
-    return made.head(count).assign(source=source)
+    rows = replayed_trace.history(GENERATED, Prices(), objective_seconds=2.0, seed=1)
+    return rows.head(count).assign(source=source)
 
 
 def offline(folder: Path) -> Settings:
@@ -44,49 +52,48 @@ def offline(folder: Path) -> Settings:
 
 
 def test_a_trace_begins_at_zero_and_is_in_order() -> None:
-    made = trace.make("mine", [12.5, 10.0], [1.0, 2.0], ["a", "b"])
-    assert made.seconds.tolist() == [0.0, 2.5]
-    assert made.kb.tolist() == [2.0, 1.0]
-    assert made.begins == datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC)
+    arrivals = trace.make("mine", [12.5, 10.0], [1.0, 2.0], ["a", "b"])
+    assert arrivals.seconds.tolist() == [0.0, 2.5]
+    assert arrivals.kb.tolist() == [2.0, 1.0]
+    assert arrivals.begins == datetime(1970, 1, 1, 0, 0, 10, tzinfo=UTC)
 
 
-def test_a_trace_survives_being_stored_as_rows() -> None:
-    made = generator.generate(60.0, seed=2)
-    again = trace.of_frame(made.frame())
-    assert again.seconds == pytest.approx(made.seconds - made.seconds[0], abs=2e-6)
-    assert again.kb.tolist() == made.kb.tolist()
-    assert again.kinds.tolist() == made.kinds.tolist()
+def test_a_trace_stored_as_rows_is_read_back() -> None:
+    arrivals = generator.generate(60.0, seed=2)
+    again = trace.of_frame(arrivals.frame())
+    assert again.seconds == pytest.approx(arrivals.seconds - arrivals.seconds[0], abs=2e-6)
+    assert again.kb.tolist() == arrivals.kb.tolist()
+    assert again.kinds.tolist() == arrivals.kinds.tolist()
 
 
-def test_the_generator_makes_the_same_traffic_for_the_same_seed_with_the_rate_it_was_given() -> None:
-    shape = generator.Shape(rate=8.0, swing=0.5, day_seconds=500.0, bursts_per_hour=0.0)
-    first, again = (generator.generate(1000.0, seed=5, shape=shape) for _ in range(2))
+def test_the_generator_makes_the_same_traffic_for_the_same_seed_with_the_rate_of_its_pattern() -> None:
+    pattern = TrafficPattern(rate=8.0, swing=0.5, day_seconds=500.0, bursts_per_hour=0.0)
+    first, again = (generator.generate(1000.0, seed=5, pattern=pattern) for _ in range(2))
     assert first.seconds.tolist() == again.seconds.tolist()
     assert len(first) == pytest.approx(8000, rel=0.05)
     assert first.simulated
 
 
-def test_log_records_carry_their_instant_their_bytes_and_their_level() -> None:
-    found = list(traces.log_records(RECORDS.splitlines()))
+def test_log_records_have_their_instant_their_bytes_and_their_level() -> None:
+    records = list(traces.log_records(RECORDS.splitlines()))
     begin = datetime(2016, 12, 19, 16, 31, 47, tzinfo=UTC).timestamp()
-    assert [(round(second - begin, 3), level) for second, _, level in found] == [
-        (0.999, "trace"),
-        (1.025, "error"),
-        (1.03, "info"),
-    ]
-    assert found[1][1] == len("[2016-12-19 16:31:48,025] ERROR Failed") + len("java.lang.Error: é".encode())
+    assert [record.level for record in records] == ["trace", "error", "info"]
+    assert [round(record.instant - begin, 3) for record in records] == [0.999, 1.025, 1.03]
+    assert records[1].size == len(LONG_RECORD) + len(SECOND_LINE.encode())
 
 
 def test_a_file_of_the_user_is_a_trace(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text("seconds,kb,kind\n5,1.5,a\n3,2.5,b\n")
-    made = traces.read(str(path), Settings())
-    assert (made.name, made.seconds.tolist(), made.kb.tolist(), made.kinds.tolist()) == (
-        "mine",
-        [0.0, 2.0],
-        [2.5, 1.5],
-        ["b", "a"],
-    )
+    arrivals = traces.read(str(path), Settings())
+    assert arrivals.name == "mine"
+    assert arrivals.seconds.tolist() == [0.0, 2.0]
+    assert arrivals.kb.tolist() == [2.5, 1.5]
+    assert arrivals.kinds.tolist() == ["b", "a"]
+
+
+def test_an_empty_kind_of_a_file_is_an_event(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
     path.write_text("seconds,kb,kind\n5,1.5,\n3,2.5,b\n")
     assert traces.read(str(path), Settings()).kinds.tolist() == ["b", "event"]
 
@@ -100,6 +107,7 @@ def test_a_file_of_the_user_is_a_trace(tmp_path: Path) -> None:
         "seconds,kb\nsoon,2\n",
         "seconds,kb\n1,inf\n",
         "seconds,kb\n1e18,2\n",
+        "seconds,kb\nnan,2\n",
         "seconds,kb,kind\n1,2,a\0b\n",
     ],
 )
@@ -110,7 +118,7 @@ def test_a_file_that_is_no_trace_is_refused_with_what_it_needs(tmp_path: Path, t
         traces.read(str(path), Settings())
 
 
-def test_an_unknown_trace_is_named_beside_the_known_ones() -> None:
+def test_an_unknown_trace_is_named_beside_those_that_exist() -> None:
     with pytest.raises(UsageError, match=r"Unknown trace 'kafak'. Use azure-conv, nasa, kafka, poisson"):
         traces.read("kafak", Settings())
 
@@ -119,7 +127,7 @@ def test_a_young_queue_learns_from_a_replay_and_says_why(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        fetched = sources.fetch(offline(tmp_path), observed(history("worker", 3)))
+        fetched = sources.fetch(offline(tmp_path), observe(history("worker", 3)))
     assert fetched.source == "poisson"
     assert [reason.split(" (")[0] for reason in fetched.skipped_sources] == ["worker", "azure-conv"]
     assert "3 batches so far, 250 are needed" in fetched.skipped_sources[0]
@@ -127,42 +135,41 @@ def test_a_young_queue_learns_from_a_replay_and_says_why(
 
 
 def test_a_queue_with_a_history_learns_from_nothing_else(tmp_path: Path) -> None:
-    fetched = sources.fetch(
-        offline(tmp_path), observed(history("worker", 250), pd.DataFrame(columns=TRAFFIC.column_names))
-    )
+    fetched = sources.fetch(offline(tmp_path), observe(history("worker", 250), NO_ARRIVALS))
     assert (fetched.source, len(fetched.history), fetched.skipped_sources) == ("worker", 250, [])
 
 
-def test_an_event_that_was_tried_again_alone_is_no_batch_to_learn_from() -> None:
-    rows = history("worker", 4).assign(
-        sized_by=["published", "again", "default", "again"], batch_id=[11, 12, 13, 14]
-    )
-    assert measured.batches(observed(rows))["batch_id"].tolist() == ["11", "13"]
+def test_an_event_that_was_retried_alone_is_no_batch_to_learn_from() -> None:
+    sized_by = ["published", "again", "default", "again"]
+    rows = history("worker", 4).assign(sized_by=sized_by, batch_id=[11, 12, 13, 14])
+    assert measurements.batches(observe(rows))["batch_id"].tolist() == ["11", "13"]
 
 
-def test_what_was_only_simulated_is_not_mixed_with_what_was_measured(tmp_path: Path) -> None:
-    both = pd.concat(
-        [history("worker", 260).assign(simulated=False), history("worker", 300).assign(simulated=True)]
-    )
-    arrivals = pd.DataFrame(columns=TRAFFIC.column_names)
-    fetched = sources.fetch(offline(tmp_path), observed(both, arrivals))
+def test_simulated_processing_is_not_mixed_with_measurements(tmp_path: Path) -> None:
+    trials = history("worker", 300).assign(simulated=True)
+    both = pd.concat([history("worker", 260).assign(simulated=False), trials])
+    fetched = sources.fetch(offline(tmp_path), observe(both, NO_ARRIVALS))
     assert (fetched.source, len(fetched.history)) == ("worker", 260)
-    trial = sources.fetch(offline(tmp_path), observed(both[both["simulated"]], arrivals))
-    assert (trial.source, len(trial.history)) == ("worker, simulated processing", 300)
-    cut = sources.cut_off(trial.history)
+
+
+def test_trials_are_used_alone_and_count_as_a_demonstration(tmp_path: Path) -> None:
+    trials = history("worker", 300).assign(simulated=True)
+    fetched = sources.fetch(offline(tmp_path), observe(trials, NO_ARRIVALS))
+    assert (fetched.source, len(fetched.history)) == ("worker, simulated processing", 300)
+    cut = sources.cut_off(fetched.history)
     assert (cut.demo, cut.simulated, cut.source) == (True, False, "worker, simulated processing")
 
 
-def test_a_batch_teaches_the_same_whoever_sized_it() -> None:
+def test_a_batch_teaches_the_same_whatever_sized_it() -> None:
     rows = history("worker", 4).assign(sized_by=["published", "default", "fixed", "polling"])
-    told = measured.batches(observed(rows))
-    assert len(told) == 4
-    sized = features.build(told.assign(sized_by="published"))
-    assert features.build(told)[features.FEATURES].equals(sized[features.FEATURES])
+    batches = measurements.batches(observe(rows))
+    published = features.build(batches.assign(sized_by="published"))
+    assert len(batches) == 4
+    assert features.build(batches)[features.FEATURES].equals(published[features.FEATURES])
 
 
 @pytest.mark.parametrize(
-    ("counts", "sample", "chosen"),
+    ("counts", "sample", "best"),
     [
         ({"worker": 250, "azure-conv": 9}, "full", "worker"),
         ({"worker": 249, "azure-conv": 9}, "full", "azure-conv"),
@@ -171,18 +178,18 @@ def test_a_batch_teaches_the_same_whoever_sized_it() -> None:
         ({"worker": 250, "poisson": 9}, "mock", "poisson"),
     ],
 )
-def test_the_source_nearest_to_life_that_has_enough_is_selected(
-    counts: dict[str, int], sample: str, chosen: str
+def test_the_most_real_source_that_has_enough_batches_is_selected(
+    counts: dict[str, int], sample: sources.Sample, best: str
 ) -> None:
-    known = pd.concat([history(source, count) for source, count in counts.items()])
-    selected = sources.select(known, sample=sample)
-    assert selected["source"].unique().tolist() == [chosen]
-    assert len(selected) == counts[chosen]
+    rows = pd.concat([history(source, count) for source, count in counts.items()])
+    selected = sources.select(rows, sample=sample)
+    assert selected["source"].unique().tolist() == [best]
+    assert len(selected) == counts[best]
 
 
-def test_a_wanted_day_hides_what_came_later() -> None:
+def test_a_requested_day_hides_later_batches() -> None:
     with pytest.raises(SourceUnavailable, match="no batch for sample 'full'"):
-        sources.select(history("azure-conv", 9), sample="full", wanted=date(2000, 1, 1))
+        sources.select(history("azure-conv", 9), sample="full", until=date(2000, 1, 1))
 
 
 @pytest.mark.parametrize(
@@ -197,22 +204,21 @@ def test_a_replayed_trace_is_a_demonstration_and_a_generated_one_is_simulated(
 
 
 def test_arrivals_are_those_of_the_same_source_up_to_the_last_batch() -> None:
-    made = generator.generate(700.0, seed=1)
-    batches = history("poisson", 9)
-    other = made.frame().assign(source="worker")
-    found = sources.of_same_source(pd.concat([other, made.frame()]), batches)
-    assert found["source"].unique().tolist() == ["poisson"]
-    assert found["arrived_at"].max() <= batches["started_at"].max()
-    assert len(found) == (made.frame()["arrived_at"] <= batches["started_at"].max()).sum()
+    batches, arrivals = history("poisson", 9), GENERATED.frame()
+    last = batches["started_at"].max()
+    selected = sources.of_same_source(pd.concat([arrivals.assign(source="worker"), arrivals]), batches)
+    assert selected["source"].unique().tolist() == ["poisson"]
+    assert selected["arrived_at"].max() <= last
+    assert len(selected) == (arrivals["arrived_at"] <= last).sum()
 
 
 def test_a_replayed_history_can_be_stored_as_it_is() -> None:
-    made = history("poisson", 50)
-    assert canonical(HISTORY, made).num_rows == 50
+    rows = history("poisson", 50)
+    assert canonical(HISTORY, rows).num_rows == 50
     assert canonical(TRAFFIC, generator.generate(60.0, seed=1).frame()).num_rows > 100
-    parts = made[["fixed_cost", "event_cost", "second_cost"]].sum(axis=1)
-    assert parts.to_numpy() == pytest.approx(Prices().totals(made["events"], made["seconds"]))
-    assert np.ptp(made["events"]) > 5
+    costs = rows[["fixed_cost", "event_cost", "second_cost"]].sum(axis=1)
+    assert costs.to_numpy() == pytest.approx(Prices().totals(rows["events"], rows["seconds"]))
+    assert np.ptp(rows["events"]) > 5
 
 
 @pytest.mark.slow
@@ -220,11 +226,13 @@ def test_a_replayed_history_can_be_stored_as_it_is() -> None:
     ("name", "count", "span"),
     [("azure-conv", 19_366, 3_501.7), ("nasa", 30_969, 46_321.0), ("kafka", 17_805, 27_572.4)],
 )
-def test_a_public_trace_has_the_arrivals_it_is_known_for(name: str, count: int, span: float) -> None:
+def test_a_public_trace_has_as_many_arrivals_as_its_publisher_says(
+    name: str, count: int, span: float
+) -> None:
     mirror = os.environ.get("ALMANAC_MIRROR", "")
     if not mirror:
         pytest.skip("ALMANAC_MIRROR is not set: the public traces are not read")
-    made = traces.read(name, Settings(ALMANAC_MIRROR=mirror))
-    assert len(made) == count
-    assert made.seconds[-1] == pytest.approx(span, abs=0.1)
-    assert (np.diff(made.seconds) >= 0).all()
+    arrivals = traces.read(name, Settings(ALMANAC_MIRROR=mirror))
+    assert len(arrivals) == count
+    assert arrivals.seconds[-1] == pytest.approx(span, abs=0.1)
+    assert (np.diff(arrivals.seconds) >= 0).all()

@@ -126,6 +126,6 @@ def test_a_recipe_with_numbers_as_text_makes_the_same_model():
 
 
 def test_the_error_for_an_unknown_model_lists_the_known_ones():
-    known = "popularity, content, item_item, ease, blend"
-    with pytest.raises(UsageError, match=rf"Unknown model 'magic'\. Known models: {known}\."):
+    names = "popularity, content, item_item, ease, blend"
+    with pytest.raises(UsageError, match=rf"Unknown model 'magic'\. Known models: {names}\."):
         model.make("magic")

@@ -1,4 +1,4 @@
-"""What the tests of logs share."""
+"""Fixtures that the tests of logs share."""
 
 from collections.abc import Iterator
 
@@ -18,9 +18,9 @@ def log_model() -> LogModel:
 
 
 @pytest.fixture
-def commanded(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """An installation on the test's own database, which the commands of logs take for theirs."""
-    opened = Project(settings)
-    monkeypatch.setattr(commands, "Project", lambda _settings: opened)
-    yield opened
-    opened.database.engine.dispose()
+def commands_project(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """An installation on the database of the test, which the commands of logs use."""
+    project = Project(settings)
+    monkeypatch.setattr(commands, "Project", lambda _settings: project)
+    yield project
+    project.database.engine.dispose()

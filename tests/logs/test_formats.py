@@ -1,9 +1,10 @@
-"""Every promised format is read, detected, and no line is lost."""
+"""Every supported format is read and detected, and no line is lost."""
 
 import gzip
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,6 +24,10 @@ java.io.IOException: broken
 this line belongs to nobody
 [2016-12-19 16:31:49,000] WARN Slow
 """
+LOGHUB_CSV = """LineId,Date,Time,Level,Component,Content
+1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"
+"""
+# A file of each format with level, text and time of its first entry.
 SAMPLES = {
     "log4j": (KAFKA, ("INFO", "Controller starting up", datetime(2016, 12, 19, 16, 31, 47, 437_000, UTC))),
     "syslog": (
@@ -38,7 +43,7 @@ SAMPLES = {
         ("warn", "slow", datetime(2025, 4, 15, 6, tzinfo=UTC)),
     ),
     "loghub_csv": (
-        'LineId,Date,Time,Level,Component,Content\n1,2015-10-18,"18:01:47,978",INFO,main,"Created, said he"\n',
+        LOGHUB_CSV,
         ("INFO", "Created, said he", datetime(2015, 10, 18, 18, 1, 47, 978_000, UTC)),
     ),
     "android": (
@@ -54,80 +59,109 @@ SAMPLES = {
         ("notice", "init ok", datetime(2005, 12, 4, 4, 47, 44, tzinfo=UTC)),
     ),
 }
+Rows = list[dict[str, Any]]
 
 
-def rows(content: str | bytes, **how: object) -> list[dict[str, object]]:
+def read(content: str | bytes, **options: Any) -> list[formats.Parsed]:
     data = content if isinstance(content, bytes) else content.encode()
-    read = list(formats.parse([data], **how))  # type: ignore[arg-type]
-    return pa.concat_tables([part.entries for part in read]).to_pylist() if read else []
+    return list(formats.parse([data], **options))
+
+
+def rows(content: str | bytes, **options: Any) -> Rows:
+    return rows_of(read(content, **options))
+
+
+def rows_of(parts: list[formats.Parsed]) -> Rows:
+    return [row for part in parts for row in part.entries.to_pylist()]
 
 
 @pytest.mark.parametrize("form", SAMPLES)
 def test_a_format_is_detected_and_its_first_entry_read(form: str) -> None:
-    content, (level, text, time) = SAMPLES[form]
+    content, expected = SAMPLES[form]
     assert formats.detect(content.encode()) == form
     first = rows(content, year=2015)[0]
-    assert (first["level"], first["text"], first["event_time"], first["raw"]) == (level, text, time, False)
+    assert (first["level"], first["text"], first["event_time"]) == expected
+    assert not first["raw"]
 
 
-def test_a_stack_trace_is_folded_and_a_stray_line_is_kept_raw_and_counted() -> None:
-    read, found = list(formats.parse([KAFKA.encode()])), rows(KAFKA)
-    assert (sum(part.lines for part in read), sum(part.raw for part in read)) == (7, 1)
-    assert [(row["place"], row["raw"]) for row in found] == [(1, False), (2, False), (6, True), (7, False)]
-    assert str(found[1]["text"]).count("\n") == 3
-    assert found[0]["logger"] == "kafka.controller.KafkaController"
-    assert found[2]["text"] == "this line belongs to nobody"
+def test_a_stack_trace_is_folded_and_a_stray_line_becomes_a_raw_entry() -> None:
+    parts = read(KAFKA)
+    entries = rows_of(parts)
+    assert (sum(part.lines for part in parts), sum(part.raw for part in parts)) == (7, 1)
+    assert [(row["place"], row["raw"]) for row in entries] == [(1, False), (2, False), (6, True), (7, False)]
+    assert entries[1]["text"].count("\n") == 3
+    assert entries[0]["logger"] == "kafka.controller.KafkaController"
+    assert entries[2]["text"] == "this line belongs to nobody"
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])
 def test_the_size_of_blocks_changes_nothing(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("almanac.workloads.logs.formats.chunks.MOST_CARRIED", 10_000)
     data = (KAFKA * 40).encode()
-    parts = [data[at : at + size] for at in range(0, len(data), size)]
-    pieces = pa.concat_tables([part.entries for part in formats.parse(parts, form="log4j")]).to_pylist()
-    assert pieces == rows(data)
-    assert [row["place"] for row in pieces] == sorted(int(str(row["place"])) for row in pieces)
+    blocks = [data[begin : begin + size] for begin in range(0, len(data), size)]
+    in_blocks = rows_of(list(formats.parse(blocks, form="log4j")))
+    places = [row["place"] for row in in_blocks]
+    assert in_blocks == rows(data)
+    assert places == sorted(places)
 
 
-def test_hostile_text_is_stored_inert() -> None:
+def test_hostile_text_becomes_inert() -> None:
     data = b"[2025-01-01 00:00:00,000] INFO a\x00b \x1b[31mred\x1b[0m \xff <script>\r\n"
     assert rows(data)[0]["text"] == "a\ufffdb red \ufffd <script>"
-    assert (
-        len(str(rows("{" + json.dumps("msg") + ": " + json.dumps("x" * 1_000_000) + "}\n")[0]["text"]))
-        == formats.LONGEST_TEXT
-    )
     assert formats.clean("\ud800") == "\ufffd"
+    assert cleaning.clean("a\x7fb\x08c\x1b[2Jd\te\nf\rg") == "a\ufffdb\ufffdcd\te\nf\ng"
 
 
-def test_what_is_no_json_object_with_a_message_is_kept_raw() -> None:
-    found = rows(
-        '{"msg": "good"}\nnot json\n[1]\n{"other": 1}\n\n{"msg": "deep", "a": ' + "[" * 3000 + "\n",
-        form="jsonl",
-    )
-    assert [(row["text"] == "good", row["raw"]) for row in found] == [(True, False)] + [(False, True)] * 4
+def test_a_text_of_a_million_characters_is_cut() -> None:
+    line = json.dumps({"msg": "x" * 1_000_000})
+    text = rows(line + "\n")[0]["text"]
+    assert len(text) == formats.LONGEST_TEXT
+    assert text.endswith(cleaning.CUT)
 
 
-def test_a_numbered_level_and_a_time_beyond_the_calendar_do_no_harm() -> None:
-    found = rows(
-        '{"msg": "a", "level": 50, "time": 1e300}\n{"msg": "b", "level": true, "time": "2025-13-40"}\n'
-    )
-    assert [(row["level"], row["event_time"]) for row in found] == [("error", None), ("true", None)]
+def test_a_line_that_is_not_an_object_with_a_message_becomes_a_raw_entry() -> None:
+    too_deep = '{"msg": "deep", "a": ' + "[" * 3000
+    lines = ['{"msg": "good"}', "not json", "[1]", '{"other": 1}', "", too_deep, ""]
+    entries = rows("\n".join(lines), form="jsonl")
+    assert [(row["text"] == "good", row["raw"]) for row in entries] == [(True, False)] + [(False, True)] * 4
 
 
-def test_lines_of_an_unknown_format_are_kept_raw() -> None:
-    assert [row["text"] for row in rows("hello\n\nworld\n") if row["raw"]] == ["hello", "world"]
+def test_a_numbered_level_and_an_impossible_time_do_no_harm() -> None:
+    numbered = '{"msg": "a", "level": 50, "time": 1e300}'
+    odd = '{"msg": "b", "level": true, "time": "2025-13-40"}'
+    entries = rows(f"{numbered}\n{odd}\n")
+    assert [(row["level"], row["event_time"]) for row in entries] == [("error", None), ("true", None)]
 
 
-def test_a_gzipped_file_and_a_parquet_file_are_read_by_their_content(tmp_path: Path) -> None:
-    zipped, table = tmp_path / "server.log.gz", tmp_path / "hdfs.parquet"
-    zipped.write_bytes(gzip.compress(KAFKA.encode()))
-    assert sum(len(part.entries) for part in formats.parse_file(zipped)) == 4
+def test_lines_of_an_unknown_format_become_raw_entries() -> None:
+    entries = rows("hello\n\nworld\n")
+    assert [(row["text"], row["raw"]) for row in entries] == [("hello", True), ("world", True)]
+
+
+def test_a_gzipped_file_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "server.log.gz"
+    path.write_bytes(gzip.compress(KAFKA.encode()))
+    entries = rows_of(list(formats.parse_file(path)))
+    assert [row["source"] for row in entries] == ["server"] * 4
+
+
+def test_a_parquet_file_is_read_with_its_blocks_as_sessions(tmp_path: Path) -> None:
+    path = tmp_path / "hdfs.parquet"
     frame = pd.DataFrame(
         {"m_message": ["Serving"], "level": ["INFO"], "component": ["dfs"], "seq_id": ["blk_1"]}
     )
-    frame.assign(m_timestamp=pd.Timestamp("2008-11-09 20:36:15")).to_parquet(table)
-    (parsed,) = formats.parse_file(table)
-    assert parsed.entries.to_pylist()[0]["session"] == "blk_1"
+    frame.assign(m_timestamp=pd.Timestamp("2008-11-09 20:36:15")).to_parquet(path)
+    (entry,) = rows_of(list(formats.parse_file(path)))
+    assert (entry["session"], entry["text"], entry["logger"]) == ("blk_1", "Serving", "dfs")
+
+
+def test_a_parquet_file_with_other_columns_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.parquet"
+    pd.DataFrame({"m_message": ["Serving"]}).to_parquet(path)
+    with pytest.raises(
+        UsageError, match=r"lacks the columns \['component', 'level', 'm_timestamp', 'seq_id'\]"
+    ):
+        list(formats.parse_file(path))
 
 
 def test_an_unknown_format_and_a_table_of_other_columns_are_refused() -> None:
@@ -135,20 +169,28 @@ def test_an_unknown_format_and_a_table_of_other_columns_are_refused() -> None:
         rows("x", form="xml")
     with pytest.raises(UsageError, match="has 'Content' and 'Level'"):
         rows("a,b\n1,2\n", form="loghub_csv")
+    with pytest.raises(UsageError, match="The CSV cannot be read"):
+        rows("LineId,Content\n1,2,3\n", form="loghub_csv")
 
 
 @pytest.mark.parametrize("unit", [1, 10**3, 10**6, 10**9])
-def test_a_number_is_a_time_in_seconds_or_thousandths_millionths_or_billionths_of_them(unit: int) -> None:
+def test_a_number_is_a_time_in_seconds_or_milli_micro_or_nanoseconds(unit: int) -> None:
     assert times.one_number(1_744_696_800 * unit) == datetime(2025, 4, 15, 6, tzinfo=UTC)
 
 
-def test_whatever_a_terminal_would_obey_is_made_inert() -> None:
-    assert cleaning.clean("a\x7fb\x08c\x1b[2Jd\te\nf\rg") == "a\ufffdb\ufffdcd\te\nf\ng"
+@pytest.mark.parametrize("year", ["²²²²", "0", "99999", "9" * 40, "year"])
+def test_a_time_with_an_impossible_year_is_no_time(year: str) -> None:
+    assert times.one_of_c(f"Sun Dec 04 04:47:44 {year}") is None
 
 
 @pytest.mark.parametrize(
-    ("written", "level"),
+    ("word", "level"),
     [("NOTICE", "info"), ("fatal", "error"), ("Emergency", "error"), ("trace", "debug"), ("W", "warning")],
 )
-def test_the_words_of_many_programs_mean_four_levels(written: str, level: str) -> None:
-    assert levels.normal(written) == level
+def test_the_words_of_many_programs_mean_four_levels(word: str, level: str) -> None:
+    assert levels.normal(word) == level
+
+
+def test_the_levels_of_a_column_are_null_for_unknown_words() -> None:
+    words = pa.array(["WARN", None, "Fatal", "?"], pa.large_string())
+    assert levels.normal_all(words).to_pylist() == ["warning", None, "error", None]

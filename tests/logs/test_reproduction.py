@@ -1,16 +1,18 @@
-"""`almanac reproduce` for increments: each run's entries scored again with what was known before them."""
+"""`almanac reproduce` for increments: the entries of each run are scored again with the state before them."""
 
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from almanac.errors import BrokenChain, NotFound
-from almanac.operations import verify
+from almanac.operations.chain import Chain
+from almanac.operations.inputs import check_earlier_state
 from almanac.operations.reproduce import Reproduction, reproduce
 from almanac.project import Project
 from almanac.runner import effects
@@ -20,36 +22,49 @@ from almanac.steps import Step
 from almanac.store.connections.database import Database
 from almanac.store.publishing import prune
 from almanac.store.publishing.incremental import erasures, increments, kept_inputs
+from almanac.store.publishing.incremental.erasures import ErasureRequest
 from almanac.store.records import run_steps, runs, versions
 from almanac.store.rows import binary_copy
 from almanac.workloads.logs import entries, reproduction, scoring
 from almanac.workloads.logs.contract import CONTRACT
-from almanac.workloads.logs.formats import SCHEMA
 from almanac.workloads.logs.keeping import deletion, recount, retention
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated
-from tests.logs.log_samples import BEGIN
+from tests.logs.log_samples import BEGIN, numbered, parsed
 from tests.queries import change, one, within
 
 pytestmark = pytest.mark.slow
 
-
-USED = {
-    "usage": pd.DataFrame(
-        {
-            "source": ["a"],
-            "template_id": ["b"],
-            "entries": [7],
-            "anomalies": [0],
-            "buckets": [1],
-            "first_seen": [BEGIN],
-            "last_seen": [BEGIN],
-        }
-    )
+JOB_STEPS = ("took", "worked on", "put away")
+RARE = "parsed a rare record of the queue"
+STAMP = scoring.Stamp(1, BEGIN)
+USAGE = {
+    "source": ["a"],
+    "template_id": ["b"],
+    "entries": [7],
+    "anomalies": [0],
+    "buckets": [1],
+    "first_seen": [BEGIN],
+    "last_seen": [BEGIN],
 }
+VERSION = {
+    "workload": "logs",
+    "mlflow_run_id": "m",
+    "trained_until": BEGIN.date(),
+    "artifact_hash": "a" * 64,
+    "data_hash": "d" * 64,
+    "recipe_hash": "r" * 64,
+    "parameters": {},
+    "metrics": {},
+    "simulated": False,
+}
+DAMAGE = "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'"
+DELETE = "DELETE FROM almanac.run_inputs WHERE run_id = :run AND name = :name"
+JUDGED_BY_OWN = """
+    SELECT count(*) FROM almanac.logs_predictions WHERE source = 'jobs' AND anomaly_kind = 'session'"""
 
 
-class Shelf:
+class OneModel:
     """A registry that has one model."""
 
     def __init__(self, model: LogModel) -> None:
@@ -63,32 +78,26 @@ class Shelf:
 def project(owner: Database, settings: Settings, log_model: LogModel) -> Iterator[Project]:
     """An installation with two versions, whose model is the same one."""
     for version in (1, 2):
-        hashes = {"artifact_hash": "a" * 64, "data_hash": "d" * 64, "recipe_hash": "r" * 64}
-        row = {"workload": "logs", "version": version, "mlflow_run_id": "m", "trained_until": BEGIN.date()}
-        within(owner, versions.add, row | hashes | {"parameters": {}, "metrics": {}, "simulated": False})
-    opened = Project(settings)
-    opened.__dict__["registry"] = Shelf(log_model)
-    yield opened
-    opened.database.engine.dispose()
+        within(owner, versions.add, VERSION | {"version": version})
+    installation = Project(settings)
+    installation.__dict__["registry"] = OneModel(log_model)
+    yield installation
+    installation.database.engine.dispose()
 
 
-def write(owner: Database, table: pa.Table) -> None:
+def store(owner: Database, table: pa.Table) -> None:
     with Database(owner.url, "worker").connect() as connection:
         entries.store(connection, table, entries.Load(binary_copy.encode))
 
 
 def jobs(begin: int, count: int) -> pa.Table:
     """Return sessions of a source that no model knows; every fortieth has a text that few have."""
-    rows = [
-        {"place": at, "client_id": None, "source": "jobs", "session": f"job-{at // 3}", "event_time": BEGIN, "level": None, "logger": None,
-         "text": "parsed a rare record of the queue" if at % 120 == 0 else f"{('took', 'worked on', 'put away')[at % 3]} item {at}", "raw": False}
-        for at in range(begin, begin + count)
-    ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return parsed([job_entry(number) for number in range(begin, begin + count)])
 
 
-def numbered(table: pa.Table) -> pa.Table:
-    return table.append_column("entry_id", pa.array(range(1, len(table) + 1), pa.int64()))
+def job_entry(number: int) -> dict[str, Any]:
+    text = RARE if number % 120 == 0 else f"{JOB_STEPS[number % 3]} item {number}"
+    return {"source": "jobs", "session": f"job-{number // 3}", "event_time": BEGIN, "text": text}
 
 
 def predict(project: Project, owner: Database, model: LogModel, *, shadow: int | None = None) -> str:
@@ -96,127 +105,118 @@ def predict(project: Project, owner: Database, model: LogModel, *, shadow: int |
     run_id = within(owner, runs.start, runs.NewRun("logs", datetime.now(UTC), ("predict",), "full", "tester"))
     assert run_id
     within(owner, run_steps.start, run_id, "predict")
-    step = Step(
-        "logs", "predict", run_id, "full", within(owner, runs.get, run_id)["slot"], None, project.settings
-    )
-    for version in [1, shadow] if shadow else [1]:
-        past = scoring.Past(
-            **{name: step.read_published(name, version) for name in ("templates", "usage", "sessions")}
-        )
-        unscored = step.unscored_entries(version)
-        content = scoring.score(
-            model, unscored, past, stamp=scoring.Stamp(version, step.slot, ("asked by somebody",))
-        )
-        unscored.context = reproduction.dependencies(model, past, content)
-        step.stage(content, version=version, scored=unscored, shadow=version == shadow)
+    slot = within(owner, runs.get, run_id)["slot"]
+    step = Step("logs", "predict", run_id, "full", slot, None, project.settings)
+    stage(step, model, 1)
+    if shadow:
+        stage(step, model, shadow, shadow=True)
     step.database.engine.dispose()
     within(owner, run_steps.finish, run_id, "predict", {"status": "succeeded"})
-    effects.publish_results(
-        Attempt(run_id, RunRequest("logs"), CONTRACT, project, step.slot, time.monotonic(), no_progress),
-        {"seconds": 1.0},
-    )
+    attempt = Attempt(run_id, RunRequest("logs"), CONTRACT, project, slot, time.monotonic(), no_progress)
+    effects.publish_results(attempt, {"seconds": 1.0})
     return run_id
 
 
+def stage(step: Step, model: LogModel, version: int, *, shadow: bool = False) -> None:
+    past, unscored = scoring.past_of(step, version), step.unscored_entries(version)
+    stamp = scoring.Stamp(version, step.slot, ("pending text",))
+    content = scoring.score(model, unscored, past, stamp=stamp)
+    unscored.context = reproduction.dependencies(model, past, content)
+    step.stage(content, version=version, scored=unscored, shadow=shadow)
+
+
 @pytest.fixture
-def made(
+def run_ids(
     project: Project, owner: Database, log_model: LogModel, monkeypatch: pytest.MonkeyPatch
 ) -> list[str]:
-    """Three runs: sessions go on from one to the next, and each takes over the rows of those before it."""
+    """Three runs: sessions go on from one to the next, and each absorbs the rows of those before it."""
     monkeypatch.setenv("DATABASE_URL", owner.url)
     (shop,) = simulated.entries()
-    made = []
-    for part in range(3):
-        write(owner, shop.slice(part * 1000, 1000))
-        write(owner, jobs(part * 299, 299))
-        made.append(predict(project, owner, log_model, shadow=2 if part == 2 else None))
-    return made
+    ids = []
+    for part, shadow in enumerate((None, None, 2)):
+        store(owner, shop.slice(part * 1000, 1000))
+        store(owner, jobs(part * 299, 299))
+        ids.append(predict(project, owner, log_model, shadow=shadow))
+    return ids
 
 
-def again(project: Project, run_id: str) -> Reproduction:
+def repeat(project: Project, run_id: str) -> Reproduction:
     return reproduce(project, run_id, anyway=True)
 
 
-def test_each_run_is_made_again_though_later_ones_have_taken_over_its_rows(
-    project: Project, owner: Database, made: list[str]
-) -> None:
-    assert within(owner, runs.get, made[0])["absorbed_by"] == made[1]
-    found = [again(project, run_id) for run_id in (*made, f"{made[2]}-shadow")]
-    assert [each.is_equal for each in found] == [True] * 4
-    assert len({each.repeated for each in found}) == 4
-    judged = one(
-        owner,
-        "SELECT count(*) FROM almanac.logs_predictions WHERE source = 'jobs' AND anomaly_kind = 'session'",
-    )
-    assert judged, "the sessions that no model knows had no part in this"
+def rows_before(owner: Database, run_id: str, recorded: dict[str, str]) -> dict[str, int]:
+    """Return how many rows of the state before a run are saved, by table."""
+    with owner.engine.begin() as connection:
+        tables = kept_inputs.load(connection, CONTRACT, run_id, recorded)
+    return {name: len(rows) for name, rows in tables.items()}
 
 
-def test_what_a_run_knew_counts_and_is_not_more_than_it_needs(
-    project: Project, owner: Database, made: list[str]
+def earlier_state(project: Project, owner: Database, run_id: str) -> list[tuple[str, str]]:
+    """Return what verifying says of the state before a run; the other links need files."""
+    with owner.engine.begin() as connection:
+        run, steps = runs.get(connection, run_id), run_steps.of_run(connection, run_id)
+    links = check_earlier_state(Chain(project, run, run, steps, [], None))
+    return [(link.state, link.detail) for link in links]
+
+
+def test_each_run_is_reproduced_though_later_ones_have_absorbed_its_rows(
+    project: Project, owner: Database, run_ids: list[str]
 ) -> None:
-    change(owner, "DELETE FROM almanac.run_inputs WHERE run_id = :run AND name = 'sessions'", run=made[1])
+    assert within(owner, runs.get, run_ids[0])["absorbed_by"] == run_ids[1]
+    reproductions = [repeat(project, run_id) for run_id in (*run_ids, f"{run_ids[2]}-shadow")]
+    assert [each.is_equal for each in reproductions] == [True] * 4
+    assert len({each.repeated for each in reproductions}) == 4
+    assert one(owner, JUDGED_BY_OWN), "the sessions that no model knows had no part in this"
+
+
+def test_a_run_without_its_earlier_state_is_not_reproduced(
+    project: Project, owner: Database, run_ids: list[str]
+) -> None:
+    change(owner, DELETE, run=run_ids[1], name="sessions")
     with pytest.raises(NotFound, match="not kept any more"):
-        again(project, made[1])
-    change(
-        owner,
-        "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'",
-        run=made[2],
-    )
+        repeat(project, run_ids[1])
+    change(owner, DAMAGE, run=run_ids[2])
     with pytest.raises(BrokenChain, match="knew of usage was changed"):
-        again(project, made[2])
-    with owner.engine.begin() as connection:
-        hashes = run_steps.results(connection, made[2], "predict")["shadow"]["known"]
-        knew = kept_inputs.load(connection, CONTRACT, f"{made[2]}-shadow", hashes)
-    assert {name: len(rows) for name, rows in knew.items()} == {"templates": 0, "usage": 0, "sessions": 0}, (
-        "the shadow began here"
-    )
-    with owner.engine.begin() as connection:
-        knew = kept_inputs.load(
-            connection,
-            CONTRACT,
-            made[0],
-            run_steps.results(connection, made[0], "predict")["staged"]["known"],
-        )
-    assert sum(len(rows) for rows in knew.values()) == 0
+        repeat(project, run_ids[2])
 
 
-def test_verifying_tells_whether_what_a_run_knew_is_whole_changed_or_gone(
-    project: Project, owner: Database, made: list[str]
+def test_the_first_run_of_a_version_has_no_earlier_state(owner: Database, run_ids: list[str]) -> None:
+    first, _, last = run_ids
+    with owner.engine.begin() as connection:
+        staged = run_steps.results(connection, first, "predict")["staged"]["known"]
+        shadow = run_steps.results(connection, last, "predict")["shadow"]["known"]
+    nothing = {"templates": 0, "usage": 0, "sessions": 0}
+    assert rows_before(owner, first, staged) == nothing
+    assert rows_before(owner, f"{last}-shadow", shadow) == nothing
+
+
+def test_verifying_says_whether_the_earlier_state_is_whole_changed_or_gone(
+    project: Project, owner: Database, run_ids: list[str]
 ) -> None:
-    def known() -> list[tuple[str, str]]:
-        # The registry of these tests has no files, so only this link is looked at.
-        with owner.engine.begin() as connection:
-            run = runs.get(connection, made[1])
-            found = verify.Chain(project, run, run, run_steps.of_run(connection, made[1]), [], None)
-        return [(link.state, link.detail) for link in verify._known(found)]
-
-    assert known() == [("ok", "3 tables")]
-    change(
-        owner,
-        "UPDATE almanac.run_inputs SET content = '\\x00' WHERE run_id = :run AND name = 'usage'",
-        run=made[1],
-    )
-    assert known() == [("broken", "what it knew of usage was changed")]
-    change(owner, "DELETE FROM almanac.run_inputs WHERE run_id = :run AND name = 'usage'", run=made[1])
-    assert known() == [("pruned", "it went by retention, or with entries that were deleted")]
+    run_id = run_ids[1]
+    assert earlier_state(project, owner, run_id) == [("ok", "3 tables")]
+    change(owner, DAMAGE, run=run_id)
+    assert earlier_state(project, owner, run_id) == [("broken", "what it knew of usage was changed")]
+    change(owner, DELETE, run=run_id, name="usage")
+    gone = "it went by retention, or with entries that were deleted"
+    assert earlier_state(project, owner, run_id) == [("pruned", gone)]
 
 
-def test_what_a_run_knew_may_be_kept_again_and_the_last_counts(owner: Database, worker: Database) -> None:
+def test_an_earlier_state_that_is_saved_twice_is_replaced(owner: Database, worker: Database) -> None:
     unscored = increments.unscored_entries(worker, CONTRACT, 1)
-    for unscored.context in ({"usage": pd.DataFrame(columns=CONTRACT.side_tables[1].column_names)}, USED):
-        told = kept_inputs.save(worker, "some-run", unscored)
+    nothing = pd.DataFrame(columns=CONTRACT.table("usage").column_names)
+    for usage in (nothing, pd.DataFrame(USAGE)):
+        unscored.context = {"usage": usage}
+        hashes = kept_inputs.save(worker, "some-run", unscored)
     with owner.engine.begin() as connection:
-        assert kept_inputs.hashes(connection, "some-run") == told
-        assert kept_inputs.load(connection, CONTRACT, "some-run", told)["usage"]["entries"].tolist() == [7]
+        assert kept_inputs.hashes(connection, "some-run") == hashes
+        saved = kept_inputs.load(connection, CONTRACT, "some-run", hashes)
+    assert saved["usage"]["entries"].tolist() == [7]
 
 
-def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel) -> None:
-    now = scoring.score(
-        log_model, [numbered(jobs(0, 30))], scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN)
-    )
-    earlier = scoring.score(
-        log_model, [numbered(jobs(3_000, 3_000))], scoring.nothing_past(), stamp=scoring.Stamp(1, BEGIN)
-    )
+def test_a_thousand_sessions_that_are_alike_become_one_row(log_model: LogModel) -> None:
+    now = scoring.score(log_model, [numbered(jobs(0, 30))], scoring.nothing_past(), stamp=STAMP)
+    earlier = scoring.score(log_model, [numbered(jobs(3_000, 3_000))], scoring.nothing_past(), stamp=STAMP)
     past = scoring.Past(earlier["templates"], earlier["usage"], earlier["sessions"])
     sessions = reproduction.dependencies(log_model, past, now)["sessions"]
     assert sorted(sessions["entries"]) == [25, 975]
@@ -224,37 +224,35 @@ def test_a_thousand_sessions_that_are_alike_are_kept_as_one(log_model: LogModel)
     assert not sessions["session"].str.contains("job").any()
 
 
-def test_entries_that_were_changed_are_told_from_entries_that_went(
-    project: Project, owner: Database, made: list[str]
+def test_changed_entries_break_a_run_and_expired_entries_do_not(
+    project: Project, owner: Database, run_ids: list[str]
 ) -> None:
     change(owner, "UPDATE almanac.log_entries SET text = 'another text' WHERE entry_id = 1500")
     with pytest.raises(BrokenChain, match=r"that run .* has read were changed"):
-        again(project, made[1])
+        repeat(project, run_ids[1])
     day = one(owner, "SELECT day FROM almanac.log_entries LIMIT 1")
-    order = erasures.ErasureRequest(
-        CONTRACT, partial(retention.drop_day, day=day), recount.repair, "retention", "old"
+    drop_day = partial(retention.drop_day, day=day)
+    assert (
+        erasures.erase(owner, ErasureRequest(CONTRACT, drop_day, recount.repair, "retention", "old")) == 3897
     )
-    assert erasures.erase(owner, order) == 3897
-    with pytest.raises(
-        NotFound, match=r"Of the entries of run .* 0 are kept; the others went by retention or were deleted"
-    ):
-        again(project, made[2])
+    gone = r"Of the entries of run .* 0 are kept; the others went by retention or were deleted"
+    with pytest.raises(NotFound, match=gone):
+        repeat(project, run_ids[2])
 
 
-def test_deleting_entries_also_drops_what_later_runs_knew_of_them(
-    project: Project, owner: Database, made: list[str]
+def test_deleting_entries_also_drops_the_state_of_later_runs(
+    project: Project, owner: Database, run_ids: list[str]
 ) -> None:
-    removing = deletion.by_conditions(["session=job-100", "source=jobs"])
-    erasures.erase(
-        owner,
-        erasures.ErasureRequest(CONTRACT, removing, recount.repair, "tester", "asked for", drop_inputs=True),
-    )
-    assert again(project, made[0]).is_equal
-    for run_id in made[1:]:
+    delete = deletion.by_conditions(["session=job-100", "source=jobs"])
+    request = ErasureRequest(CONTRACT, delete, recount.repair, "tester", "asked for", drop_inputs=True)
+    erasures.erase(owner, request)
+    assert repeat(project, run_ids[0]).is_equal
+    for run_id in run_ids[1:]:
         with pytest.raises(NotFound, match="at once when entries from before are deleted"):
-            again(project, run_id)
+            repeat(project, run_id)
 
 
-def test_what_runs_knew_goes_with_their_retention(project: Project, owner: Database, made: list[str]) -> None:
+@pytest.mark.usefixtures("run_ids")
+def test_the_state_before_runs_goes_with_their_retention(owner: Database) -> None:
     prune.prune(owner, CONTRACT, now=datetime.now(UTC) + CONTRACT.retention)
     assert one(owner, "SELECT count(*) FROM almanac.run_inputs") == 0

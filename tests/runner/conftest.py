@@ -23,11 +23,11 @@ def bench(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
     project, registry = Project(settings), FakeRegistry()
     project.__dict__.update({"registry": registry, "database": owner})
-    made = Bench(project, registry, contracts)
+    bench = Bench(project, registry, contracts)
     for step in NAMES:
-        made.write(
+        bench.write(
             step, PARAMETERS + OPEN.format(step=step) + REPORT + (PUBLISH if step == "predict" else "")
         )
     with owner.engine.begin() as connection:
         versions.add(connection, VERSION)
-    return made
+    return bench

@@ -57,8 +57,8 @@ def test_a_kernel_gets_the_listed_variables_and_the_worker_s_database(
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner@db/almanac")
     monkeypatch.setenv("SLACK_TOKEN", "xoxb-1-abcdefgh")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow")
-    given = kernel_environment(settings, Database("postgresql://worker@db/almanac", "worker"))
-    assert {"DATABASE_URL", "SLACK_TOKEN"} & set(given) == set()
-    assert given["ALMANAC_WORKER_DATABASE_URL"] == "postgresql://worker@db/almanac"
-    assert given["MLFLOW_TRACKING_URI"] == "http://mlflow"
-    assert Path(given["ALMANAC_HOME"]) == settings.home
+    environment = kernel_environment(settings, Database("postgresql://worker@db/almanac", "worker"))
+    assert {"DATABASE_URL", "SLACK_TOKEN"} & set(environment) == set()
+    assert environment["ALMANAC_WORKER_DATABASE_URL"] == "postgresql://worker@db/almanac"
+    assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow"
+    assert Path(environment["ALMANAC_HOME"]) == settings.home

@@ -40,7 +40,7 @@ def test_a_broken_notebook_fails_the_run_with_the_reason_and_is_kept(bench: Benc
     bench.breaks(name)
     result = bench.run(only="collect,predict", slot=SLOT)
     record, step = bench.record(result.run_id), bench.steps(result.run_id)["collect"]
-    kept = bench.folder(result.run_id) / "1_collect.ipynb"
+    executed = bench.folder(result.run_id) / "1_collect.ipynb"
     assert (result.status, result.exit_code, record["status"], step["status"]) == (
         "failed",
         5,
@@ -49,9 +49,9 @@ def test_a_broken_notebook_fails_the_run_with_the_reason_and_is_kept(bench: Benc
     )
     assert step["reason"].startswith(REASONS[name])
     assert REASONS[name] in record["reason"]
-    assert step["notebook_hash"] == hashlib.sha256(kept.read_bytes()).hexdigest()
-    assert bench.registry.kept == {"1_collect.ipynb": kept.read_bytes()}
-    assert sorted(path.name for path in kept.parent.iterdir()) == ["1_collect.ipynb", "run.log"]
+    assert step["notebook_hash"] == hashlib.sha256(executed.read_bytes()).hexdigest()
+    assert bench.registry.files == {"1_collect.ipynb": executed.read_bytes()}
+    assert sorted(path.name for path in executed.parent.iterdir()) == ["1_collect.ipynb", "run.log"]
     assert "predict" not in bench.steps(result.run_id)
     assert (bench.registry.ended, bench.live()) == ([False], before)
 
@@ -83,7 +83,7 @@ def test_a_run_that_is_told_to_stop_says_so_keeps_its_notebook_and_leaves_no_ker
         run_id = runs.last_failed(connection, "stub", SLOT)["run_id"]
     step = bench.steps(run_id)["collect"]
     assert bench.record(run_id)["reason"] == step["reason"] == "stopped by SIGTERM"
-    assert step["notebook_hash"] == hashlib.sha256(bench.registry.kept["1_collect.ipynb"]).hexdigest()
+    assert step["notebook_hash"] == hashlib.sha256(bench.registry.files["1_collect.ipynb"]).hexdigest()
     assert [
         child.cmdline() for child in psutil.Process().children() if "ipykernel_launcher" in child.cmdline()
     ] == []
@@ -204,7 +204,7 @@ def test_an_attempt_that_failed_is_continued_with_what_it_was_given_and_had_made
         for link in verify.verify(bench.project, result.run_id)
         if link.name.startswith("notebook ") and link.state == "ok"
     ]
-    bench.registry.kept["2_train.ipynb"] += b" "
+    bench.registry.files["2_train.ipynb"] += b" "
     broken = [
         link.name
         for link in verify.verify(bench.project, result.run_id)
@@ -270,7 +270,8 @@ def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:
         "collect",
         opened(
             "collect",
-            'step.report(cut_off={"data_as_of": "2025-04-15", "demo": True, "simulated": True, "source": "simulated"})\n',
+            'cut = {"data_as_of": "2025-04-15", "demo": True, "simulated": True, "source": "simulated"}\n'
+            "step.report(cut_off=cut)\n",
         ),
     )
     result = bench.run()
@@ -322,7 +323,7 @@ raise ValueError(f"refused: {token} {url}")
         str(result.reason),
         str(bench.steps(result.run_id)),
     ]
-    texts += [notebook.decode() for notebook in bench.registry.kept.values()]
+    texts += [notebook.decode() for notebook in bench.registry.files.values()]
     assert bench.record(result.run_id)["reason"].startswith(
         "collect: cell 6 raised ValueError: refused: *** postgresql://reader:***@db/almanac."
     )
@@ -339,7 +340,8 @@ def test_a_kernel_sees_neither_the_owner_s_database_nor_unlisted_variables(
         "collect",
         opened(
             "collect",
-            "import os\n\nstep.report(names=sorted(os.environ), role=step.database.role, files=os.listdir())\n",
+            "import os\n\nnames, files = sorted(os.environ), os.listdir()\n"
+            "step.report(names=names, role=step.database.role, files=files)\n",
         ),
     )
     results = bench.steps(bench.run().run_id)["collect"]["results"]
@@ -350,7 +352,9 @@ def test_a_kernel_sees_neither_the_owner_s_database_nor_unlisted_variables(
 
 def test_progress_tells_step_and_cell(bench: Bench) -> None:
     seen: list[tuple[str, int, int]] = []
-    run(bench.project, RunRequest("stub", only="collect"), on_progress=lambda *told: seen.append(told))
+    run(
+        bench.project, RunRequest("stub", only="collect"), on_progress=lambda *progress: seen.append(progress)
+    )
     assert seen == [("collect", 1, 3), ("collect", 2, 3), ("collect", 3, 3)]
 
 

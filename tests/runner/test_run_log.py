@@ -1,4 +1,4 @@
-"""The log of a run: standard error keeps to LOG_LEVEL, the file beside the notebooks has every line from INFO on."""
+"""The log of a run: standard error keeps to LOG_LEVEL, the file has every line from INFO on."""
 
 import json
 import os
@@ -7,6 +7,9 @@ import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
 PROGRAM = """
 import logging, pathlib, sys
 from almanac.log_lines import fields

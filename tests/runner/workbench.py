@@ -29,7 +29,8 @@ from almanac.store.publishing.staging import stage
 from tests.stub import STUB, content
 
 staged = stage(step.database, STUB, RUN_ID, content())
-step.report(staged={"rows": staged.rows, "prediction_hash": staged.prediction_hash, "model_version": 1, "model_hash": "b" * 64})
+facts = {"rows": staged.rows, "prediction_hash": staged.prediction_hash}
+step.report(staged=facts | {"model_version": 1, "model_hash": "b" * 64})
 step.report(cut_off={"data_as_of": "2025-04-15", "demo": False, "simulated": False, "source": "tests"})
 """
 VERSION = {
@@ -48,10 +49,10 @@ VERSION = {
 
 @dataclass
 class FakeRegistry:
-    """A registry that only remembers what it was told."""
+    """A registry that only remembers its calls."""
 
     started: list[str] = field(default_factory=list)
-    kept: dict[str, bytes] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     ended: list[bool] = field(default_factory=list)
     aliases: dict[str, int] = field(default_factory=dict)
 
@@ -60,14 +61,14 @@ class FakeRegistry:
         return f"mlflow-{len(self.started)}"
 
     def log_file(self, run_id: str, path: Path, folder: str) -> str:
-        self.kept[path.name] = path.read_bytes()
+        self.files[path.name] = path.read_bytes()
         return f"runs:/{run_id}/{folder}/{path.name}"
 
     def fetch(self, uri: str, folder: Path) -> Path:
         path = folder / uri.rsplit("/", 1)[-1]
-        if path.name not in self.kept:
+        if path.name not in self.files:
             raise RegistryError(f"{uri} was never kept")
-        path.write_bytes(self.kept[path.name])
+        path.write_bytes(self.files[path.name])
         return path
 
     def version_hash(self, workload: str, version: int) -> str:

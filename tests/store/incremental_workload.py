@@ -141,4 +141,5 @@ def live(owner: Database) -> releases.ReleaseRow:
 
 def live_rows(reader: Database) -> list[tuple[int, str, float]]:
     """Return the rows of the live view."""
-    return rows(reader, "SELECT entry_id, mood, score FROM api.diary_live ORDER BY entry_id")  # type: ignore[return-value]
+    live = rows(reader, "SELECT entry_id, mood, score FROM api.diary_live ORDER BY entry_id")
+    return [(entry_id, mood, score) for entry_id, mood, score in live]

@@ -1,4 +1,4 @@
-"""Connections: the right role, UTC, clear words where the database cannot be reached; the embedded server starts and stops."""
+"""Connections: role, UTC, errors that name the way out; the embedded server starts and stops."""
 
 import tempfile
 import traceback
@@ -8,6 +8,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
 
 from almanac.errors import DatabaseError
 from almanac.settings import Settings
@@ -16,14 +17,14 @@ from almanac.store.connections.database import Connection, Database, open_databa
 from almanac.store.connections.locks import retry_on_lock
 from tests.queries import change, one
 
+SESSION = "SELECT current_role, current_setting('timezone'), current_setting('work_mem')"
+
 
 def test_a_connection_has_its_role_utc_and_the_options_of_the_url(database_url: str) -> None:
     url = make_conninfo(database_url, options="-c work_mem=5MB")
     with Database(url, "worker").connect() as connection:
-        found = connection.execute(
-            "SELECT current_role, current_setting('timezone'), current_setting('work_mem')"
-        ).fetchone()
-    assert found == ("almanac_worker", "UTC", "5MB")
+        row = connection.execute(SESSION).fetchone()
+    assert row == ("almanac_worker", "UTC", "5MB")
 
 
 def test_a_url_may_set_its_own_time_limit_for_connecting(database_url: str) -> None:
@@ -35,12 +36,8 @@ def test_a_url_may_set_its_own_time_limit_for_connecting(database_url: str) -> N
 
 def test_a_database_that_cannot_be_reached_is_named_without_its_password() -> None:
     unreachable = Database("postgresql://me:hush@127.0.0.1:9/nowhere")
-    with (
-        pytest.raises(
-            DatabaseError, match=r"Cannot reach the database at 127\.0\.0\.1:9/nowhere: .*Check DATABASE_URL"
-        ) as caught,
-        unreachable.connect(),
-    ):
+    message = r"Cannot reach the database at 127\.0\.0\.1:9/nowhere: .*Check DATABASE_URL"
+    with pytest.raises(DatabaseError, match=message) as caught, unreachable.connect():
         raise AssertionError("connected to nothing")
     assert "hush" not in str(caught.value)
 
@@ -60,12 +57,8 @@ def test_a_user_without_the_role_gets_the_advice_to_migrate(owner: Database, clu
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'hush'".encode())
     stranger = Database(make_conninfo(owner.url, user=name, password="hush"))
-    with (
-        pytest.raises(
-            DatabaseError, match=r"lacks the role almanac_owner or may not use it .*Run: almanac db migrate"
-        ),
-        stranger.connect(),
-    ):
+    message = r"lacks the role almanac_owner or may not use it .*Run: almanac db migrate"
+    with pytest.raises(DatabaseError, match=message), stranger.connect():
         raise AssertionError("connected as a stranger")
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"DROP ROLE {name}".encode())
@@ -79,25 +72,24 @@ def test_a_pooled_connection_that_the_server_has_closed_is_replaced(owner: Datab
 
 
 def test_worker_and_reader_may_have_urls_of_their_own(settings: Settings) -> None:
-    own = settings.model_copy(
-        update={"reader_database_url": type(settings.database_url)("postgresql://reader@elsewhere/almanac")}
-    )
-    assert open_database(own, "reader").url == "postgresql://reader@elsewhere/almanac"
-    assert open_database(own, "worker") == Database(settings.database_url.get_secret_value(), "worker")  # type: ignore[union-attr]
+    assert settings.database_url is not None
+    reader_url = "postgresql://reader@elsewhere/almanac"
+    own = settings.model_copy(update={"reader_database_url": SecretStr(reader_url)})
+    assert open_database(own, "reader").url == reader_url
+    assert open_database(own, "worker") == Database(settings.database_url.get_secret_value(), "worker")
 
 
 @pytest.mark.slow
 def test_a_lost_connection_is_reported_as_such(owner: Database) -> None:
-    def die(connection: Connection) -> None:
+    def end_session(connection: Connection) -> None:
         backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with psycopg.connect(owner.url) as administrator:
             administrator.execute("SELECT pg_terminate_backend(%s, 5000)", [backend])
         connection.exec_driver_sql("SELECT 1")
 
-    with pytest.raises(
-        DatabaseError, match="The database broke off: terminating connection due to administrator command"
-    ):
-        retry_on_lock(owner, die)
+    message = "The database broke off: terminating connection due to administrator command"
+    with pytest.raises(DatabaseError, match=message):
+        retry_on_lock(owner, end_session)
 
 
 def test_the_embedded_server_can_be_joined_and_keeps_its_data_when_it_stops() -> None:

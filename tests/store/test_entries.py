@@ -54,7 +54,8 @@ def test_reading_waits_for_an_insert_under_way_so_that_no_entry_is_missed(
 ) -> None:
     with owner.connect() as slow:
         slow.execute("INSERT INTO almanac.diary_entries (text) VALUES ('slow')")
-        # The slow entry has the lower number and is committed last. A reader who does not wait never reads it.
+        # The slow entry has the lower number and is committed last. A reader who does not wait never reads
+        # it.
         write(owner, ["fast"])
         commit = Timer(0.3, slow.commit)
         commit.start()

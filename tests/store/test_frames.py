@@ -1,4 +1,4 @@
-"""Frames in one canonical form: gaps, hashes, hostile values."""
+"""Frames in one canonical form: missing values, hashes, hostile values."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -28,6 +28,8 @@ TYPES: dict[ColumnType, str] = {
     "timestamp": "timestamptz",
     "json": "json",
 }
+ALL_ROWS = sql.SQL("SELECT k, v FROM {} ORDER BY k")
+NO_ROWS = sql.SQL("SELECT k, v FROM {} WHERE false")
 NOON = datetime(2025, 4, 15, 12, tzinfo=UTC)
 
 
@@ -54,14 +56,14 @@ def connection(owner: Database) -> Iterator[psycopg.Connection[Any]]:
 def stored(
     connection: psycopg.Connection[Any], declared: Table, content: pd.DataFrame
 ) -> tuple[str, str, list[Any]]:
-    """Store rows in a new table; return the hash on the way in, the hash of what is stored, and the column `v`."""
+    """Store rows in a new table; return the hash of the copy, the hash of the table, and the column `v`."""
     columns = ", ".join(f"{column.name} {TYPES[column.type]}" for column in declared.columns)
     connection.execute("DROP TABLE IF EXISTS things")
     connection.execute(f"CREATE TEMP TABLE things (run_id text DEFAULT 'r', {columns})".encode())
     target = sql.Identifier("things")
-    going_in = frames.copy_in(connection, target, declared, content)
+    copied = frames.copy_in(connection, target, declared, content)
     values = [value for (value,) in connection.execute("SELECT v FROM things ORDER BY k")]
-    return going_in, table_hash(connection, target, declared, "r"), values
+    return copied, table_hash(connection, target, declared, "r"), values
 
 
 MAPPED: list[tuple[ColumnType, Any, list[Any]]] = [
@@ -99,13 +101,13 @@ MAPPED: list[tuple[ColumnType, Any, list[Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "given", "expected"), MAPPED)
+@pytest.mark.parametrize(("kind", "values", "expected"), MAPPED)
 def test_stored_values_of_each_type_have_the_hash_of_the_frame(
-    connection: psycopg.Connection[Any], kind: ColumnType, given: Any, expected: list[Any]
+    connection: psycopg.Connection[Any], kind: ColumnType, values: Any, expected: list[Any]
 ) -> None:
-    going_in, found, values = stored(connection, table(kind), frame(given))
-    assert values == expected
-    assert going_in == found == frame_hash(table(kind), frame(given))
+    copied, read_back, stored_values = stored(connection, table(kind), frame(values))
+    assert stored_values == expected
+    assert copied == read_back == frame_hash(table(kind), frame(values))
 
 
 @pytest.mark.parametrize(
@@ -148,16 +150,15 @@ HOSTILE: list[tuple[ColumnType, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "given", "reason"), HOSTILE)
-def test_a_value_that_cannot_be_stored_is_refused_by_name(kind: ColumnType, given: Any, reason: str) -> None:
+@pytest.mark.parametrize(("kind", "values", "reason"), HOSTILE)
+def test_a_value_that_cannot_be_stored_is_refused_by_name(kind: ColumnType, values: Any, reason: str) -> None:
     with pytest.raises(AuditFailed, match=rf"(?s)Table 'things' was not stored: {reason}|{reason}"):
-        canonical(table(kind), frame(given))
+        canonical(table(kind), frame(values))
 
 
 def test_each_column_with_missing_values_is_named_with_their_count() -> None:
-    declared = Table(
-        name="things", key=("k",), columns=(Column(name="k", type="text"), Column(name="v", type="real"))
-    )
+    columns = (Column(name="k", type="text"), Column(name="v", type="real"))
+    declared = Table(name="things", key=("k",), columns=columns)
     content = pd.DataFrame({"k": ["a", None, "c"], "v": [None, float("nan"), 1.0]})
     with pytest.raises(AuditFailed, match=r"column 'k': 1 rows have none; column 'v': 2 rows have none"):
         canonical(declared, content)
@@ -176,14 +177,10 @@ def test_rows_that_repeat_a_key_are_counted_with_an_example() -> None:
 
 def test_one_column_of_a_key_may_repeat() -> None:
     columns = (Column(name="a", type="text"), Column(name="b", type="date"))
-    content = pd.DataFrame(
-        {"a": ["x", "x", "y"], "b": [date(2025, 1, 2), date(2025, 1, 1), date(2025, 1, 1)]}
-    )
-    found = canonical(Table(name="things", key=("a", "b"), columns=columns), content)
-    assert found.to_pydict() == {
-        "a": ["x", "x", "y"],
-        "b": [date(2025, 1, 1), date(2025, 1, 2), date(2025, 1, 1)],
-    }
+    first, second = date(2025, 1, 1), date(2025, 1, 2)
+    content = pd.DataFrame({"a": ["x", "x", "y"], "b": [second, first, first]})
+    rows = canonical(Table(name="things", key=("a", "b"), columns=columns), content)
+    assert rows.to_pydict() == {"a": ["x", "x", "y"], "b": [first, second, first]}
 
 
 def test_the_hash_depends_on_the_rows_and_not_on_their_order_or_on_noise_in_the_seventh_decimal() -> None:
@@ -194,23 +191,22 @@ def test_the_hash_depends_on_the_rows_and_not_on_their_order_or_on_noise_in_the_
 
 
 def test_keys_are_ordered_bytewise_as_the_database_orders_them(connection: psycopg.Connection[Any]) -> None:
-    declared = Table(
-        name="things", key=("v",), columns=(Column(name="k", type="integer"), Column(name="v", type="text"))
-    )
-    going_in, found, _ = stored(connection, declared, frame(["é", "Z", "a", "🦉", "\uffee", "", "ab"]))
-    assert going_in == found
+    columns = (Column(name="k", type="integer"), Column(name="v", type="text"))
+    declared = Table(name="things", key=("v",), columns=columns)
+    copied, read_back, _ = stored(connection, declared, frame(["é", "Z", "a", "🦉", "\uffee", "", "ab"]))
+    assert copied == read_back
 
 
 def test_a_column_added_later_does_not_change_the_hash_of_rows_stored_before(
     connection: psycopg.Connection[Any],
 ) -> None:
-    going_in, _, _ = stored(connection, table("text"), frame(["a", None]))
+    copied, _, _ = stored(connection, table("text"), frame(["a", None]))
     connection.execute("ALTER TABLE things ADD COLUMN added float8")
     columns = (Column(name="added", type="real", nullable=True), *table("text").columns)
     grown = Table(name="things", key=("k",), columns=columns)
-    assert table_hash(connection, sql.Identifier("things"), grown, "r") == going_in
+    assert table_hash(connection, sql.Identifier("things"), grown, "r") == copied
     connection.execute("UPDATE things SET added = 1 WHERE k = 0")
-    assert table_hash(connection, sql.Identifier("things"), grown, "r") != going_in
+    assert table_hash(connection, sql.Identifier("things"), grown, "r") != copied
 
 
 PANDAS: list[tuple[ColumnType, Any, str]] = [
@@ -229,22 +225,19 @@ def test_a_stored_frame_comes_back_with_the_types_of_pandas(
     connection: psycopg.Connection[Any], kind: ColumnType, value: Any, dtype: str
 ) -> None:
     stored(connection, table(kind), frame([value, None]))
-    found = frames.read(
-        connection, table(kind), sql.SQL("SELECT k, v FROM {} ORDER BY k").format(sql.Identifier("things"))
-    )
-    assert (str(found["v"].dtype), found["v"][0], found["v"].isna().tolist()) == (dtype, value, [False, True])
-    empty = frames.read(
-        connection, table(kind), sql.SQL("SELECT k, v FROM {} WHERE false").format(sql.Identifier("things"))
-    )
+    things = sql.Identifier("things")
+    column = frames.read(connection, table(kind), ALL_ROWS.format(things))["v"]
+    assert (str(column.dtype), column[0], column.isna().tolist()) == (dtype, value, [False, True])
+    empty = frames.read(connection, table(kind), NO_ROWS.format(things))
     assert (str(empty["v"].dtype), len(empty)) == (dtype, 0)
 
 
 def test_numpy_numbers_dates_and_nan_become_plain_json() -> None:
-    given = {
+    value = {
         "n": np.int64(3),
         "x": float("nan"),
         "f": np.float32("inf"),
         "d": date(2025, 4, 15),
         1: (np.bool_(True), [None]),
     }
-    assert plain_json(given) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}
+    assert plain_json(value) == {"n": 3, "x": None, "f": None, "d": "2025-04-15", "1": [True, [None]]}

@@ -1,4 +1,4 @@
-"""Releases of an incremental workload: each names all runs of its version, and no version with gaps is released."""
+"""Releases of an incremental workload: each names all runs of its version, and none has gaps."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

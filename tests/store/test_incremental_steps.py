@@ -44,7 +44,8 @@ def project(owner: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
     """An installation with the diary, which has two versions."""
     monkeypatch.setattr(discovery, "contract", lambda _name: DIARY)
     monkeypatch.setattr(discovery, "module", lambda _name, _part: None)
-    monkeypatch.setenv("DATABASE_URL", str(settings.database_url.get_secret_value()))  # type: ignore[union-attr]
+    assert settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
     create_tables(owner)
     for version in (1, 2):
         within(owner, versions.add, VERSION | {"version": version})

@@ -1,5 +1,7 @@
 """Increments: a run stages its own rows, absorbs the small runs before it, and has no gaps."""
 
+from typing import Any
+
 import pytest
 
 from almanac.errors import AuditFailed, RunFenced
@@ -90,15 +92,15 @@ def test_reading_a_version_merges_its_runs_as_absorbing_does(owner: Database, no
 def test_the_newest_runs_are_absorbed_while_they_are_not_much_larger_than_the_new_rows(
     sizes: list[int], new: int, absorbed: list[int]
 ) -> None:
-    before = [{"rows": size} for size in sizes]
-    assert [run["rows"] for run in increments.runs_to_absorb(before, new)] == absorbed  # type: ignore[arg-type]
+    before: Any = [{"rows": size} for size in sizes]
+    assert [run["rows"] for run in increments.runs_to_absorb(before, new)] == absorbed
 
 
 def test_a_thousand_runs_leave_a_handful_of_tables_and_copy_each_row_a_few_times() -> None:
-    tables: list[dict[str, int]] = []
+    tables: Any = []
     most_tables, copied_rows = 0, 0
     for _ in range(1_000):
-        absorbed = increments.runs_to_absorb(tables, 2_000)  # type: ignore[arg-type]
+        absorbed = increments.runs_to_absorb(tables, 2_000)
         absorbed_rows = sum(run["rows"] for run in absorbed)
         copied_rows += absorbed_rows
         tables = [*tables[: len(tables) - len(absorbed)], {"rows": 2_000 + absorbed_rows}]

@@ -1,6 +1,7 @@
-"""The ledger: append-only, chained, and the only thing that says which run answers."""
+"""The ledger: append-only, chained by hashes, and its newest row is live."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -10,7 +11,29 @@ from almanac.store.connections.database import Database
 from almanac.store.publishing import publish, staging
 from almanac.store.records import ledger, releases, runs
 from tests.queries import change, live, one, rows, within
-from tests.stub import STUB, begin, content, facts, release
+from tests.stub import STUB, begin, content, release, update_for
+
+WRITE_DECISION = """
+    INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'better', 'tester')
+"""
+WRITE_ERASURE = """
+    INSERT INTO almanac.erasures (workload, rows, who, why) VALUES ('stub', 1, 'tester', 'asked for it')
+"""
+SET_PRUNED = "UPDATE almanac.runs SET pruned_at = '2025-04-15T06:00Z' WHERE run_id = :run"
+SUCCEED = """
+    UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false
+    WHERE run_id = :run
+"""
+ADD_FOOTBALL = """
+    INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING
+"""
+
+
+def begin_football(owner: Database) -> str:
+    run = runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester")
+    run_id = within(owner, runs.start, run)
+    assert run_id is not None
+    return run_id
 
 
 def rollback(owner: Database, **named: str) -> int:
@@ -21,7 +44,7 @@ def publish_as(owner: Database, **kind: bool) -> str:
     """Publish a run of demo or simulated data and return its id."""
     run_id = begin(owner)
     staged = staging.stage(owner, STUB, run_id, content(3))
-    publish.publish(owner, publish.PublishRequest(STUB, run_id, facts(staged, **kind), "test"))
+    publish.publish(owner, publish.PublishRequest(STUB, run_id, update_for(staged, **kind), "test"))
     return run_id
 
 
@@ -32,14 +55,8 @@ def publish_as(owner: Database, **kind: bool) -> str:
 )
 def test_no_role_can_change_a_written_release(owner: Database, table: str, statement: str) -> None:
     release(owner)
-    change(
-        owner,
-        "INSERT INTO almanac.decisions (workload, promoted, reason, who) VALUES ('stub', true, 'better', 'tester')",
-    )
-    change(
-        owner,
-        "INSERT INTO almanac.erasures (workload, rows, who, why) VALUES ('stub', 1, 'tester', 'asked for it')",
-    )
+    change(owner, WRITE_DECISION)
+    change(owner, WRITE_ERASURE)
     with pytest.raises(sa.exc.DBAPIError, match=rf"table almanac\.{table} is append-only"):
         change(owner, statement.format(table))
     assert one(owner, f"SELECT count(*) FROM almanac.{table}") == 1
@@ -54,7 +71,8 @@ def test_each_release_names_the_previous_one_and_covers_its_hash(owner: Database
     assert second["release_hash"] == releases.release_hash(second, first)
     for name in second.keys() - {"release_id", "release_hash"}:
         assert second["release_hash"] != releases.release_hash(dict(second) | {name: "another"}, first), name
-    assert second["release_hash"] != releases.release_hash(second, dict(first) | {"release_hash": "0" * 64})  # type: ignore[arg-type]
+    other: Any = dict(first) | {"release_hash": "0" * 64}
+    assert second["release_hash"] != releases.release_hash(second, other)
 
 
 def test_as_of_returns_the_release_that_was_live_at_that_instant(owner: Database) -> None:
@@ -67,9 +85,9 @@ def test_as_of_returns_the_release_that_was_live_at_that_instant(owner: Database
         at[second] + timedelta(days=1): second,
     }
     for moment, run_id in moments.items():
-        found = within(owner, releases.live, "stub", moment)
-        assert found is not None
-        assert found["run_id"] == run_id
+        answering = within(owner, releases.live, "stub", moment)
+        assert answering is not None
+        assert answering["run_id"] == run_id
     assert within(owner, releases.live, "stub", at[first] - timedelta(microseconds=1)) is None
 
 
@@ -113,7 +131,7 @@ def test_a_second_rollback_goes_back_to_where_the_first_came_from(owner: Databas
 
 def test_a_rollback_passes_over_a_pruned_run(owner: Database) -> None:
     first, second, _ = release(owner), release(owner), release(owner)
-    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=second)
+    change(owner, SET_PRUNED, run=second)
     rollback(owner)
     assert live(owner)["run_id"] == first
 
@@ -128,12 +146,11 @@ def test_there_is_nothing_to_roll_back_before_the_second_release(owner: Database
 
 
 def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Database) -> None:
-    """Also when a version's alias already points at it: the old release answers."""
     old = release(owner)
     running, failed, empty, pruned = begin(owner), begin(owner), begin(owner), release(owner, why=None)
     within(owner, runs.finish, failed, "failed", "broken")
     within(owner, runs.finish, empty, "succeeded")
-    change(owner, "UPDATE almanac.runs SET pruned_at = '2025-04-15T06:00Z' WHERE run_id = :run", run=pruned)
+    change(owner, SET_PRUNED, run=pruned)
     reasons = {
         running: r"\(running, 0 rows\) has no complete set",
         failed: r"\(failed, 0 rows\) has no complete set",
@@ -149,12 +166,12 @@ def test_a_run_without_a_complete_set_of_predictions_is_never_released(owner: Da
 
 
 def test_a_version_whose_runs_were_pruned_has_no_run_to_release(owner: Database) -> None:
-    kept = release(owner, version=1)
-    # Such as one that trained only: it has a version and no rows.
+    first = release(owner, version=1)
+    # A run of the step `train` alone has a version and no rows.
     within(owner, runs.finish, begin(owner), "succeeded", update=runs.RunUpdate(model_version=1))
     other = release(owner, version=2, why=None)
-    change(owner, "UPDATE almanac.runs SET pruned_at = now() WHERE run_id = :run", run=other)
-    assert within(owner, runs.newest_of_version, "stub", 1)["run_id"] == kept
+    change(owner, SET_PRUNED, run=other)
+    assert within(owner, runs.newest_of_version, "stub", 1)["run_id"] == first
     assert within(owner, runs.newest_of_version, "stub", 2) is None
     assert within(owner, runs.newest_of_version, "stub", 3) is None
 
@@ -174,19 +191,13 @@ def test_simulated_never_replaces_demo_and_neither_ever_replaces_real(
         new = publish_as(owner, **KINDS[newcomer])
         assert live(owner)["run_id"] == new
     else:
-        with pytest.raises(
-            UsageError,
-            match=rf"'stub' is answered from {answering} release \d+; a {newcomer} run never replaces it",
-        ):
+        refusal = rf"'stub' is answered from {answering} release \d+; a {newcomer} run never replaces it"
+        with pytest.raises(UsageError, match=refusal):
             publish_as(owner, **KINDS[newcomer])
         assert live(owner)["run_id"] == old
+        origin = {"demo": False, "simulated": False} | KINDS[newcomer]
         with pytest.raises(UsageError, match="never replaces it"):
-            within(
-                owner,
-                ledger.refuse_downgrade,
-                "stub",
-                **({"demo": False, "simulated": False} | KINDS[newcomer]),
-            )
+            within(owner, ledger.refuse_downgrade, "stub", **origin)
 
 
 def test_simulated_predictions_of_a_demo_rank_as_simulated(owner: Database) -> None:
@@ -198,22 +209,11 @@ def test_simulated_predictions_of_a_demo_rank_as_simulated(owner: Database) -> N
 
 def test_releases_and_holds_of_another_workload_change_nothing(owner: Database) -> None:
     first = release(owner)
-    other = within(
-        owner,
-        runs.start,
-        runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester"),
-    )
-    change(
-        owner,
-        "UPDATE almanac.runs SET status = 'succeeded', rows = 1, demo = false, simulated = false WHERE run_id = :run",
-        run=other,
-    )
+    other = begin_football(owner)
+    change(owner, SUCCEED, run=other)
     within(owner, ledger.append, ledger.NewRelease(other, "publish", "tester", "another"))
     second = release(owner)
-    change(
-        owner,
-        "INSERT INTO almanac.workloads (workload, contract) VALUES ('football', '{}') ON CONFLICT DO NOTHING",
-    )
+    change(owner, ADD_FOOTBALL)
     within(owner, ledger.set_hold, "football", on_hold=True)
     assert (live(owner)["run_id"], within(owner, releases.live, "football")["run_id"]) == (second, other)
     assert [row["run_id"] for row in within(owner, releases.newest, "stub")] == [second, first]
@@ -235,8 +235,7 @@ def test_a_rollback_never_goes_from_real_to_demo(owner: Database) -> None:
 def test_a_run_of_another_workload_is_refused(owner: Database) -> None:
     release(owner)
     release(owner)
-    opening = runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester")
-    other = within(owner, runs.start, opening)
+    other = begin_football(owner)
     with pytest.raises(UsageError, match=rf"Run {other} belongs to 'football', not to 'stub'"):
         rollback(owner, to=other)
 
@@ -245,16 +244,16 @@ def test_servers_are_notified_of_a_release_once_it_is_committed(owner: Database,
     with reader.connect(autocommit=True) as listener:
         listener.execute(f"LISTEN {ledger.CHANNEL}".encode())
         release(owner)
-        told = [notice.payload for notice in listener.notifies(timeout=2, stop_after=1)]
-    assert told == [f"stub {live(owner)['release_id']}"]
+        payloads = [notice.payload for notice in listener.notifies(timeout=2, stop_after=1)]
+    assert payloads == [f"stub {live(owner)['release_id']}"]
 
 
 def test_the_releases_of_a_run_come_with_the_release_before_each(owner: Database) -> None:
     first, _ = release(owner), release(owner)
     rollback(owner)
-    found = [
-        (row["release_id"], before["release_id"] if before else None)
-        for row, before in within(owner, releases.of_run, first)
+    pairs = [
+        (row["release_id"], previous["release_id"] if previous else None)
+        for row, previous in within(owner, releases.of_run, first)
     ]
     ids = [number for (number,) in rows(owner, "SELECT release_id FROM almanac.releases ORDER BY 1")]
-    assert found == [(ids[0], None), (ids[2], ids[1])]
+    assert pairs == [(ids[0], None), (ids[2], ids[1])]

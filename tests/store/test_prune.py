@@ -1,4 +1,4 @@
-"""Retention: old rows go without stopping readers; live, previous and all records stay."""
+"""Retention: old rows are dropped without stopping readers; live and previous runs and all records stay."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from threading import Barrier
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
@@ -14,11 +15,12 @@ from almanac.store.records import ledger, releases, runs
 from tests.queries import live, one, rows, within
 from tests.stub import STUB, content, release
 
+DETACH = sql.SQL("ALTER TABLE almanac.stub_predictions DETACH PARTITION {} CONCURRENTLY")
 LATER = datetime.now(UTC) + STUB.retention + timedelta(hours=1)
 
 
-def kept(owner: Database) -> set[str]:
-    """The runs whose rows are there, in both released tables."""
+def runs_with_rows(owner: Database) -> set[str]:
+    """Return the runs that have rows, the same ones in both released tables."""
     predictions, totals = (
         {run for (run,) in rows(owner, f"SELECT DISTINCT run_id FROM almanac.stub_{table}")}
         for table in ("predictions", "totals")
@@ -35,29 +37,21 @@ def test_runs_past_retention_are_pruned_except_the_live_and_the_previous_one(own
     old, older, previous, current = (release(owner) for _ in range(4))
     assert prune.prune(owner, STUB) == [], "nothing is past retention yet"
     assert set(prune.prune(owner, STUB, now=LATER)) == {old, older}
-    assert kept(owner) == {previous, current}
+    assert runs_with_rows(owner) == {previous, current}
     assert prune.prune(owner, STUB, now=LATER) == []
-    assert (
-        rows(
-            owner,
-            "SELECT tablename FROM pg_tables WHERE tablename = ANY (:names)",
-            names=[partition(old), partition(older)],
-        )
-        == []
-    )
+    for run_id in (old, older):
+        assert one(owner, "SELECT to_regclass(:name) IS NULL", name=f"almanac.{partition(run_id)}")
 
 
 def test_pruning_leaves_records_and_ledger(owner: Database, reader: Database) -> None:
     old, _, _ = release(owner), release(owner), release(owner)
     moment = within(owner, releases.of_run, old)[0][0]["released_at"]
     prune.prune(owner, STUB, now=LATER)
-    answered = within(owner, releases.live, "stub", moment)
-    assert answered is not None
-    assert answered["run_id"] == old
-    assert rows(reader, "SELECT run_id, pruned_at IS NOT NULL FROM api.releases ORDER BY release_id")[0] == (
-        old,
-        True,
-    )
+    answering = within(owner, releases.live, "stub", moment)
+    assert answering is not None
+    assert answering["run_id"] == old
+    first = rows(reader, "SELECT run_id, pruned_at IS NOT NULL FROM api.releases ORDER BY release_id")[0]
+    assert first == (old, True)
     assert within(owner, runs.get, old)["status"] == "succeeded"
     assert within(owner, releases.of_run, old)[0][0]["run_hash"] == within(owner, runs.record_hash, old)
     with pytest.raises(UsageError, match=r"were pruned at .* and cannot be released again"):
@@ -79,22 +73,19 @@ def test_after_a_rollback_the_newer_run_stays(owner: Database) -> None:
     _, second, third = release(owner), release(owner), release(owner)
     within(owner, ledger.rollback, "stub", who="tester")
     prune.prune(owner, STUB, now=LATER)
-    assert kept(owner) == {second, third}
+    assert runs_with_rows(owner) == {second, third}
 
 
 def test_unreleased_runs_are_pruned_too(owner: Database) -> None:
     shadow, current = release(owner, why=None), release(owner)
     assert prune.prune(owner, STUB, now=LATER) == [shadow]
-    assert kept(owner) == {current}
+    assert runs_with_rows(owner) == {current}
 
 
 def test_the_runs_of_another_workload_are_left_alone(owner: Database) -> None:
     release(owner)
-    other = within(
-        owner,
-        runs.start,
-        runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester"),
-    )
+    football = runs.NewRun("football", live(owner)["released_at"], ("predict",), "full", "tester")
+    other = within(owner, runs.start, football)
     within(owner, runs.finish, other, "succeeded", update=runs.RunUpdate(rows=1))
     assert prune.prune(owner, STUB, now=LATER) == []
     assert within(owner, runs.get, other)["pruned_at"] is None
@@ -118,9 +109,9 @@ def test_rows_that_a_crash_left_after_the_mark_go_with_the_next_call(
     with monkeypatch.context() as crashing:
         crashing.setattr(prune, "_drop", lambda *_: None)
         assert prune.prune(owner, STUB, now=LATER) == [old]
-    assert old in kept(owner)
+    assert old in runs_with_rows(owner)
     assert prune.prune(owner, STUB, now=LATER) == []
-    assert old not in kept(owner)
+    assert old not in runs_with_rows(owner)
     assert live(owner)["run_id"] == current
 
 
@@ -133,12 +124,10 @@ def test_an_interrupted_detach_is_finished_by_the_next_call(owner: Database, rea
         with owner.connect(autocommit=True) as interrupted:
             interrupted.execute("SET statement_timeout = '200ms'")
             with pytest.raises(psycopg.errors.QueryCanceled):
-                interrupted.execute(
-                    f"ALTER TABLE almanac.stub_predictions DETACH PARTITION almanac.{partition(old)} CONCURRENTLY".encode()
-                )
+                interrupted.execute(DETACH.format(sql.Identifier("almanac", partition(old))))
     assert one(owner, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending") == 1
     assert set(prune.prune(owner, STUB, now=LATER)) == {old, older}
-    assert len(kept(owner)) == 2
+    assert len(runs_with_rows(owner)) == 2
     assert one(owner, "SELECT count(*) FROM pg_inherits WHERE inhdetachpending") == 0
 
 
@@ -150,11 +139,10 @@ def test_rows_that_a_reader_has_locked_go_with_the_next_call(
     with reader.connect() as connection:
         assert connection.execute("SELECT count(*) FROM api.stub_predictions").fetchone() == (9,)
         assert prune.prune(owner, STUB, now=LATER) == [old]
-        assert connection.execute(
-            "SELECT count(*) FROM api.stub_predictions WHERE run_id = %s", [third]
-        ).fetchone() == (3,)
+        count = "SELECT count(*) FROM api.stub_predictions WHERE run_id = %s"
+        assert connection.execute(count, [third]).fetchone() == (3,)
     prune.prune(owner, STUB, now=LATER)
-    assert kept(owner) == {second, third}
+    assert runs_with_rows(owner) == {second, third}
     assert one(owner, "SELECT to_regclass(:name) IS NULL", name=f"almanac.{partition(old)}")
 
 
@@ -167,7 +155,7 @@ def test_several_processes_may_prune_at_once(owner: Database) -> None:
         return prune.prune(owner, STUB, now=LATER)
 
     with ThreadPoolExecutor(3) as pool:
-        pruned = [run_id for found in pool.map(call, range(3)) for run_id in found]
+        pruned = [run_id for run_ids in pool.map(call, range(3)) for run_id in run_ids]
     prune.prune(owner, STUB, now=LATER)
     assert sorted(pruned) == sorted(old)
-    assert not kept(owner) & set(old)
+    assert not runs_with_rows(owner) & set(old)

@@ -1,4 +1,4 @@
-"""Raw tables: loading again is harmless, corrections are logged, a bad load changes nothing."""
+"""Raw tables: rows may be loaded again, corrections are logged, a bad load changes nothing."""
 
 import pandas as pd
 import pytest
@@ -11,6 +11,11 @@ from almanac.store.schema.migrate import migrate
 from tests.queries import rows
 from tests.stub import STUB
 
+CHANGES = """
+    SELECT table_name, key, before -> 'value', after -> 'value', run_id FROM almanac.raw_changes
+    ORDER BY change_id
+"""
+
 
 def facts(**values: int | None) -> pd.DataFrame:
     """One fact per item."""
@@ -20,11 +25,9 @@ def facts(**values: int | None) -> pd.DataFrame:
 
 
 def stored(worker: Database) -> dict[str, int | None]:
-    found = raw.read(worker, STUB, "facts")
-    return {
-        item: None if value is pd.NA else value
-        for item, value in zip(found["item"], found["value"], strict=True)
-    }
+    frame = raw.read(worker, STUB, "facts")
+    values = [None if value is pd.NA else value for value in frame["value"]]
+    return dict(zip(frame["item"], values, strict=True))
 
 
 def test_new_corrected_and_unchanged_rows_are_counted(worker: Database) -> None:
@@ -51,11 +54,10 @@ def test_a_corrected_value_is_updated_and_logged_with_the_run_that_brought_it(
     raw.upsert(worker, STUB, "facts", facts(a=1))
     raw.upsert(worker, STUB, "facts", facts(a=2), run_id="run-7")
     raw.upsert(worker, STUB, "facts", facts(a=None))
-    logged = rows(
-        owner,
-        "SELECT table_name, key, before -> 'value', after -> 'value', run_id FROM almanac.raw_changes ORDER BY change_id",
-    )
-    assert logged == [("facts", {"item": "a"}, 1, 2, "run-7"), ("facts", {"item": "a"}, 2, None, None)]
+    assert rows(owner, CHANGES) == [
+        ("facts", {"item": "a"}, 1, 2, "run-7"),
+        ("facts", {"item": "a"}, 2, None, None),
+    ]
     newest = raw.corrections(worker, "stub", limit=1)
     assert newest[["table_name", "key"]].to_dict("records") == [{"table_name": "facts", "key": {"item": "a"}}]
     assert (newest["before"][0]["value"], newest["after"][0]["value"]) == (2, None)
@@ -94,16 +96,12 @@ def test_a_load_without_rows_changes_nothing(worker: Database) -> None:
 
 @pytest.fixture
 def notes(owner: Database) -> Contract:
-    """A workload whose raw tables hold JSON, or nothing but their key."""
+    """A workload with a raw table that has JSON, and one that has key columns only."""
+    item = Column(name="item", type="text")
+    columns = (item, Column(name="day", type="date"), Column(name="note", type="json"))
     tables = (
-        Table(
-            name="notes",
-            key=("item", "day"),
-            columns=tuple(
-                Column(name=n, type=t) for n, t in (("item", "text"), ("day", "date"), ("note", "json"))
-            ),
-        ),  # type: ignore[arg-type]
-        Table(name="seen", key=("item",), columns=(Column(name="item", type="text"),)),
+        Table(name="notes", key=("item", "day"), columns=columns),
+        Table(name="seen", key=("item",), columns=(item,)),
     )
     contract = STUB.model_copy(update={"name": "noting", "raw_tables": tables})
     migrate(Database(owner.url, "login"), {"noting": contract})

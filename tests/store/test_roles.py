@@ -1,4 +1,4 @@
-"""Who may do what: the owner publishes, a worker stages, a reader reads the views."""
+"""Roles: the owner publishes, a worker stages, a reader reads the views."""
 
 import psycopg
 import pytest
@@ -11,8 +11,36 @@ from tests.queries import one, rows
 from tests.stub import STUB, begin, content, release
 
 RELEASE = """
-    INSERT INTO almanac.releases (workload, run_id, run_ids, kind, who, why, run_hash, released_at, release_hash)
+    INSERT INTO almanac.releases
+        (workload, run_id, run_ids, kind, who, why, run_hash, released_at, release_hash)
     SELECT workload, run_id, ARRAY[run_id], 'publish', 'me', 'me', '', now(), '' FROM almanac.runs LIMIT 1
+"""
+RUN = """
+    INSERT INTO almanac.runs (run_id, workload, slot, steps, sample, actor)
+    VALUES ('x', 'stub', now(), '{{}}', 'full', 'me')
+"""
+READER_GRANTS = """
+    SELECT DISTINCT table_schema, privilege_type FROM information_schema.role_table_grants
+    WHERE grantee = 'almanac_reader'
+"""
+INGEST_GRANTS = "SELECT 1 FROM information_schema.role_table_grants WHERE grantee = 'almanac_ingest'"
+# Tests of the workload events check the rights on its tables.
+WORKER_GRANTS = """
+    SELECT table_name, privilege_type FROM information_schema.role_table_grants
+    WHERE grantee = 'almanac_worker' AND privilege_type <> 'SELECT'
+        AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'
+"""
+WORKER_COLUMN_GRANTS = """
+    SELECT table_name, column_name FROM information_schema.role_column_grants AS c
+    WHERE grantee = 'almanac_worker' AND privilege_type = 'UPDATE' AND NOT EXISTS (
+        SELECT FROM information_schema.role_table_grants AS t
+        WHERE t.grantee = c.grantee AND t.table_name = c.table_name AND t.privilege_type = 'UPDATE'
+    ) ORDER BY 1, 2
+"""
+FUNCTION_GRANTS = """
+    SELECT grantee, routine_name FROM information_schema.role_routine_grants
+    WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner'
+        AND routine_name NOT LIKE 'events%' ORDER BY 1, 2
 """
 WORKER_MAY_NOT = [
     RELEASE,
@@ -25,7 +53,7 @@ WORKER_MAY_NOT = [
     "ALTER TABLE almanac.stub_predictions DETACH PARTITION {partition}",
     "ALTER TABLE almanac.stub_predictions ATTACH PARTITION staging.mine FOR VALUES IN ('mine')",
     "CREATE TABLE almanac.mine (n int)",
-    "INSERT INTO almanac.runs (run_id, workload, slot, steps, sample, actor) VALUES ('x', 'stub', now(), '{{}}', 'full', 'me')",
+    RUN,
     "UPDATE almanac.runs SET status = 'succeeded'",
     "UPDATE almanac.run_steps SET status = 'succeeded'",
     "UPDATE almanac.workloads SET on_hold = true",
@@ -46,10 +74,9 @@ def test_a_worker_cannot_publish_and_cannot_change_what_is_published(
     run_id = release(owner)
     with worker.connect(autocommit=True) as connection:
         connection.execute("CREATE TABLE staging.mine (LIKE almanac.stub_predictions)")
+        partition = f"almanac.stub_predictions_{run_id.replace('-', '_')}"
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(
-                statement.format(partition=f"almanac.stub_predictions_{run_id.replace('-', '_')}").encode()
-            )
+            connection.execute(statement.format(partition=partition).encode())
 
 
 def test_a_worker_stages_fills_raw_tables_and_reads(owner: Database, worker: Database) -> None:
@@ -57,11 +84,8 @@ def test_a_worker_stages_fills_raw_tables_and_reads(owner: Database, worker: Dat
     assert staging.stage(worker, STUB, begin(owner), content(3)).rows == 3
     facts = content(3)["predictions"][["item"]].assign(value=1, source="test")
     assert raw.upsert(worker, STUB, "facts", facts).inserted == 3
-    assert (
-        one(worker, "SELECT count(*) FROM almanac.stub_predictions")
-        == one(worker, "SELECT count(*) FROM api.stub_live")
-        == 10
-    )
+    for place in ("almanac.stub_predictions", "api.stub_live"):
+        assert one(worker, f"SELECT count(*) FROM {place}") == 10
 
 
 def test_a_reader_reads_every_view_and_nothing_else(owner: Database, reader: Database) -> None:
@@ -97,15 +121,11 @@ def test_a_reader_writes_nowhere(owner: Database, reader: Database, statement: s
 
 def test_the_rights_of_a_reader_are_select_on_views_of_api_only(owner: Database) -> None:
     release(owner)
-    granted = "SELECT DISTINCT table_schema, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_reader'"
-    assert rows(owner, granted) == [("api", "SELECT")]
-    assert (
-        rows(owner, "SELECT 1 FROM information_schema.role_table_grants WHERE grantee = 'almanac_ingest'")
-        == []
-    )
+    assert rows(owner, READER_GRANTS) == [("api", "SELECT")]
+    assert rows(owner, INGEST_GRANTS) == []
 
 
-# What a worker may do beside reading, on all but raw tables and the tables of the events, which their own tests know.
+# The rights of a worker beside SELECT, on all tables but raw tables and those of the workload events.
 WORKER_MAY = [
     ("log_entries", "INSERT"),
     ("log_ids", "INSERT"),
@@ -118,30 +138,20 @@ WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), (
 
 
 def test_a_worker_has_these_rights_and_no_others(owner: Database) -> None:
-    granted = "SELECT table_name, privilege_type FROM information_schema.role_table_grants WHERE grantee = 'almanac_worker' AND "
-    changes = rows(
-        owner,
-        granted
-        + "privilege_type <> 'SELECT' AND table_schema <> 'staging' AND table_name NOT LIKE 'events%'",
-    )
-    contracts = [
-        contract for contract in [*discovery.contracts().values(), STUB] if contract.name != "events"
+    contracts = [*discovery.contracts().values(), STUB]
+    raw_tables = [
+        f"{contract.name}_{table.name}"
+        for contract in contracts
+        if contract.name != "events"
+        for table in contract.raw_tables
     ]
-    raw_tables = [f"{contract.name}_{table.name}" for contract in contracts for table in contract.raw_tables]
-    assert sorted(changes) == sorted(
-        WORKER_MAY + [(name, may) for name in raw_tables for may in ("INSERT", "UPDATE")]
-    )
-    columns = """
-        SELECT table_name, column_name FROM information_schema.role_column_grants AS c WHERE grantee = 'almanac_worker' AND privilege_type = 'UPDATE'
-        AND NOT EXISTS (SELECT FROM information_schema.role_table_grants AS t WHERE t.grantee = c.grantee AND t.table_name = c.table_name
-                        AND t.privilege_type = 'UPDATE') ORDER BY 1, 2"""
-    assert rows(owner, columns) == WORKER_MAY_UPDATE
+    on_raw_tables = [(name, right) for name in raw_tables for right in ("INSERT", "UPDATE")]
+    assert sorted(rows(owner, WORKER_GRANTS)) == sorted(WORKER_MAY + on_raw_tables)
+    assert rows(owner, WORKER_COLUMN_GRANTS) == WORKER_MAY_UPDATE
 
 
 def test_only_the_ingest_role_may_call_functions_that_store(owner: Database) -> None:
-    callers = """
-        SELECT grantee, routine_name FROM information_schema.role_routine_grants
-        WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner' AND routine_name NOT LIKE 'events%' ORDER BY 1, 2"""
     stores = [("almanac_ingest", name) for name in ("log_ask", "log_change_alert", "log_ingest")]
-    # Nobody calls a trigger's function.
-    assert rows(owner, callers) == [("PUBLIC", "refuse_change"), *stores, ("almanac_worker", "log_open_day")]
+    # Nobody can call the function of a trigger, although PUBLIC has the right.
+    trigger = ("PUBLIC", "refuse_change")
+    assert rows(owner, FUNCTION_GRANTS) == [trigger, *stores, ("almanac_worker", "log_open_day")]

@@ -1,4 +1,4 @@
-"""A contract becomes tables; migrations are repeatable and agree with what the program declares."""
+"""Contracts become tables; migrations can be repeated and agree with the declared tables."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +22,22 @@ from almanac.store.schema.tables import metadata
 from tests.queries import change, one, rows, within
 from tests.stub import STUB, begin, content, release
 
+COLUMNS = """
+    SELECT column_name, data_type, is_nullable FROM information_schema.columns
+    WHERE table_schema = :schema AND table_name = :name ORDER BY ordinal_position
+"""
+INDEXES = "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1"
+INDEXES_BY_DOWN = """
+    SELECT count(*) FROM pg_indexes WHERE tablename ~ 'stub_predictions_2' AND indexdef LIKE '%(down)'
+"""
+LOCKED_TABLES = """
+    SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL
+"""
+SCHEMA_HASH = """
+    SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM information_schema.columns AS c
+    WHERE table_schema IN ('almanac', 'api')
+"""
+
 
 def with_predictions(*columns: Column, **changes: object) -> Contract:
     """The stub with other columns in its prediction table."""
@@ -43,9 +59,7 @@ def replaced(name: str, **changes: object) -> Contract:
 
 def columns_of(database: Database, schema: str, table: str) -> list[tuple[str, str, str]]:
     """The name, the type and whether NULL is allowed, of each column."""
-    query = "SELECT column_name, data_type, is_nullable FROM information_schema.columns WHERE table_schema = :schema AND table_name = :name"
-    query += " ORDER BY ordinal_position"
-    return rows(database, query, schema=schema, name=table)
+    return rows(database, COLUMNS, schema=schema, name=table)
 
 
 @pytest.fixture
@@ -77,13 +91,7 @@ def test_a_contract_becomes_typed_tables_partitioned_by_run(owner: Database) -> 
 
 
 def test_each_filter_and_the_order_have_an_index(owner: Database) -> None:
-    names = [
-        name
-        for (name,) in rows(
-            owner, "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1"
-        )
-    ]
-    assert names == [
+    assert [name for (name,) in rows(owner, INDEXES)] == [
         "stub_predictions_by_day_item",
         "stub_predictions_by_up",
         "stub_predictions_by_word",
@@ -108,16 +116,17 @@ def test_a_nullable_column_is_added_and_published_runs_stay(owner: Database, rea
     within(owner, ensure.ensure, grown)
     assert columns_of(owner, "almanac", "stub_predictions")[-1] == ("first", "integer", "YES")
     assert rows(reader, "SELECT DISTINCT run_id, first FROM api.stub_predictions") == [(old, None)]
-    staged = staging.stage(
-        owner, grown, begin(owner), content(2) | {"predictions": content(2)["predictions"].assign(first=7)}
-    )
-    assert staged.rows == 2
+    with_value = content(2) | {"predictions": content(2)["predictions"].assign(first=7)}
+    assert staging.stage(owner, grown, begin(owner), with_value).rows == 2
 
 
 REFUSED = [
     (
         replaced("up", type="text"),
-        r"has column 'up' of type DOUBLE PRECISION NOT NULL, the contract declares TEXT COLLATE \"C\" NOT NULL",
+        (
+            r"has column 'up' of type DOUBLE PRECISION NOT NULL, "
+            r"the contract declares TEXT COLLATE \"C\" NOT NULL"
+        ),
     ),
     (
         replaced("up", nullable=True),
@@ -147,10 +156,8 @@ def test_every_other_change_is_refused_with_the_way_out(
     owner: Database, contract: Contract, reason: str
 ) -> None:
     before = columns_of(owner, "almanac", "stub_predictions")
-    with pytest.raises(
-        ContractError,
-        match=rf"Table almanac\.stub_predictions {reason}.*Declare the column under a new name, or rename the table",
-    ):
+    way_out = "Declare the column under a new name, or rename the table"
+    with pytest.raises(ContractError, match=rf"Table almanac\.stub_predictions {reason}.*{way_out}"):
         within(owner, ensure.ensure, contract)
     assert columns_of(owner, "almanac", "stub_predictions") == before
     assert one(owner, "SELECT contract ->> 'title' FROM api.workloads WHERE workload = 'stub'") == "Stub"
@@ -160,37 +167,26 @@ def test_a_new_filter_adds_an_index_to_old_and_new_runs(owner: Database) -> None
     release(owner)
     other = STUB.model_copy(update={"filters": (Filter(name="max_down", column="down", op="max"),)})
     within(owner, ensure.ensure, other)
-    names = [
-        name
-        for (name,) in rows(
-            owner, "SELECT indexname FROM pg_indexes WHERE tablename = 'stub_predictions' ORDER BY 1"
-        )
+    assert [name for (name,) in rows(owner, INDEXES)] == [
+        "stub_predictions_by_day_item",
+        "stub_predictions_by_down",
+        "stub_predictions_pkey",
     ]
-    assert names == ["stub_predictions_by_day_item", "stub_predictions_by_down", "stub_predictions_pkey"]
-    assert (
-        one(
-            owner,
-            "SELECT count(*) FROM pg_indexes WHERE tablename ~ 'stub_predictions_2' AND indexdef LIKE '%(down)'",
-        )
-        == 1
-    )
+    assert one(owner, INDEXES_BY_DOWN) == 1
 
 
 def test_an_unchanged_contract_takes_no_lock_on_its_tables(owner: Database) -> None:
     with owner.engine.begin() as connection:
         ensure.ensure(connection, STUB)
-        held = connection.exec_driver_sql(
-            "SELECT relation::regclass::text FROM pg_locks WHERE pid = pg_backend_pid() AND relation IS NOT NULL"
-        )
-        assert [name for (name,) in held if "stub" in name] == []
+        locked = [name for (name,) in connection.exec_driver_sql(LOCKED_TABLES)]
+    assert [name for name in locked if "stub" in name] == []
 
 
 def test_migrating_twice_changes_nothing(owner: Database) -> None:
     release(owner)
-    described = "SELECT md5(string_agg(c::text, ',' ORDER BY c::text)) FROM information_schema.columns AS c WHERE table_schema IN ('almanac', 'api')"
-    before = one(owner, described)
+    before = one(owner, SCHEMA_HASH)
     assert migrate.migrate(Database(owner.url, "login"), {"stub": STUB}) == SCHEMA_REVISION
-    assert one(owner, described) == before
+    assert one(owner, SCHEMA_HASH) == before
     assert migrate.revision(owner) == SCHEMA_REVISION
 
 
@@ -202,16 +198,17 @@ def test_two_programs_may_migrate_an_empty_database_at_once(empty: Database) -> 
 
 def test_a_database_that_was_never_migrated_is_refused_with_the_way_out(empty: Database) -> None:
     assert migrate.revision(empty) is None
-    with pytest.raises(
-        DatabaseError,
-        match=rf"at schema revision none, this program needs {SCHEMA_REVISION}\. Run: almanac db migrate",
-    ):
+    refusal = rf"at schema revision none, this program needs {SCHEMA_REVISION}\. Run: almanac db migrate"
+    with pytest.raises(DatabaseError, match=refusal):
         migrate.check(empty)
 
 
 def test_a_database_ahead_of_this_program_is_refused_naming_both_revisions(owner: Database) -> None:
     change(owner, "UPDATE almanac.alembic_version SET version_num = '9999'")
-    refused = rf"at schema revision 9999, this program needs {SCHEMA_REVISION}\. This program is older than the database: use the Almanac that"
+    refused = (
+        rf"at schema revision 9999, this program needs {SCHEMA_REVISION}\. "
+        "This program is older than the database: use the Almanac that"
+    )
     with pytest.raises(DatabaseError, match=refused):
         migrate.check(owner)
     with pytest.raises(DatabaseError, match=refused):
@@ -222,11 +219,9 @@ def test_the_migrations_agree_with_the_declared_tables(owner: Database) -> None:
     contracts = ("stub_", "log_", *(f"{name}_" for name in discovery.names()))
 
     def is_ours(name: str | None, kind: str, _parents: object) -> bool:
-        return (
-            name == "almanac"
-            if kind == "schema"
-            else kind != "table" or not str(name).startswith((*contracts, "alembic_"))
-        )
+        if kind == "schema":
+            return name == "almanac"
+        return kind != "table" or not str(name).startswith((*contracts, "alembic_"))
 
     with owner.engine.begin() as connection:
         options = {"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
@@ -234,7 +229,6 @@ def test_the_migrations_agree_with_the_declared_tables(owner: Database) -> None:
 
 
 def test_readers_are_answered_while_a_column_is_added(owner: Database, reader: Database) -> None:
-    """Readers count rows without a pause longer than the wait for a lock; the change waits its turn behind each of them."""
     release(owner, content(5))
     stop, counts = Event(), list[int]()
 
@@ -245,10 +239,8 @@ def test_readers_are_answered_while_a_column_is_added(owner: Database, reader: D
     with ThreadPoolExecutor(1) as pool:
         reading = pool.submit(read)
         for number in range(5):
-            grown = with_predictions(
-                *STUB.predictions.columns,
-                *(Column(name=f"n{n}", type="real", nullable=True) for n in range(number + 1)),
-            )
+            added = [Column(name=f"n{n}", type="real", nullable=True) for n in range(number + 1)]
+            grown = with_predictions(*STUB.predictions.columns, *added)
             assert migrate.migrate(Database(owner.url, "login"), {"stub": grown}) == SCHEMA_REVISION
         stop.set()
         reading.result()
@@ -270,14 +262,8 @@ def test_a_change_gives_up_behind_a_long_reader(
 
 
 def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
-    facts = Table(
-        name="facts",
-        key=("item",),
-        columns=(
-            *STUB.raw_tables[0].columns[:1],
-            Column(name="value", type="text"),
-            STUB.raw_tables[0].columns[2],
-        ),
-    )
+    item, _, source = STUB.table("facts").columns
+    columns = (item, Column(name="value", type="text"), source)
+    facts = Table(name="facts", key=("item",), columns=columns)
     with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
         within(owner, ensure.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))

@@ -1,4 +1,4 @@
-"""Staging: rows are loaded and audited where no reader sees them; what breaks the contract leaves nothing behind."""
+"""Staging: rows are loaded and audited where no reader sees them; bad rows leave no table."""
 
 from datetime import date
 
@@ -26,6 +26,11 @@ def with_table(name: str, frame: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return content(10) | {name: frame}
 
 
+INDEXED_COLUMNS = r"""
+    SELECT substring(indexdef FROM '\((.*)\)$') FROM pg_indexes
+    WHERE schemaname = 'staging' AND tablename ~ 'predictions' ORDER BY 1
+"""
+RUN_COUNT = "SELECT count(*) FROM almanac.stub_predictions WHERE run_id = :run"
 BROKEN = [
     (
         with_values("up", {0: -0.5, 1: -0.25}),
@@ -66,7 +71,10 @@ BROKEN = [
     ),
     (
         with_table("bands", pd.DataFrame()),
-        r"'stub' releases the tables \['predictions', 'totals'\] together; the run staged \['bands', 'predictions', 'totals'\]",
+        (
+            r"'stub' releases the tables \['predictions', 'totals'\] together; "
+            r"the run staged \['bands', 'predictions', 'totals'\]"
+        ),
     ),
     (
         {"predictions": content(10)["predictions"]},
@@ -86,10 +94,8 @@ def test_a_broken_rule_is_named_with_its_count_and_nothing_is_left_behind(
 
 def test_the_contracts_bounds_of_rows_are_allowed(owner: Database, worker: Database) -> None:
     contract = STUB.model_copy(update={"minimum_rows": 2, "maximum_rows": 3})
-    assert [staging.stage(worker, contract, begin(owner), content(allowed)).rows for allowed in (2, 3)] == [
-        2,
-        3,
-    ]
+    for allowed in (2, 3):
+        assert staging.stage(worker, contract, begin(owner), content(allowed)).rows == allowed
     for refused in (1, 4):
         with pytest.raises(AuditFailed, match=f"{refused} rows, the contract allows 2 to 3"):
             staging.stage(worker, contract, begin(owner), content(refused))
@@ -132,11 +138,7 @@ def test_the_rows_of_another_run_cannot_enter_a_staged_table(owner: Database, wo
 
 def test_a_staged_table_has_the_indexes_of_its_parent(owner: Database, worker: Database) -> None:
     staging.stage(worker, STUB, begin(owner), content(2))
-    found = rows(
-        owner,
-        "SELECT substring(indexdef FROM '\\((.*)\\)$') FROM pg_indexes WHERE schemaname = 'staging' AND tablename ~ 'predictions' ORDER BY 1",
-    )
-    assert found == [("day, item",), ("run_id, item",), ("up",), ("word",)]
+    assert rows(owner, INDEXED_COLUMNS) == [("day, item",), ("run_id, item",), ("up",), ("word",)]
 
 
 def test_a_sweep_drops_unpublished_tables_of_this_workload_only(owner: Database, worker: Database) -> None:
@@ -144,23 +146,20 @@ def test_a_sweep_drops_unpublished_tables_of_this_workload_only(owner: Database,
     staging.stage(worker, STUB, begin(owner), content(2))
     change(worker, "CREATE TABLE staging.stubborn_predictions_20250415t060000_1f2e3d4c (n int)")
     change(worker, "CREATE TABLE staging.stub_predictions_more_20250415t060000_1f2e3d4c (n int)")
-    assert (
-        len(within(owner, lambda connection: staging_tables.sweep(driver_connection(connection), STUB))) == 2
-    )
+    swept = within(owner, lambda connection: staging_tables.sweep(driver_connection(connection), STUB))
+    assert len(swept) == 2
     assert staged_tables(owner) == [
         "stub_predictions_more_20250415t060000_1f2e3d4c",
         "stubborn_predictions_20250415t060000_1f2e3d4c",
     ]
-    assert (
-        one(owner, "SELECT count(*) FROM almanac.stub_predictions WHERE run_id = :run", run=published) == 10
-    )
+    assert one(owner, RUN_COUNT, run=published) == 10
 
 
 def test_the_staged_tables_of_one_run_can_be_discarded(owner: Database, worker: Database) -> None:
-    kept, dropped = begin(owner), begin(owner)
-    for run_id in (kept, dropped):
+    other, dropped = begin(owner), begin(owner)
+    for run_id in (other, dropped):
         staging.stage(worker, STUB, run_id, content(2))
     staging_tables.discard(owner, STUB, dropped)
     staging_tables.discard(owner, STUB, dropped)
-    suffix = kept.replace("-", "_")
+    suffix = other.replace("-", "_")
     assert staged_tables(owner) == [f"stub_predictions_{suffix}", f"stub_totals_{suffix}"]

@@ -1,4 +1,4 @@
-"""A workload's own tables: plain SQL, applied once, and whoever stores for clients may call functions and nothing else."""
+"""A workload's own SQL: each file is applied once, and the ingest role may only call functions."""
 
 from pathlib import Path
 
@@ -17,6 +17,12 @@ CREATE TABLE almanac.stub_notes (note_id text PRIMARY KEY, words text NOT NULL);
 CREATE VIEW api.stub_notes AS SELECT note_id, words FROM almanac.stub_notes WHERE words LIKE '%';
 GRANT SELECT ON api.stub_notes TO almanac_reader, almanac_worker;
 """
+RECORDED = """
+    SELECT name, length(sha256), applied_at <= now() FROM almanac.workload_migrations
+    WHERE workload = 'stub' ORDER BY name
+"""
+COUNT_RECORDED = "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'"
+NO_TABLE = "SELECT to_regclass('almanac.stub_notes') IS NULL AND to_regclass('almanac.stub_more') IS NULL"
 FUNCTION = """
 CREATE FUNCTION api.note(given_id text, given_words text) RETURNS boolean
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -30,10 +36,10 @@ GRANT EXECUTE ON FUNCTION api.note TO almanac_ingest;
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The migrations of the stub, in a folder of its own."""
     monkeypatch.setattr(discovery, "WORKLOADS", tmp_path)
-    made = tmp_path / "stub" / "migrations"
-    made.mkdir(parents=True)
-    (made / "0001_notes.sql").write_text(TABLE)
-    return made
+    migrations = tmp_path / "stub" / "migrations"
+    migrations.mkdir(parents=True)
+    (migrations / "0001_notes.sql").write_text(TABLE)
+    return migrations
 
 
 def apply(owner: Database) -> list[str]:
@@ -45,8 +51,7 @@ def test_a_file_is_applied_once_and_in_order(folder: Path, owner: Database) -> N
     (folder / "0002_note.sql").write_text(FUNCTION)
     assert apply(owner) == ["0001_notes.sql", "0002_note.sql"]
     assert apply(owner) == []
-    recorded = "SELECT name, length(sha256), applied_at <= now() FROM almanac.workload_migrations WHERE workload = 'stub' ORDER BY name"
-    assert rows(owner, recorded) == [("0001_notes.sql", 64, True), ("0002_note.sql", 64, True)]
+    assert rows(owner, RECORDED) == [("0001_notes.sql", 64, True), ("0002_note.sql", 64, True)]
 
 
 def test_a_new_file_is_applied_although_the_contract_is_unchanged(folder: Path, owner: Database) -> None:
@@ -54,7 +59,7 @@ def test_a_new_file_is_applied_although_the_contract_is_unchanged(folder: Path, 
         ensure.ensure(connection, STUB)
     (folder / "0002_note.sql").write_text(FUNCTION)
     assert migrate.migrate(Database(owner.url, "login"), {"stub": STUB})
-    assert one(owner, "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'") == 2
+    assert one(owner, COUNT_RECORDED) == 2
 
 
 def test_a_file_that_was_applied_and_changed_is_refused_with_the_way_out(
@@ -63,20 +68,17 @@ def test_a_file_that_was_applied_and_changed_is_refused_with_the_way_out(
     apply(owner)
     (folder / "0001_notes.sql").write_text(TABLE + "-- more")
     (folder / "0002_note.sql").write_text(FUNCTION)
-    with pytest.raises(
-        ContractError, match=r"0001_notes\.sql of 'stub' was applied and then changed\. Restore the file"
-    ):
+    message = r"0001_notes\.sql of 'stub' was applied and then changed\. Restore the file"
+    with pytest.raises(ContractError, match=message):
         apply(owner)
-    assert one(owner, "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'") == 1
+    assert one(owner, COUNT_RECORDED) == 1
 
 
 def test_a_database_that_is_ahead_of_the_program_is_refused(folder: Path, owner: Database) -> None:
     apply(owner)
     (folder / "0001_notes.sql").unlink()
-    with pytest.raises(
-        ContractError,
-        match=r"has migration 0001_notes\.sql of 'stub', which this program lacks\. Use the program that brought it",
-    ):
+    message = r"has migration 0001_notes\.sql of 'stub', which this program lacks\. Use the program that"
+    with pytest.raises(ContractError, match=message):
         apply(owner)
 
 
@@ -84,10 +86,8 @@ def test_a_file_that_fails_changes_nothing(folder: Path, owner: Database) -> Non
     (folder / "0002_broken.sql").write_text("CREATE TABLE almanac.stub_more (n int); SELECT 1 / 0;")
     with pytest.raises(psycopg.errors.DivisionByZero):
         apply(owner)
-    assert one(owner, "SELECT count(*) FROM almanac.workload_migrations WHERE workload = 'stub'") == 0
-    assert one(
-        owner, "SELECT to_regclass('almanac.stub_notes') IS NULL AND to_regclass('almanac.stub_more') IS NULL"
-    )
+    assert one(owner, COUNT_RECORDED) == 0
+    assert one(owner, NO_TABLE)
 
 
 def test_the_ingest_role_calls_functions_and_reads_no_table(folder: Path, owner: Database) -> None:
@@ -122,17 +122,14 @@ def test_the_newest_rows_of_a_view_come_as_a_frame_oldest_first(
     apply(owner)
     with owner.connect() as connection:
         connection.execute("INSERT INTO almanac.stub_notes VALUES ('a', 'one'), ('c', 'three'), ('b', 'two')")
-    found = workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=2)
-    assert found.to_dict("list") == {"note_id": ["b", "c"], "words": ["two", "three"]}
-    assert list(workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=0)) == [
-        "note_id",
-        "words",
-    ]
+    newest = workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=2)
+    assert newest.to_dict("list") == {"note_id": ["b", "c"], "words": ["two", "three"]}
+    empty = workload_sql.newest_rows(worker, "stub", "notes", by="note_id", limit=0)
+    assert list(empty.columns) == ["note_id", "words"]
 
 
 def test_the_files_of_each_workload_are_numbered_without_a_gap() -> None:
     assert discovery.migrations("nobody") == []
     for name in discovery.names():
-        assert [path.name[:5] for path in discovery.migrations(name)] == [
-            f"{number + 1:04d}_" for number in range(len(discovery.migrations(name)))
-        ]
+        prefixes = [path.name[:5] for path in discovery.migrations(name)]
+        assert prefixes == [f"{number:04d}_" for number in range(1, len(prefixes) + 1)]

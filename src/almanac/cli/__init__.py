@@ -32,7 +32,8 @@ REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 def build(first: str = "") -> typer.Typer:
     """Return the application; a workload's own commands are found by folder.
 
-    They are left out where `first`, the first word that was typed, is one of the commands here. To import them takes a second.
+    They are left out where `first`, the first word that was typed, is a command of this package, since their
+    import takes a second.
     """
     app = typer.Typer(
         name="almanac", help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False
@@ -47,7 +48,7 @@ def build(first: str = "") -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line and leave with a meaningful exit code; a user's mistake never shows a traceback."""
+    """Run the command line and leave with a meaningful exit code; a mistake never shows a traceback."""
     try:
         code = build("".join(sys.argv[1:2]))(standalone_mode=False)
         if code == INTERRUPTED:

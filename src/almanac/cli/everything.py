@@ -17,7 +17,10 @@ from almanac.store.records import runs
 
 
 def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> None:
-    """Run all workloads and, unless `quiet`, show what each published; raises StepFailed naming those that failed."""
+    """Run all workloads and, unless `quiet`, show what each published.
+
+    Raises StepFailed naming the workloads that failed.
+    """
     started = time.monotonic()
     done = _finished(project, request)
     due = longest_first(project, request, (name for name in discovery.names() if name not in done))
@@ -35,7 +38,7 @@ def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> No
 def longest_first(project: Project, request: RunRequest, names: Iterable[str]) -> list[str]:
     """Return workloads in the order in which they start, so that two at a time end as early as they can.
 
-    A workload takes as long as its newest run of the same sample, or as its contract says where there is none.
+    A workload takes as long as its newest run of the same sample, else as its contract says.
     """
     sample = request.sample or project.settings.sample
     with project.database.engine.begin() as connection:
@@ -57,7 +60,7 @@ def _finished(project: Project, request: RunRequest) -> dict[str, Result]:
 
 
 def _finished_run(project: Project, request: RunRequest) -> Result | None:
-    """Return the run that has finished a slot; where the request does not fit, the process of the workload says so."""
+    """Return the run that has finished a slot; the process of a workload refuses what does not fit."""
     try:
         return finished(project, request)
     except AlmanacError:

@@ -110,7 +110,7 @@ def _features(features: Any, step: Step, values: dict[str, str]) -> Any:
 
 
 def _serve(environment: dict[str, str]) -> int:
-    """Run the server until it ends and return its exit code; a signal that ends this process ends the server."""
+    """Run the server until it ends and return its exit code; SIGTERM to this process ends the server."""
     with subprocess.Popen([sys.executable, "-m", "serve"], env=environment) as server:
         # A terminal interrupts both processes; SIGTERM reaches this one alone.
         signal.signal(signal.SIGTERM, lambda *_: server.terminate())

@@ -46,7 +46,7 @@ def run_command(
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
     json: Json = False,
 ) -> None:
-    """Run a workload's notebooks for a slot and publish what they predict; a finished slot is only reported."""
+    """Run a workload's notebooks for a slot and publish the predictions; a finished slot is only shown."""
     settings = Settings.read()
     request = RunRequest(
         workload=workload,

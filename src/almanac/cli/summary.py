@@ -1,4 +1,4 @@
-"""What a person sees at the end of a run: predictions, the figures of the model, the notebooks, the next commands."""
+"""What a person sees at the end of a run: predictions, figures of the model, notebooks, the next commands."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,23 +1,24 @@
-"""Reads from public servers: retries, waits as told, keeps secrets out of every message."""
+"""Requests to public servers: repeats them, waits as long as the server asks, hides secrets in messages."""
 
-import email.utils
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Self
 
 import httpx
 import tenacity
 
+from almanac.download.retry_after import retry_after
 from almanac.errors import SourceUnavailable
 
 TIMEOUT = httpx.Timeout(30.0, connect=4.0)
 TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 ATTEMPTS = 4
 LONGEST_WAIT_SECONDS = 90.0
+LONGEST_BACKOFF_SECONDS = 8.0
+TOO_LONG = " and asks to wait {seconds:.0f} s, longer than the {longest:.0f} s Almanac waits; try again later"
 
 Pause = Callable[[httpx.Response], float]
 
@@ -27,7 +28,7 @@ class NoConnection(SourceUnavailable):
 
 
 class RequestRefused(SourceUnavailable):
-    """The server answered with an error that asking again does not mend."""
+    """The server answered with an error that another attempt does not mend."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -35,7 +36,7 @@ class RequestRefused(SourceUnavailable):
 
 
 class _Transient(Exception):
-    """An answer, or none, that asking again may mend."""
+    """An answer, or none, that another attempt may mend; `status` is 0 where there was no answer."""
 
     def __init__(self, reason: str, status: int = 0, wait_seconds: float | None = None) -> None:
         super().__init__(reason)
@@ -45,16 +46,24 @@ class _Transient(Exception):
 
 @dataclass(frozen=True)
 class RequestPolicy:
-    """How a client behaves: retries, requests per minute, and seconds to stay silent after an answer."""
+    """How a client behaves: attempts, requests per minute, and seconds to stay silent after an answer."""
 
     attempts: int = ATTEMPTS
     per_minute: float | None = None
     pause_after: Pause | None = None
     sleep: Callable[[float], None] = time.sleep
 
+    @property
+    def interval_seconds(self) -> float:
+        """The least time between two requests."""
+        return 60.0 / self.per_minute if self.per_minute else 0.0
+
 
 class Client:
-    """Asks one server; safe to share between threads. Once unreachable it fails at once instead of trying again."""
+    """A client of one server; safe to share between threads.
+
+    Once the server is unreachable, requests fail at once.
+    """
 
     def __init__(
         self,
@@ -69,9 +78,8 @@ class Client:
         self.base_url = base_url.rstrip("/")
         self.policy = policy or RequestPolicy()
         self._secret_params = dict(params or {})
-        self._secrets = [
-            value for value in [*(headers or {}).values(), *self._secret_params.values()] if value
-        ]
+        secrets = [*(headers or {}).values(), *self._secret_params.values()]
+        self._secrets = [value for value in secrets if value]
         self._http = httpx.Client(
             headers=dict(headers or {}), timeout=TIMEOUT, follow_redirects=not self._secrets
         )
@@ -86,17 +94,33 @@ class Client:
         self._http.close()
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
-        """Return the answer to GET; raises NoConnection, RequestRefused or SourceUnavailable, each naming URL and reason.
+        """Return the answer to GET.
+
+        Raises NoConnection, RequestRefused or SourceUnavailable, each naming URL and reason.
 
         `headers` and `params` of the client are secret: no message repeats them.
         """
-        return self._ask("GET", path, params=dict(params or {}))
+        return self._request("GET", path, params=dict(params or {}))
+
+    def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
+        """Return the JSON answer to GET; raises as `get` does, also where the answer is not JSON."""
+        return self._decode(path, self.get(path, params))
 
     def post(self, path: str, content: bytes) -> Any:
-        """Return the JSON answer to POST, for sources that are asked that way; asked again as GET is, so only for what may be asked twice."""
-        return self._decoded(path, self._ask("POST", path, content=content))
+        """Return the JSON answer to POST; raises as `json` does.
 
-    def _ask(self, method: str, path: str, **sent: Any) -> httpx.Response:
+        A POST is repeated as a GET is, so only for servers where a repeated request does no harm.
+        """
+        return self._decode(path, self._request("POST", path, content=content))
+
+    def hidden(self, text: str) -> str:
+        """Return the text with every secret of this client replaced."""
+        for secret in self._secrets:
+            text = text.replace(secret, "(hidden)")
+        return text
+
+    def _request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Return the answer to a request, after as many attempts as the policy allows."""
         retrying = tenacity.Retrying(
             stop=tenacity.stop_after_attempt(self.policy.attempts),
             wait=_wait,
@@ -105,70 +129,60 @@ class Client:
             reraise=True,
         )
         try:
-            return retrying(self._once, method, path, sent)
+            return retrying(self._attempt, method, path, options)
         except _Transient as error:
-            reason = f"{error} after {self.policy.attempts} attempts"
-            raise (
-                self._refused(path, reason, error.status)
-                if error.status
-                else SourceUnavailable(self._message(path, reason))
-            ) from None
+            raise self._last_failure(path, error) from None
 
-    def json(self, path: str, params: Mapping[str, str] | None = None) -> Any:
-        """Return the JSON answer to GET; raises as `get` does, also where the answer is not JSON."""
-        return self._decoded(path, self.get(path, params))
+    def _last_failure(self, path: str, error: _Transient) -> SourceUnavailable:
+        message = self._message(path, f"{error} after {self.policy.attempts} attempts")
+        return RequestRefused(message, error.status) if error.status else SourceUnavailable(message)
 
-    def _decoded(self, path: str, response: httpx.Response) -> Any:
-        try:
-            return response.json()
-        except ValueError:
-            raise SourceUnavailable(self._message(path, "answered with something that is not JSON")) from None
-
-    def _once(self, method: str, path: str, sent: Mapping[str, Any]) -> httpx.Response:
+    def _attempt(self, method: str, path: str, options: Mapping[str, Any]) -> httpx.Response:
         self._await_turn()
         if self._unreachable:
             raise NoConnection(self._unreachable)
+        params = {**options.get("params", {}), **self._secret_params} or None
+        content = options.get("content")
         try:
-            params = {**sent.get("params", {}), **self._secret_params} or None
-            response = self._http.request(
-                method, self._address(path), params=params, content=sent.get("content")
-            )
+            response = self._http.request(method, self._address(path), params=params, content=content)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             self._unreachable = self._message(path, f"cannot be reached ({type(error).__name__})")
             raise NoConnection(self._unreachable) from None
         except httpx.TransportError as error:
             raise _Transient(f"the connection broke ({type(error).__name__})") from None
         self._note_pause(response)
-        return self._checked(path, response)
+        return self._accept(path, response)
 
-    def _checked(self, path: str, response: httpx.Response) -> httpx.Response:
+    def _accept(self, path: str, response: httpx.Response) -> httpx.Response:
+        """Return a successful answer; raises _Transient if an attempt may mend it, else RequestRefused."""
         if response.is_success:
             return response
-        reason = f"answered {response.status_code}{self._said(response)}"
-        wait = retry_after(response.headers.get("retry-after"))
-        if response.status_code in TRANSIENT and (wait or 0.0) <= LONGEST_WAIT_SECONDS:
-            raise _Transient(reason, response.status_code, wait)
-        asked = (
-            f" and asks to wait {wait:.0f} s, longer than the {LONGEST_WAIT_SECONDS:.0f} s Almanac waits; try again later"
-            if wait
-            else ""
-        )
-        raise self._refused(path, reason + asked, response.status_code)
+        status = response.status_code
+        reason = f"answered {status}{self._explanation(response)}"
+        seconds = retry_after(response.headers.get("retry-after"))
+        if status in TRANSIENT and (seconds or 0.0) <= LONGEST_WAIT_SECONDS:
+            raise _Transient(reason, status, seconds)
+        wait = TOO_LONG.format(seconds=seconds, longest=LONGEST_WAIT_SECONDS) if seconds else ""
+        raise RequestRefused(self._message(path, reason + wait), status)
 
     def _await_turn(self) -> None:
+        """Wait until the policy allows another request."""
         with self._turn:
             now = time.monotonic()
             start = max(now, self._free_at)
-            self._free_at = start + (60.0 / self.policy.per_minute if self.policy.per_minute else 0.0)
+            self._free_at = start + self.policy.interval_seconds
         if start > now:
             self.policy.sleep(start - now)
 
     def _note_pause(self, response: httpx.Response) -> None:
+        """Delay the next request by the pause that the policy reads from an answer."""
         seconds = self.policy.pause_after(response) if self.policy.pause_after else 0.0
-        with self._turn:
-            self._free_at = max(self._free_at, time.monotonic() + seconds) if seconds > 0 else self._free_at
+        if seconds > 0:
+            with self._turn:
+                self._free_at = max(self._free_at, time.monotonic() + seconds)
 
-    def _said(self, response: httpx.Response) -> str:
+    def _explanation(self, response: httpx.Response) -> str:
+        """Return the message of an answer's JSON body, in brackets, without secrets."""
         try:
             body = response.json()
         except ValueError:
@@ -176,8 +190,11 @@ class Client:
         text = body.get("message") if isinstance(body, dict) else None
         return f" ('{self.hidden(str(text))[:200]}')" if text else ""
 
-    def _refused(self, path: str, reason: str, status: int) -> RequestRefused:
-        return RequestRefused(self._message(path, reason), status)
+    def _decode(self, path: str, response: httpx.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            raise SourceUnavailable(self._message(path, "answered with something that is not JSON")) from None
 
     def _address(self, path: str) -> str:
         return f"{self.base_url}/{path.lstrip('/')}" if path else self.base_url
@@ -185,31 +202,10 @@ class Client:
     def _message(self, path: str, reason: str) -> str:
         return f"{self.hidden(self._address(path))} {reason}."
 
-    def hidden(self, text: str) -> str:
-        """Return the text with every secret of this client replaced."""
-        for secret in self._secrets:
-            text = text.replace(secret, "(hidden)")
-        return text
-
 
 def _wait(state: tenacity.RetryCallState) -> float:
+    """Return the seconds before the next attempt: what the server asked for, else twice as long each time."""
     error = state.outcome.exception() if state.outcome else None
-    told = error.wait_seconds if isinstance(error, _Transient) else None
-    return told if told is not None else min(0.5 * 2.0**state.attempt_number, 8.0)
-
-
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds that a Retry-After header asks for, in either of its two forms.
-
-    >>> retry_after("7"), retry_after("Wed, 01 Jan 2025 00:00:30 GMT", datetime(2025, 1, 1, tzinfo=UTC)), retry_after("soon")
-    (7.0, 30.0, None)
-    """
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        until = email.utils.parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    return max(0.0, (until - (now or datetime.now(UTC))).total_seconds()) if until.tzinfo else None
+    if isinstance(error, _Transient) and error.wait_seconds is not None:
+        return error.wait_seconds
+    return min(0.5 * 2.0**state.attempt_number, LONGEST_BACKOFF_SECONDS)

@@ -1,9 +1,9 @@
-"""Reads pinned public files: from a mirror, the cache or the network, each checked by sha-256."""
+"""Pinned public files: read from a mirror, the cache or the network, each checked by sha-256."""
 
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +20,17 @@ THREADS = 8
 WAY_OUT = (
     "Connect to the network, or let ALMANAC_MIRROR name a folder or URL that holds owner/repository/path."
 )
+OTHER_CONTENT = (
+    "{name} from {place} has sha-256 {actual}, expected {expected}. Mend the mirror, or leave it out."
+)
+HEAD_OFFLINE = "The head of {repository} needs the network. Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD."
 
 Where = Literal["mirror", "cache", "network"]
 Progress = Callable[[int, int], object]
 
 
 class NoFilesAvailable(SourceUnavailable):
-    """Not one of the files is there: no mirror, no cache, no network."""
+    """Not one of the files can be read: no mirror, no cache, no network."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,20 @@ class PublicFile:
     path: str
     sha256: str | None
 
+    @property
+    def name(self) -> str:
+        """The file's name in messages."""
+        return f"{self.repository}/{self.path} at {self.commit[:7]}"
+
+    @property
+    def mirror_path(self) -> str:
+        """The file's path in a mirror."""
+        return f"{self.repository}/{self.path}"
+
 
 @dataclass(frozen=True)
 class Copy:
-    """What was read of a file, and where it was found."""
+    """The content of a file, and the place from which it was read."""
 
     file: PublicFile
     content: bytes
@@ -49,16 +63,22 @@ class Copy:
 
     @property
     def sha256(self) -> str:
-        """The sha-256 of what was read."""
+        """The sha-256 of the content."""
         return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True)
 class _Places:
+    """The places to read from; a mirror is a folder or a server."""
+
     folder: Path | None
     mirror: Client | None
     cache: Path
     network: Client | None
+
+    def cached(self, file: PublicFile) -> Path:
+        """Return the path of a file in the cache."""
+        return self.cache / file.repository / file.commit / file.path
 
 
 def read(file: PublicFile, settings: Settings) -> Copy:
@@ -77,9 +97,8 @@ def read_all(
     copies = read_existing(files, settings, progress=progress)
     missing = [file for file, copy in zip(files, copies, strict=True) if copy is None]
     if missing:
-        raise SourceUnavailable(
-            f"{len(missing)} of {len(files)} files do not exist, first {name(missing[0])}."
-        )
+        count = f"{len(missing)} of {len(files)}"
+        raise SourceUnavailable(f"{count} files do not exist, first {missing[0].name}.")
     return [copy for copy in copies if copy is not None]
 
 
@@ -89,23 +108,17 @@ def read_existing(
     """Return all files in their order, with None for each the public source answers 404 for."""
     with _places(settings) as places, ThreadPoolExecutor(THREADS) as pool:
         futures = [pool.submit(_read, file, places) for file in files]
-        for done, _ in enumerate(as_completed(futures), start=1):
+        for count, _ in enumerate(as_completed(futures), start=1):
             if progress:
-                progress(done, len(files))
-    errors = [
-        error for error in (future.exception() for future in futures) if error and not _is_missing(error)
-    ]
-    if errors:
-        raise _summary(errors, len(files))
+                progress(count, len(files))
+    _refuse_errors(futures)
     return [None if future.exception() else future.result() for future in futures]
 
 
 def head(repository: str, branch: str, settings: Settings) -> str:
-    """Return the commit at the head of a branch, asked from the GitHub API; raises SourceUnavailable."""
+    """Return the commit at the head of a branch, as the GitHub API names it; raises SourceUnavailable."""
     if settings.offline:
-        raise SourceUnavailable(
-            f"The head of {repository} needs the network. Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD."
-        )
+        raise SourceUnavailable(HEAD_OFFLINE.format(repository=repository))
     token = settings.github_token
     headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else None
     with Client(API_URL, headers=headers) as client:
@@ -116,54 +129,37 @@ def head(repository: str, branch: str, settings: Settings) -> str:
     return commit
 
 
-def name(file: PublicFile) -> str:
-    """Return a file's name in messages."""
-    return f"{file.repository}/{file.path} at {file.commit[:7]}"
-
-
 @contextmanager
 def _places(settings: Settings) -> Iterator[_Places]:
+    """Open the places that the settings allow; raises UsageError where the mirror is no folder."""
     with ExitStack() as stack:
         is_url = settings.mirror.startswith(("http://", "https://"))
         folder = Path(settings.mirror) if settings.mirror and not is_url else None
         if folder and not folder.is_dir():
             raise UsageError(f"ALMANAC_MIRROR names '{folder}', which is not a folder. Correct or unset it.")
-        mirror = stack.enter_context(Client(settings.mirror)) if is_url and not settings.offline else None
+        has_mirror = is_url and not settings.offline
+        mirror = stack.enter_context(Client(settings.mirror)) if has_mirror else None
         network = None if settings.offline else stack.enter_context(Client(RAW_URL))
         yield _Places(folder, mirror, settings.cache_folder / "public", network)
 
 
 def _read(file: PublicFile, places: _Places) -> Copy:
+    """Read a file from the first place that has it; only a pinned file is read from mirror or cache."""
     reasons: list[str] = []
     if file.sha256:
-        found = _from_mirror(file, places, reasons) or _from_cache(file, places, reasons)
-        if found:
-            return found
+        copy = _from_mirror(file, places, reasons) or _from_cache(file, places, reasons)
+        if copy:
+            return copy
     return _from_network(file, places, reasons)
 
 
-def _from_network(file: PublicFile, places: _Places, reasons: list[str]) -> Copy:
-    try:
-        if places.network is None:
-            raise NoConnection("the network is off (ALMANAC_OFFLINE).")
-        content = places.network.get(quote(f"{file.repository}/{file.commit}/{file.path}")).content
-    except NoConnection as error:
-        raise NoConnection(
-            f"{name(file)} cannot be read: {'; '.join([*reasons, str(error)])} {WAY_OUT}"
-        ) from None
-    copy = Copy(file, _checked(file, content, RAW_URL), "network")
-    if file.sha256:
-        _keep(_cached(file, places), content)
-    return copy
-
-
 def _from_mirror(file: PublicFile, places: _Places, reasons: list[str]) -> Copy | None:
-    place = f"{file.repository}/{file.path}"
+    """Read a file from the mirror; without one return None, and where it lacks the file, add the reason."""
     try:
         if places.folder:
-            content = (places.folder / place).read_bytes()
+            content = (places.folder / file.mirror_path).read_bytes()
         elif places.mirror:
-            content = places.mirror.get(quote(place)).content
+            content = places.mirror.get(quote(file.mirror_path)).content
         else:
             return None
     except (OSError, SourceUnavailable) as error:
@@ -173,42 +169,58 @@ def _from_mirror(file: PublicFile, places: _Places, reasons: list[str]) -> Copy 
 
 
 def _from_cache(file: PublicFile, places: _Places, reasons: list[str]) -> Copy | None:
+    """Read a file from the cache; where it lacks the file or has another content, add the reason."""
     try:
-        content = _cached(file, places).read_bytes()
+        content = places.cached(file).read_bytes()
         return Copy(file, _checked(file, content, "the cache"), "cache")
     except (OSError, SourceCorrupt) as error:
         reasons.append(f"the cache lacks it ({type(error).__name__})")
         return None
 
 
+def _from_network(file: PublicFile, places: _Places, reasons: list[str]) -> Copy:
+    """Read a file from the public server and cache a pinned one; `reasons` say why no place had it."""
+    try:
+        if places.network is None:
+            raise NoConnection("the network is off (ALMANAC_OFFLINE).")
+        content = places.network.get(quote(f"{file.repository}/{file.commit}/{file.path}")).content
+    except NoConnection as error:
+        text = "; ".join([*reasons, str(error)])
+        raise NoConnection(f"{file.name} cannot be read: {text} {WAY_OUT}") from None
+    copy = Copy(file, _checked(file, content, RAW_URL), "network")
+    if file.sha256:
+        _write(places.cached(file), content)
+    return copy
+
+
 def _checked(file: PublicFile, content: bytes, place: str) -> bytes:
-    found = hashlib.sha256(content).hexdigest()
-    if file.sha256 and found != file.sha256:
-        raise SourceCorrupt(
-            f"{name(file)} from {place} has sha-256 {found}, expected {file.sha256}. Mend the mirror, or leave it out."
-        )
+    """Return the content of a file; raises SourceCorrupt unless it has the pinned hash."""
+    actual = hashlib.sha256(content).hexdigest()
+    if file.sha256 and actual != file.sha256:
+        facts = {"name": file.name, "place": place, "actual": actual, "expected": file.sha256}
+        raise SourceCorrupt(OTHER_CONTENT.format(**facts))
     return content
 
 
-def _cached(file: PublicFile, places: _Places) -> Path:
-    return places.cache / file.repository / file.commit / file.path
-
-
-def _keep(path: Path, content: bytes) -> None:
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole, so that no reader sees a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as beside:
-        beside.write(content)
-    Path(beside.name).replace(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
+        part.write(content)
+    Path(part.name).replace(path)
+
+
+def _refuse_errors(futures: Sequence["Future[Copy]"]) -> None:
+    """Raise the error that says most: a corrupt file or a bug as it is, else how many files are missing."""
+    errors = [error for future in futures if (error := future.exception()) and not _is_missing(error)]
+    for error in errors:
+        if isinstance(error, SourceCorrupt) or not isinstance(error, SourceUnavailable):
+            raise error
+    if errors:
+        kind = NoFilesAvailable if len(errors) == len(futures) else SourceUnavailable
+        count = f"{len(errors)} of {len(futures)}"
+        raise kind(f"{count} public files cannot be read. The first: {errors[0]}")
 
 
 def _is_missing(error: BaseException) -> bool:
     return isinstance(error, RequestRefused) and error.status == 404
-
-
-def _summary(errors: list[BaseException], total: int) -> BaseException:
-    """Return the error that says most: a corrupt file or a bug as it is, otherwise how many files are missing."""
-    for error in errors:
-        if isinstance(error, SourceCorrupt) or not isinstance(error, SourceUnavailable):
-            return error
-    kind = NoFilesAvailable if len(errors) == total else SourceUnavailable
-    return kind(f"{len(errors)} of {total} public files cannot be read. The first: {errors[0]}")

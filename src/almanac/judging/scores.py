@@ -10,6 +10,7 @@ Labels = npt.NDArray[np.int64]
 
 LEAST_CHANCE = 1e-15
 Z_95 = 1.959963984540054
+QUANTILES_95 = (0.025, 0.975)
 
 
 class Interval(NamedTuple):
@@ -29,21 +30,21 @@ def log_losses(labels: Labels, chances: Floats) -> Floats:
     >>> log_losses(np.array([1]), np.array([[0.5, 0.5]])).round(4).tolist()
     [0.6931]
     """
-    given = np.clip(chances[np.arange(len(labels)), labels], LEAST_CHANCE, 1.0)
-    losses: Floats = -np.log(given)
+    of_outcome = np.clip(chances[np.arange(len(labels)), labels], LEAST_CHANCE, 1.0)
+    losses: Floats = -np.log(of_outcome)
     return losses
 
 
 def ranked_probability_scores(labels: Labels, chances: Floats) -> Floats:
-    """Return the ranked probability score per forecast, for outcomes in their natural order; 0 is perfect, 1 the worst.
+    """Return the ranked probability score per forecast; 0 is perfect, 1 the worst.
 
-    Epstein (1969), divided by the number of outcomes less one.
+    Outcomes are in their natural order. Epstein (1969), divided by the number of outcomes less one.
 
     >>> ranked_probability_scores(np.array([2, 0]), np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]])).tolist()
     [0.5, 0.0]
     """
-    off = np.cumsum(chances - _one_hot(labels, chances), axis=1)[:, :-1]
-    scores: Floats = (off**2).sum(axis=1) / (chances.shape[1] - 1)
+    errors = np.cumsum(chances - _one_hot(labels, chances), axis=1)[:, :-1]
+    scores: Floats = (errors**2).sum(axis=1) / (chances.shape[1] - 1)
     return scores
 
 
@@ -68,34 +69,33 @@ def hits(labels: Labels, chances: Floats) -> Floats:
 
 
 def calibration_error(labels: Labels, chances: Floats, *, bins: int = 10) -> float:
-    """Return the mean gap between promised chance and frequency, in `bins` of equal width for each outcome (class-wise ECE).
+    """Return the mean gap between forecast chance and frequency (class-wise expected calibration error).
 
-    Even a perfect forecast has some by luck: about .009 for 9,000 forecasts of three outcomes.
+    Forecasts are grouped into `bins` of equal width for each outcome. Even a perfect forecast has an error by
+    chance: about .009 for 9,000 forecasts of three outcomes.
 
     >>> calibration_error(np.array([0, 1]), np.array([[0.5, 0.5], [0.5, 0.5]]))
     0.0
     """
-    off = chances - _one_hot(labels, chances)
-    place = np.minimum((chances * bins).astype(np.int64), bins - 1)
-    gaps = [
-        np.abs(np.bincount(place[:, outcome], off[:, outcome])).sum() for outcome in range(chances.shape[1])
-    ]
-    return float(np.mean(gaps)) / len(labels)
+    errors = chances - _one_hot(labels, chances)
+    numbers = np.minimum((chances * bins).astype(np.int64), bins - 1)
+    sums = [np.bincount(*column) for column in zip(numbers.T, errors.T, strict=True)]
+    return float(np.mean([np.abs(each).sum() for each in sums])) / len(labels)
 
 
 def wilson(successes: int, trials: int) -> Interval:
-    """Return a share with Wilson's 95 % interval; without trials the share is NaN and anything is possible.
+    """Return a share with Wilson's 95 % interval; without trials the share is NaN and the interval is [0, 1].
 
     >>> [round(end, 3) for end in wilson(8, 10)]
     [0.8, 0.49, 0.943]
     """
     if trials == 0:
         return Interval(float("nan"), 0.0, 1.0)
-    # The command line imports this module and does not need scipy.stats, which takes a second to import.
+    # Half of scipy takes a second to import, which other scores do not need.
     from scipy.stats import binomtest
 
-    bounds = binomtest(successes, trials).proportion_ci(method="wilson")
-    return Interval(successes / trials, float(bounds.low), float(bounds.high))
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return Interval(successes / trials, float(interval.low), float(interval.high))
 
 
 def bootstrap_interval(
@@ -120,7 +120,7 @@ def bootstrap_interval(
 def paired_bootstrap(
     ours: Floats, theirs: Floats, *, clusters: Labels | None = None, seed: int = 0, repeats: int = 2000
 ) -> Interval:
-    """Return the mean of ours minus theirs on the same cases with its interval; below zero our losses are smaller."""
+    """Return the mean of ours minus theirs on the same cases; below zero our losses are smaller."""
     return bootstrap_interval(ours - theirs, clusters=clusters, seed=seed, repeats=repeats)
 
 

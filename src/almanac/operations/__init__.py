@@ -1,1 +1,1 @@
-"""What is done with runs and releases after the fact: verify, reproduce, compare, promote, examine the installation."""
+"""Operations on finished runs and on releases: verify, reproduce, compare, promote; and doctor."""

@@ -24,8 +24,8 @@ class Link:
 class Chain:
     """All records behind a run.
 
-    `maker` is the run whose notebooks made its rows: another one for a shadow. `releases` has each release of the run with the
-    release before it.
+    `maker` is the run whose notebooks made its rows: another one for a shadow. `releases` has each release of
+    the run with the release before it.
     """
 
     project: Project

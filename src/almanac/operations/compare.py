@@ -1,4 +1,4 @@
-"""What would change for readers between two model versions: how many predictions, the largest moves, changed words."""
+"""What would change for readers between two model versions: counts, the largest moves, changed words."""
 
 from dataclasses import dataclass
 

@@ -59,7 +59,7 @@ def examine(settings: Settings) -> list[Finding]:
 
 
 def examine_durability(settings: Settings) -> list[Finding]:
-    """Examine whether a champion and its predictions would survive this machine, as a scheduled runner needs."""
+    """Examine whether a champion and its predictions survive this machine, as a scheduled runner needs."""
     uri = settings.mlflow_tracking_uri
     tracking = uri.get_secret_value() if uri else ""
     has_proxy = tracking.startswith(("http://", "https://")) and not settings.artifact_root

@@ -1,4 +1,4 @@
-"""Check what a run has scored: the saved rows, or the entries of an incremental run and the state before them."""
+"""Check the input of a run: the saved rows, or the entries of an incremental run and the earlier state."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ def check_earlier_state(chain: Chain) -> list[Link]:
 
 
 def _check_entries(chain: Chain) -> Link:
-    """Read the entries of an incremental run again; what retention or an erasure took is pruned, not broken."""
+    """Read the entries of an incremental run again; what retention or erasure took is pruned, not broken."""
     staged = _staged(chain)
     if staged is None:
         return Link(SCORED, "none", "no step told which entries it has read")

@@ -1,4 +1,4 @@
-"""Promote a version by hand: first the alias, which says who should answer, then the release, which says who does."""
+"""Promote a version by hand: first the alias (who should answer), then the release (who answers)."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,12 +18,14 @@ ROLLED_BACK = (
 
 
 def promote(project: Project, workload: str, version: int, *, why: str) -> int | None:
-    """Make a version champion and end a hold; return the new release, or None where answers change at the next predict.
+    """Make a version champion and end a hold.
 
-    The registry is called outside of every transaction, so that readers never wait for it. A process that ends after it has moved
-    the alias changes nothing for readers. The same command completes the promotion, and so does the next predict unless there
-    is a hold. Raises UsageError for an empty reason or a rollback meanwhile, NotFound for an unknown version, RunBusy beside
-    another promotion.
+    Return the new release, or None where answers change at the next predict.
+
+    The registry is called outside of every transaction, so that readers never wait for it. A process that
+    ends after it has moved the alias changes nothing for readers. The same command completes the promotion,
+    and so does the next predict unless there is a hold. Raises UsageError for an empty reason or a rollback
+    meanwhile, NotFound for an unknown version, RunBusy beside another promotion.
     """
     if not why.strip():
         raise UsageError('Say why: --why "…". The ledger keeps the reason for ever.')
@@ -55,7 +57,8 @@ def _exclusive(project: Project, workload: str) -> Iterator[None]:
     with locks.advisory_lock(project.database, f"almanac promote {workload}") as is_locked:
         if not is_locked:
             raise RunBusy(
-                f"Another promotion of '{workload}' is under way. Wait for it to end, then see `almanac list`."
+                f"Another promotion of '{workload}' is under way. "
+                "Wait for it to end, then see `almanac list`."
             )
         yield
 
@@ -88,7 +91,7 @@ def _release(project: Project, decision: Mapping[str, Any], live: int | None) ->
 
 
 def _refuse_rolled_back(current: releases.ReleaseRow | None, live: int | None) -> None:
-    """Raise UsageError where somebody rolled back while the registry was called: that decision is the later one."""
+    """Raise UsageError after a rollback during the call of the registry: that decision is the later one."""
     if current and current["kind"] == "rollback" and current["release_id"] != live:
         raise UsageError(ROLLED_BACK.format(**current))
 

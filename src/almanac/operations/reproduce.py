@@ -50,8 +50,8 @@ class Reproduction:
 class Recorded:
     """The records of a run.
 
-    `maker` is the run whose notebooks made its rows: another one for a shadow. `staged` and `hashes` are what the predict step
-    reported of its rows.
+    `maker` is the run whose notebooks made its rows: another one for a shadow. `staged` and `hashes` are what
+    the predict step reported of its rows.
     """
 
     run: runs.RunRow
@@ -64,8 +64,8 @@ class Recorded:
 def reproduce(project: Project, run_id: str, *, anyway: bool = False) -> Reproduction:
     """Run predict again from a run's record: its kept rows or entries, its model version.
 
-    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where the kept rows or
-    entries of a run, or the state before them, were changed; ModelTampered, NotFound.
+    Raises UsageError naming commit, lock file or Python where they differ, unless `anyway`; BrokenChain where
+    the kept rows or entries of a run, or the state before them, were changed; ModelTampered, NotFound.
     """
     recorded = _recorded(project, run_id)
     differences = _differences(project, recorded.maker)

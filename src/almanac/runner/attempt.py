@@ -15,7 +15,7 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run. `slot` None is the slot of this moment; `forced` takes this very second as a slot of its own."""
+    """What to run. `slot` None is the present slot; `forced` takes this very second as a slot of its own."""
 
     workload: str
     slot: datetime | None = None
@@ -33,7 +33,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run under way. `started` is the monotonic instant of its start, `parameters` has typed values for the notebooks."""
+    """A run under way. `started` is a monotonic instant, `parameters` has typed values for the notebooks."""
 
     run_id: str
     request: RunRequest

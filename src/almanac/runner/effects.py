@@ -39,7 +39,7 @@ def apply_results(attempt: Attempt, step: str) -> None:
 
 
 def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
-    """Publish what the predict step has staged, and the shadow beside it; raises StepFailed where it staged nothing."""
+    """Publish what the predict step has staged, and the shadow beside it; raises StepFailed for nothing."""
     with attempt.project.database.engine.begin() as connection:
         results = run_steps.results(connection, attempt.run_id, "predict")
     staged, shadow = results.get("staged"), results.get("shadow")

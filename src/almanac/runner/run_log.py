@@ -1,4 +1,4 @@
-"""The log of a run: lines on standard error, and in a file beside the executed notebooks; no line holds a secret."""
+"""The log of a run, on standard error and in a file beside the executed notebooks; no line holds a secret."""
 
 import logging
 from collections.abc import Iterator

@@ -32,7 +32,8 @@ def requested_slot(request: RunRequest, contract: Contract, *, predicts: bool) -
     """
     if request.slot and not predicts:
         raise UsageError(
-            "Steps without predict publish nothing and take no slot. Leave out --slot, or add predict to --only."
+            "Steps without predict publish nothing and take no slot. "
+            "Leave out --slot, or add predict to --only."
         )
     if request.slot:
         return request.slot
@@ -73,7 +74,7 @@ def continue_attempt(connection: Connection, start: Start) -> Start:
 
 
 def take(connection: Connection, settings: Settings, start: Start) -> str:
-    """Write the record of a run that starts and return its id; raises RunBusy where its slot was taken meanwhile."""
+    """Write the record of a run that starts and return its id; raises RunBusy where the slot was taken."""
     run_id = runs.start(connection, _new_run(settings, start))
     if run_id is None:
         workload, slot = start.request.workload, f"{start.slot:%Y-%m-%dT%H:%MZ}"

@@ -20,7 +20,10 @@ log = logging.getLogger("almanac")
 
 
 def open_mlflow_run(attempt: Attempt) -> str:
-    """Open the MLflow run of a run and return its id; done beside the first step, since MLflow takes seconds to import."""
+    """Open the MLflow run of a run and return its id.
+
+    A thread does so beside the first step, since MLflow takes seconds to import.
+    """
     tags = {"almanac.kind": "run", "almanac.run": attempt.run_id, "almanac.slot": attempt.slot.isoformat()}
     mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
     with attempt.project.database.engine.begin() as connection:
@@ -29,7 +32,7 @@ def open_mlflow_run(attempt: Attempt) -> str:
 
 
 def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") -> NotebookResult:
-    """Run one step and return how its notebook ended; raises StepFailed, or Terminated where a signal stopped it."""
+    """Run one step and return how its notebook ended; raises StepFailed, or Terminated after a signal."""
     step = notebook.step
     with attempt.project.database.engine.begin() as connection:
         run_steps.start(connection, attempt.run_id, step)

@@ -1,4 +1,4 @@
-"""Upkeep: a workload's module `upkeep` works before and after each release, and names the entries past retention."""
+"""Upkeep: a workload's module `upkeep` works before and after each release, and yields expired entries."""
 
 from datetime import UTC, datetime
 from types import ModuleType
@@ -12,7 +12,7 @@ WHO = "retention"
 
 
 def prepare(database: Database, contract: Contract, covered_until: int) -> None:
-    """Call the workload's `prepare(connection, covered_until)` before the entries up to that number are released."""
+    """Call the workload's `prepare(connection, covered_until)` before those entries are released."""
     module = _module(contract)
     if module is not None:
         with database.connect() as connection:

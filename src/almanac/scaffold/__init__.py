@@ -16,10 +16,14 @@ MARKER = re.compile(r"^# %%(?: \[(markdown)\])?(?: (parameters))?$", re.MULTILIN
 
 
 def create(home: Path, name: str) -> list[Path]:
-    """Write package, notebooks and test of workload `name` below `home`; return the files. Raises UsageError, then nothing is written."""
+    """Write package, notebooks and test of workload `name` below `home` and return the files.
+
+    Raises UsageError before anything is written.
+    """
     if not NAME.fullmatch(name) or iskeyword(name):
         raise UsageError(
-            f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, a letter first, no word of Python's."
+            f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, "
+            "a letter first, no word of Python's."
         )
     package, notebooks, test = (
         discovery.WORKLOADS / name,
@@ -42,7 +46,7 @@ def create(home: Path, name: str) -> list[Path]:
 
 
 def as_notebook(text: str) -> str:
-    """Return a notebook file made of a text whose cells begin with `# %%`, `# %% [markdown]` or `# %% parameters`."""
+    """Return a notebook file from a text; `# %%`, `# %% [markdown]` or `# %% parameters` begins one."""
     parts = MARKER.split(text)
     cells = [
         _cell(number, *part)

@@ -1,1 +1,1 @@
-"""Notebooks: read before a run, executed in kernels of their own, shown as HTML; the only home of papermill."""
+"""Notebooks, read before a run, executed in kernels of their own, shown as HTML; the home of papermill."""

@@ -118,7 +118,7 @@ def _reason(error: BaseException, limits: Limits) -> str:
 
 
 def _early_end(notebook: nbformat.NotebookNode) -> str | None:
-    """Return why a notebook that raised nothing did not end well: a cell called sys.exit(), or some never ran."""
+    """Return why a notebook that raised nothing failed: a cell called sys.exit(), or some never ran."""
     code = (cell for cell in notebook.cells if cell.cell_type == "code")
     for number, cell in enumerate(code, start=1):
         if any(_is_exit(output) for output in cell.outputs):

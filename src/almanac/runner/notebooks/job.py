@@ -14,7 +14,7 @@ class Terminated(KeyboardInterrupt):
 
 @dataclass(frozen=True)
 class Limits:
-    """Time limits: seconds for each cell, and the monotonic instant at which the whole run must have ended."""
+    """Time limits: seconds for each cell, and the monotonic instant at which the run must have ended."""
 
     cell_seconds: float
     deadline: float

@@ -1,4 +1,4 @@
-"""The kernel of a notebook: its client announces each cell and meters the process; its engine sets the limits."""
+"""The kernel of a notebook: a client that announces cells and meters the process, an engine with limits."""
 
 import logging
 import os
@@ -79,7 +79,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill comes without t
 
 
 def _ipc() -> Config:
-    """Return the configuration of sockets beside the connection file, which keeps the working folder empty."""
+    """Return the place of sockets beside the connection file, which keeps the working folder empty."""
     sockets = str(Path(os.environ["JUPYTER_RUNTIME_DIR"], "k"))
     return Config({"KernelManager": {"transport": "ipc", "ip": sockets}})
 

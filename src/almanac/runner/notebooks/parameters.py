@@ -75,7 +75,7 @@ def _parsed(path: Path, cell: str) -> ast.Module:
 
 
 def _assignment(path: Path, statement: ast.stmt) -> tuple[str, Any]:
-    """Return name and value of an assignment of a plain value; raises BadNotebook for every other statement."""
+    """Return name and value of an assignment of a plain value; raises BadNotebook for other statements."""
     target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
     value = getattr(statement, "value", None)
     try:
@@ -96,7 +96,8 @@ def _typed(name: str, text: str, default: Any) -> Any:
     if type(value) is not type(default):
         kind = type(default).__name__
         raise BadParameter(
-            f"Parameter '{name}' has value '{text}', which is not of type {kind} like its default {default!r}."
+            f"Parameter '{name}' has value '{text}', "
+            f"which is not of type {kind} like its default {default!r}."
         )
     return value
 

@@ -46,7 +46,7 @@ class Plan:
 
 
 def make_plan(folder: Path, request: RunRequest) -> Plan:
-    """Return what a request runs; raises BadNotebook, UsageError or BadParameter before anything is touched."""
+    """Return what a request runs; raises BadNotebook, UsageError or BadParameter and changes nothing."""
     notebooks = find(folder, request.workload)
     selected = select(notebooks, only=request.only, start=request.start)
     typed_parameters(selected, request.parameters)
@@ -71,7 +71,7 @@ def find(folder: Path, workload: str) -> list[Notebook]:
 
 
 def select(notebooks: Iterable[Notebook], *, only: str = "", start: str = "") -> list[Notebook]:
-    """Return the notebooks named in `only` (comma separated) or from the step `start` on; raises UsageError."""
+    """Return the notebooks named in `only` (comma separated), or those from `start` on; raises UsageError."""
     names = [name.strip() for name in only.split(",") if name.strip()]
     unknown = sorted({*names, start} - {*STEPS, ""})
     if unknown:

@@ -68,17 +68,21 @@ def _mark(database: Database, contract: Contract, now: datetime) -> tuple[list[s
 
 
 def _victims(connection: sa.Connection, contract: Contract, now: datetime) -> list[str]:
-    is_of_workload = (COLUMNS.workload == contract.name) & (COLUMNS.status == "succeeded")
-    has_rows = COLUMNS.rows.is_not(None) & COLUMNS.pruned_at.is_(None)
-    is_needed = COLUMNS.run_id.in_(_needed_runs(connection, contract))
-    query = sa.select(COLUMNS.run_id).where(is_of_workload, has_rows, ~is_needed)
+    """Return the runs whose rows nobody needs: too old or, of an incremental workload, absorbed."""
+    needed = _needed_runs(connection, contract)
+    query = sa.select(COLUMNS.run_id).where(_has_rows(contract), COLUMNS.run_id.not_in(needed))
     is_old = COLUMNS.finished_at < now - contract.retention
     if not contract.incremental:
         return list(connection.execute(query.where(is_old)).scalars())
     absorber = tables.runs.alias()
-    query = query.outerjoin_from(tables.runs, absorber, absorber.c.run_id == COLUMNS.absorbed_by)
+    joined = query.outerjoin_from(tables.runs, absorber, absorber.c.run_id == COLUMNS.absorbed_by)
     is_left_by_readers = absorber.c.finished_at < now - READER_GRACE
-    return list(connection.execute(query.where(is_old | is_left_by_readers)).scalars())
+    return list(connection.execute(joined.where(is_old | is_left_by_readers)).scalars())
+
+
+def _has_rows(contract: Contract) -> sa.ColumnElement[bool]:
+    is_succeeded = (COLUMNS.workload == contract.name) & (COLUMNS.status == "succeeded")
+    return is_succeeded & COLUMNS.rows.is_not(None) & COLUMNS.pruned_at.is_(None)
 
 
 def _needed_runs(connection: sa.Connection, contract: Contract) -> set[str]:

@@ -15,8 +15,7 @@ from almanac.store.publishing.staging import Checkpoint, no_checkpoint
 from almanac.store.publishing.staging_tables import partition_name, staging_table
 from almanac.store.records import ledger, runs
 from almanac.store.rows.hashes import combined_hash, table_hash
-from almanac.store.rows.names import qualified_name
-from almanac.store.schema.contract_tables import table_name
+from almanac.store.rows.names import qualified_name, workload_table
 from almanac.store.schema.tables import SCHEMA, STAGING
 
 TAKE_OVER = sql.SQL("ALTER TABLE {} OWNER TO almanac_owner")
@@ -114,7 +113,7 @@ def _attach(connection: psycopg.Connection[Any], contract: Contract, run_id: str
     """
     for table in contract.released_tables:
         name = partition_name(contract, table, run_id)
-        parent = qualified_name(table_name(contract, table))
+        parent = workload_table(contract, table)
         move = MOVE.format(qualified_name(name, STAGING), sql.Identifier(SCHEMA))
         attach = ATTACH.format(parent, qualified_name(name), run_id)
         connection.execute(sql.SQL("; ").join([move, attach]))

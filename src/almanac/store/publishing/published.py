@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
+import psycopg
 from psycopg import sql
 
 from almanac.contract import Contract
@@ -11,8 +13,7 @@ from almanac.store.connections.database import Database
 from almanac.store.publishing.incremental.merging import merge_query
 from almanac.store.records import runs
 from almanac.store.rows import frames
-from almanac.store.rows.names import column_list, qualified_name
-from almanac.store.schema.contract_tables import table_name
+from almanac.store.rows.names import column_list, workload_table
 
 # Columns that differ between runs by their nature and say nothing about what readers get.
 ABOUT_THE_RUN = frozenset({"model_version", "predicted_at"})
@@ -41,7 +42,7 @@ def read_run(database: Database, contract: Contract, name: str, run_id: str) -> 
     """Return the rows of one run in a released table, in the contract's order."""
     table = contract.table(name)
     order = (*contract.order, contract.entity) if table is contract.predictions else table.key
-    place = qualified_name(table_name(contract, table))
+    place = workload_table(contract, table)
     query = ROWS_OF_RUN.format(column_list(table.column_names), place, run_id, column_list(order))
     with database.connect() as connection:
         return frames.read(connection, table, query)
@@ -56,7 +57,7 @@ def read_version(database: Database, contract: Contract, name: str, version: int
     with database.engine.begin() as connection:
         run_ids = [str(row["run_id"]) for row in runs.of_version(connection, contract.name, version)]
     columns = column_list(table.column_names)
-    place = qualified_name(table_name(contract, table))
+    place = workload_table(contract, table)
     source = ROWS_OF_RUNS.format(columns, TURN.format(run_ids), place, run_ids)
     rows = source if table is contract.predictions else merge_query(table, source)
     with database.connect() as connection:
@@ -65,25 +66,29 @@ def read_version(database: Database, contract: Contract, name: str, version: int
 
 def differences(database: Database, contract: Contract, first: list[str], second: list[str]) -> Differences:
     """Return the predictions of two sets of runs that differ in anything but ABOUT_THE_RUN."""
-    table = contract.predictions
-    entity = sql.Identifier(contract.entity)
-    side_a, side_b = _side(contract, first, "a"), _side(contract, second, "b")
-    joined = JOINED.format(side_a, side_b, entity)
-    queries = [
-        DIFFERING_ROWS.format(_columns_of(side, contract), joined, _any_differs(contract), entity)
-        for side in ("a", "b")
-    ]
+    sides = (_side(contract, first, "a"), _side(contract, second, "b"))
+    joined = JOINED.format(*sides, sql.Identifier(contract.entity))
     with database.connect() as connection:
-        before, after = (frames.read(connection, table, query) for query in queries)
-        common, in_first, in_second = (
-            connection.execute(sql.SQL("SELECT count(*) FROM {}").format(source)).fetchall()[0][0]
-            for source in (joined, side_a, side_b)
-        )
+        before, after = (_differing_rows(connection, contract, joined, side) for side in ("a", "b"))
+        common, in_first, in_second = (_count(connection, source) for source in (joined, *sides))
     return Differences(before, after, common, in_first - common, in_second - common)
 
 
+def _differing_rows(
+    connection: psycopg.Connection[Any], contract: Contract, joined: sql.Composed, side: str
+) -> pd.DataFrame:
+    entity = sql.Identifier(contract.entity)
+    query = DIFFERING_ROWS.format(_columns_of(side, contract), joined, _any_differs(contract), entity)
+    return frames.read(connection, contract.predictions, query)
+
+
+def _count(connection: psycopg.Connection[Any], source: sql.Composed) -> int:
+    ((count,),) = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(source)).fetchall()
+    return int(count)
+
+
 def _side(contract: Contract, run_ids: list[str], alias: str) -> sql.Composed:
-    place = qualified_name(table_name(contract, contract.predictions))
+    place = workload_table(contract, contract.predictions)
     listed = sql.SQL(", ").join(map(sql.Literal, run_ids))
     return SIDE.format(place, listed, sql.Identifier(alias))
 

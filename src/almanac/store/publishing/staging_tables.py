@@ -7,7 +7,7 @@ from psycopg import sql
 
 from almanac.contract import Contract, Table
 from almanac.store.connections.database import Database
-from almanac.store.rows.names import column_list, qualified_name
+from almanac.store.rows.names import column_list, qualified_name, workload_table
 from almanac.store.schema.contract_tables import LONGEST_NAME, indexes, table_name
 from almanac.store.schema.tables import STAGING
 
@@ -40,7 +40,7 @@ def create_table(
 ) -> sql.Identifier:
     """Make the table in which a run's rows are staged, empty and without indexes, and return its name."""
     target = staging_table(contract, table, run_id)
-    parent = qualified_name(table_name(contract, table))
+    parent = workload_table(contract, table)
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(target))
     connection.execute(CREATE_TABLE.format(target, parent, run_id))
     connection.execute(SET_RUN_ID.format(target, run_id))

@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from almanac.store.connections.rows import first_row
 from almanac.store.schema.tables import decisions
 
 DecisionRow = sa.RowMapping
@@ -19,4 +20,4 @@ def write(connection: sa.Connection, row: Mapping[str, Any]) -> None:
 def newest(connection: sa.Connection, workload: str) -> DecisionRow | None:
     """Return the newest decision of a workload, or None."""
     query = sa.select(decisions).where(COLUMNS.workload == workload)
-    return connection.execute(query.order_by(COLUMNS.decision_id.desc()).limit(1)).mappings().first()
+    return first_row(connection, query.order_by(COLUMNS.decision_id.desc()).limit(1))

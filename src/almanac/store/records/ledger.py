@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -143,21 +144,21 @@ def _write(
     _refuse_incomplete(run)
     _refuse_lower_rank(current, demo=run["demo"], simulated=run["simulated"])
     _refuse_gaps(run, current)
-    row = {
-        "workload": run["workload"],
-        "run_id": run["run_id"],
-        "run_ids": _answering_runs(connection, run),
-        "model_version": run["model_version"],
+    row = _new_row(release, run, current)
+    row |= {"run_ids": _answering_runs(connection, run), "released_at": instant}
+    row["release_hash"] = releases.release_hash(row, current)
+    release_id: int = connection.execute(INSERT, row | {"channel": CHANNEL}).one()[0]
+    return release_id
+
+
+def _new_row(release: NewRelease, run: sa.RowMapping, current: ReleaseRow | None) -> dict[str, Any]:
+    of_run = {name: run[name] for name in ("workload", "run_id", "model_version", "run_hash")}
+    return of_run | {
         "kind": release.kind,
         "previous_release_id": current["release_id"] if current else None,
         "who": release.who or run["actor"],
         "why": release.why,
-        "run_hash": run["run_hash"],
-        "released_at": instant,
     }
-    row["release_hash"] = releases.release_hash(row, current)
-    release_id: int = connection.execute(INSERT, row | {"channel": CHANNEL}).one()[0]
-    return release_id
 
 
 def _answering_runs(connection: sa.Connection, run: sa.RowMapping) -> list[str]:

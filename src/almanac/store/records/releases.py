@@ -5,6 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from almanac.store.connections.rows import all_rows, first_row
 from almanac.store.records import runs
 from almanac.store.rows.hashes import combined_hash
 from almanac.store.rows.json_values import canonical_json
@@ -59,13 +60,13 @@ def newest(connection: sa.Connection, workload: str | None = None, *, limit: int
     query = sa.select(TABLE).order_by(COLUMNS.release_id.desc()).limit(limit)
     if workload:
         query = query.where(COLUMNS.workload == workload)
-    return list(connection.execute(query).mappings().all())
+    return all_rows(connection, query)
 
 
 def of_run(connection: sa.Connection, run_id: str) -> list[tuple[ReleaseRow, ReleaseRow | None]]:
     """Return every release of a run, each with the release before it."""
     query = sa.select(TABLE).where(COLUMNS.run_id == run_id).order_by(COLUMNS.release_id)
-    rows = connection.execute(query).mappings().all()
+    rows = all_rows(connection, query)
     return [(row, _by_id(connection, row["previous_release_id"])) for row in rows]
 
 
@@ -105,5 +106,4 @@ def previous_version(connection: sa.Connection, workload: str) -> int | None:
 
 
 def _by_id(connection: sa.Connection, release_id: int | None) -> ReleaseRow | None:
-    query = sa.select(TABLE).where(COLUMNS.release_id == release_id)
-    return connection.execute(query).mappings().first()
+    return first_row(connection, sa.select(TABLE).where(COLUMNS.release_id == release_id))

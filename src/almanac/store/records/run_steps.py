@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from almanac.errors import NotFound
+from almanac.store.connections.rows import all_rows
 from almanac.store.records import runs
 from almanac.store.schema.tables import run_steps
 
@@ -40,7 +41,7 @@ def finish(connection: sa.Connection, run_id: str, step: str, values: Mapping[st
 def of_run(connection: sa.Connection, run_id: str) -> list[StepRow]:
     """Return the steps of a run in the order in which they started."""
     query = sa.select(run_steps).where(COLUMNS.run_id == run_id).order_by(COLUMNS.started_at)
-    return list(connection.execute(query).mappings().all())
+    return all_rows(connection, query)
 
 
 def results(connection: sa.Connection, run_id: str, step: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from almanac.errors import NotFound, RunBusy
 from almanac.store.connections.database import Database
+from almanac.store.connections.rows import all_rows, first_row
 from almanac.store.schema.tables import runs
 
 RunRow = sa.RowMapping
@@ -166,11 +167,11 @@ def absorb(connection: sa.Connection, run_id: str, absorbed: Sequence[str]) -> b
 
 def get(connection: sa.Connection, run_id: str) -> RunRow:
     """Return the record of one run; a unique beginning of the id is enough. Raises NotFound."""
-    exact = _first(connection, sa.select(runs).where(COLUMNS.run_id == run_id))
+    exact = first_row(connection, sa.select(runs).where(COLUMNS.run_id == run_id))
     if exact:
         return exact
     begins_so = COLUMNS.run_id.startswith(run_id, autoescape=True)
-    matches = connection.execute(sa.select(runs).where(begins_so).limit(2)).mappings().all()
+    matches = all_rows(connection, sa.select(runs).where(begins_so).limit(2))
     if run_id and len(matches) == 1:
         return matches[0]
     what = "is the beginning of several runs" if matches and run_id else "is not a run"
@@ -187,7 +188,7 @@ def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow 
     """Return the running or succeeded run of a slot, if there is one."""
     is_of_slot = (COLUMNS.workload == workload) & (COLUMNS.slot == slot) & (COLUMNS.kind == "run")
     holds_slot = COLUMNS.status.in_(["running", "succeeded"])
-    return _first(connection, sa.select(runs).where(is_of_slot, holds_slot))
+    return first_row(connection, sa.select(runs).where(is_of_slot, holds_slot))
 
 
 def mlflow_run(database: Database, run_id: str) -> str:
@@ -213,7 +214,7 @@ def newest(
         conditions.append(COLUMNS.workload == workload)
     order = (COLUMNS.started_at.desc(), COLUMNS.run_id.desc())
     query = sa.select(runs).where(*conditions).order_by(*order).limit(limit)
-    return list(connection.execute(query).mappings().all())
+    return all_rows(connection, query)
 
 
 def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> RunRow:
@@ -235,7 +236,7 @@ def last_failed(connection: sa.Connection, workload: str, slot: datetime) -> Run
 def newest_of_version(connection: sa.Connection, workload: str, version: int) -> RunRow | None:
     """Return the newest run (also a shadow) with rows of a model version that were not pruned."""
     query = sa.select(runs).where(_has_rows_of(workload, version)).order_by(COLUMNS.finished_at.desc())
-    return _first(connection, query.limit(1))
+    return first_row(connection, query.limit(1))
 
 
 def of_version(connection: sa.Connection, workload: str, version: int) -> list[RunRow]:
@@ -244,7 +245,7 @@ def of_version(connection: sa.Connection, workload: str, version: int) -> list[R
     Leaves out the runs that were pruned and those whose rows a later run has taken over.
     """
     query = sa.select(runs).where(_has_rows_of(workload, version), COLUMNS.absorbed_by.is_(None))
-    return list(connection.execute(query.order_by(COLUMNS.finished_at)).mappings().all())
+    return all_rows(connection, query.order_by(COLUMNS.finished_at))
 
 
 def record_hash(connection: sa.Connection, run_id: str) -> str:
@@ -264,7 +265,3 @@ def _has_rows_of(workload: str, version: int) -> sa.ColumnElement[bool]:
     is_version = (COLUMNS.workload == workload) & (COLUMNS.model_version == version)
     has_rows = (COLUMNS.status == "succeeded") & COLUMNS.rows.is_not(None) & COLUMNS.pruned_at.is_(None)
     return is_version & has_rows
-
-
-def _first(connection: sa.Connection, query: sa.Select[Any]) -> RunRow | None:
-    return connection.execute(query).mappings().first()

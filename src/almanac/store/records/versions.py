@@ -6,6 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from almanac.errors import NotFound
+from almanac.store.connections.rows import first_row
 from almanac.store.records import run_steps
 from almanac.store.rows.json_values import plain_json
 from almanac.store.schema import tables
@@ -25,7 +26,7 @@ UNKNOWN_VERSION = (
 def get(connection: sa.Connection, workload: str, version: int) -> VersionRow:
     """Return the record of one version; raises NotFound."""
     query = sa.select(model_versions).where(_is_version(workload, version))
-    row = connection.execute(query).mappings().first()
+    row = first_row(connection, query)
     if row is None:
         raise NotFound(UNKNOWN_VERSION.format(workload=workload, version=version))
     return row
@@ -44,7 +45,7 @@ def find_same(
     """Return the newest version made from the same data by the same recipe, or None."""
     is_same = (COLUMNS.data_hash == data_hash) & (COLUMNS.recipe_hash == recipe_hash)
     query = sa.select(model_versions).where(COLUMNS.workload == workload, is_same)
-    return connection.execute(query.order_by(COLUMNS.version.desc()).limit(1)).mappings().first()
+    return first_row(connection, query.order_by(COLUMNS.version.desc()).limit(1))
 
 
 def add(connection: sa.Connection, row: Mapping[str, Any]) -> None:

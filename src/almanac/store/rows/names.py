@@ -4,12 +4,19 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
+from almanac.contract import Contract, Table
+from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import SCHEMA
 
 
 def qualified_name(name: str, schema: str = SCHEMA) -> sql.Identifier:
     """Return the quoted name of a table with its schema."""
     return sql.Identifier(schema, name)
+
+
+def workload_table(contract: Contract, table: Table) -> sql.Identifier:
+    """Return the quoted name of one of a workload's tables."""
+    return qualified_name(table_name(contract, table))
 
 
 def column_list(names: Iterable[str]) -> sql.Composed:

@@ -12,8 +12,7 @@ from almanac.contract import Contract, Table
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
 from almanac.store.rows import frames
-from almanac.store.rows.names import column_list, qualified_name
-from almanac.store.schema.contract_tables import table_name
+from almanac.store.rows.names import column_list, workload_table
 from almanac.store.schema.tables import raw_changes
 
 CORRECTION_COLUMNS = ("table_name", "key", "before", "after", "changed_at")
@@ -45,7 +44,7 @@ def upsert(
     AuditFailed for values that cannot be stored and for two rows with one key. Then nothing is changed.
     """
     table = _raw_table(contract, name)
-    target = qualified_name(table_name(contract, table))
+    target = workload_table(contract, table)
     with database.connect() as connection:
         connection.execute(MAKE_INCOMING.format(target))
         frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
@@ -58,7 +57,7 @@ def upsert(
 def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:
     """Return a raw table as a frame in key order; dates are datetime64[s]."""
     table = _raw_table(contract, name)
-    target = qualified_name(table_name(contract, table))
+    target = workload_table(contract, table)
     query = sql.SQL("SELECT {} FROM {} ORDER BY {}")
     with database.connect() as connection:
         ordered = query.format(column_list(table.column_names), target, column_list(table.key))
@@ -93,7 +92,7 @@ def _log_changes(
         name=table.name,
         key=sql.SQL(", ").join(pairs),
         run_id=run_id,
-        target=qualified_name(table_name(contract, table)),
+        target=workload_table(contract, table),
         same_key=_same_key(table),
         differs=_differs(table),
     )

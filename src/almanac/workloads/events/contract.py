@@ -1,4 +1,4 @@
-"""What the events workload promises to its readers."""
+"""The contract of events: what the workload promises to its readers."""
 
 from datetime import timedelta
 
@@ -7,63 +7,57 @@ from almanac.contract import Column, Contract, Filter, Table
 SMALLEST_BATCH, LARGEST_BATCH = 1, 500
 
 
+def text(name: str, doc: str, *, nullable: bool = False) -> Column:
+    """Return a column of texts."""
+    return Column(name=name, type="text", doc=doc, nullable=nullable)
+
+
 def amount(name: str, doc: str, *, nullable: bool = False) -> Column:
-    """Return a column that holds a number which is never negative."""
+    """Return a column of numbers that are never negative."""
     return Column(name=name, type="real", doc=doc, nullable=nullable, minimum=0.0)
 
 
 def saving(name: str, doc: str) -> Column:
-    """Return a column that holds a part of the cost saved, or lost where it is below zero."""
+    """Return a column of the share of the cost that is saved, or lost where it is below zero."""
     return Column(name=name, type="real", doc=doc, nullable=True)
 
 
 def share(name: str, doc: str, *, nullable: bool = False) -> Column:
-    """Return a column that holds a share between 0 and 1."""
+    """Return a column of shares between 0 and 1."""
     return Column(name=name, type="real", doc=doc, nullable=nullable, minimum=0.0, maximum=1.0)
 
 
-def count(name: str, doc: str, *, minimum: int = 0) -> Column:
-    """Return a column that holds a whole number."""
-    return Column(name=name, type="integer", doc=doc, minimum=minimum)
+def count(name: str, doc: str, *, minimum: int = 0, maximum: int | None = None) -> Column:
+    """Return a column of whole numbers."""
+    return Column(name=name, type="integer", doc=doc, minimum=minimum, maximum=maximum)
 
 
 POLICY = Table(
     name="predictions",
     key=("state_id",),
-    doc="One state of the queue. Bands hold their lower end and not their upper one; a backlog band holds both.",
+    doc="One state of the queue. A band includes its lower end and excludes its upper end; "
+    "a backlog band includes both.",
     columns=(
-        Column(
-            name="state_id",
-            type="text",
-            doc="Bands of backlog, waiting age, average kB and hour, for example b03-a02-k01-h00.",
-        ),
+        text("state_id", "Bands of backlog, waiting age, average kB and hour, for example b03-a02-k01-h00."),
         count("backlog_min", "Fewest events that wait.", minimum=1),
         count("backlog_max", "Most events that wait.", minimum=1),
         amount("age_min_seconds", "Age of the oldest event that waits: lower end."),
         amount("age_max_seconds", "Age of the oldest event that waits: upper end."),
         amount("kb_min", "Average size of the events that wait, kB: lower end."),
         amount("kb_max", "Average size of the events that wait, kB: upper end."),
-        Column(
-            name="hour_min", type="integer", doc="Hour of the day, UTC: lower end.", minimum=0, maximum=23
-        ),
-        Column(
-            name="hour_max", type="integer", doc="Hour of the day, UTC: upper end.", minimum=1, maximum=24
-        ),
-        Column(
-            name="batch_size",
-            type="integer",
-            doc="How many events to take at most.",
-            minimum=SMALLEST_BATCH,
-            maximum=LARGEST_BATCH,
+        count("hour_min", "Hour of the day, UTC: lower end.", maximum=23),
+        count("hour_max", "Hour of the day, UTC: upper end.", minimum=1, maximum=24),
+        count(
+            "batch_size", "How many events to take at most.", minimum=SMALLEST_BATCH, maximum=LARGEST_BATCH
         ),
         amount(
             "wait_seconds",
-            "How long the oldest event may still wait, counted from the lower end of the age band; 0 means start now.",
+            "How long the oldest event may wait from the lower end of the age band on; 0 means start now.",
         ),
-        amount("start_age_seconds", "The age of the oldest event at which the batch is to start."),
+        amount("start_age_seconds", "The age of the oldest event at which the batch starts."),
         amount(
             "latest_age_seconds",
-            "The age that the oldest is not to pass even where it is let go; a share of events may be far all the same.",
+            "The greatest planned age of a missed event, except for the share of far events.",
         ),
         amount("patience_seconds", "How much later a start has to be to be worth one more missed event."),
         amount(
@@ -71,28 +65,24 @@ POLICY = Table(
             "How long before the objective a batch is planned to end, since late arrivals make it longer.",
             nullable=True,
         ),
-        amount("expected_seconds", "Seconds that processing is expected to take."),
+        amount("expected_seconds", "Expected seconds of processing."),
         amount("p90_seconds", "Seconds that nine batches of ten do not exceed."),
         amount("expected_cost", "Expected cost of the batch."),
         amount("expected_cost_per_event", "Expected cost of the batch divided by its events."),
-        amount("objective_seconds", "Latency objective that this policy keeps."),
-        Column(name="reason", type="text", doc="Why, in words."),
+        amount("objective_seconds", "Latency objective of this policy."),
+        text("reason", "Why, in words."),
     ),
 )
 
 CONTENDERS = Table(
     name="contenders",
     key=("contender",),
-    doc="How each way of sizing batches did in a replay of traffic later than its training.",
+    doc="Each way of sizing batches in a replay of traffic later than its training.",
     columns=(
-        Column(
-            name="contender",
-            type="text",
-            doc="One of polling, fixed, timer, rate, T count, T, policy, hindsight.",
-        ),
-        Column(name="doc", type="text", doc="What it does."),
+        text("contender", "One of polling, fixed, timer, rate, T count, T, policy, hindsight."),
+        text("doc", "What it does."),
         count("events", "Events replayed."),
-        count("batches", "Batches made of them."),
+        count("batches", "Batches of these events."),
         amount("cost_per_event", "Mean cost of an event."),
         share("missed_share", "Share of events finished later than the objective."),
         amount("p99_seconds", "99th percentile of finished minus arrived."),
@@ -111,25 +101,22 @@ CONTENDERS = Table(
 RHYTHM = Table(
     name="rhythm",
     key=("band_id",),
-    doc="What a later start gains, by the second of a cycle and by how long nothing has come in. Without rows a second gained is a second.",
+    doc="The gain of a later start, by the second of a cycle and by how long no event has arrived. "
+    "Without rows, each second later gains a second.",
     columns=(
-        Column(
-            name="band_id", type="text", doc="Bands of the cycle and of quiet seconds, for example p0012-q03."
-        ),
+        text("band_id", "Bands of the cycle and of quiet seconds, for example p0012-q03."),
         amount(
             "phase_min",
-            "Seconds since 1970, modulo the cycle: lower end. Where there is no cycle, one band holds all.",
+            "Seconds since 1970, modulo the cycle: lower end. Without a cycle there is one band.",
         ),
         amount("phase_max", "Upper end; that of the last band is the length of the cycle."),
-        amount("quiet_min_seconds", "Seconds since the newest event came in: lower end."),
-        amount("quiet_max_seconds", "Seconds since the newest event came in: upper end."),
-        amount(
-            "step_seconds", "By how much each start looked at is later than the one before; the first is now."
-        ),
+        amount("quiet_min_seconds", "Seconds since the newest event arrived: lower end."),
+        amount("quiet_max_seconds", "Seconds since the newest event arrived: upper end."),
+        amount("step_seconds", "The seconds from each start to the next one; the first start is now."),
         Column(
             name="gained_seconds",
             type="json",
-            doc="For each start what it gains; a batch saved counts as the objective.",
+            doc="The gain of each start; a saved batch counts as the objective.",
         ),
     ),
 )
@@ -159,13 +146,12 @@ SCOREBOARD = Table(
 HISTORY = Table(
     name="history",
     key=("batch_id",),
-    doc="Every batch known: what the workers measured, and replays of traces against a simulated clock.",
+    doc="All batches: those that workers measured, and those of traces replayed against a simulated clock.",
     columns=(
-        Column(name="batch_id", type="text", doc="Unique among all sources."),
-        Column(
-            name="source",
-            type="text",
-            doc="'worker', 'worker, simulated processing', or the name of a replayed or generated trace.",
+        text("batch_id", "Unique among all sources."),
+        text(
+            "source",
+            "'worker', 'worker, simulated processing', or the name of a replayed or generated trace.",
         ),
         Column(name="started_at", type="timestamp", doc="When its processing began."),
         count("events", "Events in the batch.", minimum=1),
@@ -177,9 +163,9 @@ HISTORY = Table(
         amount("fixed_cost", "The part of the cost that each batch has."),
         amount("event_cost", "The part that grows with the number of events."),
         amount("second_cost", "The part that grows with the seconds."),
-        Column(name="sized_by", type="text", doc="published, explore, default, fixed or polling."),
-        Column(name="state_id", type="text", nullable=True, doc="State of the policy that was followed."),
-        amount("predicted_seconds", "What the policy expected.", nullable=True),
+        text("sized_by", "published, explore, default, fixed or polling."),
+        text("state_id", "State of the policy that was followed.", nullable=True),
+        amount("predicted_seconds", "Seconds that the policy expected.", nullable=True),
         amount("predicted_p90_seconds", "The 90th percentile that the policy expected.", nullable=True),
         amount(
             "predicted_cost", "The cost that the policy expected for a batch of this state.", nullable=True
@@ -192,49 +178,47 @@ TRAFFIC = Table(
     key=("source", "event_id"),
     doc="Arrivals to replay: the newest of the queue, and those of a trace.",
     columns=(
-        Column(name="source", type="text", doc="As in history."),
-        Column(name="event_id", type="text", doc="Unique within its source."),
-        Column(name="arrived_at", type="timestamp", doc="When the event came in."),
+        text("source", "As in history."),
+        text("event_id", "Unique within its source."),
+        Column(name="arrived_at", type="timestamp", doc="When the event arrived."),
         amount("kb", "Its size, kB."),
-        Column(name="kind", type="text", doc="Its type."),
+        text("kind", "Its type."),
     ),
+)
+
+FILTERS = (
+    Filter(
+        name="from_backlog", column="backlog_max", op="min", doc="Bands that reach at least this backlog."
+    ),
+    Filter(
+        name="to_backlog", column="backlog_min", op="max", doc="Bands that begin at this backlog or below."
+    ),
+    Filter(
+        name="to_age",
+        column="age_min_seconds",
+        op="max",
+        doc="Bands that begin at this age or below, seconds.",
+    ),
+    Filter(
+        name="from_age",
+        column="age_max_seconds",
+        op="min",
+        doc="Bands that reach at least this age, seconds.",
+    ),
+    Filter(
+        name="to_kb", column="kb_min", op="max", doc="Bands that begin at this average size or below, kB."
+    ),
+    Filter(name="from_kb", column="kb_max", op="min", doc="Bands that reach at least this average size, kB."),
 )
 
 CONTRACT = Contract(
     name="events",
     title="Event batching policy",
-    doc="For each state of an event queue the batch size to take and how long the oldest event may still wait, computed ahead.",
+    doc="For each state of an event queue the batch size to take and how long the oldest event may still "
+    "wait, computed ahead.",
     predictions=POLICY,
     order=("backlog_min",),
-    filters=(
-        Filter(
-            name="from_backlog", column="backlog_max", op="min", doc="Bands that reach at least this backlog."
-        ),
-        Filter(
-            name="to_backlog",
-            column="backlog_min",
-            op="max",
-            doc="Bands that begin at this backlog or below.",
-        ),
-        Filter(
-            name="to_age",
-            column="age_min_seconds",
-            op="max",
-            doc="Bands that begin at this age or below, seconds.",
-        ),
-        Filter(
-            name="from_age",
-            column="age_max_seconds",
-            op="min",
-            doc="Bands that reach at least this age, seconds.",
-        ),
-        Filter(
-            name="to_kb", column="kb_min", op="max", doc="Bands that begin at this average size or below, kB."
-        ),
-        Filter(
-            name="from_kb", column="kb_max", op="min", doc="Bands that reach at least this average size, kB."
-        ),
-    ),
+    filters=FILTERS,
     side_tables=(CONTENDERS, RHYTHM, SCOREBOARD),
     raw_tables=(HISTORY, TRAFFIC),
     primary_metric="seconds_loss",

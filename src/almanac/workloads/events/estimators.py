@@ -11,14 +11,15 @@ from almanac.workloads.events.policy.costs import Floats
 
 HIGH = 0.9
 LEAST_SECONDS = 1e-4
-HELD_BACK = 0.25
+# The share of the training batches on which the 90th percentile is measured.
+BOUND_SHARE = 0.25
 
 
 class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Seconds of a batch by `middle`, and the 90th percentile by `upper`.
+    """Seconds of a batch by `middle`, and their 90th percentile by `upper`.
 
-    Without `upper` the percentile is the seconds times what nine of ten later batches did not exceed, measured on the last
-    quarter of the training by a copy that has not seen it.
+    Without `upper`, the percentile is the seconds times a factor: the 90th percentile of actual over
+    predicted seconds on the last quarter of the training, predicted by a copy that was fitted without it.
     """
 
     def __init__(self, middle: Any, upper: Any = None) -> None:
@@ -28,10 +29,11 @@ class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "SecondsAndBound":
         """Fit on batches in the order of time."""
         seconds = np.asarray(y, dtype=np.float64)
-        edge = max(1, round(len(seconds) * (1 - HELD_BACK)))
-        trial = clone(self.middle).fit(X.iloc[:edge], seconds[:edge])
+        edge = max(1, round(len(seconds) * (1 - BOUND_SHARE)))
+        early = clone(self.middle).fit(X.iloc[:edge], seconds[:edge])
         later = slice(edge, None) if edge < len(seconds) else slice(None)
-        self.factor_ = float(np.quantile(seconds[later] / _positive(trial.predict(X.iloc[later])), HIGH))
+        ratios = seconds[later] / _positive(early.predict(X.iloc[later]))
+        self.factor_ = float(np.quantile(ratios, HIGH))
         self.middle_ = clone(self.middle).fit(X, seconds)
         self.upper_ = clone(self.upper).fit(X, seconds) if self.upper is not None else None
         return self
@@ -44,16 +46,18 @@ class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
 
 
 class RelativeLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A line without negative parts that has the least squared relative errors: a short batch counts as much as a long one.
+    """A line without negative parts that has the least squared relative errors.
 
-    More events or more kB never take less time; held to that, a line may be followed beyond the sizes that were seen.
+    Short batches count as much as long ones. More events or more kB never take less time. With this
+    constraint the line also holds beyond the sizes of the training batches.
     """
 
     def fit(self, X: pd.DataFrame, y: Floats) -> "RelativeLine":
         """Find the constant and the coefficients by non-negative least squares."""
         seconds = _positive(y)
-        found, _ = nnls(_with_constant(X) / seconds[:, np.newaxis], np.ones(len(seconds)))
-        self.intercept_, self.coef_ = float(found[0]), found[1:]
+        weighted = _with_constant(X) / seconds[:, np.newaxis]
+        parts, _ = nnls(weighted, np.ones(len(seconds)))
+        self.intercept_, self.coef_ = float(parts[0]), parts[1:]
         return self
 
     def predict(self, X: pd.DataFrame) -> Floats:

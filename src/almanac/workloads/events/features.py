@@ -1,10 +1,10 @@
-"""What is known about a batch before it is processed: one function per feature, named like its column."""
+"""The features of a batch before it is processed: one function per feature, named like its column."""
 
 import numpy as np
 import pandas as pd
 
-REMEMBERED = 20
-KEPT = [
+RECENT_BATCHES = 20
+OUTCOMES = [
     "batch_id",
     "source",
     "started_at",
@@ -17,14 +17,14 @@ KEPT = [
 
 
 def build(history: pd.DataFrame) -> pd.DataFrame:
-    """Return the features of every batch in the order in which they began, with what happened beside them.
+    """Return the features of every batch in the order in which they began, with their outcomes beside them.
 
-    A batch knows of those that began before it, which with one worker means that they have ended.
+    The features of a batch use the batches that began before it; with one worker, these have ended.
     """
     ordered = history.sort_values(["started_at", "batch_id"], kind="stable").reset_index(drop=True)
-    columns = {feature.__name__: feature(ordered) for feature in MADE}
+    columns = {feature.__name__: feature(ordered) for feature in BUILDERS}
     costs = ordered[["fixed_cost", "event_cost", "second_cost"]].sum(axis=1)
-    return ordered[KEPT].assign(cost=costs, **columns)
+    return ordered[OUTCOMES].assign(cost=costs, **columns)
 
 
 def count(history: pd.DataFrame) -> pd.Series:
@@ -39,7 +39,7 @@ def kb(history: pd.DataFrame) -> pd.Series:
 
 def kinds(history: pd.DataFrame) -> pd.Series:
     """Return how many types of events a batch holds."""
-    return pd.Series([len(counted) for counted in history["kinds"]], index=history.index, dtype="float64")
+    return pd.Series([len(counts) for counts in history["kinds"]], index=history.index, dtype="float64")
 
 
 def main_kind_share(history: pd.DataFrame) -> pd.Series:
@@ -48,7 +48,7 @@ def main_kind_share(history: pd.DataFrame) -> pd.Series:
     >>> main_kind_share(pd.DataFrame({"kinds": [{"click": 3, "order": 1}]})).tolist()
     [0.75]
     """
-    shares = [max(counted.values()) / sum(counted.values()) for counted in history["kinds"]]
+    shares = [max(counts.values()) / sum(counts.values()) for counts in history["kinds"]]
     return pd.Series(shares, index=history.index, dtype="float64")
 
 
@@ -59,16 +59,18 @@ def hour(history: pd.DataFrame) -> pd.Series:
 
 
 def recent_residual(history: pd.DataFrame) -> pd.Series:
-    """Return by how much the last 20 batches took longer than their counts made likely: the mean of logarithms, 0 at first.
+    """Return by how much the last 20 batches took longer than their counts predict.
 
-    What a count makes likely is the mean seconds per event of all batches before.
+    It is the mean of logarithms, and 0 at first. A count predicts the mean seconds per event of all batches
+    before.
     """
     seconds, events = history["seconds"].astype("float64"), history["events"].astype("float64")
-    likely = events * (seconds.cumsum().shift() / events.cumsum().shift())
-    residual = pd.Series(np.log(seconds.clip(lower=1e-6) / likely.clip(lower=1e-6)), index=history.index)
-    remembered: pd.Series = residual.rolling(REMEMBERED, min_periods=1).mean().shift().fillna(0.0)
-    return remembered
+    predicted = events * (seconds.cumsum().shift() / events.cumsum().shift())
+    ratio = seconds.clip(lower=1e-6) / predicted.clip(lower=1e-6)
+    residual = pd.Series(np.log(ratio), index=history.index)
+    recent: pd.Series = residual.rolling(RECENT_BATCHES, min_periods=1).mean().shift().fillna(0.0)
+    return recent
 
 
-MADE = [count, kb, kinds, main_kind_share, hour, recent_residual]
-FEATURES = [feature.__name__ for feature in MADE]
+BUILDERS = [count, kb, kinds, main_kind_share, hour, recent_residual]
+FEATURES = [feature.__name__ for feature in BUILDERS]

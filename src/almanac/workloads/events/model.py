@@ -1,4 +1,4 @@
-"""The models that predict how long a batch takes, and the policy that follows from one of them."""
+"""The models of processing seconds, and the policy that follows from one of them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,11 +17,12 @@ from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.policy import table
 
 BASELINE = "constant"
-# From the simplest to the least simple: where two are as good, the first is taken.
+# From the simplest on: of two that are as good, the first is chosen.
 CANDIDATES = ["count", "linear", "gradient_boosting", "random_forest"]
 LINEAR = ["count", "kb", "kinds"]
 
-# What a saved model may contain beyond plain arrays and scikit-learn's estimators; reviewed, and kept short.
+# The types that a saved model may contain beyond plain arrays and scikit-learn's estimators. Review each
+# addition.
 TRUSTED_TYPES = [
     "almanac.workloads.events.estimators.RelativeLine",
     "almanac.workloads.events.estimators.SecondsAndBound",
@@ -39,8 +40,6 @@ def candidates(*, seed: int) -> dict[str, Pipeline]:
 
 def make(name: str = "linear", *, seed: int) -> Pipeline:
     """Return one pipeline from a features frame to seconds and their 90th percentile."""
-    if name not in [BASELINE, *CANDIDATES]:
-        raise UsageError(f"Unknown model '{name}'. Known models: {', '.join([BASELINE, *CANDIDATES])}.")
     match name:
         case "constant":
             return _pipeline(["count"], SecondsAndBound(DummyRegressor(strategy="median")))
@@ -50,21 +49,23 @@ def make(name: str = "linear", *, seed: int) -> Pipeline:
             return _pipeline(LINEAR, SecondsAndBound(RelativeLine()))
         case "gradient_boosting":
             return _pipeline(FEATURES, SecondsAndBound(_boosting(0.5, seed), _boosting(HIGH, seed)))
-    return _pipeline(
-        FEATURES, SecondsAndBound(RandomForestRegressor(100, min_samples_leaf=5, random_state=seed))
-    )
+        case "random_forest":
+            return _pipeline(FEATURES, SecondsAndBound(_forest(seed)))
+    raise UsageError(f"Unknown model '{name}'. Known models: {', '.join([BASELINE, *CANDIDATES])}.")
 
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline that kept parameters describe: `candidate` and `seed`; numbers may be text."""
+    """Return the pipeline that stored parameters describe: `candidate` and `seed`; numbers may be text."""
     return make(str(recipe["candidate"]), seed=int(recipe.get("seed", 0)))
 
 
 def _pipeline(names: list[str], regressor: SecondsAndBound) -> Pipeline:
-    chosen = ColumnTransformer(
-        [("chosen", "passthrough", names)], verbose_feature_names_out=False
-    ).set_output(transform="pandas")
-    return Pipeline([("columns", chosen), ("seconds", regressor)])
+    columns = ColumnTransformer([("chosen", "passthrough", names)], verbose_feature_names_out=False)
+    return Pipeline([("columns", columns.set_output(transform="pandas")), ("seconds", regressor)])
+
+
+def _forest(seed: int) -> RandomForestRegressor:
+    return RandomForestRegressor(100, min_samples_leaf=5, random_state=seed)
 
 
 def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:
@@ -80,12 +81,18 @@ def _boosting(quantile: float, seed: int) -> HistGradientBoostingRegressor:
 
 
 def fit(pipeline: Pipeline, batches: pd.DataFrame) -> Pipeline:
-    """Fit a copy of the pipeline on batches with their `seconds`; the result does not depend on how many processors there are."""
-    # On one thread, since a forest adds up its trees in the order in which threads end.
+    """Fit a copy of the pipeline on batches with their `seconds`.
+
+    The result does not depend on the number of processors.
+    """
+    # A forest adds up its trees in the order in which threads end, so it is fitted on one thread.
     with threadpool_limits(limits=1):
         return clone(pipeline).fit(batches[FEATURES], batches["seconds"])
 
 
 def predict(pipeline: Pipeline, states: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per state with the columns of the contract's predictions; `states` as of `policy.states`."""
-    return table.table(states.reset_index(drop=True), pipeline.predict(states[FEATURES]))
+    """Return one row per state with the columns of the contract's predictions.
+
+    `states` are those of `table.states`.
+    """
+    return table.predictions(states.reset_index(drop=True), pipeline.predict(states[FEATURES]))

@@ -1,17 +1,20 @@
-"""The pictures of the events notebooks: frame in, figure out."""
+"""The plots of the events notebooks: frame in, figure out."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LogNorm
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from almanac.drawing import FAINT, INK, QUIET, canvas, style
-from almanac.judging.scores import Floats
-from almanac.workloads.events.evaluation import Case, Outcome
+from almanac.workloads.events.policy.costs import Floats, Integers
+from almanac.workloads.events.replays.competition import Case, Result
 from almanac.workloads.events.replays.hindsight import Point
+from almanac.workloads.events.replays.replay import Replay
 
 COLOURS = {
     "policy": "#2f5d8a",
@@ -22,67 +25,52 @@ COLOURS = {
     "rate": "#7a6a9b",
     "polling": "#8a8f98",
 }
-SHOWN = ["polling", "timer", "T", "policy"]
-MINUTES_SHOWN = 60
-MOST_MISSED_SHOWN = 0.12
+COMPARED = ["polling", "timer", "T", "policy"]
+BINS = 120
+MINUTES = 60
+SIZE_TICKS = [1, 2, 5, 10, 20, 50, 100, 200]
+MOST_MISSED = 0.12
+AREA: dict[str, Any] = {"color": COLOURS["policy"], "alpha": 0.85, "linewidth": 0}
+DOTS: dict[str, Any] = {"color": COLOURS["policy"], "markersize": 2.5, "alpha": 0.4, "markeredgewidth": 0}
+WINDOW_DOTS: dict[str, Any] = {"markersize": 4, "linewidth": 1.4}
+RHYTHM_TITLE = "Seconds gained by a later start right after an event; a batch saved counts as the objective"
 
 
 def arrivals(traffic: pd.DataFrame) -> Figure:
-    """Show how many events and how many kB come in through time."""
+    """Show how many events and how many kB arrive through time."""
     seconds = (traffic["arrived_at"] - traffic["arrived_at"].min()).dt.total_seconds().to_numpy()
-    edges = np.linspace(0, max(seconds.max(), 1.0), 121)
-    width = edges[1] - edges[0]
+    edges = np.linspace(0, max(seconds.max(), 1.0), BINS + 1)
     figure, panels = plt.subplots(2, 1, figsize=(10, 4.6), sharex=True, layout="constrained")
-    for axes, weights, title in zip(
-        panels, (None, traffic["kb"]), ("events per second", "kB per second"), strict=True
-    ):
-        amounts = np.histogram(seconds, bins=edges, weights=weights)[0] / width
-        axes.fill_between(
-            edges[:-1] / 60, amounts, step="post", color=COLOURS["policy"], alpha=0.85, linewidth=0
-        )
-        style(axes, title)
+    _rate(panels[0], seconds, edges, None)
+    _rate(panels[1], seconds, edges, traffic["kb"])
+    style(panels[0], "events per second")
+    style(panels[1], "kB per second")
     panels[1].set_xlabel("minutes")
     return figure
 
 
-def seconds(batches: pd.DataFrame, told: Mapping[str, Floats]) -> Figure:
+def seconds(batches: pd.DataFrame, predicted: Mapping[str, Floats]) -> Figure:
     """Show predicted against actual seconds of the same batches for several models."""
-    figure, panels = plt.subplots(
-        1,
-        len(told),
-        figsize=(3.1 * len(told), 3.4),
-        sharex=True,
-        sharey=True,
-        layout="constrained",
-        squeeze=False,
+    size = (3.1 * len(predicted), 3.4)
+    figure, grid = plt.subplots(
+        1, len(predicted), figsize=size, sharex=True, sharey=True, layout="constrained", squeeze=False
     )
-    top = float(batches["seconds"].max())
-    for axes, (name, each) in zip(panels[0], told.items(), strict=True):
-        axes.plot([0, top], [0, top], color=FAINT, linewidth=1.5, zorder=0)
-        axes.plot(
-            each[:, 0],
-            batches["seconds"],
-            "o",
-            color=COLOURS["policy"],
-            markersize=2.5,
-            alpha=0.4,
-            markeredgewidth=0,
-        )
+    for axes, (name, columns) in zip(grid[0], predicted.items(), strict=True):
+        _predicted_against_actual(axes, columns[:, 0], batches["seconds"])
         style(axes, name.replace("_", " "))
         axes.set_xlabel("predicted seconds")
-    panels[0][0].set_ylabel("actual seconds")
+    grid[0][0].set_ylabel("actual seconds")
     return figure
 
 
 def by_size(sizes: pd.DataFrame) -> Figure:
-    """Show cost and misses of fixed sizes; `sizes` as of `evaluation.by_size`."""
+    """Show cost and misses of fixed sizes; `sizes` are those of `competition.by_size`."""
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    for axes, column, title in zip(
-        panels, ("cost_per_event", "missed_share"), ("cost per event", "share of misses"), strict=True
-    ):
+    titles = {"cost_per_event": "cost per event", "missed_share": "share of misses"}
+    for axes, (column, title) in zip(panels, titles.items(), strict=True):
         axes.plot(sizes["size"], sizes[column], "o-", color=COLOURS["policy"], markersize=4, linewidth=1.6)
         axes.set_xscale("log")
-        axes.set_xticks([1, 2, 5, 10, 20, 50, 100, 200], ["1", "2", "5", "10", "20", "50", "100", "200"])
+        axes.set_xticks(SIZE_TICKS, [str(tick) for tick in SIZE_TICKS])
         axes.minorticks_off()
         axes.set_ylim(bottom=0)
         style(axes, f"{title} by fixed batch size, on the same traffic")
@@ -90,92 +78,57 @@ def by_size(sizes: pd.DataFrame) -> Figure:
     return figure
 
 
-def through_time(case: Case, outcomes: Mapping[str, Outcome]) -> Figure:
-    """Show cost per event and the 95th percentile of latency through the replayed time for some contenders."""
-    begun, ended = case.later.arrivals[[0, -1]]
-    edges = np.linspace(begun, ended + 1e-6, MINUTES_SHOWN + 1)
-    figure, panels = plt.subplots(2, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
-    for name in SHOWN:
-        replay, minutes = outcomes[name].replay, (edges[:-1] - begun) / 60
-        events = np.maximum(np.histogram(case.later.arrivals, bins=edges)[0], 1)
-        costs = (
-            np.histogram(np.minimum(replay.starts, ended), bins=edges, weights=replay.costs(case.prices))[0]
-            / events
-        )
-        late = _quantiles(case.later.arrivals, replay.latencies, edges)
-        panels[0].plot(minutes, costs, color=COLOURS[name], linewidth=1.4, label=name)
-        panels[1].plot(minutes, late, color=COLOURS[name], linewidth=1.4)
-    panels[1].axhline(case.goal.objective_seconds, color=INK, linewidth=0.8)
-    style(panels[0], "Cost per event through the replay")
-    style(panels[1], "95th percentile of finished minus arrived, seconds; the line is the objective")
-    panels[0].legend(frameon=False, ncols=len(SHOWN), fontsize=9)
-    panels[1].set_xlabel("minutes")
+def through_time(case: Case, results: Mapping[str, Result]) -> Figure:
+    """Show cost per event and the 95th percentile of latency of some contenders through the replay."""
+    first, last = case.later.arrivals[[0, -1]]
+    edges = np.linspace(first, last + 1e-6, MINUTES + 1)
+    minutes = (edges[:-1] - first) / 60
+    figure, (cost, latency) = plt.subplots(2, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
+    for name in COMPARED:
+        replay, line = results[name].replay, {"color": COLOURS[name], "linewidth": 1.4}
+        cost.plot(minutes, _cost_per_event(replay, case, edges), label=name, **line)
+        latency.plot(minutes, _quantiles(case.later.arrivals, replay.latencies, edges), **line)
+    latency.axhline(case.goal.objective_seconds, color=INK, linewidth=0.8)
+    style(cost, "Cost per event through the replay")
+    style(latency, "95th percentile of finished minus arrived, seconds; the line is the objective")
+    cost.legend(frameon=False, ncols=len(COMPARED), fontsize=9)
+    latency.set_xlabel("minutes")
     return figure
 
 
-def frontier(points: Sequence[Point], standings: pd.DataFrame) -> Figure:
-    """Show what cost can be had at best for each share of misses, and where the contenders are."""
+def frontier(points: Sequence[Point], contenders: pd.DataFrame) -> Figure:
+    """Show the least possible cost for each share of misses, and where the contenders are."""
     figure, axes = canvas("Cost below the line cannot be had, whatever one knows", width=8, height=4.6)
-    known = sorted(
-        (point for point in points if point.missed_share <= MOST_MISSED_SHOWN),
-        key=lambda point: point.missed_share,
-    )
-    axes.plot(
-        [point.missed_share for point in known],
-        [point.cost_per_event for point in known],
-        color=INK,
-        linewidth=1.6,
-    )
-    near = standings[
-        (standings["missed_share"] <= MOST_MISSED_SHOWN) & standings["contender"].isin(list(COLOURS))
-    ]
-    for name, missed, cost in zip(
-        near["contender"], near["missed_share"], near["cost_per_event"], strict=True
-    ):
-        axes.plot(missed, cost, "o", color=COLOURS[name], markersize=8)
-        # The policy is near T; their names are kept apart.
-        axes.annotate(
-            name,
-            (missed, cost),
-            xytext=(7, -9 if name == "policy" else 3),
-            textcoords="offset points",
-            fontsize=9,
-            color=INK,
-        )
+    line = sorted((point.missed_share, point.cost_per_event) for point in points)
+    line = [place for place in line if place[0] <= MOST_MISSED]
+    axes.plot([missed for missed, _ in line], [cost for _, cost in line], color=INK, linewidth=1.6)
+    places = contenders.set_index("contender")[["missed_share", "cost_per_event"]]
+    for name, (missed, cost) in zip(places.index, places.to_numpy().tolist(), strict=True):
+        if name in COLOURS and missed <= MOST_MISSED:
+            _mark(axes, name, (missed, cost))
     axes.set_xlabel("share of events later than the objective")
     axes.set_ylabel("cost per event")
     return figure
 
 
 def heat_map(policy: pd.DataFrame) -> Figure:
-    """Show, by backlog and average size, the age at which the oldest starts and what an event is expected to cost."""
+    """Show start age of the oldest event and expected cost per event, by backlog and average size."""
     young = policy[policy["age_min_seconds"] == 0]
-    figure, panels = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
-    for axes, column, norm in zip(
-        panels, ("start_age_seconds", "expected_cost_per_event"), (None, LogNorm()), strict=True
-    ):
-        grid = young.pivot_table(index="kb_min", columns="backlog_min", values=column)
-        shown = axes.pcolormesh(
-            np.arange(grid.shape[1] + 1), np.arange(grid.shape[0] + 1), grid, cmap="cividis", norm=norm
-        )
-        ticks = np.linspace(0, grid.shape[1] - 1, 8).astype(int)
-        axes.set_xticks(ticks + 0.5, [str(grid.columns[at]) for at in ticks])
-        rows = np.linspace(0, grid.shape[0] - 1, 6).astype(int)
-        axes.set_yticks(rows + 0.5, [f"{grid.index[at]:.1f}" for at in rows])
-        style(axes, "expected cost per event" if norm else "age at which the oldest starts, s")
-        axes.set_xlabel("events that wait")
-        figure.colorbar(shown, ax=axes, format="%.3g")
-    panels[0].set_ylabel("average size, kB")
+    figure, (start, cost) = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    _map(figure, start, young, "start_age_seconds", None)
+    _map(figure, cost, young, "expected_cost_per_event", LogNorm())
+    style(start, "age at which the oldest starts, s")
+    style(cost, "expected cost per event")
+    start.set_ylabel("average size, kB")
     return figure
 
 
 def rhythm(rows: pd.DataFrame) -> Figure:
-    """Show what later starts gain right after an event, by the second of a cycle where there is one; `rows` as of `rhythm.learn`, not empty."""
-    figure, axes = canvas(
-        "Seconds gained by a later start right after an event; a batch saved counts as the objective",
-        width=10,
-        height=3.6,
-    )
+    """Show the gain of later starts right after an event, by the second of a cycle where there is one.
+
+    `rows` are those of `rhythm_learning.learn`, not empty.
+    """
+    figure, axes = canvas(RHYTHM_TITLE, width=10, height=3.6)
     fresh = rows[rows["quiet_min_seconds"] == 0].sort_values("phase_min")
     gains = np.array(fresh["gained_seconds"].tolist())
     later = np.arange(gains.shape[1]) * float(fresh["step_seconds"].iloc[0])
@@ -183,49 +136,78 @@ def rhythm(rows: pd.DataFrame) -> Figure:
         axes.plot(later, gains[0], color=COLOURS["policy"], linewidth=1.6)
         axes.set_xlabel("start so many seconds later")
         return figure
-    shown = axes.pcolormesh(
-        np.append(fresh["phase_min"], fresh["phase_max"].max()),
-        later,
-        gains[:, 1:].T,
-        cmap="cividis",
-        shading="flat",
-    )
+    edges = np.append(fresh["phase_min"], fresh["phase_max"].max())
+    mesh = axes.pcolormesh(edges, later, gains[:, 1:].T, cmap="cividis", shading="flat")
     axes.set_xlabel("second of the cycle")
     axes.set_ylabel("start so many seconds later")
-    figure.colorbar(shown, ax=axes)
+    figure.colorbar(mesh, ax=axes)
     return figure
 
 
-def scoreboard(board: pd.DataFrame) -> Figure:
+def scoreboard(windows: pd.DataFrame) -> Figure:
     """Show predicted and actual seconds and cost per batch, window by window."""
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
-    for axes, what in zip(panels, ("seconds", "cost"), strict=True):
+    for axes, measure in zip(panels, ("seconds", "cost"), strict=True):
         for kind, colour in (("predicted", QUIET), ("actual", COLOURS["policy"])):
-            axes.plot(
-                np.arange(len(board)),
-                board[f"{kind}_{what}"],
-                "o-",
-                color=colour,
-                markersize=4,
-                linewidth=1.4,
-                label=kind,
-            )
+            values = windows[f"{kind}_{measure}"]
+            axes.plot(np.arange(len(windows)), values, "o-", color=colour, label=kind, **WINDOW_DOTS)
         axes.set_ylim(bottom=0)
-        style(axes, f"Mean {what} of a batch, by window")
-        if board.empty:
-            axes.set(xticks=[], yticks=[])
-            axes.text(
-                0.5,
-                0.5,
-                "no window of batches that a policy sized yet",
-                transform=axes.transAxes,
-                ha="center",
-                color=QUIET,
-            )
+        style(axes, f"Mean {measure} of a batch, by window")
+        if windows.empty:
+            _say_empty(axes, "no window of batches that a policy sized yet")
     panels[0].legend(frameon=False, fontsize=9)
     return figure
 
 
+def _rate(axes: Axes, seconds: Floats, edges: Floats, weights: pd.Series | None) -> None:
+    """Fill the area below the amount per second."""
+    rate = np.histogram(seconds, bins=edges, weights=weights)[0] / (edges[1] - edges[0])
+    axes.fill_between(edges[:-1] / 60, rate, step="post", **AREA)
+
+
+def _predicted_against_actual(axes: Axes, predicted: Floats, actual: pd.Series) -> None:
+    top = float(actual.max())
+    axes.plot([0, top], [0, top], color=FAINT, linewidth=1.5, zorder=0)
+    axes.plot(predicted, actual, "o", **DOTS)
+
+
+def _mark(axes: Axes, name: str, place: tuple[float, float]) -> None:
+    """Mark a contender with its name; the policy is near T, so its name stands below."""
+    axes.plot(*place, "o", color=COLOURS[name], markersize=8)
+    offset = (7, -9 if name == "policy" else 3)
+    axes.annotate(name, place, xytext=offset, textcoords="offset points", fontsize=9, color=INK)
+
+
+def _map(figure: Figure, axes: Axes, states: pd.DataFrame, column: str, norm: Normalize | None) -> None:
+    """Draw a column by backlog and average size."""
+    grid = states.pivot_table(index="kb_min", columns="backlog_min", values=column)
+    rows, columns = grid.shape
+    mesh = axes.pcolormesh(np.arange(columns + 1), np.arange(rows + 1), grid, cmap="cividis", norm=norm)
+    x_ticks, y_ticks = _ticks(columns, 8), _ticks(rows, 6)
+    axes.set_xticks(x_ticks + 0.5, [str(grid.columns[tick]) for tick in x_ticks])
+    axes.set_yticks(y_ticks + 0.5, [f"{grid.index[tick]:.1f}" for tick in y_ticks])
+    axes.set_xlabel("events that wait")
+    figure.colorbar(mesh, ax=axes, format="%.3g")
+
+
+def _ticks(length: int, number: int) -> Integers:
+    return np.linspace(0, length - 1, number).astype(np.int64)
+
+
+def _say_empty(axes: Axes, text: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", color=QUIET)
+
+
+def _cost_per_event(replay: Replay, case: Case, edges: Floats) -> Floats:
+    """Return the cost of the batches that start in each interval, by the events that arrive in it."""
+    events = np.maximum(np.histogram(case.later.arrivals, bins=edges)[0], 1)
+    starts = np.minimum(replay.starts, case.later.arrivals[-1])
+    costs: Floats = np.histogram(starts, bins=edges, weights=replay.costs(case.prices))[0] / events
+    return costs
+
+
 def _quantiles(arrivals: Floats, latencies: Floats, edges: Floats) -> list[float]:
+    """Return the 95th percentile of latency of the events that arrive in each interval."""
     parts = np.split(latencies, np.searchsorted(arrivals, edges[1:-1]))
     return [float(np.quantile(part, 0.95)) if len(part) else float("nan") for part in parts]

@@ -6,46 +6,53 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from almanac.workloads.events import standings
 from almanac.workloads.events.policy.table import WIDE
 
 BACKLOGS = (1, 5, 20, 100, 500)
+COLUMNS = ["backlog", "kB each", "take", "oldest starts at", "expected", "p90", "cost per event"]
+CONTENDERS_SHOWN = ("policy", "T", "polling")
+NOT_EVALUATED = "This version has not been evaluated on later batches yet."
 
 
 def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[list[object]]]:
-    """Return columns and rows of a small table of the policy: typical backlogs with a young oldest event, small and large ones."""
-    middle = np.sort(predictions["kb_min"].unique())
-    wanted = [float(middle[len(middle) // 3]), float(middle[2 * len(middle) // 3])]
-    young = predictions[(predictions["age_min_seconds"] == 0) & predictions["kb_min"].isin(wanted)]
-    chosen = [
-        young[(young["backlog_min"] <= backlog) & (young["backlog_max"] >= backlog)] for backlog in BACKLOGS
-    ]
-    columns = ["backlog", "kB each", "take", "oldest starts at", "expected", "p90", "cost per event"]
-    return columns, [_row(state) for state in pd.concat(chosen).head(rows).itertuples()]
+    """Return columns and rows of a small table of the policy.
+
+    Typical backlogs of small and of large events, with a young oldest event.
+    """
+    kb = np.sort(predictions["kb_min"].unique())
+    typical = [float(kb[len(kb) // 3]), float(kb[2 * len(kb) // 3])]
+    young = predictions[(predictions["age_min_seconds"] == 0) & predictions["kb_min"].isin(typical)]
+    states = pd.concat([_at_backlog(young, backlog) for backlog in BACKLOGS])
+    return COLUMNS, [_row(state) for state in states.head(rows).itertuples()]
 
 
 def facts(metrics: Mapping[str, Any]) -> str:
-    """Return a sentence about later batches and later traffic, with T and a plain worker beside the policy."""
+    """Return a sentence about later batches and later traffic, with T and polling beside the policy."""
     if "seconds_loss" not in metrics:
-        return "This version has not been evaluated on later batches yet."
-    told = f"On {metrics['n']:.0f} later batches: R² of processing seconds {metrics['r2']:.3f}, {metrics['above_p90']:.1%} above the 90th percentile."
-    standings = {row["contender"]: row for row in metrics.get("contenders", [])}
-    if "policy" not in standings:
-        return told
-    named = "; ".join(_standing(name, standings[name]) for name in ("policy", "T", "polling"))
-    return f"{told} Replay of later traffic: {named}. A cost is only worth what its misses allow."
+        return NOT_EVALUATED
+    error = (
+        f"On {metrics['n']:.0f} later batches: R² of processing seconds {metrics['r2']:.3f}, "
+        f"{metrics['above_p90']:.1%} above the 90th percentile."
+    )
+    contenders = standings.of_version(metrics).set_index("contender")
+    if "policy" not in contenders.index:
+        return error
+    rows = "; ".join(_contender(name, contenders.loc[name].to_dict()) for name in CONTENDERS_SHOWN)
+    return f"{error} Replay of later traffic: {rows}. A cost is only worth what its misses allow."
+
+
+def _at_backlog(states: pd.DataFrame, backlog: int) -> pd.DataFrame:
+    return states[(states["backlog_min"] <= backlog) & (states["backlog_max"] >= backlog)]
 
 
 def _row(state: Any) -> list[object]:
-    start, seconds, p90 = (
-        f"{value:.2f} s" for value in (state.start_age_seconds, state.expected_seconds, state.p90_seconds)
-    )
+    seconds = (state.start_age_seconds, state.expected_seconds, state.p90_seconds)
     return [
         _band(state),
         f"{state.kb_min:.1f}–{state.kb_max:.1f}",
         state.batch_size,
-        start,
-        seconds,
-        p90,
+        *(f"{value:.2f} s" for value in seconds),
         f"{state.expected_cost_per_event:.4f}",
     ]
 
@@ -53,13 +60,12 @@ def _row(state: Any) -> list[object]:
 def _band(state: Any) -> str:
     if state.backlog_min == state.backlog_max:
         return f"{state.backlog_min}"
-    return (
-        f"{state.backlog_min} and more"
-        if state.backlog_max >= WIDE
-        else f"{state.backlog_min}–{state.backlog_max}"
-    )
+    if state.backlog_max >= WIDE:
+        return f"{state.backlog_min} and more"
+    return f"{state.backlog_min}–{state.backlog_max}"
 
 
-def _standing(name: str, row: Mapping[str, Any]) -> str:
-    beside = f", {row['against_hindsight']:.3f} of hindsight" if row.get("against_hindsight") else ""
-    return f"{name} {row['cost_per_event']:.4f} per event at {row['missed_share']:.1%} misses{beside}"
+def _contender(name: str, row: Mapping[Any, Any]) -> str:
+    ratio = row["against_hindsight"]
+    hindsight = f", {ratio:.3f} of hindsight" if pd.notna(ratio) and ratio else ""
+    return f"{name} {row['cost_per_event']:.4f} per event at {row['missed_share']:.1%} misses{hindsight}"

@@ -1,4 +1,4 @@
-"""What the football workload promises to its readers."""
+"""The contract of football: its tables, filters, rhythm and limits."""
 
 from datetime import timedelta
 
@@ -8,67 +8,75 @@ from almanac.contract import Column, Contract, Filter, SumRule, Table
 CHANCE_COLUMNS = {"home": "home_win", "draw": "draw", "away": "away_win"}
 
 
+def text(name: str, doc: str, *, nullable: bool = False) -> Column:
+    """Return a column of text."""
+    return Column(name=name, type="text", doc=doc, nullable=nullable)
+
+
 def chance(name: str, doc: str) -> Column:
-    """Return a column that holds a probability."""
+    """Return a column of probabilities."""
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0)
+
+
+def count(name: str, doc: str, *, nullable: bool = False) -> Column:
+    """Return a column of numbers from 0 on."""
+    return Column(name=name, type="integer", doc=doc, nullable=nullable, minimum=0)
+
+
+def figure(name: str, doc: str) -> Column:
+    """Return a column of measured figures, null without a measurement."""
+    return Column(name=name, type="real", doc=doc, nullable=True)
+
+
+def expected_goals(name: str, doc: str) -> Column:
+    """Return a column of mean goals per match."""
+    return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=10.0)
+
+
+def mean_goals(name: str, doc: str) -> Column:
+    """Return a column of goals per match in the past."""
+    return Column(name=name, type="real", doc=doc, minimum=0)
+
+
+def odds(name: str, doc: str) -> Column:
+    """Return a column of decimal odds."""
+    return Column(name=name, type="real", doc=doc, minimum=1.0)
 
 
 PREDICTIONS = Table(
     name="predictions",
     key=("match_id",),
-    doc="One coming match.",
+    doc="The prediction of one coming match.",
     columns=(
-        Column(
-            name="match_id",
-            type="text",
-            doc="League, season, home and away club, for example E0-2024-25-arsenal-fc-chelsea-fc.",
-        ),
-        Column(name="league", type="text", doc="League code, for example E0."),
-        Column(name="league_name", type="text", doc="League name."),
-        Column(name="season", type="text", doc="Season, for example 2024-25."),
+        text("match_id", "League, season, home and away club, for example E0-2024-25-arsenal-fc-chelsea-fc."),
+        text("league", "League code, for example E0."),
+        text("league_name", "League name, for example Premier League."),
+        text("season", "Season, for example 2024-25."),
         Column(name="date", type="date", doc="Day of the match."),
-        Column(
-            name="kickoff", type="text", nullable=True, doc="Local time of the kick-off, HH:MM, where known."
-        ),
-        Column(name="home", type="text", doc="Home club."),
-        Column(name="away", type="text", doc="Away club."),
+        text("kickoff", "Local time of the kick-off, HH:MM; null if it is not fixed yet.", nullable=True),
+        text("home", "Home club."),
+        text("away", "Away club."),
         chance("home_win", "Chance that the home club wins."),
         chance("draw", "Chance of a draw."),
         chance("away_win", "Chance that the away club wins."),
-        chance("home_or_draw", "Double chance 1X."),
-        chance("home_or_away", "Double chance 12."),
-        chance("draw_or_away", "Double chance X2."),
+        chance("home_or_draw", "Chance that the home club wins or draws (double chance 1X)."),
+        chance("home_or_away", "Chance that either club wins (double chance 12)."),
+        chance("draw_or_away", "Chance that the away club wins or draws (double chance X2)."),
         chance("over_1_5", "Chance of two or more goals."),
         chance("over_2_5", "Chance of three or more goals."),
         chance("over_3_5", "Chance of four or more goals."),
         chance("both_score", "Chance that both clubs score."),
-        Column(
-            name="expected_home_goals",
-            type="real",
-            doc="Mean of the home club's goals.",
-            minimum=0.0,
-            maximum=10.0,
-        ),
-        Column(
-            name="expected_away_goals",
-            type="real",
-            doc="Mean of the away club's goals.",
-            minimum=0.0,
-            maximum=10.0,
-        ),
+        expected_goals("expected_home_goals", "Expected goals of the home club."),
+        expected_goals("expected_away_goals", "Expected goals of the away club."),
         Column(name="likely_scores", type="json", doc="The five most likely scores with their chances."),
-        Column(
-            name="pick",
-            type="text",
-            doc="Suggested pick: home, draw, away, or a double chance. No betting advice.",
-        ),
-        chance("confidence", "Chance the model gives to its pick."),
-        Column(name="reason", type="text", doc="Why this pick, in words."),
+        text("pick", "Suggested pick: home, draw, away or a double chance. No betting advice."),
+        chance("confidence", "Chance of the pick."),
+        text("reason", "Reasons for the pick, in words."),
         Column(
             name="odds",
             type="json",
             nullable=True,
-            doc="With odds of the user: odds, expected value, Kelly stake. Otherwise null.",
+            doc="Odds of the user, best outcome at these odds, expected value, stake; null without odds.",
         ),
     ),
 )
@@ -76,123 +84,104 @@ PREDICTIONS = Table(
 LEAGUES = Table(
     name="leagues",
     key=("league",),
-    doc="One league of this run.",
+    doc="One league of the run.",
     columns=(
-        Column(name="league", type="text", doc="League code."),
-        Column(name="league_name", type="text", doc="League name."),
-        Column(name="country", type="text", doc="Country."),
-        Column(name="matches_coming", type="integer", doc="Predicted matches of this run.", minimum=0),
-        Column(name="matches_played", type="integer", doc="Played matches known to this run.", minimum=0),
-        Column(name="first_season", type="text", doc="First season known."),
-        Column(name="last_season", type="text", doc="Last season known."),
+        text("league", "League code, for example E0."),
+        text("league_name", "League name, for example Premier League."),
+        text("country", "Country."),
+        count("matches_coming", "Number of predicted matches."),
+        count("matches_played", "Number of played matches before the run's cut-off."),
+        text("first_season", "Season of the first match."),
+        text("last_season", "Season of the last match."),
     ),
 )
 
 STATISTICS = Table(
     name="statistics",
     key=("scope",),
-    doc="Averages of played matches: scope 'all' or a league code.",
+    doc="Averages of played matches, and scores of the model, for all leagues together and for each.",
     columns=(
-        Column(name="scope", type="text", doc="'all' or a league code."),
-        Column(
-            name="matches",
-            type="integer",
-            doc="Matches behind these averages (the last two seasons).",
-            minimum=0,
-        ),
+        text("scope", "'all' or a league code."),
+        count("matches", "Number of matches behind the averages, which are those of the last two seasons."),
         chance("home_win_rate", "Share of home wins."),
         chance("draw_rate", "Share of draws."),
         chance("away_win_rate", "Share of away wins."),
-        Column(name="home_goals", type="real", doc="Mean home goals.", minimum=0),
-        Column(name="away_goals", type="real", doc="Mean away goals.", minimum=0),
+        mean_goals("home_goals", "Mean goals of the home club."),
+        mean_goals("away_goals", "Mean goals of the away club."),
         chance("over_2_5_rate", "Share of matches with three or more goals."),
-        chance("both_score_rate", "Share of matches in which both scored."),
-        Column(
-            name="held_out_matches",
-            type="integer",
-            doc="Held-out matches behind the model's figures.",
-            minimum=0,
-        ),
-        Column(
-            name="rps",
-            type="real",
-            nullable=True,
-            doc="Ranked probability score of the model on held-out matches.",
-        ),
-        Column(name="log_loss", type="real", nullable=True, doc="Log-loss of the model on held-out matches."),
-        Column(name="accuracy", type="real", nullable=True, doc="Accuracy of the model on held-out matches."),
+        chance("both_score_rate", "Share of matches in which both clubs scored."),
+        count("held_out_matches", "Number of held-out matches behind the scores of the model."),
+        figure("rps", "Ranked probability score of the model on held-out matches; 0 is perfect."),
+        figure("log_loss", "Log-loss of the model on held-out matches."),
+        figure("accuracy", "Share of held-out matches whose most likely outcome happened."),
     ),
 )
 
 BANDS = Table(
     name="bands",
     key=("band",),
-    doc="Hit rate of picks on held-out matches per band of confidence.",
+    doc="Hit rate of picks on held-out matches, per band of confidence.",
     columns=(
-        Column(name="band", type="text", doc="Band, for example 0.60-0.70."),
+        text("band", "Band of confidence, for example 0.60-0.70."),
         chance("low", "Lower end of the band."),
         chance("high", "Upper end of the band."),
-        Column(name="picks", type="integer", doc="Held-out picks in this band.", minimum=0),
-        Column(name="hits", type="integer", doc="Picks that came true.", minimum=0),
-        Column(name="promised", type="real", nullable=True, doc="Mean confidence of these picks."),
-        Column(name="hit_rate", type="real", nullable=True, doc="hits / picks."),
-        Column(name="hit_rate_low", type="real", nullable=True, doc="Lower end of the 95 % Wilson interval."),
-        Column(
-            name="hit_rate_high", type="real", nullable=True, doc="Upper end of the 95 % Wilson interval."
-        ),
+        count("picks", "Number of held-out picks in the band."),
+        count("hits", "Number of these picks that were right."),
+        figure("promised", "Mean confidence of these picks."),
+        figure("hit_rate", "Share of these picks that were right."),
+        figure("hit_rate_low", "Lower end of the 95 % Wilson interval of the hit rate."),
+        figure("hit_rate_high", "Upper end of the 95 % Wilson interval of the hit rate."),
     ),
 )
 
 RESULTS = Table(
     name="results",
     key=("match_id",),
-    doc="Matches of the last 60 days before the run's cut-off, with their scores.",
+    doc="The score of one match of the last 60 days before the run's cut-off.",
     columns=(
-        Column(name="match_id", type="text", doc="As in predictions."),
-        Column(name="league", type="text", doc="League code."),
+        text("match_id", "As in predictions."),
+        text("league", "League code, for example E0."),
         Column(name="date", type="date", doc="Day of the match."),
-        Column(name="home", type="text", doc="Home club."),
-        Column(name="away", type="text", doc="Away club."),
-        Column(name="home_goals", type="integer", doc="Goals of the home club.", minimum=0),
-        Column(name="away_goals", type="integer", doc="Goals of the away club.", minimum=0),
-        Column(name="outcome", type="text", doc="home, draw or away."),
+        text("home", "Home club."),
+        text("away", "Away club."),
+        count("home_goals", "Goals of the home club."),
+        count("away_goals", "Goals of the away club."),
+        text("outcome", "home, draw or away."),
     ),
 )
 
 MATCHES = Table(
     name="matches",
     key=("match_id",),
-    doc="Every match known, played or to come.",
+    doc="One match of any source, played or to come.",
     columns=(
-        Column(name="match_id", type="text"),
-        Column(name="league", type="text"),
-        Column(name="season", type="text"),
-        Column(name="round", type="text", nullable=True),
-        Column(name="date", type="date"),
-        Column(name="kickoff", type="text", nullable=True),
-        Column(name="home", type="text"),
-        Column(name="away", type="text"),
-        Column(name="home_goals", type="integer", nullable=True, minimum=0),
-        Column(name="away_goals", type="integer", nullable=True, minimum=0),
-        Column(
-            name="status", type="text", doc="played, scheduled, cancelled, awarded, postponed or abandoned."
-        ),
-        Column(name="source", type="text"),
+        text("match_id", "As in predictions."),
+        text("league", "League code, for example E0."),
+        text("season", "Season, for example 2024-25."),
+        text("round", "Round, for example Matchday 7; null if the source has none.", nullable=True),
+        Column(name="date", type="date", doc="Day of the match."),
+        text("kickoff", "Local time of the kick-off, HH:MM; null if the source has none.", nullable=True),
+        text("home", "Home club."),
+        text("away", "Away club."),
+        count("home_goals", "Goals of the home club after 90 minutes; null without a score.", nullable=True),
+        count("away_goals", "Goals of the away club after 90 minutes; null without a score.", nullable=True),
+        text("status", "played, scheduled, cancelled, awarded, postponed or abandoned."),
+        text("source", "Source of the row, for example openfootball."),
     ),
 )
 
 ODDS = Table(
     name="odds",
     key=("match_id", "bookmaker", "taken"),
-    doc="Decimal odds that the user owns or fetched with the user's key.",
+    doc="Decimal odds that the user owns, or fetched with the user's key.",
     columns=(
-        Column(name="match_id", type="text"),
-        Column(name="bookmaker", type="text", doc="For example B365, Avg, PS."),
-        Column(name="taken", type="text", doc="'open' or 'close'."),
-        Column(name="home_odds", type="real", minimum=1.0),
-        Column(name="draw_odds", type="real", minimum=1.0),
-        Column(name="away_odds", type="real", minimum=1.0),
-        Column(name="source", type="text"),
+        text("match_id", "As in matches."),
+        text("bookmaker", "Bookmaker, for example B365, Avg or PS."),
+        text("taken", "'open' for opening odds or 'close' for closing odds."),
+        odds("home_odds", "Odds of a home win."),
+        odds("draw_odds", "Odds of a draw."),
+        odds("away_odds", "Odds of an away win."),
+        text("source", "Source of the row, for example csv."),
     ),
 )
 
@@ -207,7 +196,7 @@ CONTRACT = Contract(
         Filter(name="league", column="league", op="in", doc="League codes, comma separated."),
         Filter(name="from", column="date", op="min", doc="First day."),
         Filter(name="to", column="date", op="max", doc="Last day."),
-        Filter(name="min_confidence", column="confidence", op="min", doc="Least confidence of the pick."),
+        Filter(name="min_confidence", column="confidence", op="min", doc="Minimum confidence of the pick."),
         Filter(name="pick", column="pick", op="in", doc="Picks, comma separated."),
     ),
     sums=(SumRule(columns=tuple(CHANCE_COLUMNS.values())),),

@@ -24,7 +24,8 @@ class LeagueRates(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scik
         """Count the outcomes of each league in column `league`."""
         outcomes = np.asarray(y)
         self.classes_ = np.unique(outcomes)
-        is_outcome = pd.DataFrame(outcomes[:, np.newaxis] == self.classes_, dtype=np.float64)
+        is_class = outcomes[:, np.newaxis] == self.classes_
+        is_outcome = pd.DataFrame(is_class, dtype=np.float64)
         self.overall_ = is_outcome.mean().to_numpy()
         leagues = is_outcome.groupby(X["league"].to_numpy())
         counts = leagues.sum() + self.strength * self.overall_
@@ -73,7 +74,8 @@ def pooled(chances: Sequence[Floats], weights: Sequence[float]) -> Floats:
     [[0.75, 0.25]]
     """
     logs = np.log(np.clip(np.stack(chances), LEAST_CHANCE, 1.0))
-    powers = np.exp(np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1))
+    exponents = np.tensordot(np.asarray(weights, dtype=np.float64), logs, axes=1)
+    powers = np.exp(exponents)
     pool: Floats = powers / powers.sum(axis=1, keepdims=True)
     return pool
 

@@ -113,7 +113,8 @@ def _losses(numbers: Labels, chances: Floats) -> Iterator[tuple[str, Floats]]:
 
 def intervals(test: pd.DataFrame, chances: Floats, *, seed: int) -> dict[str, Interval]:
     """Return each mean score with its 95 % bootstrap interval; matches of one day are drawn together."""
-    numbers, days = labels(test["outcome"]), days_of(test["date"])
+    numbers = labels(test["outcome"])
+    days = days_of(test["date"])
     return {
         name: scores.bootstrap_interval(losses, clusters=days, seed=seed)
         for name, losses in _losses(numbers, chances)
@@ -125,7 +126,8 @@ def compare(test: pd.DataFrame, ours: Floats, theirs: Floats, *, seed: int) -> d
 
     Matches of one day are drawn together.
     """
-    numbers, days = labels(test["outcome"]), days_of(test["date"])
+    numbers = labels(test["outcome"])
+    days = days_of(test["date"])
     baseline = dict(_losses(numbers, theirs))
     return {
         name: scores.paired_bootstrap(losses, baseline[name], clusters=days, seed=seed)

@@ -11,13 +11,13 @@ from psycopg import sql
 from almanac.contract import Contract
 from almanac.store.connections.database import Connection, Database, Work, driver_connection
 from almanac.store.connections.locks import retry_on_lock
+from almanac.store.connections.rows import all_rows, first_row
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
 from almanac.store.records import ledger, releases, runs
-from almanac.store.rows.names import qualified_name
+from almanac.store.rows.names import workload_table
 from almanac.store.schema import tables
-from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import SCHEMA
 
 COLUMNS = tables.erasures.c
@@ -57,13 +57,13 @@ def erase(database: Database, request: ErasureRequest) -> int:
 def newest_note(connection: Connection, run_id: str) -> sa.RowMapping | None:
     """Return the newest note about a run, or None."""
     query = sa.select(tables.erasures).where(COLUMNS.run_id == run_id)
-    return connection.execute(query.order_by(COLUMNS.erasure_id.desc()).limit(1)).mappings().first()
+    return first_row(connection, query.order_by(COLUMNS.erasure_id.desc()).limit(1))
 
 
 def notes_since(connection: Connection, workload: str, *, since: datetime) -> list[sa.RowMapping]:
     """Return the notes about a workload that were written since an instant, newest first."""
     query = sa.select(tables.erasures).where(COLUMNS.workload == workload, COLUMNS.erased_at >= since)
-    return list(connection.execute(query.order_by(COLUMNS.erasure_id.desc())).mappings().all())
+    return all_rows(connection, query.order_by(COLUMNS.erasure_id.desc()))
 
 
 def explains_missing_entries(database: Database, run: runs.RunRow, again: UnscoredEntries) -> bool:
@@ -91,7 +91,7 @@ def _erase(connection: Connection, request: ErasureRequest) -> int:
 
 def _delete_predictions(connection: Connection, contract: Contract, numbers: list[int]) -> dict[str, int]:
     """Delete the predictions of entries and return how many of each run there were."""
-    place = qualified_name(table_name(contract, contract.predictions))
+    place = workload_table(contract, contract.predictions)
     statement = DELETE.format(place, sql.Identifier(contract.entity))
     counts = driver_connection(connection).execute(statement, [numbers]).fetchall()
     return {str(run_id): int(rows) for run_id, rows in counts}

@@ -24,8 +24,7 @@ from almanac.store.publishing.incremental.merging import merge_query
 from almanac.store.records import runs
 from almanac.store.rows import frames
 from almanac.store.rows.hashes import combined_hash, table_hash
-from almanac.store.rows.names import column_list, qualified_name
-from almanac.store.schema.contract_tables import table_name
+from almanac.store.rows.names import column_list, workload_table
 
 LARGEST_ROWS = 1_000_000
 SMALLEST_ROWS = 5_000
@@ -102,11 +101,9 @@ def stage(
     staging.refuse_other_tables(contract, content)
     predictions = content[contract.predictions.name]
     _refuse_gaps(contract, predictions, scored.entries)
-    with database.engine.begin() as records:
-        before = runs.of_version(records, contract.name, scored.version)
-    absorbed = [str(row["run_id"]) for row in runs_to_absorb(before, len(predictions))]
+    absorbed = _absorbed_run_ids(database, contract, scored.version, len(predictions))
     with database.connect() as connection:
-        loading = Loading(connection, contract, run_id, tuple(absorbed))
+        loading = Loading(connection, contract, run_id, absorbed)
         with staging.refused_rows_as_audit_failure(f"The predictions of run {run_id} were"):
             own_hashes = loading.load(content)
             hashes = loading.hashes() if absorbed else own_hashes
@@ -116,7 +113,7 @@ def stage(
         prediction_hash=combined_hash(hashes.values()),
         hashes=hashes,
         span=scored.entries.span,
-        absorbed=tuple(absorbed),
+        absorbed=absorbed,
         own_hash=own_hashes[contract.predictions.name],
         input_hash=scored.entries.input_hash,
     )
@@ -135,6 +132,12 @@ def runs_to_absorb(before: Sequence[runs.RunRow], own_rows: int) -> list[runs.Ru
         absorbed.append(row)
         total += row["rows"]
     return absorbed
+
+
+def _absorbed_run_ids(database: Database, contract: Contract, version: int, own_rows: int) -> tuple[str, ...]:
+    with database.engine.begin() as connection:
+        before = runs.of_version(connection, contract.name, version)
+    return tuple(str(row["run_id"]) for row in runs_to_absorb(before, own_rows))
 
 
 @dataclass(frozen=True)
@@ -187,12 +190,17 @@ class Loading:
         self.connection.execute(MAKE_INCOMING.format(incoming, self._parent(table)))
         digest = frames.copy_in(self.connection, incoming, table, frame)
         columns = column_list(table.column_names)
-        rows = NEW_AND_ABSORBED.format(
-            columns=columns, incoming=incoming, run_ids=list(self.absorbed), parent=self._parent(table)
-        )
-        merged = merge_query(table, rows)
+        merged = merge_query(table, self._new_and_absorbed(table, incoming))
         self.connection.execute(sql.SQL("INSERT INTO {} ({}) {}").format(target, columns, merged))
         return digest
+
+    def _new_and_absorbed(self, table: Table, incoming: sql.Identifier) -> sql.Composed:
+        return NEW_AND_ABSORBED.format(
+            columns=column_list(table.column_names),
+            incoming=incoming,
+            run_ids=list(self.absorbed),
+            parent=self._parent(table),
+        )
 
     def _create(self, table: Table) -> sql.Identifier:
         return staging_tables.create_table(self.connection, self.contract, table, self.run_id)
@@ -201,7 +209,7 @@ class Loading:
         return staging_tables.staging_table(self.contract, table, self.run_id)
 
     def _parent(self, table: Table) -> sql.Identifier:
-        return qualified_name(table_name(self.contract, table))
+        return workload_table(self.contract, table)
 
 
 def _refuse_gaps(contract: Contract, predictions: pd.DataFrame, scored: UnscoredEntries) -> None:

@@ -1,4 +1,4 @@
-"""What a batch costs: the one home of the cost function."""
+"""The cost of a batch, and the types of arrays that policies and replays share."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from almanac.settings import Settings
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 
 class Parts(NamedTuple):
@@ -26,7 +27,7 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Prices:
-    """What a batch costs by itself, per event and per second of processing, in any one currency."""
+    """The price of a batch, of an event and of a second of processing, in one currency."""
 
     fixed: float = 0.10
     per_event: float = 0.005
@@ -51,8 +52,6 @@ class Prices:
         >>> Prices(per_second=0.0).totals([10, 50, 100], 0.0).round(3).tolist()
         [0.15, 0.35, 0.6]
         """
-        return (
-            self.fixed
-            + self.per_event * np.asarray(events, dtype=np.float64)
-            + self.per_second * np.asarray(seconds, dtype=np.float64)
-        )
+        by_events = self.per_event * np.asarray(events, dtype=np.float64)
+        by_seconds = self.per_second * np.asarray(seconds, dtype=np.float64)
+        return self.fixed + by_events + by_seconds

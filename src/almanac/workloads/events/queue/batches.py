@@ -11,31 +11,35 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from almanac.workloads.events.policy.costs import Parts, Prices
+from almanac.workloads.events.policy.goal import FAR
+from almanac.workloads.events.policy.queue_view import Connection, QueueView
 from almanac.workloads.events.policy.sizing import Decision
-from almanac.workloads.events.policy.start import FAR
 from almanac.workloads.events.queue import claims, statements
-from almanac.workloads.events.queue.statements import Connection, Event, Patience, Sight
+from almanac.workloads.events.queue.statements import ClaimedEvent, RetryPolicy
 from almanac.workloads.events.queue.work import Work
 
-# What work raises when it meets data it cannot deal with; any other error is a fault of the program and ends it.
+# Work raises one of these where it cannot deal with data; any other error is a fault of the program and
+# ends it.
 BAD_DATA = (psycopg.Error, ValueError, TypeError, LookupError, ArithmeticError)
 BEGIN = "SELECT nextval('almanac.events_batches_batch_id_seq'), clock_timestamp()"
 RECORD = """
 INSERT INTO almanac.events_batches (
-    batch_id, worker, started_at, finished_at, hour, events, kb, kinds, backlog, oldest_seconds, mean_wait_seconds, seconds, missed,
-    objective_seconds, fixed_cost, event_cost, second_cost, sized_by, size_wanted, state_id, release_id, predicted_seconds,
-    predicted_p90_seconds, predicted_cost, simulated
+    batch_id, worker, started_at, finished_at, hour, events, kb, kinds, backlog, oldest_seconds,
+    mean_wait_seconds, seconds, missed, objective_seconds, fixed_cost, event_cost, second_cost, sized_by,
+    size_wanted, state_id, release_id, predicted_seconds, predicted_p90_seconds, predicted_cost, simulated
 ) VALUES (
-    %(batch_id)s, %(worker)s, %(started_at)s, clock_timestamp(), %(hour)s, %(events)s, %(kb)s, %(kinds)s, %(backlog)s, %(oldest_seconds)s,
-    %(mean_wait_seconds)s, %(seconds)s, %(missed)s, %(objective_seconds)s, %(fixed_cost)s, %(event_cost)s, %(second_cost)s, %(sized_by)s,
-    %(size_wanted)s, %(state_id)s, %(release_id)s, %(predicted_seconds)s, %(predicted_p90_seconds)s, %(predicted_cost)s, %(simulated)s
+    %(batch_id)s, %(worker)s, %(started_at)s, clock_timestamp(), %(hour)s, %(events)s, %(kb)s, %(kinds)s,
+    %(backlog)s, %(oldest_seconds)s, %(mean_wait_seconds)s, %(seconds)s, %(missed)s, %(objective_seconds)s,
+    %(fixed_cost)s, %(event_cost)s, %(second_cost)s, %(sized_by)s, %(size_wanted)s, %(state_id)s,
+    %(release_id)s, %(predicted_seconds)s, %(predicted_p90_seconds)s, %(predicted_cost)s, %(simulated)s
 )
 """
+PREDICTED = ("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost")
 
 
 @dataclass(frozen=True)
-class Terms:
-    """Under which name a worker makes batches, what they cost, the objective that their events should keep, and whether the work is a trial."""
+class WorkerProfile:
+    """The name of a worker, the prices and the objective of its batches, and whether its work is a trial."""
 
     worker: str
     prices: Prices
@@ -44,17 +48,30 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Order:
-    """A batch that is to be made: what was seen and what was decided, by which release."""
+class PlannedBatch:
+    """A batch to make: the view of the queue, the decision, and the release that it follows."""
 
-    sight: Sight
+    view: QueueView
     decision: Decision
     release_id: int | None
+
+    @property
+    def is_retry(self) -> bool:
+        """Whether the batch is one event whose work failed before."""
+        return self.decision.sized_by == "again"
+
+    def predictions(self) -> dict[str, Any]:
+        """Return what the policy predicted for the batch: nothing without a policy."""
+        row = self.decision.row
+        if row is None:
+            return dict.fromkeys(PREDICTED)
+        predicted = (row.expected_seconds, row.p90_seconds, row.expected_cost)
+        return dict(zip(PREDICTED, (row.state_id, self.release_id, *predicted), strict=True))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that was made."""
+    """A batch that is done."""
 
     events: int
     seconds: float
@@ -66,70 +83,86 @@ class Batch:
 
 
 class WorkFailed(Exception):
-    """The work on a batch failed. `events` are those to try again."""
+    """The work on a batch failed. `events` are those to retry."""
 
-    def __init__(self, events: Sequence[Event], reason: str) -> None:
+    def __init__(self, events: Sequence[ClaimedEvent], reason: str) -> None:
         super().__init__(reason)
         self.events = events
 
 
 @dataclass(frozen=True)
-class Failed:
-    """A batch whose work failed and left nothing behind: how many events are tried again, which are buried instead, and why."""
+class FailedBatch:
+    """A batch whose work failed and left nothing behind.
 
-    tried_again: int
+    It has how many events are retried, which are buried instead, and why.
+    """
+
+    retried: int
     buried: Sequence[str]
     reason: str
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is done with the events of a batch, and how often that is tried."""
+    """The work on the events of a batch, and how often it is tried."""
 
     work: Work
-    patience: Patience
-
-
-def make(
-    connection: Connection, notes: Connection, order: Order, task: Task, terms: Terms
-) -> Batch | Failed | None:
-    """Make one batch; return None where others have claimed everything. Raises psycopg.OperationalError.
-
-    What was claimed is noted by `notes`, another connection, before the work begins. It stays claimed until it is marked as done or as to be
-    tried again, so that nobody else takes it in between.
-    """
-    with connection.transaction():
-        again = order.decision.sized_by == "again"
-        events = (
-            statements.claim_again(connection) if again else statements.claim(connection, order.decision.size)
-        )
-        if not events:
-            return None
-        claims.note(notes, terms.worker, events)
-        [(batch_id, started_at)] = connection.execute(BEGIN).fetchall()
-        began = time.perf_counter()
-        try:
-            with connection.transaction():
-                _do(connection, events, task.work)
-        except WorkFailed as failed:
-            return _given_back(connection, failed, task.patience, terms)
-        statements.mark(connection, events, batch_id)
-        claims.clear(connection, terms.worker)
-        seconds = time.perf_counter() - began
-        return _recorded(connection, order, terms, Claimed(events, batch_id, started_at, seconds))
+    retry_policy: RetryPolicy
 
 
 @dataclass(frozen=True)
-class Claimed:
+class ClaimedBatch:
     """The events of a batch, when its work began and how long that took."""
 
-    events: Sequence[Event]
+    events: Sequence[ClaimedEvent]
     batch_id: int
     started_at: datetime
     seconds: float
 
+    @property
+    def waits(self) -> list[float]:
+        """How long each event waited."""
+        return [event.waited_seconds for event in self.events]
 
-def _do(connection: Connection, events: Sequence[Event], work: Work) -> None:
+    def later_than(self, latency_seconds: float) -> int:
+        """Return how many events took longer."""
+        return sum(wait + self.seconds > latency_seconds for wait in self.waits)
+
+
+def make(
+    connection: Connection, record: Connection, planned: PlannedBatch, task: Task, profile: WorkerProfile
+) -> Batch | FailedBatch | None:
+    """Make one batch; return None where others have claimed everything. Raises psycopg.OperationalError.
+
+    The claim is recorded on `record`, another connection, before the work begins. The events stay claimed
+    until they are marked as done or scheduled for a retry, so that no other worker takes them in between.
+    """
+    with connection.transaction():
+        events = _claim(connection, planned)
+        if not events:
+            return None
+        claims.record(record, profile.worker, events)
+        [(batch_id, started_at)] = connection.execute(BEGIN).fetchall()
+        began = time.perf_counter()
+        try:
+            with connection.transaction():
+                _work(connection, events, task.work)
+        except WorkFailed as failure:
+            return _failed(connection, failure, task.retry_policy, profile)
+        statements.mark_done(connection, events, batch_id)
+        claims.clear(connection, profile.worker)
+        claimed = ClaimedBatch(events, batch_id, started_at, time.perf_counter() - began)
+        return _recorded(connection, planned, profile, claimed)
+
+
+def _claim(connection: Connection, planned: PlannedBatch) -> list[ClaimedEvent]:
+    if planned.is_retry:
+        return statements.claim_retry(connection)
+    return statements.claim(connection, planned.decision.size)
+
+
+def _work(connection: Connection, events: Sequence[ClaimedEvent], work: Work) -> None:
+    """Do the work; raises WorkFailed where data is to blame."""
     try:
         work(connection, events)
     except psycopg.OperationalError:
@@ -141,52 +174,44 @@ def _do(connection: Connection, events: Sequence[Event], work: Work) -> None:
         raise WorkFailed(events, f"{type(error).__name__}: {error}") from error
 
 
-def _given_back(connection: Connection, failed: WorkFailed, patience: Patience, terms: Terms) -> Failed:
-    claims.clear(connection, terms.worker)
-    buried = statements.try_again(
-        connection, [event.event_id for event in failed.events], str(failed), patience
-    )
-    return Failed(len(failed.events) - len(buried), buried, str(failed))
+def _failed(
+    connection: Connection, failure: WorkFailed, retry_policy: RetryPolicy, profile: WorkerProfile
+) -> FailedBatch:
+    claims.clear(connection, profile.worker)
+    event_ids = [event.event_id for event in failure.events]
+    buried = statements.schedule_retry(connection, event_ids, str(failure), retry_policy)
+    return FailedBatch(len(event_ids) - len(buried), buried, str(failure))
 
 
-def _recorded(connection: Connection, order: Order, terms: Terms, claimed: Claimed) -> Batch:
-    events, seconds = claimed.events, claimed.seconds
-    cost = terms.prices.parts(len(events), seconds)
-    waits = [event.waited_seconds for event in events]
-    known: dict[str, Any] = {
+def _recorded(
+    connection: Connection, planned: PlannedBatch, profile: WorkerProfile, claimed: ClaimedBatch
+) -> Batch:
+    """Record a batch and return it."""
+    cost = profile.prices.parts(len(claimed.events), claimed.seconds)
+    missed = claimed.later_than(profile.objective_seconds)
+    row = _facts(planned, claimed) | planned.predictions()
+    row |= {"worker": profile.worker, "missed": missed, "simulated": profile.simulated}
+    row |= {"objective_seconds": profile.objective_seconds}
+    row |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
+    connection.execute(RECORD, row)
+    far = claimed.later_than(FAR * profile.objective_seconds)
+    sized_by = planned.decision.sized_by
+    return Batch(len(claimed.events), claimed.seconds, max(claimed.waits), cost, sized_by, missed, far)
+
+
+def _facts(planned: PlannedBatch, claimed: ClaimedBatch) -> dict[str, Any]:
+    events, waits = claimed.events, claimed.waits
+    return {
         "batch_id": claimed.batch_id,
-        "worker": terms.worker,
         "started_at": claimed.started_at,
-        "hour": order.sight.hour,
+        "hour": planned.view.hour,
         "events": len(events),
         "kb": sum(event.size_kb for event in events),
         "kinds": Jsonb(Counter(event.event_type for event in events)),
-        "backlog": max(order.sight.backlog, len(events)),
+        "backlog": max(planned.view.backlog, len(events)),
         "oldest_seconds": max(waits),
         "mean_wait_seconds": sum(waits) / len(waits),
-        "seconds": seconds,
-        "missed": sum(wait + seconds > terms.objective_seconds for wait in waits),
-        "objective_seconds": terms.objective_seconds,
-        "sized_by": order.decision.sized_by,
-        "size_wanted": order.decision.size,
-        "simulated": terms.simulated,
+        "seconds": claimed.seconds,
+        "sized_by": planned.decision.sized_by,
+        "size_wanted": planned.decision.size,
     }
-    known |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
-    connection.execute(RECORD, known | _promised(order))
-    far = sum(wait + seconds > FAR * terms.objective_seconds for wait in waits)
-    return Batch(len(events), seconds, max(waits), cost, order.decision.sized_by, known["missed"], far)
-
-
-def _promised(order: Order) -> dict[str, Any]:
-    """Return what the policy said of this batch; without a policy it said nothing."""
-    choice = order.decision.choice
-    if choice is None:
-        return dict.fromkeys(
-            ("state_id", "release_id", "predicted_seconds", "predicted_p90_seconds", "predicted_cost")
-        )
-    predicted = {
-        "predicted_seconds": choice.expected_seconds,
-        "predicted_p90_seconds": choice.p90_seconds,
-        "predicted_cost": choice.expected_cost,
-    }
-    return predicted | {"state_id": choice.state_id, "release_id": order.release_id}

@@ -1,4 +1,7 @@
-"""What each worker is at, noted before the work, so that an event that kills its worker counts as tried and is buried in the end."""
+"""The claims of workers, recorded before the work.
+
+So an event that kills its worker counts as tried, and is buried in the end.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,79 +9,93 @@ from dataclasses import dataclass
 import psycopg
 
 from almanac.errors import DatabaseError
+from almanac.workloads.events.policy.queue_view import Connection
 from almanac.workloads.events.queue import statements
-from almanac.workloads.events.queue.statements import Connection, Event, Patience
+from almanac.workloads.events.queue.statements import ClaimedEvent, RetryPolicy
 
-# A worker holds this lock as long as it lives; PostgreSQL lets it go when the process is gone, however it went.
-# A session that lost its network may hold the lock for a while; who waits for it begins anew.
-WAIT = "SET lock_timeout = '2s'"
-LIVE = "SELECT pg_advisory_lock(hashtextextended('almanac events worker ' || %s, 0))"
-NOTE = """
+# A session that lost its network may hold the lock for a while; a worker that waits for it reports that and
+# tries again.
+LOCK_TIMEOUT = "SET lock_timeout = '2s'"
+# PostgreSQL releases the lock when the process is gone, however it ended.
+LOCK = "SELECT pg_advisory_lock(hashtextextended('almanac events worker ' || %s, 0))"
+RECORD = """
 INSERT INTO almanac.events_claims (worker, event_ids) VALUES (%s, %s)
 ON CONFLICT (worker) DO UPDATE SET event_ids = excluded.event_ids, claimed_at = clock_timestamp()
 """
 CLEAR = "DELETE FROM almanac.events_claims WHERE worker = %s"
 ORPHANS = """
 SELECT worker, event_ids FROM almanac.events_claims
-WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0)) FOR UPDATE SKIP LOCKED
+WHERE pg_try_advisory_xact_lock(hashtextextended('almanac events worker ' || worker, 0))
+FOR UPDATE SKIP LOCKED
 """
-# Others may have begun on a dead worker's events at once; nobody waits for them.
-FREE = "SELECT event_id FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting' ORDER BY event_id FOR UPDATE SKIP LOCKED"
-WAITING = "SELECT count(*) FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting'"
+# Another worker may already retry a dead worker's events. No worker waits for it.
+LOCK_WAITING = """
+SELECT event_id FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting'
+ORDER BY event_id FOR UPDATE SKIP LOCKED
+"""
+COUNT_WAITING = "SELECT count(*) FROM almanac.events_queue WHERE event_id = ANY (%s) AND state = 'waiting'"
 
 
 @dataclass(frozen=True)
 class Orphans:
-    """Events whose worker died over them: those that are tried again, and those that are buried."""
+    """The events of a worker that died: how many are retried, and which are buried."""
 
     worker: str
-    tried_again: int
+    retried: int
     buried: Sequence[str]
 
 
-def live(notes: Connection, worker: str) -> None:
-    """Hold a worker's lock on a connection of its own until that ends; raises DatabaseError while another session holds it."""
-    notes.execute(WAIT)
+def lock_worker(connection: Connection, worker: str) -> None:
+    """Lock a worker's name as long as the connection lasts.
+
+    Raises DatabaseError while another session holds the lock.
+    """
+    connection.execute(LOCK_TIMEOUT)
     try:
-        notes.execute(LIVE, [worker])
+        connection.execute(LOCK, [worker])
     except psycopg.errors.LockNotAvailable as error:
         raise DatabaseError(
-            f"Another worker is called '{worker}', or its connection is not gone yet. Give each a host name of its own."
+            f"Another worker is called '{worker}', or its connection is not gone yet. "
+            "Give each a host name of its own."
         ) from error
 
 
-def note(notes: Connection, worker: str, events: Sequence[Event]) -> None:
-    """Say which events a worker has claimed; `notes` is not the connection of the work, so that this outlives it."""
-    notes.execute(NOTE, [worker, [event.event_id for event in events]])
+def record(connection: Connection, worker: str, events: Sequence[ClaimedEvent]) -> None:
+    """Record the events that a worker has claimed.
+
+    The connection is not that of the work, so that the record outlives it.
+    """
+    connection.execute(RECORD, [worker, [event.event_id for event in events]])
 
 
 def clear(connection: Connection, worker: str) -> None:
-    """Say that a worker is at nothing; in the transaction of the work that is said if and only if the work is done."""
+    """Delete the worker's record; a batch does so in the transaction that commits its work."""
     connection.execute(CLEAR, [worker])
 
 
-def recover(connection: Connection, patience: Patience) -> list[Orphans]:
-    """Count an attempt for each event over which a worker died; it is tried again by itself, or buried.
+def recover(connection: Connection, retry_policy: RetryPolicy) -> list[Orphans]:
+    """Count an attempt for each event over which a worker died. It is retried alone, or buried.
 
-    On the connection that holds a worker's own lock, what a forerunner of the same name left counts as well: in a container each is process 1.
-    Where another worker is at some of them by now, they are left for the next time.
+    On the connection that holds a worker's own lock, the record of a former worker of the same name counts
+    as well: in a container each worker is process 1. Events that another worker retries are left for the
+    next time.
     """
     with connection.transaction():
-        found = connection.execute(ORPHANS).fetchall()
-        return [
-            _counted(connection, worker, event_ids, patience)
-            for worker, event_ids in found
-            if _are_free(connection, event_ids)
-        ]
+        records = connection.execute(ORPHANS).fetchall()
+        free = [(worker, event_ids) for worker, event_ids in records if _are_free(connection, event_ids)]
+        return [_retried(connection, worker, event_ids, retry_policy) for worker, event_ids in free]
 
 
 def _are_free(connection: Connection, event_ids: Sequence[str]) -> bool:
-    """Lock those of some events that wait; return whether that were all of them."""
-    free = connection.execute(FREE, [event_ids]).fetchall()
-    return connection.execute(WAITING, [event_ids]).fetchone() == (len(free),)
+    """Lock those of some events that wait; return whether no other session has locked any of them."""
+    locked = connection.execute(LOCK_WAITING, [event_ids]).fetchall()
+    return connection.execute(COUNT_WAITING, [event_ids]).fetchone() == (len(locked),)
 
 
-def _counted(connection: Connection, worker: str, event_ids: Sequence[str], patience: Patience) -> Orphans:
+def _retried(
+    connection: Connection, worker: str, event_ids: Sequence[str], retry_policy: RetryPolicy
+) -> Orphans:
     clear(connection, worker)
-    buried = statements.try_again(connection, event_ids, f"the worker died over it: {worker}", patience)
+    error = f"the worker died over it: {worker}"
+    buried = statements.schedule_retry(connection, event_ids, error, retry_policy)
     return Orphans(worker, len(event_ids) - len(buried), buried)

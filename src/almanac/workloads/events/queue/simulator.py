@@ -15,36 +15,51 @@ import psycopg
 from psycopg.rows import dict_row
 
 from almanac.errors import AlmanacError, DatabaseError, UsageError
-from almanac.workloads.events.queue.statements import Connection
-from almanac.workloads.events.queue.stop_signal import Ending
+from almanac.workloads.events.policy.queue_view import Connection
+from almanac.workloads.events.queue.stop_signal import StopSignal
 from almanac.workloads.events.replays.trace import Trace
+from almanac.workloads.events.shared.intake import LARGEST_KB
 
 Connect = Callable[[], AbstractContextManager[Connection]]
 Read = Callable[[str], Trace]
+# Called at each tick with the number of accepted events; returns whether to go on.
+Progress = Callable[[int], bool]
 MOST_SPEED = 3_600.0
 MOST_SECONDS = 3_600.0
-# What a trace asks for beyond this waits for its turn; the pace is then slower than the trace.
+# Events beyond this rate are sent later; the pace is then slower than that of the trace.
 MOST_PER_SECOND = 2_000
 TICK_SECONDS = 0.05
 LISTEN_SECONDS = 0.5
 AWAY_SECONDS = 1.0
-LARGEST_KB = 1_000_000.0
-PRIORITIES = (0, 1, 1, 2)
+# The priorities of events one after the other: half of them are medium.
+PRIORITY_CYCLE = (0, 1, 1, 2)
+MOST_KIND_CHARACTERS = 100
 INGEST = "SELECT count(*) FILTER (WHERE outcome = 'accepted') FROM api.events_ingest(%s, true)"
 CONTROL = "SELECT request_id, wanted, trace, speed, seconds, obeyed_id FROM almanac.events_simulator"
-# Where several listen, one obeys.
+# Of several simulators that listen, one takes a request.
 TAKE = """
 UPDATE almanac.events_simulator
-SET obeyed_id = %(request)s, state = 'running', detail = NULL, sent = 0, listener = %(listener)s, seen_at = clock_timestamp()
+SET obeyed_id = %(request)s, state = 'running', detail = NULL, sent = 0, listener = %(listener)s,
+    seen_at = clock_timestamp()
 WHERE request_id = %(request)s AND obeyed_id < %(request)s RETURNING request_id
 """
-TELL = "UPDATE almanac.events_simulator SET state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp() WHERE obeyed_id = %s"
-# Who listens says so, except while another one sends; one that has sent nothing for so long was killed.
-SEEN = """
+REPORT = """
+UPDATE almanac.events_simulator
+SET state = %s, detail = %s, sent = %s, listener = %s, seen_at = clock_timestamp()
+WHERE obeyed_id = %s
+"""
+# A simulator that listens shows that it is there, except while another one sends. One that has sent nothing
+# for 30 seconds was killed.
+LISTENING = """
 UPDATE almanac.events_simulator SET listener = %(listener)s, seen_at = clock_timestamp(),
-    state = CASE state WHEN 'running' THEN 'failed' ELSE state END, detail = CASE state WHEN 'running' THEN 'its simulator is gone' ELSE detail END
+    state = CASE state WHEN 'running' THEN 'failed' ELSE state END,
+    detail = CASE state WHEN 'running' THEN 'its simulator is gone' ELSE detail END
 WHERE state <> 'running' OR seen_at < clock_timestamp() - interval '30 seconds'
 """
+MISSING_ROW = (
+    "The control row of the simulator is gone. "
+    "Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES"
+)
 log = logging.getLogger("almanac.events")
 
 
@@ -69,7 +84,10 @@ class Pace:
 
 
 def portions(trace: Trace, pace: Pace, elapsed: Callable[[], float]) -> Iterator[tuple[int, int]]:
-    """Yield the first and last place of what is due at each moment, at most as many as the bound on the rate admits; the end of a trace ends it."""
+    """Yield the first and last place of the events that are due at each moment, at most MOST_PER_SECOND.
+
+    The portions end with the trace or with the seconds of the pace.
+    """
     sent = 0
     while sent < len(trace) and (now := elapsed()) < pace.seconds:
         due = int(np.searchsorted(trace.seconds, now * pace.speed, side="right"))
@@ -79,19 +97,9 @@ def portions(trace: Trace, pace: Pace, elapsed: Callable[[], float]) -> Iterator
 
 
 def messages(trace: Trace, first: int, last: int, prefix: str) -> str:
-    """Return some arrivals of a trace as the JSON that the queue takes in; they happen now."""
+    """Return some arrivals of a trace as the JSON that `api.events_ingest` reads; they happen now."""
     now = datetime.now(UTC).isoformat()
-    told = [
-        {
-            "event_id": f"{prefix}-{place:07d}",
-            "event_type": str(trace.kinds[place])[:100] or "event",
-            "event_time": now,
-            "size_kb": min(float(trace.kb[place]), LARGEST_KB),
-            "priority": PRIORITIES[place % len(PRIORITIES)],
-        }
-        for place in range(first, last)
-    ]
-    return json.dumps(told)
+    return json.dumps([_message(trace, place, f"{prefix}-{place:07d}", now) for place in range(first, last)])
 
 
 class Simulator:
@@ -101,94 +109,109 @@ class Simulator:
         self._ingest = ingest
         self._control = control
         self._read = read
-        self._stopping = Ending()
+        self._stop = StopSignal()
         self._name = uuid4().hex[:8]
 
     def stop(self) -> None:
-        """End soon."""
-        self._stopping.ask()
+        """Stop soon."""
+        self._stop.set()
 
-    def replay(self, trace: Trace, pace: Pace, is_wanted: Callable[[int], bool] | None = None) -> int:
-        """Send a trace and return how many events were accepted; `is_wanted` is told at each tick and may end it. Raises DatabaseError."""
+    def replay(self, trace: Trace, pace: Pace, progress: Progress | None = None) -> int:
+        """Send a trace and return how many events were accepted; `progress` may end it.
+
+        Raises DatabaseError.
+        """
         prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
-        began = time.monotonic()
         with self._ingest() as connection:
+            began = time.monotonic()
             for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
-                accepted += _sent(connection, messages(trace, first, last, prefix)) if last > first else 0
-                if self._stopping.is_asked() or (is_wanted and not is_wanted(accepted)):
+                if last > first:
+                    accepted += _send(connection, messages(trace, first, last, prefix))
+                if self._stop.is_set() or (progress and not progress(accepted)):
                     break
-                self._stopping.wait(TICK_SECONDS)
+                self._stop.wait(TICK_SECONDS)
         log.info("%s: %s events in %.1f s", trace.name, accepted, time.monotonic() - began)
         return accepted
 
     def listen(self) -> None:
-        """Obey the control row until told to stop, whether or not the database goes away meanwhile.
+        """Obey the control row until `stop`, whether or not the database goes away meanwhile.
 
         A request is obeyed once, and ends when another one comes.
         """
         log.info("simulator %s listens", self._name)
-        while not self._stopping.is_asked():
+        while not self._stop.is_set():
             try:
                 with self._control() as control:
                     self._listen(control)
             except (psycopg.OperationalError, DatabaseError) as error:
-                log.warning(
-                    "the database is away, trying again in %g s: %s",
-                    AWAY_SECONDS,
-                    str(error).strip().partition("\n")[0],
-                )
-                self._stopping.wait(AWAY_SECONDS)
+                reason = str(error).strip().partition("\n")[0]
+                log.warning("the database is away, trying again in %g s: %s", AWAY_SECONDS, reason)
+                self._stop.wait(AWAY_SECONDS)
 
     def _listen(self, control: Connection) -> None:
-        while not self._stopping.is_asked():
-            wanted = self._wanted(control)
-            if wanted["wanted"] == "running" and wanted["request_id"] > wanted["obeyed_id"]:
-                self._obey(control, wanted)
+        while not self._stop.is_set():
+            request = self._request(control)
+            if request["wanted"] == "running" and request["request_id"] > request["obeyed_id"]:
+                self._obey(control, request)
             else:
-                control.execute(SEEN, {"listener": self._name})
-                self._stopping.wait(LISTEN_SECONDS)
+                control.execute(LISTENING, {"listener": self._name})
+                self._stop.wait(LISTEN_SECONDS)
 
-    def _obey(self, control: Connection, wanted: Mapping[str, Any]) -> None:
-        request, sent = wanted["request_id"], 0
-        if control.execute(TAKE, {"request": request, "listener": self._name}).fetchone() is None:
+    def _obey(self, control: Connection, request: Mapping[str, Any]) -> None:
+        """Send the trace of a request, unless another simulator has taken it.
+
+        Report its progress and its end.
+        """
+        request_id, sent = request["request_id"], 0
+        parameters = {"request": request_id, "listener": self._name}
+        if control.execute(TAKE, parameters).fetchone() is None:
             return
 
-        def is_wanted(accepted: int) -> bool:
+        def progress(accepted: int) -> bool:
             nonlocal sent
             sent = accepted
-            self._tell(control, request, "running", sent)
-            return bool(self._wanted(control)["request_id"] == request)
+            self._report(control, request_id, "running", sent)
+            return bool(self._request(control)["request_id"] == request_id)
 
         try:
-            sent = self.replay(
-                self._read(wanted["trace"]), Pace(wanted["speed"], wanted["seconds"]), is_wanted
-            )
+            trace, pace = self._read(request["trace"]), Pace(request["speed"], request["seconds"])
+            sent = self.replay(trace, pace, progress)
         except AlmanacError as error:
-            log.warning("the trace %s cannot be sent: %s", wanted["trace"], error)
-            self._tell(control, request, "failed", sent, str(error))
+            log.warning("the trace %s cannot be sent: %s", request["trace"], error)
+            self._report(control, request_id, "failed", sent, str(error))
         else:
-            self._tell(control, request, "finished", sent)
+            self._report(control, request_id, "finished", sent)
 
-    def _tell(
-        self, control: Connection, request: int, state: str, sent: int, detail: str | None = None
+    def _report(
+        self, control: Connection, request_id: int, state: str, sent: int, detail: str | None = None
     ) -> None:
-        control.execute(TELL, [state, detail, sent, self._name, request])
+        control.execute(REPORT, [state, detail, sent, self._name, request_id])
 
-    def _wanted(self, control: Connection) -> Mapping[str, Any]:
+    def _request(self, control: Connection) -> Mapping[str, Any]:
         with control.cursor(row_factory=dict_row) as cursor:
-            found = cursor.execute(CONTROL).fetchone()
-        if found is None:
-            raise UsageError(
-                "The control row of the simulator is gone. Put it back: INSERT INTO almanac.events_simulator DEFAULT VALUES"
-            )
-        return found
+            row = cursor.execute(CONTROL).fetchone()
+        if row is None:
+            raise UsageError(MISSING_ROW)
+        return row
 
 
-def _sent(connection: Connection, events: str) -> int:
+def _message(trace: Trace, place: int, event_id: str, now: str) -> dict[str, object]:
+    return {
+        "event_id": event_id,
+        "event_type": str(trace.kinds[place])[:MOST_KIND_CHARACTERS] or "event",
+        "event_time": now,
+        "size_kb": min(float(trace.kb[place]), LARGEST_KB),
+        "priority": PRIORITY_CYCLE[place % len(PRIORITY_CYCLE)],
+    }
+
+
+def _send(connection: Connection, events: str) -> int:
+    """Store events and return how many were accepted."""
     try:
-        found = connection.execute(INGEST, [events]).fetchone()
+        row = connection.execute(INGEST, [events]).fetchone()
     except psycopg.OperationalError as error:
+        reason = str(error).strip().splitlines()[0]
         raise DatabaseError(
-            f"The database went away while events were sent: {str(error).strip().splitlines()[0]}. Send the rest again."
+            f"The database went away while events were sent: {reason}. Send the rest again."
         ) from error
-    return int(found[0]) if found else 0
+    return int(row[0]) if row else 0

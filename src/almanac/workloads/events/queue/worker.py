@@ -1,249 +1,217 @@
-"""The worker: looks at the queue, lets its rule decide, makes batches until it is told to stop."""
+"""The worker: it views the queue, lets its rule decide, and makes batches until it is stopped."""
 
 import logging
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 
 import psycopg
 
 from almanac.errors import DatabaseError
-from almanac.workloads.events.policy.sizing import Decision, Rule
+from almanac.workloads.events.policy.queue_view import Connection, QueueView
+from almanac.workloads.events.policy.sizing import Decision, Sizing
 from almanac.workloads.events.queue import batches, claims, heartbeat, statements
-from almanac.workloads.events.queue.batches import Batch, Failed, Order, Task, Terms
-from almanac.workloads.events.queue.statements import Connection, Patience, Sight
-from almanac.workloads.events.queue.stop_signal import Ending
+from almanac.workloads.events.queue.batches import Batch, FailedBatch, PlannedBatch, Task, WorkerProfile
+from almanac.workloads.events.queue.clock import Clock, Timetable
+from almanac.workloads.events.queue.statements import RetryPolicy
+from almanac.workloads.events.queue.stop_signal import StopSignal
+from almanac.workloads.events.queue.tally import Tally
 from almanac.workloads.events.queue.work import Work
 
 Connect = Callable[[], AbstractContextManager[Connection]]
-LOOK_SECONDS = 0.05
+VIEW_SECONDS = 0.05
 LEAST_SLEEP_SECONDS = 0.002
 BEAT_SECONDS = 1.0
-# While there is more to forget it is forgotten in small parts, faster than events can come in.
-CLEAN_SECONDS, CLEAN_ON_SECONDS = 60.0, 0.1
-TELL_SECONDS = 10.0
-# Looking, claiming, recording and committing take time that is no processing; its running mean moves by this share with each batch.
-LAG_RATE = 0.1
-MOST_LAG_SHARE = 0.2
+# While there are more done events to delete, they go in small parts, faster than events can come in.
+CLEAN_SECONDS, CLEAN_AGAIN_SECONDS = 60.0, 0.1
+LOG_SECONDS = 10.0
+# After an error the worker waits, each time twice as long, unless it worked for a while in between.
 FIRST_AWAY_SECONDS, LONGEST_AWAY_SECONDS = 0.05, 2.0
 WELL_SECONDS = 5.0
-AGAIN = Decision(1, 0.0, "again")
+RETRY = Decision(1, 0.0, "again")
+# What a broken database raises.
+AWAY = (psycopg.OperationalError, psycopg.InternalError, DatabaseError)
 log = logging.getLogger("almanac.events")
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How a worker goes about it: its rule and work, whether it ends with the queue, its patience, and how long done events are kept."""
+class WorkerOptions:
+    """The options of a worker.
 
-    rule: Rule
+    `drain` stops it when the queue is empty; done events are deleted after `keep_seconds`.
+    """
+
+    sizing: Sizing
     work: Work = statements.roll_up
     drain: bool = False
-    patience: Patience = field(default_factory=Patience)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     keep_seconds: float = 7 * 86_400.0
 
-
-@dataclass
-class Tally:
-    """What a worker has done so far."""
-
-    batches: Counter[str] = field(default_factory=Counter)
-    events: int = 0
-    cost: float = 0.0
-    seconds: float = 0.0
-
-    def add(self, batch: Batch) -> None:
-        """Count one batch."""
-        self.batches[batch.sized_by] += 1
-        self.events += batch.events
-        self.cost += batch.cost.total
-        self.seconds += batch.seconds
+    @property
+    def task(self) -> Task:
+        """The work on a batch and its retries."""
+        return Task(self.work, self.retry_policy)
 
 
 class Worker:
-    """Makes batches one after the other; a database that goes away is waited for, and what was under way is done again."""
+    """Makes batches one after the other.
 
-    def __init__(self, connect: Connect, terms: Terms, manner: Manner) -> None:
-        self.terms = terms
+    When the database goes away, it waits and does again what was under way.
+    """
+
+    def __init__(self, connect: Connect, profile: WorkerProfile, options: WorkerOptions) -> None:
+        self.profile = profile
         self.tally = Tally()
+        self.clock = Clock()
         self._connect = connect
-        self._manner = manner
-        self._stopping = Ending()
-        self._due = {"beat": 0.0, "clean": 0.0, "tell": time.monotonic() + TELL_SECONDS}
-        self._oldest: tuple[str | None, float] = (None, 0.0)
-        self._seen_at = time.monotonic()
-        self._lag_seconds = 0.0
-        self._was_again = False
+        self._options = options
+        self._stop = StopSignal()
+        self._timetable = Timetable({"beat": 0.0, "clean": 0.0, "log": LOG_SECONDS})
+        self._was_retry = False
         self._has_begun = False
-        self._told_events = 0
+        self._logged_events = 0
 
     def stop(self) -> None:
-        """End after the batch that is under way."""
-        self._stopping.ask()
+        """Stop after the batch that is under way."""
+        self._stop.set()
 
     def run(self) -> Tally:
         """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
-        rule, terms = self._manner.rule, self.terms
+        sizing, profile = self._options.sizing, self.profile
         log.info(
-            "worker %s begins: policy %s, objective %g s", terms.worker, rule.name, terms.objective_seconds
+            "worker %s begins: policy %s, objective %g s",
+            profile.worker,
+            sizing.name,
+            profile.objective_seconds,
         )
         away = FIRST_AWAY_SECONDS
-        while not self._stopping.is_asked():
+        while not self._stop.is_set():
             began = time.monotonic()
             try:
-                with self._connect() as connection, self._connect() as notes:
-                    self._serve(connection, notes)
-            except (psycopg.OperationalError, psycopg.InternalError, DatabaseError) as error:
-                # What breaks at once again and again, as a full disk does, is tried more and more rarely.
-                away = (
-                    min(away * 2, LONGEST_AWAY_SECONDS)
-                    if time.monotonic() - began < WELL_SECONDS
-                    else FIRST_AWAY_SECONDS
-                )
-                log.warning(
-                    "the database is away, trying again in %.2f s: %s",
-                    away,
-                    str(error).strip().partition("\n")[0],
-                )
-                self._stopping.wait(away)
-        log.info("worker %s ends: %s", terms.worker, self._told())
+                self._serve()
+            except AWAY as error:
+                # An error that comes at once each time, as that of a full disk, is tried more and more
+                # rarely.
+                is_soon = time.monotonic() - began < WELL_SECONDS
+                away = min(away * 2, LONGEST_AWAY_SECONDS) if is_soon else FIRST_AWAY_SECONDS
+                reason = str(error).strip().partition("\n")[0]
+                log.warning("the database is away, trying again in %.2f s: %s", away, reason)
+                self._stop.wait(away)
+        log.info("worker %s ends: %s", profile.worker, self._summary())
         return self.tally
 
-    def _serve(self, connection: Connection, notes: Connection) -> None:
-        for each in (connection, notes):
-            statements.prepare(each)
-        claims.live(notes, self.terms.worker)
-        if self._has_begun:
-            # What this process was at when its last connection broke is no event's fault.
-            claims.clear(notes, self.terms.worker)
-        else:
-            self._recover(notes)
-        self._has_begun = True
-        while not self._stopping.is_asked():
-            self._keep_house(connection)
-            sight = self._seen(connection)
-            if (
-                self._manner.drain
-                and not sight.backlog
-                and not sight.is_any_again
-                and statements.is_empty(connection)
-            ):
-                self._stopping.ask()
-                break
-            decision = self._decide(sight)
-            if decision.wait_seconds > 0:
-                self._stopping.wait(max(LEAST_SLEEP_SECONDS, min(LOOK_SECONDS, decision.wait_seconds)))
-            elif not self._make(connection, notes, Order(sight, decision, self._manner.rule.release_id)):
-                self._stopping.wait(LOOK_SECONDS)
-        heartbeat.beat(connection, self._shown())
-        heartbeat.leave(connection, self.terms.worker)
+    def _serve(self) -> None:
+        """Work on one pair of connections until the stop."""
+        with self._connections() as (connection, record):
+            while not self._stop.is_set():
+                self._do_regular_tasks(connection)
+                view = self.clock.view(connection)
+                if self._is_drained(connection, view):
+                    self._stop.set()
+                    break
+                self._act(connection, record, view)
+            heartbeat.beat(connection, self._status())
+            heartbeat.leave(connection, self.profile.worker)
 
-    def _seen(self, connection: Connection) -> Sight:
-        """Look at the queue. Its oldest event is at least as old as our own clock says, whatever was done to that of the database.
+    @contextmanager
+    def _connections(self) -> Iterator[tuple[Connection, Connection]]:
+        """Open connections for the work and for the record of claims, and take over what was left behind."""
+        with self._connect() as connection, self._connect() as record:
+            for each in (connection, record):
+                statements.prepare(each)
+            claims.lock_worker(record, self.profile.worker)
+            if self._has_begun:
+                # The batch that was under way when the last connection broke is no event's fault.
+                claims.clear(record, self.profile.worker)
+            else:
+                self._recover(record)
+            self._has_begun = True
+            yield connection, record
 
-        All events count as older by what looking, claiming and recording take, so that a batch is done, not only processed, in time.
-        """
-        self._seen_at = time.monotonic()
-        sight = statements.look(connection)
-        now = time.monotonic()
-        if sight.oldest_id != self._oldest[0]:
-            self._oldest = (sight.oldest_id, now)
-        short = max(0.0, now - self._oldest[1] - sight.oldest_seconds) + self._lag_seconds
-        ages, following = (
-            [max(0.0, age + short) for age in known] for known in (sight.ages, sight.next_ages)
-        )
-        return replace(sight, ages=ages, next_ages=following)
+    def _is_drained(self, connection: Connection, view: QueueView) -> bool:
+        """Return whether nothing waits, for a worker that stops then."""
+        is_empty = not view.backlog and not view.has_retries
+        return self._options.drain and is_empty and statements.is_empty(connection)
 
-    def _decide(self, sight: Sight) -> Decision:
-        """Let the rule decide; events to be tried again take turns with the others."""
-        if sight.is_again_due and not self._was_again:
-            return AGAIN
-        decision = self._manner.rule.decide(sight)
-        if sight.backlog and self._manner.drain:
+    def _act(self, connection: Connection, record: Connection, view: QueueView) -> None:
+        """Wait or make a batch, as the rule decides."""
+        decision = self._decide(view)
+        if decision.wait_seconds > 0:
+            self._stop.wait(max(LEAST_SLEEP_SECONDS, min(VIEW_SECONDS, decision.wait_seconds)))
+        elif not self._make(connection, record, view, decision):
+            self._stop.wait(VIEW_SECONDS)
+
+    def _decide(self, view: QueueView) -> Decision:
+        """Let the rule decide; retries take turns with the other events."""
+        if view.is_retry_due and not self._was_retry:
+            return RETRY
+        decision = self._options.sizing.decide(view)
+        if view.backlog and self._options.drain:
             return replace(decision, wait_seconds=0.0)
-        if sight.backlog and decision.wait_seconds <= 0:
+        if view.backlog and decision.wait_seconds <= 0:
             return decision
-        self._was_again = False
-        return replace(decision, wait_seconds=decision.wait_seconds or LOOK_SECONDS)
+        self._was_retry = False
+        return replace(decision, wait_seconds=decision.wait_seconds or VIEW_SECONDS)
 
-    def _make(self, connection: Connection, notes: Connection, order: Order) -> bool:
-        self._was_again = order.decision.sized_by == "again"
-        batch = batches.make(
-            connection, notes, order, Task(self._manner.work, self._manner.patience), self.terms
-        )
-        if isinstance(batch, Failed):
+    def _make(self, connection: Connection, record: Connection, view: QueueView, decision: Decision) -> bool:
+        """Make a batch; return whether there was anything to claim."""
+        planned = PlannedBatch(view, decision, self._options.sizing.release_id)
+        self._was_retry = planned.is_retry
+        batch = batches.make(connection, record, planned, self._options.task, self.profile)
+        if isinstance(batch, FailedBatch):
             log.warning(
-                "work failed, %s events are tried again, each by itself: %s", batch.tried_again, batch.reason
+                "work failed, %s events are tried again, each by itself: %s", batch.retried, batch.reason
             )
-            self._tell_buried(batch.buried, batch.reason)
-        if not isinstance(batch, Batch):
-            return batch is not None
+            self._log_buried(batch.buried, batch.reason)
+        if isinstance(batch, Batch):
+            self._count(batch, decision)
+        return batch is not None
+
+    def _count(self, batch: Batch, decision: Decision) -> None:
+        """Count a batch and learn from it."""
         self.tally.add(batch)
-        lag = min(
-            time.monotonic() - self._seen_at - batch.seconds, MOST_LAG_SHARE * self.terms.objective_seconds
-        )
-        self._lag_seconds += LAG_RATE * (lag - self._lag_seconds)
-        # What the rule did not decide, as an event that is tried again by itself and is late anyway, says nothing about its misses.
-        if order.decision.choice is not None:
-            self._manner.rule.learn(batch.missed, batch.events, batch.far)
-        log.debug(
-            "batch of %s events in %.3f s, %s, oldest %.2f s",
-            batch.events,
-            batch.seconds,
-            batch.sized_by,
-            batch.oldest_seconds,
-        )
-        return True
+        self.clock.learn(batch, self.profile.objective_seconds)
+        # A batch that the policy did not decide says nothing about its misses: a retry is late anyway.
+        if decision.row is not None:
+            self._options.sizing.learn(batch.missed, batch.events, batch.far)
+        facts = batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds
+        log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", *facts)
 
     def _recover(self, connection: Connection) -> None:
-        """Deal with what workers left that were killed, this one's forerunner among them."""
-        for orphans in claims.recover(connection, self._manner.patience):
+        """Retry the events of workers that died, a former one of the same name among them."""
+        for orphans in claims.recover(connection, self._options.retry_policy):
             log.warning(
                 "worker %s died over its events; %s are tried again, each by itself",
                 orphans.worker,
-                orphans.tried_again,
+                orphans.retried,
             )
-            self._tell_buried(orphans.buried, "workers died over it")
+            self._log_buried(orphans.buried, "workers died over it")
 
-    def _tell_buried(self, event_ids: Sequence[str], reason: str) -> None:
+    def _log_buried(self, event_ids: Sequence[str], reason: str) -> None:
+        attempts = self._options.retry_policy.most_attempts
         for event_id in event_ids:
-            log.error(
-                "event %r is buried after %s attempts: %s",
-                event_id,
-                self._manner.patience.most_attempts,
-                reason,
-            )
+            log.error("event %r is buried after %s attempts: %s", event_id, attempts, reason)
 
-    def _keep_house(self, connection: Connection) -> None:
-        if self._is_due("beat", BEAT_SECONDS):
-            self._manner.rule.refresh(connection)
+    def _do_regular_tasks(self, connection: Connection) -> None:
+        """Do what is due: refresh the policy, recover orphans, beat, delete old events, log."""
+        if self._timetable.is_due("beat", BEAT_SECONDS):
+            self._options.sizing.refresh(connection)
             self._recover(connection)
-            heartbeat.beat(connection, self._shown())
-        if (
-            self._is_due("clean", CLEAN_SECONDS)
-            and statements.forget(connection, self._manner.keep_seconds) >= statements.DELETED_AT_ONCE
-        ):
-            self._due["clean"] = time.monotonic() + CLEAN_ON_SECONDS
-        if self._is_due("tell", TELL_SECONDS) and self.tally.events > self._told_events:
-            self._told_events = self.tally.events
-            log.info("worker %s: %s", self.terms.worker, self._told())
+            heartbeat.beat(connection, self._status())
+        if self._timetable.is_due("clean", CLEAN_SECONDS):
+            self._delete_done(connection)
+        if self._timetable.is_due("log", LOG_SECONDS) and self.tally.events > self._logged_events:
+            self._logged_events = self.tally.events
+            log.info("worker %s: %s", self.profile.worker, self._summary())
 
-    def _shown(self) -> heartbeat.Seen:
-        return heartbeat.Seen(self.terms, self._manner.rule, self.tally.batches, self.tally.events)
+    def _delete_done(self, connection: Connection) -> None:
+        """Delete old events, and plan to do it again soon where there are more."""
+        if statements.delete_done(connection, self._options.keep_seconds) >= statements.DELETED_AT_ONCE:
+            self._timetable.plan("clean", CLEAN_AGAIN_SECONDS)
 
-    def _is_due(self, what: str, every_seconds: float) -> bool:
-        now = time.monotonic()
-        if now < self._due[what]:
-            return False
-        self._due[what] = now + every_seconds
-        return True
+    def _status(self) -> heartbeat.Status:
+        return heartbeat.Status(self.profile, self._options.sizing, self.tally.batches, self.tally.events)
 
-    def _told(self) -> str:
-        tally = self.tally
-        sizes = (
-            ", ".join(f"{count} {sized_by}" for sized_by, count in sorted(tally.batches.items())) or "none"
-        )
-        per_event = f", {tally.cost / tally.events:.4f} an event" if tally.events else ""
-        made = f"{tally.events} events in {tally.batches.total()} batches ({sizes}), {tally.seconds:.1f} s of work{per_event}"
-        return f"{made}; sizes from {self._manner.rule.source}"
+    def _summary(self) -> str:
+        return f"{self.tally}; sizes from {self._options.sizing.source}"

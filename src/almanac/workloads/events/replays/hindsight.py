@@ -1,4 +1,4 @@
-"""What would have been best: a worker who knows all arrivals and all processing times, found by dynamic programming."""
+"""The best plan in hindsight, when all arrivals and processing times are known: dynamic programming."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,111 +7,128 @@ from typing import NamedTuple
 import numpy as np
 
 from almanac.workloads.events.contract import LARGEST_BATCH
-from almanac.workloads.events.policy.costs import Floats, Prices
-from almanac.workloads.events.policy.start import FAR
-from almanac.workloads.events.replays.load import Integers, Load
-from almanac.workloads.events.replays.replay import Replay
+from almanac.workloads.events.policy.costs import Floats, Integers, Prices
+from almanac.workloads.events.policy.goal import FAR
+from almanac.workloads.events.replays.load import Load
+from almanac.workloads.events.replays.replay import Replay, of_rows
 
+# So many ways to have done the first events are kept.
 LABELS = 4
 # A batch that spans more than this many objectives costs more misses than a second batch does.
 WIDEST = 2.0
 
 
 class Point(NamedTuple):
-    """One plan: the price of a miss it was made for, its share of misses and its cost per event."""
+    """One plan: the price of a miss that it was made for, its share of misses and its cost per event."""
 
     price: float
     missed_share: float
     cost_per_event: float
 
 
+class Due(NamedTuple):
+    """A latency in seconds, and the price of an event that takes longer."""
+
+    seconds: float
+    price: float
+
+
 @dataclass(frozen=True)
-class Table:
-    """For each number of events done, the best ways to have done them: when the worker is free, the value so far, and whence."""
+class Labels:
+    """The best ways to have done the first events, shape (events + 1, LABELS).
+
+    When each frees the worker, its cost so far, and the row and the label of the way that it extends.
+    """
 
     free: Floats
-    value: Floats
+    cost: Floats
     before: Integers
     label: Integers
+
+    @classmethod
+    def of_nothing(cls, count: int) -> "Labels":
+        """Return the labels where no event is done yet."""
+        shape = count + 1, LABELS
+        free, cost = np.full(shape, np.inf), np.full(shape, np.inf)
+        free[0, 0], cost[0, 0] = -np.inf, 0.0
+        return cls(free, cost, np.zeros(shape, np.int64), np.zeros(shape, np.int64))
+
+    def keep_best(self, done: int, low: int, free: Floats, cost: Floats) -> None:
+        """Keep the LABELS cheapest of some ways that free the worker earlier than any cheaper one.
+
+        They extend row `low` on.
+        """
+        order = np.argsort(cost, kind="stable")
+        ordered = free[order]
+        is_earlier = np.concatenate([[True], ordered[1:] < np.minimum.accumulate(ordered)[:-1]])
+        best = order[is_earlier][:LABELS]
+        best = best[np.isfinite(cost[best])]
+        places = slice(len(best))
+        self.free[done, places], self.cost[done, places] = free[best], cost[best]
+        self.before[done, places], self.label[done, places] = low + best // LABELS, best % LABELS
 
 
 def plan(
     load: Load, prices: Prices, *, objective_seconds: float, miss_price: float, far_price: float = 0.0
 ) -> Replay:
-    """Return the plan with the least cost plus `miss_price` for each event later than the objective, and `far_price` if later than FAR of it.
+    """Return the plan with the least cost, where an event later than the objective costs `miss_price` more.
 
-    A batch starts as soon as its last event is there and the worker is free: later is never better, since others only wait.
-    Of the ways to have done the first k events the LABELS cheapest are kept that free the worker earlier than any cheaper one.
+    An event later than FAR objectives costs `far_price` in addition. A batch starts as soon as its last
+    event has arrived and the worker is free: a later start is never better, since other events only wait.
     """
-    table = _filled(load, prices, [(objective_seconds, miss_price), (FAR * objective_seconds, far_price)])
-    return _traced(load, table)
+    dues = [Due(objective_seconds, miss_price), Due(FAR * objective_seconds, far_price)]
+    return _traced(load, _labels(load, prices, dues))
 
 
 def frontier(load: Load, prices: Prices, *, objective_seconds: float, miss_prices: Floats) -> list[Point]:
-    """Return what can be had at best for each price of a miss."""
-    found = []
-    for price in miss_prices:
-        best = plan(load, prices, objective_seconds=objective_seconds, miss_price=float(price))
-        found.append(
-            Point(
-                float(price),
-                best.missed_share(objective_seconds),
-                float(best.costs(prices).sum() / len(load)),
-            )
-        )
-    return sorted(found, key=lambda point: (point.missed_share, point.cost_per_event))
+    """Return the best plan for each price of a miss, in the order of their misses."""
+    points = []
+    for price in miss_prices.tolist():
+        best = plan(load, prices, objective_seconds=objective_seconds, miss_price=price)
+        points.append(Point(price, best.missed_share(objective_seconds), best.cost_per_event(prices)))
+    return sorted(points, key=lambda point: (point.missed_share, point.cost_per_event))
 
 
-def cost_at(points: list[Point], missed_share: float) -> float:
+def cost_at(points: Sequence[Point], missed_share: float) -> float:
     """Return the least cost per event at a share of misses, on the straight lines between the points.
 
-    Beyond the ends it is the cost at the end. The lines lie on or below the true optimum, so comparisons with it are strict.
+    Beyond the ends it is the cost at the end. The lines lie on or below the true optimum, so comparisons
+    with it are strict.
     """
-    return float(
-        np.interp(
-            missed_share, [point.missed_share for point in points], [point.cost_per_event for point in points]
-        )
-    )
+    shares = [point.missed_share for point in points]
+    return float(np.interp(missed_share, shares, [point.cost_per_event for point in points]))
 
 
-def _filled(load: Load, prices: Prices, dues: Sequence[tuple[float, float]]) -> Table:
-    """Fill the table; `dues` are latencies in seconds, the first of them the objective, with the price of an event that takes longer."""
-    count, (objective_seconds, _) = len(load), dues[0]
-    table = Table(
-        *(np.full((count + 1, LABELS), fill) for fill in (np.inf, np.inf)),
-        *(np.zeros((count + 1, LABELS), np.int64) for _ in range(2)),
-    )
-    table.free[0, 0], table.value[0, 0] = -np.inf, 0.0
-    earliest = np.searchsorted(load.arrivals, load.arrivals - WIDEST * objective_seconds)
-    for done in range(1, count + 1):
+def _labels(load: Load, prices: Prices, dues: Sequence[Due]) -> Labels:
+    """Return the best ways to have done the first events, for each number of events."""
+    labels = Labels.of_nothing(len(load))
+    earliest = np.searchsorted(load.arrivals, load.arrivals - WIDEST * dues[0].seconds)
+    for done in range(1, len(load) + 1):
         low = max(done - LARGEST_BATCH, min(int(earliest[done - 1]), done - 1))
         firsts = np.arange(low, done)
         seconds = load.seconds(firsts, done)
-        free = np.maximum(table.free[low:done], load.arrivals[done - 1]) + seconds[:, np.newaxis]
-        value = table.value[low:done] + (prices.totals(done - firsts, seconds))[:, np.newaxis]
-        for due, price in dues:
-            late = np.searchsorted(load.arrivals, free.ravel() - due).reshape(free.shape) if price else 0
-            value = value + price * np.clip(late - firsts[:, np.newaxis], 0, (done - firsts)[:, np.newaxis])
-        _keep(table, done, low, free.ravel(), value.ravel())
-    return table
+        free = np.maximum(labels.free[low:done], load.arrivals[done - 1]) + seconds[:, np.newaxis]
+        cost = labels.cost[low:done] + prices.totals(done - firsts, seconds)[:, np.newaxis]
+        for due in dues:
+            if due.price:
+                cost = cost + due.price * _late(load, firsts, done, free - due.seconds)
+        labels.keep_best(done, low, free.ravel(), cost.ravel())
+    return labels
 
 
-def _keep(table: Table, done: int, low: int, free: Floats, value: Floats) -> None:
-    order = np.argsort(value, kind="stable")
-    ordered = free[order]
-    earlier = np.concatenate([[True], ordered[1:] < np.minimum.accumulate(ordered)[:-1]])
-    kept = order[earlier][:LABELS]
-    kept = kept[np.isfinite(value[kept])]
-    table.free[done, : len(kept)], table.value[done, : len(kept)] = free[kept], value[kept]
-    table.before[done, : len(kept)], table.label[done, : len(kept)] = low + kept // LABELS, kept % LABELS
+def _late(load: Load, firsts: Integers, done: int, bounds: Floats) -> Integers:
+    """Return how many events of each batch arrived before a bound; batches end before event `done`."""
+    arrived = np.searchsorted(load.arrivals, bounds.ravel()).reshape(bounds.shape)
+    late: Integers = np.clip(arrived - firsts[:, np.newaxis], 0, (done - firsts)[:, np.newaxis])
+    return late
 
 
-def _traced(load: Load, table: Table) -> Replay:
+def _traced(load: Load, labels: Labels) -> Replay:
+    """Return the cheapest way to have done all events, traced back from the last batch."""
     done, label, rows = len(load), 0, []
     while done > 0:
-        before = int(table.before[done, label])
+        before = int(labels.before[done, label])
         seconds = float(load.seconds(before, done))
-        rows.append((before, done - before, table.free[done, label] - seconds, seconds))
-        done, label = before, int(table.label[done, label])
-    firsts, sizes, starts, taken = zip(*reversed(rows), strict=True)
-    return Replay(load, np.array(firsts), np.array(sizes), np.array(starts), np.array(taken))
+        rows.append((before, done - before, labels.free[done, label] - seconds, seconds))
+        done, label = before, int(labels.label[done, label])
+    return of_rows(load, rows[::-1])

@@ -1,25 +1,22 @@
 """A load: arrivals in their order, and how long a worker takes for any run of them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from almanac.workloads.events.estimators import LEAST_SECONDS, RelativeLine
-from almanac.workloads.events.policy.costs import Floats
-
-if TYPE_CHECKING:
-    # The package of sources replays traces, and for that needs this module.
-    from almanac.workloads.events.replays.trace import Trace
-
-Integers = npt.NDArray[np.int64]
+from almanac.workloads.events.policy.costs import Floats, Integers
+from almanac.workloads.events.replays.trace import Trace
 
 
 @dataclass(frozen=True)
 class Processing:
-    """How long a simulated worker takes: a constant, a part per event and a part per kB, times luck (log-normal with mean 1)."""
+    """The processing seconds of a simulated worker: a constant, a part per event and a part per kB.
+
+    They are multiplied by luck, which is log-normal with mean 1 and deviation `spread`.
+    """
 
     name: str
     constant: float
@@ -33,24 +30,28 @@ class Processing:
         >>> Processing("plain", 0.1, 0.01, 0.5).seconds([10], [2.0]).tolist()
         [1.2]
         """
-        return (
-            self.constant
-            + self.per_event * np.asarray(events, dtype=np.float64)
-            + self.per_kb * np.asarray(kb, dtype=np.float64)
-        )
+        by_events = self.per_event * np.asarray(events, dtype=np.float64)
+        by_kb = self.per_kb * np.asarray(kb, dtype=np.float64)
+        return self.constant + by_events + by_kb
+
+    def luck(self, random: np.random.Generator, size: int) -> Floats:
+        """Return so many factors of luck."""
+        return random.lognormal(-(self.spread**2) / 2, self.spread, size)
 
 
 LIGHT = Processing("light", constant=0.02, per_event=0.010, per_kb=0.0)
-# On the Azure trace, with 5.5 events of 5.3 kB a second, a worker is busy for 45 % of the time.
+# The Azure trace has 5.5 events of 5.3 kB a second, which keep a worker busy for 45 % of the time.
 HEAVY = Processing("heavy", constant=0.02, per_event=0.001, per_kb=0.0143)
-SETTINGS = {each.name: each for each in (LIGHT, HEAVY)}
+SETTINGS = {processing.name: processing for processing in (LIGHT, HEAVY)}
 
 
 @dataclass(frozen=True)
 class Load:
-    """Arrivals (seconds), kB before each event and after the last, and the luck of a batch that begins with an event.
+    """Arrivals and their kB, with the processing of a worker and its luck.
 
-    Luck belongs to the first event of a batch, so that every policy, and hindsight, meets the same. `begins` is second 0, since 1970.
+    `kb_before` are the kB before each event and after the last one; `luck` is that of a batch that begins
+    with an event. Luck belongs to the first event of a batch, so that all rules, and hindsight, meet the
+    same luck. Second 0 is the instant `begins`, in seconds since 1970.
     """
 
     arrivals: Floats
@@ -67,31 +68,22 @@ class Load:
         return np.asarray(self.kb_before[last] - self.kb_before[first], dtype=np.float64)
 
     def seconds(self, first: int | Integers, last: int | Integers) -> Floats:
-        """Return how long batches of these events take."""
-        return np.asarray(
-            self.processing.seconds(np.subtract(last, first), self.kb(first, last)) * self.luck[first],
-            dtype=np.float64,
-        )
+        """Return the processing seconds of batches of these events."""
+        mean = self.processing.seconds(np.subtract(last, first), self.kb(first, last))
+        return np.asarray(mean * self.luck[first], dtype=np.float64)
 
 
-def measured(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
+def fit_processing(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     """Return the processing that fits batches with `count`, `kb` and `seconds` best, and its spread."""
-    line = RelativeLine().fit(batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64))
-    seconds = np.maximum(batches["seconds"].to_numpy(dtype=np.float64), LEAST_SECONDS)
-    spread = float(
-        np.std(np.log(seconds / np.maximum(line.predict(batches[["count", "kb"]]), LEAST_SECONDS)))
-    )
-    return Processing(name, line.intercept_, float(line.coef_[0]), float(line.coef_[1]), spread)
+    sizes, actual = batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64)
+    line = RelativeLine().fit(sizes, actual)
+    ratio = np.maximum(actual, LEAST_SECONDS) / np.maximum(line.predict(sizes), LEAST_SECONDS)
+    per_event, per_kb = (float(part) for part in line.coef_)
+    return Processing(name, line.intercept_, per_event, per_kb, float(np.std(np.log(ratio))))
 
 
-def make(trace: "Trace", processing: Processing, *, seed: int) -> Load:
-    """Return the load of a trace under one setting of processing times; the same seed brings the same luck."""
-    random = np.random.default_rng(seed)
-    luck = random.lognormal(-(processing.spread**2) / 2, processing.spread, len(trace))
-    return Load(
-        trace.seconds,
-        np.concatenate([[0.0], np.cumsum(trace.kb)]),
-        luck,
-        processing,
-        trace.begins.timestamp(),
-    )
+def make(trace: Trace, processing: Processing, *, seed: int) -> Load:
+    """Return the load of a trace under one setting of processing; the same seed gives the same luck."""
+    luck = processing.luck(np.random.default_rng(seed), len(trace))
+    kb_before = np.concatenate([[0.0], np.cumsum(trace.kb)])
+    return Load(trace.seconds, kb_before, luck, processing, trace.begins.timestamp())

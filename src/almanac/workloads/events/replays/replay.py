@@ -1,22 +1,94 @@
 """Replays arrivals against one worker: a rule says when each batch starts and how many events it takes."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from almanac.workloads.events.policy.costs import Floats, Prices
-from almanac.workloads.events.replays.load import Integers, Load
+from almanac.workloads.events.policy.costs import Floats, Integers, Prices
+from almanac.workloads.events.policy.goal import Goal
+from almanac.workloads.events.policy.queue_view import Options, WaitingEvents
+from almanac.workloads.events.policy.rules import Start
+from almanac.workloads.events.policy.start import OLDEST
+from almanac.workloads.events.replays.load import Load
 
 
-class Rule(Protocol):
-    """A way of sizing batches. What it may look at is what has arrived by the moment it decides."""
+class ReplayQueue(NamedTuple):
+    """The queue of a replay from event `first` on, when the worker has been free since `free`.
 
-    def next(self, load: Load, first: int, free: float) -> tuple[float, int]:
-        """Return when the batch that begins with event `first` starts, and how many events it takes.
+    Its clock is that of the load.
+    """
 
-        `free` is when the worker became free. No event of the batch may arrive after its start.
+    load: Load
+    first: int
+    free: float
+
+    @property
+    def oldest(self) -> float:
+        """The arrival of the oldest event."""
+        return float(self.load.arrivals[self.first])
+
+    @property
+    def now(self) -> float:
+        """The earliest start of a batch."""
+        return max(self.free, self.oldest)
+
+    @property
+    def left(self) -> int:
+        """The number of events up to the end of the load."""
+        return len(self.load) - self.first
+
+    def full_at(self, size: int) -> float:
+        """Return when `size` events wait, or infinity beyond the end of the load."""
+        return float(self.load.arrivals[self.first + size - 1]) if size <= self.left else np.inf
+
+    def count_at(self, instant: float) -> int:
+        """Return how many events have arrived at an instant."""
+        return int(np.searchsorted(self.load.arrivals, instant, side="right")) - self.first
+
+    def arrived_within(self, seconds: float) -> int:
+        """Return how many events, batched ones too, arrived in the last `seconds`."""
+        arrivals, now = self.load.arrivals, self.now
+        return int(np.searchsorted(arrivals, now, side="right") - np.searchsorted(arrivals, now - seconds))
+
+    def last_arrivals(self, counts: Integers) -> Floats:
+        """Return when the last event of each of some batches arrives."""
+        arrivals: Floats = self.load.arrivals[self.first + counts - 1]
+        return arrivals
+
+    def options(self, horizon: float, largest: int) -> Options:
+        """Return the batches that may start now or within `horizon`, each longer by an event."""
+        now = self.now
+        most = min(self.count_at(max(now, self.oldest + horizon)), largest)
+        counts = np.arange(min(self.count_at(now), largest), most + 1)
+        following = np.append(self.load.arrivals[self.first + counts[:-1]], np.inf)
+        return Options(counts, self.load.kb(self.first, self.first + counts), following)
+
+    def waiting(self, count: int) -> WaitingEvents:
+        """Return the first `count` events when the last of them has arrived and the worker is free."""
+        last, load = self.first + count, self.load
+        arrivals, kb = load.arrivals[self.first : last], np.diff(load.kb_before[self.first : last + 1])
+        newest = float(arrivals[-1])
+        now = max(self.now, newest)
+        newest_at, decided_at = load.begins + newest, load.begins + now
+        return WaitingEvents(arrivals[:OLDEST], arrivals, kb, now, load.begins, newest_at, decided_at)
+
+
+class ReplayRule(Protocol):
+    """A rule that a replay can follow: those of workers, and those that only replays compare."""
+
+    @property
+    def goal(self) -> Goal | None:
+        """The goal whose misses the rule learns from, or None where it learns nothing."""
+
+    def start(self, queue: ReplayQueue) -> Start:
+        """Return when the next batch starts and how many events it takes.
+
+        None of them arrives after the start.
         """
+
+    def learn(self, missed: int, events: int, far: int = 0) -> None:
+        """Learn from a finished batch: how many of its events missed the objective, and how many were far."""
 
 
 @dataclass(frozen=True)
@@ -53,18 +125,40 @@ class Replay:
         """The cost of each batch."""
         return prices.totals(self.sizes, self.seconds)
 
+    def cost_per_event(self, prices: Prices) -> float:
+        """The mean cost of an event."""
+        return float(self.costs(prices).sum() / len(self.load))
+
     def missed_share(self, objective_seconds: float) -> float:
         """The share of events finished later than the objective."""
         return float((self.latencies > objective_seconds).mean())
 
 
-def run(load: Load, rule: Rule) -> Replay:
+def run(load: Load, rule: ReplayRule) -> Replay:
     """Replay a whole load with one rule, batch by batch."""
     first, free, rows = 0, -np.inf, []
     while first < len(load):
-        start, size = rule.next(load, first, free)
+        start, size = rule.start(ReplayQueue(load, first, free))
         seconds = float(load.seconds(first, first + size))
         rows.append((first, size, start, seconds))
-        first, free = first + size, start + seconds
-    firsts, sizes, starts, taken = zip(*rows, strict=True)
-    return Replay(load, np.array(firsts), np.array(sizes), np.array(starts), np.array(taken))
+        free = start + seconds
+        if rule.goal is not None:
+            missed, far = _late(
+                load, first, size, [free - rule.goal.objective_seconds, free - rule.goal.far_seconds]
+            )
+            rule.learn(missed, size, far)
+        first += size
+    return of_rows(load, rows)
+
+
+def of_rows(load: Load, rows: list[tuple[int, int, float, float]]) -> Replay:
+    """Return a replay of batches in their order: first event, size, start and seconds of each."""
+    firsts, sizes, starts, seconds = zip(*rows, strict=True)
+    return Replay(load, np.array(firsts), np.array(sizes), np.array(starts), np.array(seconds))
+
+
+def _late(load: Load, first: int, size: int, bounds: list[float]) -> list[int]:
+    """Return how many events of a batch arrived before each of some instants."""
+    arrived = np.searchsorted(load.arrivals, bounds) - first
+    late: list[int] = np.clip(arrived, 0, size).tolist()
+    return late

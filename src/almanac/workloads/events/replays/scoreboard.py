@@ -1,4 +1,6 @@
-"""What the policy expected beside what the workers measured, window by window."""
+"""The scoreboard: predicted beside measured seconds and costs of batches, window by window."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -7,38 +9,52 @@ from almanac.workloads.events.contract import SCOREBOARD
 
 WINDOW_BATCHES = 50
 FEWEST_BATCHES = 20
-# Mean seconds may be off by this factor either way, and this share may exceed a percentile that a tenth is to exceed.
+# Mean seconds may be off by this factor, and this share of batches may exceed the 90th percentile.
 FACTOR = 1.25
 MOST_ABOVE = 0.25
 WINDOWS_FOR_ADVICE = 3
 ADVICE = "retrain advised"
 
 
-def windows(batches: pd.DataFrame) -> pd.DataFrame:
-    """Return the contract's `scoreboard` for features of batches; those without a prediction are left out.
+@dataclass(frozen=True)
+class Scoreboard:
+    """The contract's `scoreboard`, and the advice that follows from it."""
 
-    Windows hold WINDOW_BATCHES each, the newest are whole; an oldest one with fewer than FEWEST_BATCHES is left out.
+    windows: pd.DataFrame
+
+    @property
+    def advice(self) -> str | None:
+        """Why another training is advised: none of the last windows is inside the band. None where one is."""
+        last = self.windows.tail(WINDOWS_FOR_ADVICE)
+        if len(last) < WINDOWS_FOR_ADVICE or last["inside_band"].any():
+            return None
+        ratio = last["actual_seconds"].mean() / max(last["predicted_seconds"].mean(), 1e-9)
+        return (
+            f"{ADVICE}: in the last {len(last)} windows batches took {ratio:.2f} times the predicted seconds"
+        )
+
+    def __str__(self) -> str:
+        """The advice, or that there is none."""
+        return self.advice or f"{len(self.windows)} windows, no advice"
+
+
+def of(batches: pd.DataFrame) -> Scoreboard:
+    """Return the scoreboard of features of batches; those without a prediction are left out.
+
+    A window holds WINDOW_BATCHES. The newest windows are whole; an oldest one with fewer than
+    FEWEST_BATCHES is left out.
     """
-    known = batches[
-        batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()
-    ].sort_values("started_at")
-    place = (len(known) - 1 - np.arange(len(known))) // WINDOW_BATCHES
-    rows = [_window(part) for _, part in known.groupby(-place) if len(part) >= FEWEST_BATCHES]
-    return pd.DataFrame(rows, columns=SCOREBOARD.column_names)
+    has_prediction = batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()
+    predicted = batches[has_prediction].sort_values("started_at")
+    window = (len(predicted) - 1 - np.arange(len(predicted))) // WINDOW_BATCHES
+    parts = [part for _, part in predicted.groupby(-window) if len(part) >= FEWEST_BATCHES]
+    return Scoreboard(pd.DataFrame(map(_row, parts), columns=SCOREBOARD.column_names))
 
 
-def advice(board: pd.DataFrame) -> str | None:
-    """Return why training again is advised: the last windows all left the predicted band; None where they did not."""
-    last = board.tail(WINDOWS_FOR_ADVICE)
-    if len(last) < WINDOWS_FOR_ADVICE or last["inside_band"].any():
-        return None
-    ratio = last["actual_seconds"].mean() / max(last["predicted_seconds"].mean(), 1e-9)
-    return f"{ADVICE}: in the last {len(last)} windows batches took {ratio:.2f} times the predicted seconds"
-
-
-def _window(part: pd.DataFrame) -> dict[str, object]:
+def _row(part: pd.DataFrame) -> dict[str, object]:
     predicted, actual = float(part["predicted_seconds"].mean()), float(part["seconds"].mean())
     above = float((part["seconds"] > part["predicted_p90_seconds"]).mean())
+    is_near = predicted / FACTOR <= actual <= predicted * FACTOR
     return {
         "window_start": part["started_at"].iloc[0],
         "window_end": part["started_at"].iloc[-1],
@@ -49,5 +65,5 @@ def _window(part: pd.DataFrame) -> dict[str, object]:
         "predicted_cost": float(part["predicted_cost"].mean()),
         "actual_cost": float(part["cost"].mean()),
         "above_p90": above,
-        "inside_band": predicted / FACTOR <= actual <= predicted * FACTOR and above <= MOST_ABOVE,
+        "inside_band": is_near and above <= MOST_ABOVE,
     }

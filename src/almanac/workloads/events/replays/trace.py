@@ -7,16 +7,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
+from almanac.workloads.events.policy.costs import Floats
+
 Texts = npt.NDArray[np.str_]
 
-# Where the source tells no date: the clock of a trace has to start somewhere.
+# A generated trace has no date of its own, and its clock has to start somewhere.
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """Arrivals in their order: seconds since `begins`, sizes in kB, types. `simulated` marks generated ones."""
+    """Arrivals in their order: seconds since `begins`, sizes in kB, types.
+
+    `simulated` marks generated ones.
+    """
 
     name: str
     seconds: Floats
@@ -36,40 +40,33 @@ class Trace:
 
     def part(self, first: int, last: int) -> "Trace":
         """Return the arrivals from `first` up to, and without, `last`."""
-        at = slice(first, last)
-        return replace(self, seconds=self.seconds[at], kb=self.kb[at], kinds=self.kinds[at])
-
-    def split(self, share: float) -> tuple["Trace", "Trace"]:
-        """Return the first `share` of the arrivals and the rest."""
-        edge = round(len(self) * share)
-        return self.part(0, edge), self.part(edge, len(self))
+        places = slice(first, last)
+        return replace(self, seconds=self.seconds[places], kb=self.kb[places], kinds=self.kinds[places])
 
     def frame(self) -> pd.DataFrame:
         """Return the arrivals as rows of the contract's `traffic`."""
-        ids = [f"{number:07d}" for number in range(len(self))]
-        arrived = (pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")).as_unit("us")
+        arrived = pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")
         return pd.DataFrame(
-            {"source": self.name, "event_id": ids, "arrived_at": arrived, "kb": self.kb, "kind": self.kinds}
+            {
+                "source": self.name,
+                "event_id": [f"{number:07d}" for number in range(len(self))],
+                "arrived_at": arrived.as_unit("us"),
+                "kb": self.kb,
+                "kind": self.kinds,
+            }
         )
 
 
 def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.ArrayLike) -> Trace:
-    """Return a trace of arrivals given as seconds since 1970, in any order."""
+    """Return a trace of arrivals in seconds since 1970, in any order."""
     seconds = np.asarray(instants, dtype=np.float64)
     order = np.argsort(seconds, kind="stable")
     first = float(seconds[order[0]])
-    ordered = seconds[order] - first
-    return Trace(
-        name,
-        ordered,
-        np.asarray(kb, dtype=np.float64)[order],
-        np.asarray(kinds, dtype=np.str_)[order],
-        datetime.fromtimestamp(first, UTC),
-    )
+    sizes, types = np.asarray(kb, dtype=np.float64), np.asarray(kinds, dtype=np.str_)
+    return Trace(name, seconds[order] - first, sizes[order], types[order], datetime.fromtimestamp(first, UTC))
 
 
-def of_frame(frame: pd.DataFrame, *, simulated: bool = False) -> Trace:
+def of_frame(frame: pd.DataFrame) -> Trace:
     """Return the arrivals of rows of `traffic` that have one source."""
     instants = frame["arrived_at"].dt.as_unit("us").astype("int64").to_numpy() / 1e6
-    made = make(str(frame["source"].iloc[0]), instants, frame["kb"], frame["kind"].to_numpy(dtype=np.str_))
-    return replace(made, simulated=simulated)
+    return make(str(frame["source"].iloc[0]), instants, frame["kb"], frame["kind"].to_numpy(dtype=np.str_))

@@ -1,4 +1,4 @@
-"""Where events come from: the queue's own batches and arrivals, else a public trace that is replayed, else a generated one."""
+"""The sources of events: the queue's own history, else a replayed public trace, else a generated one."""
 
 import logging
 from dataclasses import dataclass
@@ -13,23 +13,26 @@ from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.events.policy.costs import Prices
 from almanac.workloads.events.replays.trace import Trace
-from almanac.workloads.events.sources import generator, measured, replayed, traces
-from almanac.workloads.events.sources.measured import Observe
+from almanac.workloads.events.sources import generator, measurements, replayed_trace, traces
+from almanac.workloads.events.sources.generator import TrafficPattern
+from almanac.workloads.events.sources.measurements import Observe
 
 __all__ = ["ENOUGH_BATCHES", "Fetched", "cut_off", "fetch", "of_same_source", "select"]
 
-# From so many batches on a queue's own history is used, and nothing replayed beside it.
+# With so many batches of its own, a queue needs no replay.
 ENOUGH_BATCHES = 250
 DEMONSTRATION = "azure-conv"
 MOCK_SECONDS = 900.0
 SEED = 20_231_116
+OF_WORKERS = (measurements.SOURCE, measurements.TRIAL)
 
 log = logging.getLogger(__name__)
+Sample = Literal["full", "mock"]
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What one collect brought in: `history` and `traffic` as declared in the contract, and why something was left out."""
+    """The rows of one collect: `history` and `traffic` of the contract, and why sources were skipped."""
 
     history: pd.DataFrame
     traffic: pd.DataFrame
@@ -37,25 +40,77 @@ class Fetched:
     skipped_sources: list[str]
 
 
-def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock"] = "full") -> Fetched:
-    """Fetch what the workers measured; while that is little, also an hour of a public trace replayed against a simulated clock.
+def fetch(settings: Settings, observe: Observe, *, sample: Sample = "full") -> Fetched:
+    """Fetch the measurements of workers.
 
-    What workers with simulated processing did is taken only while there is too little of the others, and never beside it.
-    `observe` is the step's. Without mirror, cache and network a generated trace takes its place, said loudly. Raises SourceCorrupt.
+    While these are few, replay an hour of a public trace against a simulated clock. Batches with simulated
+    processing are used only where measured ones are too few, and never beside them. `observe` is the
+    step's. Without mirror, cache and network, a generated trace takes the place of the public one, with a
+    warning. Raises SourceCorrupt.
     """
     if sample == "mock":
-        return _replayed(
-            generator.generate(MOCK_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=MOCK_SECONDS)),
-            settings,
-            [],
-        )
-    batches = measured.batches(observe)
-    for source in (measured.SOURCE, measured.TRIAL):
+        pattern = TrafficPattern(day_seconds=MOCK_SECONDS)
+        return _replayed(generator.generate(MOCK_SECONDS, seed=SEED, pattern=pattern), settings, [])
+    batches = measurements.batches(observe)
+    for source in OF_WORKERS:
         own = batches[batches["source"] == source].reset_index(drop=True)
         if len(own) >= ENOUGH_BATCHES:
-            return Fetched(own, measured.arrivals(observe, source), source, [])
-    real = int((batches["source"] == measured.SOURCE).sum())
-    reason = f"{measured.SOURCE} ({real} batches so far, {ENOUGH_BATCHES} are needed)"
+            return Fetched(own, measurements.arrivals(observe, source), source, [])
+    return _demonstration(settings, _too_few(batches))
+
+
+def select(history: pd.DataFrame, *, sample: Sample, until: date | None = None) -> pd.DataFrame:
+    """Return the batches of the best source that has enough of them, without those from the day `until` on.
+
+    Measured batches come first, then trials, then replayed traces. Raises SourceUnavailable where there is
+    no batch.
+    """
+    is_early = history["started_at"] < pd.Timestamp(until, tz=UTC) if until else history["started_at"].notna()
+    early = history[is_early]
+    order = [generator.SOURCE] if sample == "mock" else [*OF_WORKERS, DEMONSTRATION, generator.SOURCE]
+    for source in order:
+        batches = early[early["source"] == source]
+        if len(batches) >= (ENOUGH_BATCHES if source in OF_WORKERS else 1):
+            return batches.reset_index(drop=True)
+    raise SourceUnavailable(
+        f"There is no batch for sample '{sample}' in the database yet. "
+        "Run 1_collect first, or `almanac run events`."
+    )
+
+
+def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest arrivals of the source of some batches, up to the last batch, in their order."""
+    is_own = traffic["source"] == history["source"].iloc[0]
+    own = traffic[is_own & (traffic["arrived_at"] <= history["started_at"].max())]
+    ordered = own.sort_values(["arrived_at", "event_id"], kind="stable")
+    newest: pd.DataFrame = ordered.tail(measurements.NEWEST_EVENTS).reset_index(drop=True)
+    return newest
+
+
+def cut_off(history: pd.DataFrame) -> CutOff:
+    """Return the cut-off of selected batches: the day after the last one.
+
+    A replayed public trace counts as a demonstration: its arrivals are real and its processing seconds are
+    not. A generated trace is simulated.
+    """
+    source = str(history["source"].iloc[0])
+    last = history["started_at"].max().to_pydatetime().astimezone(UTC).date()
+    name = source if source in OF_WORKERS else f"{source}, replayed with simulated processing"
+    return CutOff(
+        data_as_of=last + timedelta(days=1),
+        demo=source != measurements.SOURCE,
+        simulated=source == generator.SOURCE,
+        source=name,
+    )
+
+
+def _too_few(batches: pd.DataFrame) -> str:
+    measured = int((batches["source"] == measurements.SOURCE).sum())
+    return f"{measurements.SOURCE} ({measured} batches so far, {ENOUGH_BATCHES} are needed)"
+
+
+def _demonstration(settings: Settings, reason: str) -> Fetched:
+    """Return a replay of the public trace, or of a generated one without a connection."""
     try:
         return _replayed(traces.read(DEMONSTRATION, settings), settings, [reason])
     except NoConnection as error:
@@ -63,63 +118,11 @@ def fetch(settings: Settings, observe: Observe, *, sample: Literal["full", "mock
             "NO REAL ARRIVALS: %s A GENERATED TRACE is used; every answer will say 'source: simulated'.",
             error,
         )
-        return _replayed(
-            traces.read(generator.SOURCE, settings), settings, [reason, f"{DEMONSTRATION} ({error})"]
-        )
-
-
-def select(
-    history: pd.DataFrame, *, sample: Literal["full", "mock"], wanted: date | None = None
-) -> pd.DataFrame:
-    """Return the batches of the source nearest to life that has enough of them, those from the wanted day on left out.
-
-    A mock sample is always generated. Raises SourceUnavailable where there is none.
-    """
-    early = history["started_at"] < pd.Timestamp(wanted, tz=UTC) if wanted else history["started_at"].notna()
-    known = history[early]
-    by_workers = [measured.SOURCE, measured.TRIAL]
-    for source in [generator.SOURCE] if sample == "mock" else [*by_workers, DEMONSTRATION, generator.SOURCE]:
-        chosen = known[known["source"] == source]
-        if len(chosen) >= (ENOUGH_BATCHES if source in by_workers else 1):
-            return chosen.reset_index(drop=True)
-    raise SourceUnavailable(
-        f"There is no batch for sample '{sample}' in the database yet. Run 1_collect first, or `almanac run events`."
-    )
-
-
-def of_same_source(traffic: pd.DataFrame, history: pd.DataFrame) -> pd.DataFrame:
-    """Return the newest arrivals of the source that selected batches have, none later than the last batch, in their order."""
-    own: pd.DataFrame = traffic[
-        (traffic["source"] == history["source"].iloc[0])
-        & (traffic["arrived_at"] <= history["started_at"].max())
-    ]
-    newest: pd.DataFrame = (
-        own.sort_values(["arrived_at", "event_id"], kind="stable")
-        .tail(measured.NEWEST_EVENTS)
-        .reset_index(drop=True)
-    )
-    return newest
-
-
-def cut_off(history: pd.DataFrame) -> CutOff:
-    """Return the cut-off of selected batches: the day after the last one, since all before it is known.
-
-    A replayed public trace counts as a demonstration: its arrivals are real, its processing seconds are not. A generated one is simulated.
-    """
-    source = str(history["source"].iloc[0])
-    day = history["started_at"].max().to_pydatetime().astimezone(UTC).date() + timedelta(days=1)
-    name = (
-        source
-        if source in (measured.SOURCE, measured.TRIAL)
-        else f"{source}, replayed with simulated processing"
-    )
-    return CutOff(
-        data_as_of=day, demo=source != measured.SOURCE, simulated=source == generator.SOURCE, source=name
-    )
+        skipped = [reason, f"{DEMONSTRATION} ({error})"]
+    return _replayed(traces.read(generator.SOURCE, settings), settings, skipped)
 
 
 def _replayed(trace: Trace, settings: Settings, skipped: list[str]) -> Fetched:
-    made = replayed.history(
-        trace, Prices.of(settings), objective_seconds=settings.events_objective_seconds, seed=SEED
-    )
-    return Fetched(made, trace.frame(), trace.name, skipped)
+    prices, objective = Prices.of(settings), settings.events_objective_seconds
+    history = replayed_trace.history(trace, prices, objective_seconds=objective, seed=SEED)
+    return Fetched(history, trace.frame(), trace.name, skipped)

@@ -1,4 +1,4 @@
-"""Reads traces of real arrivals: the Azure conversation trace, a day of a NASA web server, Kafka brokers' logs, or a file of the user."""
+"""Traces of real arrivals: of a language-model service, a web server, Kafka's logs, or a user's file."""
 
 import csv
 import gzip
@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from almanac.download import mirror
 from almanac.download.mirror import PublicFile
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
+from almanac.workloads.events.policy.costs import Floats
 from almanac.workloads.events.replays.trace import Trace, make
 from almanac.workloads.events.sources import generator
 
@@ -37,19 +40,30 @@ GENERATED_SECONDS = 3600.0
 SEED = 20_231_116
 # A clock that counts from 1970 reaches the year 5138 by then.
 MOST_SECONDS = 1e11
+NANOSECONDS = 1e9
+
+
+class LogRecord(NamedTuple):
+    """A record of a log: its instant in seconds since 1970, its bytes and its level."""
+
+    instant: float
+    size: int
+    level: str
 
 
 def read(name: str, settings: Settings) -> Trace:
-    """Return the trace called azure-conv, nasa, kafka or poisson, or that of a CSV file with the columns seconds, kb and kind (optional).
+    """Return the trace called azure-conv, nasa, kafka or poisson, or that of a CSV file.
 
-    Raises UsageError for any other name and for a file that does not fit, SourceUnavailable, SourceCorrupt.
+    The file has the columns seconds, kb and kind. `kind` is optional. Raises UsageError for any other name,
+    SourceCorrupt for a file that does not fit, and SourceUnavailable.
     """
     if name in READERS:
         return READERS[name](settings)
     path = Path(name)
     if not path.is_file():
         raise UsageError(
-            f"Unknown trace '{name}'. Use {', '.join(READERS)}, or name a CSV file with the columns seconds, kb and kind."
+            f"Unknown trace '{name}'. Use {', '.join(READERS)}, "
+            "or name a CSV file with the columns seconds, kb and kind."
         )
     return of_file(path)
 
@@ -57,84 +71,101 @@ def read(name: str, settings: Settings) -> Trace:
 def azure(settings: Settings) -> Trace:
     """Return the hour of requests to a language-model service; a token counts as four bytes."""
     rows = pd.read_csv(io.BytesIO(mirror.read(AZURE, settings).content))
-    instants = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns").astype("int64").to_numpy() / 1e9
+    arrived = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns").astype("int64").to_numpy()
     tokens = rows["ContextTokens"] + rows["GeneratedTokens"]
-    return make("azure-conv", instants, tokens * BYTES_PER_TOKEN / 1024, np.full(len(rows), "conversation"))
+    kb, kinds = tokens * BYTES_PER_TOKEN / 1024, np.full(len(rows), "conversation")
+    return make("azure-conv", arrived / NANOSECONDS, kb, kinds)
 
 
 def nasa(settings: Settings) -> Trace:
-    """Return requests to a web server on 1995-08-01; the file has no public address with a pinned hash, so only a mirror has it."""
+    """Return requests to a web server on 1995-08-01.
+
+    The file has no public address with a pinned hash, so only a mirror has it.
+    """
     path = Path(settings.mirror) / NASA
     if not settings.mirror or not path.is_file():
         raise SourceUnavailable(
-            f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, and it is not there."
+            f"The trace 'nasa' is read from {NASA} of the folder that ALMANAC_MIRROR names, "
+            "and it is not there."
         )
-    rows = np.loadtxt(io.StringIO(gzip.decompress(path.read_bytes()).decode()), delimiter=",", skiprows=1)
+    text = gzip.decompress(path.read_bytes()).decode()
+    rows = np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1)
     return make("nasa", rows[:, 0], rows[:, 1] / 1024, np.full(len(rows), "request"))
 
 
 def kafka(settings: Settings) -> Trace:
-    """Return the log records of two Kafka brokers as arrivals, with their level as type: long silence, then hundreds in a second."""
-    repository, commit, folder = KAFKA
-    with (files(__package__) / "kafka_pins.tsv").open(encoding="utf-8") as table:
-        pins = list(csv.DictReader(table, delimiter="\t"))
-    copies = mirror.read_all(
-        [PublicFile(repository, commit, f"{folder}/{pin['path']}", pin["sha256"]) for pin in pins], settings
-    )
-    records = [
-        record
-        for copy in copies
-        for record in log_records(copy.content.decode("utf-8", "replace").splitlines())
-    ]
-    instants, sizes, kinds = zip(*records, strict=True)
-    return make("kafka", instants, np.asarray(sizes) / 1024, kinds)
+    """Return the log records of two Kafka brokers as arrivals, with their level as type.
+
+    There is long silence, then hundreds in a second.
+    """
+    copies = mirror.read_all(_kafka_files(), settings)
+    lines = [copy.content.decode("utf-8", "replace").splitlines() for copy in copies]
+    records = [record for file in lines for record in log_records(file)]
+    instants, sizes, levels = zip(*records, strict=True)
+    return make("kafka", instants, np.asarray(sizes) / 1024, levels)
 
 
-def log_records(lines: Iterable[str]) -> Iterator[tuple[float, int, str]]:
-    """Yield second since 1970, bytes and level of each record; lines without a time belong to the record above them."""
-    record: tuple[float, int, str] | None = None
+def log_records(lines: Iterable[str]) -> Iterator[LogRecord]:
+    """Yield the records of some lines; lines without a time belong to the record above them."""
+    record: LogRecord | None = None
     for line in lines:
-        head = RECORD.match(line)
+        size, head = len(line.encode()), RECORD.match(line)
         if head:
             if record:
                 yield record
             second = datetime.fromisoformat(head[1]).replace(tzinfo=UTC).timestamp()
-            record = second + int(head[2]) / 1000, len(line.encode()), head[3].lower()
+            record = LogRecord(second + int(head[2]) / 1000, size, head[3].lower())
         elif record:
-            record = record[0], record[1] + len(line.encode()), record[2]
+            record = record._replace(size=record.size + size)
     if record:
         yield record
 
 
 def poisson(_settings: Settings) -> Trace:
     """Return a generated hour with the shape of a day and bursts."""
-    return generator.generate(
-        GENERATED_SECONDS, seed=SEED, shape=generator.Shape(day_seconds=GENERATED_SECONDS)
-    )
+    pattern = generator.TrafficPattern(day_seconds=GENERATED_SECONDS)
+    return generator.generate(GENERATED_SECONDS, seed=SEED, pattern=pattern)
 
 
 def of_file(path: Path) -> Trace:
-    """Return the arrivals of a CSV file with the columns seconds, kb and, where given, kind; raises SourceCorrupt."""
-    try:
-        rows = pd.read_csv(path)
-        seconds, kb = rows["seconds"].to_numpy(dtype=np.float64), rows["kb"].to_numpy(dtype=np.float64)
-    except (KeyError, ValueError, OSError) as error:
+    """Return the arrivals of a CSV file with the columns seconds, kb and (optional) kind.
+
+    Raises SourceCorrupt.
+    """
+    rows, seconds, kb = _columns(path)
+    if not len(rows) or not _are_valid(seconds, kb):
         raise SourceCorrupt(
-            f"{path} is no trace ({type(error).__name__}: {error!s:.100}). It needs the columns seconds and kb, both numbers."
-        ) from error
-    if (
-        not len(rows)
-        or not (np.abs(seconds) <= MOST_SECONDS).all()
-        or not np.isfinite(kb).all()
-        or (kb < 0).any()
-    ):
-        raise SourceCorrupt(
-            f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, and kB of 0 or more."
+            f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, "
+            "and kB of 0 or more."
         )
     kinds = rows["kind"].fillna("event").astype(str) if "kind" in rows else np.full(len(rows), "event")
     if any("\0" in kind for kind in kinds):
         raise SourceCorrupt(f"{path} is no trace: a kind holds the character NUL.")
     return make(path.stem, seconds, kb, kinds)
+
+
+def _kafka_files() -> list[PublicFile]:
+    repository, commit, folder = KAFKA
+    with (files(__package__) / "kafka_pins.tsv").open(encoding="utf-8") as table:
+        pins = list(csv.DictReader(table, delimiter="\t"))
+    return [PublicFile(repository, commit, f"{folder}/{pin['path']}", pin["sha256"]) for pin in pins]
+
+
+def _columns(path: Path) -> tuple[pd.DataFrame, Floats, Floats]:
+    """Return the rows of a CSV file, and its columns seconds and kb as numbers."""
+    try:
+        rows = pd.read_csv(path)
+        return rows, rows["seconds"].to_numpy(dtype=np.float64), rows["kb"].to_numpy(dtype=np.float64)
+    except (KeyError, ValueError, OSError) as error:
+        raise SourceCorrupt(
+            f"{path} is no trace ({type(error).__name__}: {error!s:.100}). "
+            "It needs the columns seconds and kb, both numbers."
+        ) from error
+
+
+def _are_valid(seconds: Floats, kb: Floats) -> bool:
+    is_valid: npt.NDArray[np.bool_] = (np.abs(seconds) <= MOST_SECONDS) & np.isfinite(kb) & (kb >= 0)
+    return bool(is_valid.all())
 
 
 READERS: dict[str, Callable[[Settings], Trace]] = {

@@ -49,7 +49,8 @@ def hit(pick: pd.Series, outcome: pd.Series) -> pd.Series:
 
 def reason(match: Match) -> str:
     """Say in words what supports the pick of one match: strength, goals, and recent results of both clubs."""
-    return "; ".join([_strength(match), _goals(match), *_recent_results(match)]) + "."
+    parts = [_strength(match), _goals(match), *_recent_results(match)]
+    return "; ".join(parts) + "."
 
 
 def _strength(match: Match) -> str:
@@ -66,7 +67,8 @@ def _goals(match: Match) -> str:
 
 
 def _recent_results(match: Match) -> list[str]:
-    home_wins, away_wins = round(match["home_wins_at_home"]), round(match["away_wins_away"])
+    home_wins = round(match["home_wins_at_home"])
+    away_wins = round(match["away_wins_away"])
     results = []
     if match["pick"] in {"home", "home_or_draw"} and home_wins >= GOOD_RUN:
         results.append(f"{match['home']} won {home_wins} of the last 5 at home")

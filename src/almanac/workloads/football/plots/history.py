@@ -95,7 +95,8 @@ def _lines(rated: pd.DataFrame) -> list[_Line]:
     first = {club: rows["rating"].iloc[0] for club, rows in clubs.items()}
     strongest = sorted(clubs, key=lambda club: -latest[club])
     by_gain = sorted(strongest[STRONGEST:], key=lambda club: latest[club] - first[club])
-    chosen = dict.fromkeys(strongest[:STRONGEST] + by_gain[-1:] + by_gain[:1])
+    moved = by_gain[-1:] + by_gain[:1]
+    chosen = dict.fromkeys(strongest[:STRONGEST] + moved)
     gap = LABEL_GAP * np.ptp(rated["rating"])
     heights = _apart([latest[club] for club in chosen], gap=gap)
     return [

@@ -27,7 +27,8 @@ def candidates(validation: pd.DataFrame, chances: Mapping[str, Floats], *, seed:
     title = f"Candidates beside Elo + logit on {len(validation):,} validation matches"
     figure, axes = canvas(title, width=8, height=1.3 + 0.45 * len(names))
     for row, name in enumerate(names):
-        gap, colour = gaps[name], EMPHASIS if name == names[-1] else QUIET
+        gap = gaps[name]
+        colour = EMPHASIS if name == names[-1] else QUIET
         axes.plot([gap.low, gap.high], [row, row], color=colour, linewidth=2, solid_capstyle="round")
         axes.plot(gap.estimate, row, "o", color=colour, markersize=7)
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -71,7 +72,8 @@ def leagues(scores: pd.DataFrame, baseline: pd.DataFrame) -> Figure:
 
 def _draw_pairs(axes: Axes, ours: pd.Series, theirs: pd.Series) -> None:
     places = np.arange(len(ours))
-    left, right = np.minimum(ours, theirs), np.maximum(ours, theirs)
+    left = np.minimum(ours, theirs)
+    right = np.maximum(ours, theirs)
     axes.hlines(places, left, right, color=FAINT, linewidth=3, zorder=0)
     axes.plot(theirs, places, "o", markerfacecolor="white", markeredgecolor=QUIET, markersize=6)
     axes.plot(ours, places, "o", color=EMPHASIS, markersize=6)

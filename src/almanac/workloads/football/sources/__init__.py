@@ -150,7 +150,8 @@ def _with_odds(fetched: Fetched, settings: Settings, today: date) -> Fetched:
 
 
 def _coming_leagues(matches: pd.DataFrame, today: date) -> list[str]:
-    first, last = pd.Timestamp(today), pd.Timestamp(today + ODDS_AHEAD)
+    first = pd.Timestamp(today)
+    last = pd.Timestamp(today + ODDS_AHEAD)
     coming = (matches["status"] == "scheduled") & matches["date"].between(first, last)
     return sorted(matches.loc[coming, "league"].unique())
 

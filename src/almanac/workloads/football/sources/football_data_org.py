@@ -85,7 +85,8 @@ def pause(response: httpx.Response) -> float:
     """Return the seconds to wait: until the counter's reset if no request of this minute is left."""
     left = response.headers.get("x-requests-available-minute", "")
     reset = response.headers.get("x-requestcounter-reset", "")
-    is_spent = response.status_code == TOO_MANY_REQUESTS or (left.isdigit() and int(left) == 0)
+    is_last = left.isdigit() and int(left) == 0
+    is_spent = is_last or response.status_code == TOO_MANY_REQUESTS
     return float(reset) if is_spent and reset.isdigit() else 0.0
 
 
@@ -114,7 +115,9 @@ def _pages(client: Client, path: str, season: str) -> Iterator[dict[str, Any]]:
 
 def _page(client: Client, path: str, season: str, offset: int) -> dict[str, Any]:
     query = {"season": season[:4]}
-    page = client.json(path, query | {"offset": str(offset)} if offset else query)
+    if offset:
+        query["offset"] = str(offset)
+    page = client.json(path, query)
     if isinstance(page, dict) and isinstance(page.get("matches"), list):
         return page
     raise SourceUnavailable(

@@ -102,7 +102,8 @@ class _Parser:
             self.declared = int(total[1])
 
     def _date(self, text: re.Match[str]) -> date | None:
-        month, day = MONTHS[text["month"]], int(text["day"])
+        month = MONTHS[text["month"]]
+        day = int(text["day"])
         if text["year"]:
             return _day(int(text["year"]), month, day)
         usual = self.first_year if month >= FIRST_MONTH else self.last_year

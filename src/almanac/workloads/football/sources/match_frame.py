@@ -37,7 +37,8 @@ def match_ids(matches: pd.DataFrame) -> pd.Series:
     ['E0-2024-25-arsenal-fc-chelsea-fc', 'E0-2024-25-arsenal-fc-chelsea-fc-2']
     """
     slugs = _slugs(matches)
-    home, away = matches["home"].map(slugs), matches["away"].map(slugs)
+    home = matches["home"].map(slugs)
+    away = matches["away"].map(slugs)
     ids = matches["league"]
     for part in (matches["season"], home, away):
         ids = ids + "-" + part

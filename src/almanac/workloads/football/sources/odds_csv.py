@@ -76,7 +76,8 @@ class _Import:
             self.rows[key] = (*key, home, draw, away, SOURCE)
 
     def _match_id(self, row: Mapping[str, str]) -> str:
-        league, day = row.get("Div", ""), _day(row.get("Date", ""))
+        league = row.get("Div", "")
+        day = _day(row.get("Date", ""))
         if league not in LEAGUES:
             raise ValueError(f"league '{league}' is not known; known are {', '.join(LEAGUES)}")
         pair = self._pair(league, row)
@@ -86,11 +87,13 @@ class _Import:
         return match_id
 
     def _pair(self, league: str, row: Mapping[str, str]) -> tuple[str, str]:
-        pair = self.directory.pairing(league, row.get("HomeTeam", ""), row.get("AwayTeam", ""))
+        home, away = row.get("HomeTeam", ""), row.get("AwayTeam", "")
+        pair = self.directory.pairing(league, home, away)
         if isinstance(pair, tuple):
             return pair
         self.names.update(pair)
-        raise ValueError("; ".join(sorted(f"club '{club.name}' is not known" for club in pair)))
+        reasons = [f"club '{club.name}' is not known" for club in pair]
+        raise ValueError("; ".join(sorted(reasons)))
 
     def result(self) -> OddsImport:
         return OddsImport(

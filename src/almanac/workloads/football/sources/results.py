@@ -89,7 +89,7 @@ def _from_pins(missing: Sequence[SeasonFile], settings: Settings) -> list[tuple[
     seasons = {(each.league.code, each.season) for each in missing}
     pins = [pin for pin in openfootball.pinned() if (pin.league.code, pin.season) in seasons]
     for pin in pins:
-        log.warning("%s is gone from the head of its source; read at its pin", mirror.name(pin.file))
+        log.warning("%s is gone from the head of its source; read at its pin", pin.file.name)
     copies = mirror.read_all([pin.file for pin in pins], settings)
     return list(zip(pins, copies, strict=True))
 
@@ -102,7 +102,7 @@ def _text(copy: Copy) -> str:
     try:
         return copy.content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SourceCorrupt(f"{mirror.name(copy.file)} is not UTF-8 ({error}).") from None
+        raise SourceCorrupt(f"{copy.file.name} is not UTF-8 ({error}).") from None
 
 
 def _results(files: Sequence[_ParsedFile]) -> Results:

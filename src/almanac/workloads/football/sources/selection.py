@@ -23,7 +23,8 @@ def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.Data
     all.
     """
     is_generated = matches["source"] == simulated.SOURCE
-    chosen = matches[is_generated] if sample == "mock" or is_generated.all() else matches[~is_generated]
+    takes_generated = sample == "mock" or is_generated.all()
+    chosen = matches[is_generated if takes_generated else ~is_generated]
     if chosen.empty:
         raise SourceUnavailable(
             f"There is no match for sample '{sample}' in the database yet."
@@ -62,5 +63,6 @@ def _by_alias(name: str, names: list[str]) -> str | None:
 
 
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
-    first, last = pd.Timestamp(day), pd.Timestamp(day + HORIZON)
+    first = pd.Timestamp(day)
+    last = pd.Timestamp(day + HORIZON)
     return bool(matches["date"].between(first, last).any())

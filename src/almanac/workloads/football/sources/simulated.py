@@ -97,7 +97,8 @@ def _season(
 
 
 def _log_goals(home: Strength, away: Strength) -> tuple[float, float]:
-    at_home, away_from_home = MEAN_LOG_GOALS + HOME_ADVANTAGE / 2, MEAN_LOG_GOALS - HOME_ADVANTAGE / 2
+    at_home = MEAN_LOG_GOALS + HOME_ADVANTAGE / 2
+    away_from_home = MEAN_LOG_GOALS - HOME_ADVANTAGE / 2
     return at_home + home.attack - away.defence, away_from_home + away.attack - home.defence
 
 
@@ -133,7 +134,8 @@ def _points(margin: int) -> float:
 
 
 def _next_tiers(upper: list[str], lower: list[str]) -> list[list[str]]:
-    relegated, promoted = upper[-SWAPPED:], lower[:SWAPPED]
+    relegated = upper[-SWAPPED:]
+    promoted = lower[:SWAPPED]
     return [upper[:-SWAPPED] + promoted, relegated + lower[SWAPPED:]]
 
 

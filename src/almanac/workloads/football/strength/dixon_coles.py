@@ -125,7 +125,8 @@ class Layout:
             (1, USUAL_DEPENDENCE, hyper.dependence_precision),
         ]
         sizes, means, precisions = zip(*rows, strict=True)
-        mean, gaps = np.repeat(means, sizes), hyper.tier_gap * np.arange(self.tiers)
+        mean = np.repeat(means, sizes)
+        gaps = hyper.tier_gap * np.arange(self.tiers)
         mean[self.first_tier : -1] = gaps
         return Prior(mean, np.repeat(precisions, sizes))
 
@@ -171,7 +172,8 @@ def expected(timeline: Timeline, *, hyper: Hyperparameters = Hyperparameters()) 
 def _expect(layout: Layout, members: list[Integers], hyper: Hyperparameters, goals: ExpectedGoals) -> None:
     """Write the expected goals of one country's matches into `goals`."""
     prior = layout.prior(hyper)
-    parameters, club_tier = prior.mean, np.zeros(len(layout.clubs), dtype=np.int64)
+    parameters = prior.mean
+    club_tier = np.zeros(len(layout.clubs), dtype=np.int64)
     for day, coming in _refits(layout, hyper):
         _move_clubs(club_tier, layout, members, coming)
         training = _training_matches(layout, day, hyper)
@@ -256,7 +258,8 @@ def loss(
     density = poisson + low_weight @ np.log(correction) - 0.5 * prior.precision @ off**2
 
     slope = scored - rate
-    home_slope, away_slope = slope[: len(goals.home)], slope[len(goals.home) :]
+    home_slope = slope[: len(goals.home)]
+    away_slope = slope[len(goals.home) :]
     home_slope[low.at] += dependence * low.factor * low.no_home / correction
     away_slope[low.at] += dependence * low.factor * low.no_away / correction
     dependence_slope = low_weight @ (low.factor / correction)
@@ -266,7 +269,8 @@ def loss(
 
 def _low_scores(goals: WeightedGoals, rate: Floats) -> LowScores:
     at = np.flatnonzero((goals.home <= 1) & (goals.away <= 1))
-    no_home, no_away = 1 - goals.home[at], 1 - goals.away[at]
+    no_home = 1 - goals.home[at]
+    no_away = 1 - goals.away[at]
     home_rate, away_rate = np.split(rate, 2)
     sign = np.where(no_home == no_away, -1.0, 1.0)
     factor = sign * home_rate[at] ** no_home * away_rate[at] ** no_away

@@ -71,7 +71,8 @@ def wins_on_ground(timeline: Timeline) -> HomeAway:
 
 def _last_wins(timeline: Timeline, club: Integers, margin: Floats) -> Floats:
     won = np.where(timeline.played, margin > 0, np.nan)
-    events, at = KeyDays(club, timeline.day), KeyDays(club, timeline.snapshot_day)
+    events = KeyDays(club, timeline.day)
+    at = KeyDays(club, timeline.snapshot_day)
     return rolling_sums(events, won, at, count=LAST_MATCHES)
 
 
@@ -95,7 +96,8 @@ def meetings(timeline: Timeline) -> Floats:
     first = np.minimum(timeline.home, timeline.away)
     second = np.maximum(timeline.home, timeline.away)
     pair = first * timeline.club_count + second
-    events, at = KeyDays(pair, timeline.day), KeyDays(pair, timeline.snapshot_day)
+    events = KeyDays(pair, timeline.day)
+    at = KeyDays(pair, timeline.snapshot_day)
     sign = np.where(timeline.home < timeline.away, 1.0, -1.0)
     margins = decayed_sums(events, sign * timeline.margin, at, half_life=TWO_YEARS)
     matches = decayed_sums(events, _ones(timeline), at, half_life=TWO_YEARS)
@@ -147,7 +149,8 @@ def _per_league(timeline: Timeline, values: Floats, *, towards: float) -> Floats
 
 
 def _per_match(timeline: Timeline, values: Floats, *, towards: float, half_life: float) -> HomeAway:
-    events, at = KeyDays.of_clubs(timeline, timeline.day), KeyDays.of_clubs(timeline, timeline.snapshot_day)
+    events = KeyDays.of_clubs(timeline, timeline.day)
+    at = KeyDays.of_clubs(timeline, timeline.snapshot_day)
     sums = decayed_sums(events, values, at, half_life=half_life)
     matches = decayed_sums(events, _ones_of_clubs(timeline), at, half_life=half_life)
     return HomeAway.of_halves(shrunk_means(sums, matches, towards=towards, strength=2.0))

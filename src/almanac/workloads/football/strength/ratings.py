@@ -172,15 +172,19 @@ class _GoalState:
 
     def expected(self, timeline: Timeline, at: Integers) -> tuple[Floats, Floats]:
         """Return the home and the away goals that the ratings expect in the matches `at`."""
-        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        home = timeline.home[at]
+        away = timeline.away[at]
+        league = timeline.league[at]
         level, edge = self.level[league], self.home_edge[league]
-        home_goals = np.exp(level + edge + self.attack[home] - self.defence[away])
-        away_goals = np.exp(level - edge + self.attack[away] - self.defence[home])
-        return home_goals, away_goals
+        log_home = level + edge + self.attack[home] - self.defence[away]
+        log_away = level - edge + self.attack[away] - self.defence[home]
+        return np.exp(log_home), np.exp(log_away)
 
     def move(self, timeline: Timeline, at: Integers, rules: GoalRules) -> None:
         """Move the ratings of the clubs that played in the matches `at`, and their leagues' averages."""
-        home, away, league = timeline.home[at], timeline.away[at], timeline.league[at]
+        home = timeline.home[at]
+        away = timeline.away[at]
+        league = timeline.league[at]
         expected_home, expected_away = self.expected(timeline, at)
         more_home = timeline.home_goals[at] - expected_home
         more_away = timeline.away_goals[at] - expected_away
@@ -221,7 +225,8 @@ def _begin(rating: Floats, start: _Start, rules: SeasonRules) -> None:
     """Pull the ratings of a league's clubs to their mean, and give newcomers one below it."""
     rated = start.clubs[~np.isnan(rating[start.clubs])]
     is_linked = len(rated) >= FEWEST_PEERS
-    mean = rating[rated].mean() if is_linked else rules.middle - start.tier * rules.tier_gap
+    usual = rules.middle - start.tier * rules.tier_gap
+    mean = rating[rated].mean() if is_linked else usual
     rating[rated] -= rules.pull * (rating[rated] - mean)
     unrated = np.setdiff1d(start.clubs, rated)
     rating[unrated] = mean - (rules.newcomer if is_linked else 0.0)

@@ -50,7 +50,8 @@ class _Running:
         """Return the sums up to `place`, 0 where the event there has another key."""
         # No event has key -1, so place -1 is the end of the sums and stands for none.
         place_or_none = np.maximum(place, -1)
-        keys, sums = np.append(self.events.key, -1), np.append(self.sums, 0.0)
+        keys = np.append(self.events.key, -1)
+        sums = np.append(self.sums, 0.0)
         is_same_key = keys[place_or_none] == at.key
         return np.where(is_same_key, sums[place_or_none], 0.0)
 

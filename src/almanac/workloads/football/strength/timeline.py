@@ -108,7 +108,8 @@ class Timeline:
 
     def members(self) -> list[Integers]:
         """Return the clubs of each edition, without guests that only appear in its play-offs."""
-        editions, days = np.tile(self.edition, 2), np.tile(self.day, 2)
+        editions = np.tile(self.edition, 2)
+        days = np.tile(self.day, 2)
         first_days = np.full(editions.max() + 1, self.day.max())
         np.minimum.at(first_days, editions, days)
         is_early = days <= first_days[editions] + MEMBERS_APPEAR_WITHIN_DAYS

@@ -126,6 +126,18 @@ def anatomy(trace: pd.Series, shares: Mapping[str, float], names: Mapping[str, s
     return pd.DataFrame({"seconds": list(trace["seconds"]), "text": texts, "share": of_sessions})
 
 
+def anatomy_of_strangest(sessions: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the `anatomy` of the strangest abnormal session, or of any session where none is abnormal.
+
+    Without sessions it has no rows.
+    """
+    if sessions.empty:
+        return pd.DataFrame(columns=["seconds", "text", "share"])
+    is_abnormal = sessions["abnormal"].fillna(False).astype(bool)
+    candidates = sessions[is_abnormal] if is_abnormal.any() else sessions
+    return anatomy(strangest(candidates, sessions), text_shares(sessions), names)
+
+
 def strangest(candidates: pd.DataFrame, sessions: pd.DataFrame) -> pd.Series:
     """Return the candidate that a model of all sessions finds strangest, the longer one where two tie."""
     strange = scores(sessions, candidates, use_labels=False)

@@ -21,6 +21,7 @@ from almanac.workloads.logs.scoring.texts import TextPredictions
 from almanac.workloads.logs.terms import severity
 
 Tables = dict[str, pd.DataFrame]
+PAST = ("templates", "usage", "sessions")
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,15 @@ class _Anomalies:
     flags: npt.NDArray[np.bool_]
 
 
+def past_of(step: Any, version: int) -> Past:
+    """Return the past of a version, read by an open step."""
+    return Past(*(step.read_published(name, version) for name in PAST))
+
+
 def nothing_past() -> Past:
     """Return the past of a version that has published nothing."""
-    empty = {table.name: pd.DataFrame(columns=table.column_names) for table in CONTRACT.side_tables}
-    return Past(empty["templates"], empty["usage"], empty["sessions"])
+    columns = [CONTRACT.table(name).column_names for name in PAST]
+    return Past(*(pd.DataFrame(columns=names) for names in columns))
 
 
 def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: Stamp) -> Tables:
