@@ -1,115 +1,14 @@
 """`python -m serve`: run the server on the host and port of the settings."""
 
-import ctypes
 import gc
-import logging
-import socket
 import sys
-from contextlib import suppress
 
-import psycopg
-
-from almanac.errors import AlmanacError
-from almanac.settings import Settings
-from serve.answers.service import Service
-from serve.app import create_app
-from serve.http import uvicorn_parts
-from serve.http.protocol import Protocol
-from serve.reading.database import Database
-from serve.reading.live import check_schema
-from serve.telemetry import log_lines
-
-GRACE_SECONDS = 10
-LINE = "almanac %s serves %s at http://%s:%s, documentation at /docs"
-log = logging.getLogger("almanac.serve")
-
-
-class Server(uvicorn_parts.Server):
-    """uvicorn that checks the schema first, and writes one line about what it serves and where."""
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(configured(settings))
-        self.settings = settings
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then write the line; raises DatabaseError for a schema of another revision."""
-        await refuse_unknown_schema(self.settings)
-        await super().startup(sockets)
-        if self.started:
-            self.write_line()
-            settle_memory()
-
-    def write_line(self) -> None:
-        """Write what is served and where."""
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        service: Service = self.config.app.state.service  # type: ignore[union-attr]  # the app is no import string
-        log.info(LINE, service.version, service.described(), host, port)
-
-
-def main() -> int:
-    """Serve until a signal ends it; return the exit code."""
-    try:
-        settings = Settings.read()
-        log_lines.configure(settings)
-        raise_file_limit()
-        serve(Server(settings))
-    except AlmanacError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
-    return 0
-
-
-def serve(server: Server) -> None:
-    """Run the server until it ends; raises AlmanacError where it cannot start."""
-    # uvicorn logs why it could not start, and exits with a code that has another meaning here.
-    with suppress(KeyboardInterrupt, SystemExit):
-        server.run()
-    if not server.started:
-        host, port = server.config.host, server.config.port
-        raise AlmanacError(
-            f"The server could not start on {host}:{port}. Choose others by ALMANAC_HOST and PORT."
-        )
-
-
-def configured(settings: Settings) -> uvicorn_parts.Config:
-    """Return how uvicorn runs the application; raises UsageError where settings name no database."""
-    return uvicorn_parts.Config(
-        create_app(settings),
-        settings.host,
-        settings.port,
-        http=Protocol,
-        ws="none",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-
-
-async def refuse_unknown_schema(settings: Settings) -> None:
-    """Raise DatabaseError for a schema of another revision; a database that is away is waited for later."""
-    with suppress(psycopg.OperationalError, OSError):
-        async with await Database(settings).connect() as connection:
-            await check_schema(connection)
-
-
-def settle_memory() -> None:
-    """Give back what only importing needed, and keep what lives as long as the server out of garbage collection."""
-    gc.collect()
-    gc.freeze()
-    if sys.platform == "linux":
-        with suppress(AttributeError):  # musl has no malloc_trim
-            ctypes.CDLL(None).malloc_trim(0)
-
-
-def raise_file_limit() -> None:
-    """Allow as many open connections as the system lets this process have."""
-    if sys.platform != "win32":
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
+from serve import memory
 
 if __name__ == "__main__":
+    # Looking for garbage while modules are imported takes a twentieth of the start.
+    gc.disable()
+    memory.import_in_part()
+    from serve.server import main
+
     sys.exit(main())

@@ -2,8 +2,9 @@
 
 from asyncio import TimerHandle, Transport
 
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
 from serve.http.limits import MOST_ADDRESS_BYTES
-from serve.http.uvicorn_parts import HttpToolsProtocol
 
 # A client has this long, and this many bytes, to send the head of a request.
 HEAD_SECONDS = 10.0

@@ -2,18 +2,13 @@
 
 from datetime import UTC, datetime
 
-from serve.http import lazy_package
+from prometheus_client.metrics import Gauge, Histogram
+from prometheus_client.registry import CollectorRegistry
 
-# prometheus_client imports servers of its own and clients of a gateway; neither is used here.
-lazy_package.defer("prometheus_client")
-
-from prometheus_client.metrics import Gauge, Histogram  # noqa: E402
-from prometheus_client.registry import CollectorRegistry  # noqa: E402
-
-from almanac.contract import Contract  # noqa: E402
-from serve.reading.database import Database  # noqa: E402
-from serve.reading.edition import Edition, is_stale  # noqa: E402
-from serve.telemetry import exposition  # noqa: E402
+from almanac.contract import Contract
+from serve.reading.database import Database
+from serve.reading.edition import Edition, is_stale
+from serve.telemetry import exposition
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
