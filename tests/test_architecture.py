@@ -61,15 +61,18 @@ WORDS_DONE = (
     "src/almanac/scaffold",
     "src/almanac/steps",
     "src/almanac/store",
+    "src/almanac/workloads/events",
     "src/almanac/workloads/football",
     "src/almanac/workloads/games",
     "src/almanac/workloads/logs",
     "tests/cli",
+    "tests/events",
     "tests/football",
     "tests/games",
     "tests/logs",
     "tests/runner",
     "tests/state",
+    "tests/store",
 )
 LINES_DONE = (
     "src/almanac/cli",
@@ -80,14 +83,18 @@ LINES_DONE = (
     "src/almanac/runner",
     "src/almanac/scaffold",
     "src/almanac/steps",
+    "src/almanac/workloads/events",
     "src/almanac/workloads/football",
     "src/almanac/workloads/games",
     "src/almanac/workloads/logs",
+    "tests/*.py",
     "tests/cli",
+    "tests/events",
     "tests/football",
     "tests/games",
     "tests/logs",
     "tests/runner",
+    "tests/store",
 )
 # How many files and folders a folder may have.
 MOST_ENTRIES = {"serve": 9, "src/almanac/store": 7, "src/almanac/workloads/*": 21}
