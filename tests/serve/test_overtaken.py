@@ -1,4 +1,4 @@
-"""What was read is answered only while it is what was asked for; no database is needed to see it."""
+"""Rows of a release that is replaced during the read are discarded. No database is needed."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ def question(**values: object) -> ReadRequest:
 
 
 class Following:
-    """LiveReleases that follow each other: each time somebody asks, the next of them is live."""
+    """LiveReleases with a fixed sequence of editions; `overtake` makes the next one live."""
 
     def __init__(self, *lives: int) -> None:
         self.coming, self.now = [edition(number) for number in lives], edition(lives[0])
@@ -53,58 +53,62 @@ class Following:
     async def live(self, _workload: str) -> Edition:
         return self.now
 
-    def is_live(self, asked: Edition | None, _workload: str) -> bool:
-        return asked is self.now
+    def is_live(self, release: Edition | None, _workload: str) -> bool:
+        return release is self.now
 
     def overtake(self) -> None:
-        """Let the next release answer, if there is one."""
+        """Make the next release live, if there is one."""
         if len(self.coming) > 1:
             self.now = self.coming[1]
             del self.coming[0]
 
 
 class Rows:
-    """A database in which one run is kept."""
+    """A database that has the rows of one run."""
 
-    def __init__(self, kept: str) -> None:
-        self.kept = kept
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
 
     async def rows(self, _query: bytes, values: tuple[object, ...]) -> list[tuple[object, ...]]:
-        return [("a row",)] if values[-1] == self.kept else []
+        return [("a row",)] if values[-1] == self.run_id else []
 
 
 def service(releases: Following) -> Service:
     database = Rows("run-1")
     parts = {"contracts": {}, "cache": Cache(100_000), "metrics": Metrics(), "version": "test"}
-    return Service(database=database, releases=releases, editions=Editions(database, releases), **parts)  # type: ignore[arg-type]
+    editions = Editions(database, releases)  # type: ignore[arg-type]
+    return Service(database=database, releases=releases, editions=editions, **parts)  # type: ignore[arg-type]
 
 
-def asked(releases: Following) -> tuple[Response, list[int]]:
-    """Ask for what is live while a release comes in during each reading; return the answer and the releases that were read."""
+def answer_and_reads(releases: Following) -> tuple[Response, list[int]]:
+    """Read the live release while a new one arrives during each read.
+
+    Return the answer and the numbers of the releases that were read.
+    """
     read: list[int] = []
 
-    async def make(found: Edition | None) -> Payload:
-        assert found is not None
-        read.append(int(found.release_id or 0))
+    async def make(live: Edition | None) -> Payload:
+        assert live is not None
+        read.append(int(live.release_id or 0))
         releases.overtake()
-        return Payload(f'"rows":[{found.release_id}]'.encode())
+        return Payload(f'"rows":[{live.release_id}]'.encode())
 
     return asyncio.run(service(releases).answer(question(), make)), read
 
 
-def test_what_a_release_has_overtaken_is_read_again_and_never_answered() -> None:
-    answer, read = asked(Following(1, 2))
+def test_rows_of_a_replaced_release_are_read_again_and_not_answered() -> None:
+    answer, read = answer_and_reads(Following(1, 2))
     assert read == [1, 2]
     assert b'"release":2' in answer.body
     assert b'"rows":[2]' in answer.body
 
 
-def test_releases_that_never_stop_coming_are_an_unavailable_answer_and_no_mixed_one() -> None:
+def test_releases_that_arrive_faster_than_reads_make_the_answer_unavailable() -> None:
     with pytest.raises(Unavailable, match="faster than they can be read"):
-        asked(Following(*range(1, ATTEMPTS + 2)))
+        answer_and_reads(Following(*range(1, ATTEMPTS + 2)))
 
 
-def test_an_older_edition_holds_as_long_as_its_run_is_kept_and_a_live_one_as_long_as_it_is_live() -> None:
+def test_an_older_edition_is_valid_while_its_run_exists_and_a_live_one_while_it_is_live() -> None:
     editions = service(Following(3)).editions
 
     def holds(release: int, **pins: object) -> bool:
