@@ -302,5 +302,7 @@ def test_a_new_text_waits_for_a_run_and_is_stored_masked(client: httpx.Client, o
 
 
 @pytest.mark.parametrize(("text_id", "status"), [("0123456789ab", 404), ("nonsense", 422)])
-def test_an_unknown_or_invalid_classification_id_is_refused(client: httpx.Client, text_id: str, status: int) -> None:
+def test_an_unknown_or_invalid_classification_id_is_refused(
+    client: httpx.Client, text_id: str, status: int
+) -> None:
     problem(client.get(f"/v1/logs/classify/{text_id}"), status)

@@ -2,19 +2,28 @@
 
 import asyncio
 from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Annotated
 
 import pytest
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import Response
 
 from almanac.workloads.football.contract import CONTRACT
-from serve.answers.cache import Cache, Payload
+from serve.answers.cache import Cache
+from serve.answers.release import Release, ReleaseOf, ReleaseRoute
 from serve.answers.service import ATTEMPTS, Service
-from serve.http.problems import Unavailable
+from serve.http import query_models
+from serve.http.problems import NotFound, Unavailable
+from serve.http.query_models import EditionQuery
 from serve.reading.choice import Editions
 from serve.reading.edition import Edition
 from serve.reading.request import ReadRequest
 from serve.telemetry.prometheus import Metrics
+
+# The release that lacks the row which the route of these tests reads.
+MISSING_IN = 13
 
 
 def edition(release: int) -> Edition:
@@ -32,16 +41,25 @@ def edition(release: int) -> Edition:
     )
 
 
-def question(**values: object) -> ReadRequest:
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/",
-        "query_string": b"",
-        "headers": [],
-        "route": type("Route", (), {"path": "/"}),
-    }
-    return ReadRequest(Request(scope), CONTRACT, values, None)
+def request_of(service: Service | None = None) -> Request:
+    """Return a request without parameters, as a route gets it after the query was read."""
+    state = SimpleNamespace(service=service)
+    return Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "query_string": b"",
+            "headers": [],
+            "route": SimpleNamespace(path="/"),
+            "app": SimpleNamespace(state=state),
+            query_models.SCOPE_KEY: EditionQuery(),
+        }
+    )
+
+
+def read_request(**pins: object) -> ReadRequest:
+    return ReadRequest(request_of(), CONTRACT, pins, None)
 
 
 class Following:
@@ -86,14 +104,21 @@ def answer_and_reads(releases: Following) -> tuple[Response, list[int]]:
     Return the answer and the numbers of the releases that were read.
     """
     read: list[int] = []
+    router = APIRouter(route_class=ReleaseRoute)
 
-    async def make(live: Edition | None) -> Payload:
-        assert live is not None
-        read.append(int(live.release_id or 0))
+    @router.get("/")
+    async def read_live(release: Annotated[Release, Depends(ReleaseOf(CONTRACT))]) -> Response:
+        """Read the number of the live release."""
+        assert release.edition is not None
+        read.append(int(release.edition.release_id or 0))
         releases.overtake()
-        return Payload(f'"rows":[{live.release_id}]'.encode())
+        if read[-1] == MISSING_IN:
+            raise release.not_found()
+        return release.answer(rows=f"[{release.edition.release_id}]")
 
-    return asyncio.run(service(releases).answer(question(), make)), read
+    [route] = router.routes
+    assert isinstance(route, ReleaseRoute)
+    return asyncio.run(route.respond(request_of(service(releases)), {})), read
 
 
 def test_rows_of_a_replaced_release_are_read_again_and_not_answered() -> None:
@@ -101,6 +126,14 @@ def test_rows_of_a_replaced_release_are_read_again_and_not_answered() -> None:
     assert read == [1, 2]
     assert b'"release":2' in answer.body
     assert b'"rows":[2]' in answer.body
+
+
+def test_a_row_that_a_replaced_release_lacks_is_read_from_the_new_one() -> None:
+    answer, read = answer_and_reads(Following(MISSING_IN, 14))
+    assert read == [MISSING_IN, 14]
+    assert b'"rows":[14]' in answer.body
+    with pytest.raises(NotFound):
+        answer_and_reads(Following(MISSING_IN))
 
 
 def test_releases_that_arrive_faster_than_reads_make_the_answer_unavailable() -> None:
@@ -112,7 +145,7 @@ def test_an_older_edition_is_valid_while_its_run_exists_and_a_live_one_while_it_
     editions = service(Following(3)).editions
 
     def holds(release: int, **pins: object) -> bool:
-        return asyncio.run(editions.still_holds(question(**pins), edition(release)))
+        return asyncio.run(editions.still_holds(read_request(**pins), edition(release)))
 
     assert holds(1, as_of=datetime.now(UTC))
     assert not holds(2, as_of=datetime.now(UTC)), "its rows were pruned meanwhile"
