@@ -32,7 +32,7 @@ from almanac.registry import CHAMPION
 from almanac.settings import Settings
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
-from almanac.store.records import ledger, versions
+from almanac.store.records import releases, versions
 from almanac.store.schema import migrate
 from almanac.workloads.logs import commands
 from tests.installation import Installation
@@ -121,7 +121,7 @@ class State:
 
     def live(self, workload: str) -> Mapping[str, Any]:
         with self.installation.project() as project:
-            release = within(project.database, ledger.live, workload)
+            release = within(project.database, releases.live, workload)
         assert release is not None
         return dict(release)
 
