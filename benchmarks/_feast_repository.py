@@ -1,4 +1,7 @@
-"""Make a Feast feature store, in its own environment, from the rows of a Parquet file: python _feast_repository.py ROWS.parquet KEY."""
+"""Make a Feast feature store from the rows of a Parquet file, in an environment of its own.
+
+Usage: python _feast_repository.py ROWS.parquet KEY
+"""
 
 import sys
 from pathlib import Path

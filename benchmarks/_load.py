@@ -1,4 +1,7 @@
-"""A small HTTP load generator for the loopback: keep-alive connections that each send the next request when an answer is complete."""
+"""A small HTTP load generator for the loopback interface.
+
+Each keep-alive connection sends its next request when an answer is complete.
+"""
 
 import asyncio
 import itertools
@@ -13,7 +16,7 @@ CONNECTIONS = 16
 
 @dataclass
 class Load:
-    """What a load showed: answers per second, latencies in milliseconds, and answers other than 200."""
+    """The figures of a load: its duration, latencies in milliseconds, and answers other than 200."""
 
     seconds: float
     latencies_ms: list[float] = field(repr=False)
@@ -61,8 +64,8 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Count a complete answer and send the next request."""
         self._buffer += data
-        head, found, body = self._buffer.partition(b"\r\n\r\n")
-        if not found or not _is_complete(head.lower(), body):
+        head, separator, body = self._buffer.partition(b"\r\n\r\n")
+        if not separator or not _is_complete(head.lower(), body):
             return
         self.latencies_ms.append((time.perf_counter() - self._sent_at) * 1000)
         self.failures += not head.startswith(b"HTTP/1.1 200")
@@ -95,14 +98,15 @@ def run(port: int, paths: Sequence[str], requests: int, *, connections: int = CO
 
 def posted(path: str, body: bytes) -> bytes:
     """Return a POST request with a JSON body."""
-    return (
-        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-        + body
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
+    return head.encode() + body
 
 
 def send(port: int, encoded: Sequence[bytes], requests: int, *, connections: int = CONNECTIONS) -> Load:
-    """Send `requests` whole requests, those given in turn, over several connections."""
+    """Send `requests` requests, taken from `encoded` in turn, over several connections."""
     return asyncio.run(_send(port, encoded, requests, connections))
 
 

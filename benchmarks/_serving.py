@@ -36,7 +36,10 @@ def serving(url: str, **variables: str) -> Iterator[httpx.Client]:
 def started(
     command: Sequence[str], *, ready: str, variables: Mapping[str, str], folder: Path | None = None
 ) -> Iterator[tuple[int, psutil.Process, float]]:
-    """Start a server on a free port, put in for {port}; yield port, process and the seconds until `ready` was answered with 200."""
+    """Start a server on a free port, which replaces {port} in the command.
+
+    Yield the port, the process and the seconds until `ready` was answered with 200.
+    """
     port = free_port()
     begun = time.perf_counter()
     process = subprocess.Popen(

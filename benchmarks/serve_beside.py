@@ -1,4 +1,7 @@
-"""Almanac's server beside others that answer for the same matches: scoring on request with MLflow, looking up with Feast and Datasette."""
+"""Almanac's server beside others that answer for the same matches.
+
+MLflow scores on request; Feast and Datasette look rows up.
+"""
 
 import argparse
 import json
@@ -67,7 +70,10 @@ class Running:
 
 
 def main() -> None:
-    """Publish football, start every server that can be installed, load them in alternating slices, print and write the figures."""
+    """Publish football, load every server that can be installed in alternating slices, and print the figures.
+
+    `--json` also writes them to a file.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", choices=["full", "mock"], default="full")
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -98,21 +104,21 @@ def published(folder: Path, sample: str) -> Rows:
     os.environ |= {"ALMANAC_ARTIFACT_ROOT": str(folder)}
     command = [sys.executable, "-m", "almanac.cli"]
     subprocess.run([*command, "db", "migrate"], check=True, stdout=subprocess.DEVNULL)
-    told = subprocess.run(
+    completed = subprocess.run(
         [*command, "run", "football", "--sample", sample, "--slot", "now", "--json"],
         check=True,
         stdout=subprocess.PIPE,
     )
     project = Project(Settings.read())
     with project.database.engine.begin() as connection:
-        run = runs.get(connection, json.loads(told.stdout)["run_id"])
+        run = runs.get(connection, json.loads(completed.stdout)["run_id"])
     features = pd.read_parquet(
         project.registry.fetch(f"runs:/{run['mlflow_run_id']}/data/scored.parquet", folder)
     )
     with project.database.connect() as connection:
-        asked = connection.execute("SELECT * FROM api.football_live")
+        cursor = connection.execute("SELECT * FROM api.football_live")
         predictions = pd.DataFrame(
-            asked.fetchall(), columns=[column.name for column in asked.description or ()]
+            cursor.fetchall(), columns=[column.name for column in cursor.description or ()]
         )
     return Rows(project.settings, folder, predictions, features, run["model_version"])
 
@@ -155,8 +161,9 @@ def mlflow_server(rows: Rows) -> Iterator[Running]:
         "local",
     ]
     # MLflow looks for uvicorn on the path.
-    found = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    with _serving.started(command, ready="/ping", variables=found) as (port, _, _):
+    search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    variables = {"PATH": search_path, "OMP_NUM_THREADS": "1"}
+    with _serving.started(command, ready="/ping", variables=variables) as (port, _, _):
         yield Running(port, [_load.posted("/invocations", body) for body in bodies])
 
 
@@ -178,11 +185,11 @@ def feast(rows: Rows) -> Iterator[Running]:
         check=True,
         cwd=place,
     )
-    wanted = [
+    features = [
         f"predictions:{name}" for name in frame.columns if name not in (CONTRACT.entity, "published_at")
     ]
     bodies = [
-        json.dumps({"features": wanted, "entities": {CONTRACT.entity: [identity]}}).encode()
+        json.dumps({"features": features, "entities": {CONTRACT.entity: [identity]}}).encode()
         for identity in rows.identities
     ]
     command = [

@@ -1,4 +1,7 @@
-"""How fast the server reads: one prediction by its id, kept in memory and not, beside a constant route of the same server."""
+"""How fast the server reads one prediction by its id, cached and uncached.
+
+A constant route of the same server is the comparison.
+"""
 
 import argparse
 import json
@@ -39,7 +42,7 @@ VALUES["timestamp"] = datetime(2025, 4, 18, tzinfo=UTC)
 
 
 def main() -> None:
-    """Publish made-up matches, read them in slices that alternate with the constant route, print and write the figures."""
+    """Publish made-up matches, read them beside the constant route, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
     options = parser.parse_args()
@@ -94,7 +97,10 @@ def made_up(contract: Contract, table: Table) -> pd.DataFrame:
 
 
 def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, Any]:
-    """Alternate slices of the constant route and of random ids; the share is the median over neighbouring slices."""
+    """Alternate slices of the constant route and of random ids.
+
+    The share is the median over neighbouring slices.
+    """
     with _serving.almanac(url, cache_mb=cache_mb) as (port, _, _):
         _load.run(port, paths, SLICE_REQUESTS)
         pairs = [
@@ -111,7 +117,7 @@ def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, An
 
 
 def memory(url: str, paths: Sequence[str]) -> dict[str, float]:
-    """Return the server's memory when it is ready and after many requests for single predictions and lists."""
+    """Return the server's memory in megabytes when it is ready and after many requests."""
     lists = [f"/v1/football/predictions?limit={limit}" for limit in (10, 50, 200)]
     with _serving.almanac(url, cache_mb=8) as (port, process, _):
         before = process.memory_info().rss

@@ -50,6 +50,7 @@ BANNED = {"told", "found", "known", "wanted", "given", "asked", "made", "held", 
 FROZEN_NAMES = {("src/almanac/workloads/games/played.py", "kept")}
 LONGEST_LINE = 110
 WORDS_DONE = (
+    "benchmarks",
     "serve/*.py",
     "serve/routes",
     "src/almanac/cli",
@@ -65,15 +66,19 @@ WORDS_DONE = (
     "src/almanac/workloads/football",
     "src/almanac/workloads/games",
     "src/almanac/workloads/logs",
+    "tests/*.py",
     "tests/cli",
     "tests/events",
     "tests/football",
     "tests/games",
     "tests/logs",
     "tests/runner",
+    "tests/serve",
     "tests/state",
+    "tests/store",
 )
 LINES_DONE = (
+    "benchmarks",
     "src/almanac/cli",
     "src/almanac/download",
     "src/almanac/judging",
@@ -86,12 +91,16 @@ LINES_DONE = (
     "src/almanac/workloads/football",
     "src/almanac/workloads/games",
     "src/almanac/workloads/logs",
+    "tests/*.py",
     "tests/cli",
     "tests/events",
     "tests/football",
     "tests/games",
     "tests/logs",
     "tests/runner",
+    "tests/serve",
+    "tests/state",
+    "tests/store",
 )
 # How many files and folders a folder may have.
 MOST_ENTRIES = {"serve": 9, "src/almanac/store": 7, "src/almanac/workloads/*": 21}

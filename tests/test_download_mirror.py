@@ -64,7 +64,7 @@ def test_a_mirror_may_be_a_url_with_the_same_layout(tmp_path: Path, network: Loc
     assert (copy.content, copy.where) == (b"hello", "mirror")
 
 
-def test_what_the_mirror_lacks_comes_from_the_network_and_then_from_the_cache(
+def test_a_file_missing_in_the_mirror_comes_from_the_network_and_then_from_the_cache(
     tmp_path: Path, network: LocalServer
 ) -> None:
     choice = settings(tmp_path, mirror=mirrored(tmp_path, OTHER, b"other"))
@@ -73,7 +73,7 @@ def test_what_the_mirror_lacks_comes_from_the_network_and_then_from_the_cache(
     assert network.paths == [RAW_HELLO]
 
 
-def test_the_cache_is_kept_per_commit(tmp_path: Path, network: LocalServer) -> None:
+def test_the_cache_is_separate_for_each_commit(tmp_path: Path, network: LocalServer) -> None:
     mirror.read(HELLO, settings(tmp_path))
     moved = PublicFile(HELLO.repository, "b" * 40, HELLO.path, HELLO.sha256)
     network.answer(f"/someone/things/{'b' * 40}/2024/hello%20world.txt", Response(b"hello"))
@@ -88,14 +88,14 @@ def test_a_corrupt_cache_entry_is_fetched_again(tmp_path: Path, network: LocalSe
     assert [path.name for path in cached(tmp_path, HELLO).parent.iterdir()] == ["hello world.txt"]
 
 
-def test_a_corrupt_mirror_names_file_expected_and_found(tmp_path: Path, network: LocalServer) -> None:
-    found = hashlib.sha256(b"hullo").hexdigest()
+def test_a_corrupt_mirror_names_the_file_and_both_digests(tmp_path: Path, network: LocalServer) -> None:
+    digest = hashlib.sha256(b"hullo").hexdigest()
     choice = settings(tmp_path, mirror=mirrored(tmp_path, HELLO, b"hullo"))
-    with pytest.raises(SourceCorrupt, match=rf"2024/hello world.txt .*the mirror.*{found}.*{HELLO.sha256}"):
+    with pytest.raises(SourceCorrupt, match=rf"2024/hello world.txt .*the mirror.*{digest}.*{HELLO.sha256}"):
         mirror.read(HELLO, choice)
 
 
-def test_a_corrupt_answer_of_the_network_is_refused_and_not_kept(
+def test_a_corrupt_answer_of_the_network_is_refused_and_not_cached(
     tmp_path: Path, network: LocalServer
 ) -> None:
     network.answer(RAW_HELLO, Response(b"hullo"))
@@ -104,7 +104,7 @@ def test_a_corrupt_answer_of_the_network_is_refused_and_not_kept(
     assert not cached(tmp_path, HELLO).exists()
 
 
-def test_offline_the_network_is_never_asked(tmp_path: Path, network: LocalServer) -> None:
+def test_the_network_is_not_used_offline(tmp_path: Path, network: LocalServer) -> None:
     with pytest.raises(SourceUnavailable, match=r"the network is off \(ALMANAC_OFFLINE\).*ALMANAC_MIRROR"):
         mirror.read(HELLO, settings(tmp_path, offline=True, mirror=f"{network.url}/lib"))
     with pytest.raises(SourceUnavailable, match="Unset ALMANAC_OFFLINE or ALMANAC_SOURCE_HEAD"):
@@ -117,12 +117,12 @@ def test_offline_the_cache_still_answers(tmp_path: Path, network: LocalServer) -
     assert mirror.read(HELLO, settings(tmp_path, offline=True)).where == "cache"
 
 
-def test_a_mirror_that_is_no_folder_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+def test_a_mirror_that_is_no_folder_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ALMANAC_MIRROR names '.*nowhere', which is not a folder"):
         mirror.read(HELLO, settings(tmp_path, mirror=str(tmp_path / "nowhere")))
 
 
-def test_many_files_keep_their_order_and_tell_their_progress(tmp_path: Path, network: LocalServer) -> None:
+def test_many_files_keep_their_order_and_report_progress(tmp_path: Path, network: LocalServer) -> None:
     steps: list[tuple[int, int]] = []
     copies = mirror.read_all(
         [OTHER, HELLO] * 20, settings(tmp_path), progress=lambda done, total: steps.append((done, total))
@@ -131,7 +131,7 @@ def test_many_files_keep_their_order_and_tell_their_progress(tmp_path: Path, net
     assert steps == [(number, 40) for number in range(1, 41)]
 
 
-def test_without_any_source_all_files_fail_at_once_and_name_the_way_out(
+def test_without_any_source_all_files_fail_in_one_error_that_suggests_a_remedy(
     tmp_path: Path, no_network: None
 ) -> None:
     started = time.monotonic()
@@ -142,7 +142,7 @@ def test_without_any_source_all_files_fail_at_once_and_name_the_way_out(
     assert time.monotonic() - started < 5.0
 
 
-def test_some_missing_files_are_an_error_of_their_own(tmp_path: Path, no_network: None) -> None:
+def test_some_missing_files_are_a_different_error(tmp_path: Path, no_network: None) -> None:
     choice = settings(tmp_path, mirror=mirrored(tmp_path, HELLO, b"hello"))
     with pytest.raises(
         SourceUnavailable, match=r"other\.txt at aaaaaaa cannot be read: the mirror lacks it"
@@ -159,12 +159,10 @@ def test_a_corrupt_file_among_many_is_named_before_those_that_are_missing(
         mirror.read_all([HELLO, OTHER], choice)
 
 
-def test_a_file_that_does_not_exist_is_none_where_that_is_allowed(
-    tmp_path: Path, network: LocalServer
-) -> None:
+def test_a_nonexistent_file_is_none_where_that_is_allowed(tmp_path: Path, network: LocalServer) -> None:
     gone = PublicFile("someone/things", COMMIT, "2031/not yet.txt", None)
-    found = mirror.read_existing([HELLO, gone], settings(tmp_path))
-    assert [copy and copy.content for copy in found] == [b"hello", None]
+    copies = mirror.read_existing([HELLO, gone], settings(tmp_path))
+    assert [copy and copy.content for copy in copies] == [b"hello", None]
     with pytest.raises(
         SourceUnavailable, match=r"1 of 2 files do not exist, first someone/things/2031/not yet\.txt"
     ):
@@ -178,7 +176,7 @@ def test_a_file_without_pin_is_read_from_the_network_only(tmp_path: Path, networ
     assert not cached(tmp_path, HELLO).exists()
 
 
-def test_the_head_of_a_branch_is_asked_from_the_api(tmp_path: Path, network: LocalServer) -> None:
+def test_the_head_of_a_branch_comes_from_the_api(tmp_path: Path, network: LocalServer) -> None:
     network.answer("/repos/someone/things/commits/master", Response({"sha": "c" * 40, "commit": {}}))
     assert mirror.head("someone/things", "master", settings(tmp_path)) == "c" * 40
 

@@ -1,6 +1,6 @@
-"""Everything a route needs, and the one way from a request to an answer."""
+"""The parts of a running server that routes use."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -10,16 +10,11 @@ from starlette.responses import Response
 from almanac.contract import Contract
 from serve.answers import responses
 from serve.answers.cache import Addresses, Cache, Payload
-from serve.http.problems import Problem, Unavailable
 from serve.reading.choice import Choice, Editions
 from serve.reading.database import Database
-from serve.reading.edition import Edition
 from serve.reading.live import LiveReleases
-from serve.reading.request import ReadRequest
 from serve.telemetry.prometheus import Metrics
 
-# Makes the members of an answer beside its envelope, or None where there is no such thing; without a release it is given None.
-Make = Callable[[Edition | None], Awaitable[Payload | None]]
 ATTEMPTS = 5
 MISSING = "This release of '{workload}' has no such entry. GET /v1/{workload}/predictions lists what it has."
 UNRELEASED = "'{workload}' has no release to read here yet. GET /v1/{workload}/releases is its ledger."
@@ -45,30 +40,6 @@ class Service:
         if self.ingest is None:
             raise RuntimeError("a route that writes was called on a server that takes in no data")
         return self.ingest
-
-    async def answer(self, question: ReadRequest, make: Make) -> Response:
-        """Answer from the edition that is asked for; what was read is thrown away if a release overtook it."""
-        for _ in range(ATTEMPTS):
-            choice = await self.editions.choose(question)
-            edition = choice.edition
-            tag = self.tag(choice, question.values)
-            if question.request.method == "GET" and (known := responses.matching_tag(question.request, tag)):
-                return responses.not_modified(known, edition)
-            if (body := self.cache.get(tag)) is None:
-                members = await make(edition)
-                if not await self.editions.still_holds(question, edition):
-                    continue
-                if members is None:
-                    raise Problem(
-                        404, (MISSING if edition else UNRELEASED).format(workload=question.contract.name)
-                    )
-                head = responses.envelope(
-                    question.contract, edition, stale=choice.is_stale, as_of=question.values.get("as_of")
-                )
-                body = Payload(responses.compose(head, members.content), members.next)
-                self.cache.put(tag, body)
-            return responses.answer(question.request, self.cache, tag, body, edition)
-        raise Unavailable("Releases follow each other faster than they can be read.")
 
     def tag(self, choice: Choice, values: Mapping[str, Any]) -> str:
         """Return the ETag of an answer from `choice` to a request with these parameters."""

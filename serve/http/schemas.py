@@ -1,6 +1,7 @@
 """JSON Schema of the answers, made from a contract's columns."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from almanac.contract import Column
@@ -45,6 +46,46 @@ PROBLEM: Schema = {
         },
     },
 }
+NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
+# The members of every answer from a release; the flags appear only where they are true.
+ENVELOPE: Schema = {
+    "workload": {"type": "string"},
+    "release": {
+        "type": ["integer", "null"],
+        "description": "The row of the ledger this answer comes from; null before the first release.",
+    },
+    "published_at": {**NULLABLE_TEXT, "format": "date-time", "description": "When the release was made."},
+    "model_version": {
+        "type": ["integer", "null"],
+        "description": "Version of the model that made the predictions.",
+    },
+    "run": {
+        **NULLABLE_TEXT,
+        "description": "The run that made the predictions; /runs/{run} says everything about it.",
+    },
+    "data_as_of": {
+        **NULLABLE_TEXT,
+        "format": "date",
+        "description": "The model saw nothing from this day on.",
+    },
+    "source": {**NULLABLE_TEXT, "description": "Where the data came from."},
+    "demo": {
+        "const": True,
+        "description": "Present where the predictions are about a past date, for demonstration.",
+    },
+    "simulated": {"const": True, "description": "Present where the data were generated."},
+    "stale": {
+        "const": True,
+        "description": "Present where the live release is older than the workload promises.",
+    },
+    "as_of": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Present where the request asked for an instant.",
+    },
+    "attribution": {"type": "string"},
+}
+ALWAYS = ("workload", "release", "published_at", "model_version", "run", "data_as_of", "source")
 
 
 def plain(column: Column) -> Schema:
@@ -52,8 +93,9 @@ def plain(column: Column) -> Schema:
     return dict(TYPES[column.type])
 
 
+@cache
 def column(column: Column) -> Schema:
-    """Return the schema of `column` in an answer."""
+    """Return the schema of `column` in an answer, the same object each time."""
     schema = plain(column) | ({"description": column.doc} if column.doc else {})
     if column.nullable and "type" in schema:
         schema["type"] = [schema["type"], "null"]
@@ -72,12 +114,8 @@ def array(items: Schema) -> Schema:
 
 def row(columns: Iterable[Column]) -> Schema:
     """Return the schema of one row; every column is present."""
-    found = list(columns)
-    return {
-        "type": "object",
-        "required": [c.name for c in found],
-        "properties": {c.name: column(c) for c in found},
-    }
+    members = {each.name: column(each) for each in columns}
+    return object_of(**members)
 
 
 def example(column: Column) -> Any:
@@ -109,43 +147,5 @@ def listing(items: Schema) -> Schema:
 
 def envelope(members: Schema) -> Schema:
     """Return the schema of an answer from a release with these further members."""
-    nullable = {"type": ["string", "null"]}
-    own: Schema = {
-        "workload": {"type": "string"},
-        "release": {
-            "type": ["integer", "null"],
-            "description": "The row of the ledger this answer comes from; null before the first release.",
-        },
-        "published_at": {**nullable, "format": "date-time", "description": "When the release was made."},
-        "model_version": {
-            "type": ["integer", "null"],
-            "description": "Version of the model that made the predictions.",
-        },
-        "run": {
-            **nullable,
-            "description": "The run that made the predictions; /runs/{run} says everything about it.",
-        },
-        "data_as_of": {
-            **nullable,
-            "format": "date",
-            "description": "The model saw nothing from this day on.",
-        },
-        "source": {**nullable, "description": "Where the data came from."},
-        "demo": {
-            "const": True,
-            "description": "Present where the predictions are about a past date, for demonstration.",
-        },
-        "simulated": {"const": True, "description": "Present where the data were generated."},
-        "stale": {
-            "const": True,
-            "description": "Present where the live release is older than the workload promises.",
-        },
-        "as_of": {
-            "type": "string",
-            "format": "date-time",
-            "description": "Present where the request asked for an instant.",
-        },
-        "attribution": {"type": "string"},
-    }
-    always = ["workload", "release", "published_at", "model_version", "run", "data_as_of", "source", *members]
-    return {"type": "object", "required": always, "properties": own | members}
+    required = [*ALWAYS, *members]
+    return {"type": "object", "required": required, "properties": ENVELOPE | members}

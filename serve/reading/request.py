@@ -1,5 +1,6 @@
 """What a request reads: a workload, its parameters, and the place in a list where a cursor continues."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,10 @@ from fastapi import Request
 from almanac.contract import Contract
 from almanac.fields import of_type
 from serve.http import query_models, request_bodies
-from serve.http.parameters import Values
 from serve.reading import cursors, queries
 from serve.reading.cursors import Cursor
 
+Values = Mapping[str, Any]
 # Parameters that choose an edition other than the live one.
 PINS = frozenset({"as_of", "model_version", "cursor"})
 

@@ -14,9 +14,8 @@ from fastapi.routing import APIRoute
 
 from almanac.contract import Contract
 from serve.answers.service import Service
-from serve.http import endpoints
 from serve.http.request_bodies import JsonBody
-from serve.http.route import Bounds, Route
+from serve.http.route import Route
 from serve.routes import generic, platform
 
 HERE = Path(__file__).parent
@@ -24,32 +23,25 @@ HERE = Path(__file__).parent
 READ_MOST = ("{entity:path}", "predictions")
 
 
-def make_routes(service: Service, bounds: Bounds) -> list[APIRoute]:
+def make_routes(service: Service) -> list[APIRoute]:
     """Return every route of a server; those that store what clients send only where it takes in data."""
     routers = [platform.router]
     for contract in service.contracts.values():
-        routers += _routers(contract, service, bounds)
+        routers += _routers(contract, service)
     return sorted(_first_of_each_address(routers), key=_rank)
 
 
 def largest_body(routes: Iterable[APIRoute]) -> int:
     """Return the largest limit of a body that a route sets for itself."""
     steps = [step for route in routes if isinstance(route, Route) for step in route.steps]
-    limits = [step.call.limit_bytes or 0 for step in steps if isinstance(step.call, JsonBody)]
-    old = [getattr(route, "limit_bytes", 0) for route in routes]
-    return max(limits + old, default=0)
+    limits = (step.call.limit_bytes or 0 for step in steps if isinstance(step.call, JsonBody))
+    return max(limits, default=0)
 
 
-def _routers(contract: Contract, service: Service, bounds: Bounds) -> list[APIRouter]:
+def _routers(contract: Contract, service: Service) -> list[APIRouter]:
     module = _module(contract.name)
     if module is None:
         return [generic.make_router(contract)]
-    if hasattr(module, "endpoints"):
-        # The old mechanism, until events, football and logs are ported.
-        own = endpoints.make_router(
-            module.endpoints(service, contract), bounds, writes=service.ingest is not None
-        )
-        return [own, generic.make_router(contract, module.EXAMPLE)]
     intake = getattr(module, "intake_routers", ()) if service.ingest else ()
     return [*intake, *module.routers, generic.make_router(contract, module.EXAMPLE)]
 

@@ -165,7 +165,7 @@ def test_an_alias_that_somebody_moves_changes_no_answer(
     live = restored.live()
     with restored.project() as project:
         project.registry.set_alias(WORKLOAD, CHAMPION, second.version)
-    with restored.serving() as client:
+    with restored.server() as client:
         answer = client.get(f"/v1/{WORKLOAD}/predictions", params={"limit": 1}).json()
     assert (answer["model_version"], answer["release"], restored.live()) == (1, live[0], live)
     assert listed(almanac)["warning"] == f"champion is {second.version}, readers get 1"

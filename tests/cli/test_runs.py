@@ -55,10 +55,11 @@ def test_where_nobody_looks_at_a_terminal_the_log_is_json_and_no_bar_is_drawn(
 
 
 def test_runs_tells_the_success_rate(loaded_installation: Installation, almanac: Almanac) -> None:
-    ended, rows = almanac("runs", WORKLOAD), json.loads(almanac("runs", WORKLOAD, "--json").out)
+    output, rows = almanac("runs", WORKLOAD).out, json.loads(almanac("runs", WORKLOAD, "--json").out)
     ended = [row for row in rows if row["kind"] == "run" and row["status"] != "running"]
-    good = sum(row["status"] == "succeeded" for row in ended)
-    assert f"Runs — {good} of {len(ended)} ended runs succeeded ({good / len(ended):.0%})" in ended.out
+    succeeded = sum(row["status"] == "succeeded" for row in ended)
+    share = succeeded / len(ended)
+    assert f"Runs — {succeeded} of {len(ended)} ended runs succeeded ({share:.0%})" in output
     assert {"run_id", "slot", "git_commit", "prediction_hash", "reason", "peak_memory_mb"} <= set(rows[0])
     assert (
         almanac("runs", "--limit", "1").out.count(WORKLOAD),

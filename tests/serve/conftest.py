@@ -29,17 +29,20 @@ def client(publisher: Publisher) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="session")
 def published(cluster: str, template: str) -> Iterator[Publisher]:
-    """Two releases: version 1 with ten matches, then version 2 with twelve, two of them played meanwhile. Nobody changes them."""
+    """Two releases that no test changes: version 1 with ten matches, version 2 with twelve.
+
+    Two of the matches have been played before the second release.
+    """
     name = f"published_{uuid4().hex[:8]}"
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     database = Database(make_conninfo(cluster, dbname=name), "owner")
-    made = Publisher(database)
-    made.publish([match(number, home_win=0.4) for number in range(10)], version=1)
-    made.publish(
+    publisher = Publisher(database)
+    publisher.publish([match(number, home_win=0.4) for number in range(10)], version=1)
+    publisher.publish(
         [match(number) for number in range(12)], version=2, results=[result(0, 2, 1), result(1, 0, 0)]
     )
-    yield made
+    yield publisher
     database.engine.dispose()
 
 

@@ -20,7 +20,10 @@ PICKS = ("home", "draw", "away", "home_or_draw")
 
 
 def match(number: int, *, home_win: float = 0.5, day: date | None = None) -> dict[str, object]:
-    """Return the prediction of one made-up match; every column is coherent with `home_win` and a draw chance of 0.25."""
+    """Return the prediction of one made-up match.
+
+    Every column agrees with `home_win` and a chance of 0.25 for a draw.
+    """
     league = ("E0", "D1")[number % 2]
     away_win = 0.75 - home_win
     return {
@@ -54,10 +57,10 @@ def match(number: int, *, home_win: float = 0.5, day: date | None = None) -> dic
 
 def result(number: int, home_goals: int, away_goals: int) -> dict[str, object]:
     """Return the made-up result of `match(number)`."""
-    told = match(number)
+    prediction = match(number)
     outcome = "home" if home_goals > away_goals else "away" if home_goals < away_goals else "draw"
-    known = {name: told[name] for name in ("match_id", "league", "date", "home", "away")}
-    return known | {"home_goals": home_goals, "away_goals": away_goals, "outcome": outcome}
+    identity = {name: prediction[name] for name in ("match_id", "league", "date", "home", "away")}
+    return identity | {"home_goals": home_goals, "away_goals": away_goals, "outcome": outcome}
 
 
 @dataclass
@@ -76,7 +79,10 @@ class Publisher:
         is_released: bool = True,
         **facts: object,
     ) -> str:
-        """Publish one run with these predictions and results and return its id; `facts` replace those of the run."""
+        """Publish one run with these predictions and results and return its id.
+
+        `facts` replace the values of the same name in the run's record.
+        """
         slot = FIRST_SLOT + timedelta(hours=6) * next(self.numbers)
         opening = runs.NewRun(
             "football",
@@ -92,23 +98,23 @@ class Publisher:
             run_steps.start(connection, run_id, "predict")
             run_steps.finish(connection, run_id, "predict", {"status": "succeeded", "seconds": 1.5})
         staged = staging.stage(self.database, CONTRACT, run_id, frames(matches, results))
-        told = {
+        origin = {
             "data_as_of": date(2025, 4, 18),
             "demo": False,
             "simulated": False,
             "source": "openfootball",
             "model_version": version,
         } | facts
-        known = runs.RunUpdate(rows=staged.rows, prediction_hash=staged.prediction_hash, **told)
+        update = runs.RunUpdate(rows=staged.rows, prediction_hash=staged.prediction_hash, **origin)
         publish.publish(
-            self.database, publish.PublishRequest(CONTRACT, run_id, known, "test" if is_released else None)
+            self.database, publish.PublishRequest(CONTRACT, run_id, update, "test" if is_released else None)
         )
         return run_id
 
     def register(
         self, version: int, *, metrics: Mapping[str, float] = MappingProxyType({"log_loss": 1.01})
     ) -> None:
-        """Make a model version known, with made-up figures."""
+        """Register a model version with made-up figures."""
         hashes = {"artifact_hash": "a" * 64, "data_hash": "d" * 64, "recipe_hash": "r" * 64}
         row = {
             "workload": "football",
@@ -131,16 +137,16 @@ class Publisher:
     def live(self) -> releases.ReleaseRow:
         """Return the live row of the ledger."""
         with self.database.engine.begin() as connection:
-            found = releases.live(connection, "football")
-        assert found
-        return found
+            release = releases.live(connection, "football")
+        assert release
+        return release
 
 
 def frames(
     matches: Sequence[dict[str, object]], results: Sequence[dict[str, object]]
 ) -> dict[str, pd.DataFrame]:
     """Return a frame for every table that football releases."""
-    present = sorted({str(told["league"]) for told in matches})
+    present = sorted({str(row["league"]) for row in matches})
     content = {"predictions": list(matches), "results": list(results)}
     content["leagues"] = [_league(code, matches) for code in present]
     content["statistics"] = [_averages(scope) for scope in ("all", *present)]
@@ -153,7 +159,7 @@ def _frame(rows: list[dict[str, object]], names: list[str]) -> pd.DataFrame:
 
 
 def _league(code: str, matches: Sequence[dict[str, object]]) -> dict[str, object]:
-    coming = sum(told["league"] == code for told in matches)
+    coming = sum(row["league"] == code for row in matches)
     seasons = {"first_season": "2023-24", "last_season": "2024-25"}
     return {
         "league": code,

@@ -1,4 +1,4 @@
-"""The problem document of an answer, and texts that no server should stumble over."""
+"""Problem documents, and hostile texts that a server must handle."""
 
 import httpx
 
@@ -21,6 +21,6 @@ def problem(answer: httpx.Response, status: int) -> dict[str, object]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
-    told = answer.json()
-    assert (told["status"], told["type"]) == (status, "about:blank")
-    return told
+    document = answer.json()
+    assert (document["status"], document["type"]) == (status, "about:blank")
+    return document

@@ -1,4 +1,4 @@
-"""What caches see: ETag, 304, compression, Age, Link, CORS."""
+"""Headers for HTTP caches and browsers: ETag, 304, compression, Age, Link, CORS."""
 
 import gzip
 from datetime import timedelta
@@ -22,7 +22,7 @@ def tag(client: httpx.Client, path: str, **headers: str) -> str:
     return answer.headers["etag"]
 
 
-def test_an_answer_may_be_kept_but_must_be_asked_for_again(reading):
+def test_an_answer_may_be_stored_but_must_be_revalidated(reading):
     headers = reading.get(LIST, headers=PLAIN).headers
     assert headers["cache-control"] == "public, no-cache"
     assert headers["vary"] == "Accept-Encoding"
@@ -39,27 +39,27 @@ def test_age_is_that_of_the_release(published, reading):
     "path",
     [LIST, ONE, "/v1/football/leagues", "/v1/football/statistics", "/v1/football/releases", "/v1/workloads"],
 )
-def test_a_copy_that_is_still_right_is_answered_304_without_a_body(reading, path):
-    known = tag(reading, path)
-    for given in (known, f'"other", {known}', f"W/{known}"):
-        answer = reading.get(path, headers=PLAIN | {"If-None-Match": given})
+def test_a_matching_etag_is_answered_with_304_and_no_body(reading, path):
+    etag = tag(reading, path)
+    for header in (etag, f'"other", {etag}', f"W/{etag}"):
+        answer = reading.get(path, headers=PLAIN | {"If-None-Match": header})
         assert (answer.status_code, answer.content) == (304, b"")
-        assert answer.headers["etag"] == known
+        assert answer.headers["etag"] == etag
         assert answer.headers["cache-control"] == "public, no-cache"
     assert reading.get(path, headers={"If-None-Match": '"other"'}).status_code == 200
 
 
-def test_304_reads_no_rows(publisher):
+def test_a_304_answer_reads_no_rows(publisher):
     publisher.publish([match(0)])
     with in_thread(Settings(database_url=publisher.database.url, cache_mb=0)) as client:
-        known = tag(client, LIST)
+        etag = tag(client, LIST)
         with publisher.database.connect() as connection:
             # Nobody can read the rows while this transaction lasts.
             connection.execute("LOCK TABLE almanac.football_predictions IN ACCESS EXCLUSIVE MODE")
-            assert client.get(LIST, headers=PLAIN | {"If-None-Match": known}).status_code == 304
+            assert client.get(LIST, headers=PLAIN | {"If-None-Match": etag}).status_code == 304
 
 
-def test_a_kept_answer_reads_no_rows(publisher, client):
+def test_a_cached_answer_reads_no_rows(publisher, client):
     publisher.publish([match(0)])
     wait_for_release(client, 1)
     first = client.get(LIST)
@@ -68,7 +68,7 @@ def test_a_kept_answer_reads_no_rows(publisher, client):
         assert client.get(LIST).content == first.content
 
 
-def test_the_tag_changes_with_the_release_the_route_and_the_query(publisher, client):
+def test_the_etag_changes_with_the_release_the_route_and_the_query(publisher, client):
     publisher.publish([match(0)])
     wait_for_release(client, 1)
     paths = [
@@ -84,7 +84,7 @@ def test_the_tag_changes_with_the_release_the_route_and_the_query(publisher, cli
     assert len(old | {tag(client, path) for path in paths}) == 2 * len(paths)
 
 
-def test_queries_that_mean_the_same_have_the_same_tag(reading):
+def test_equivalent_queries_have_the_same_etag(reading):
     same = [
         "league=E0,D1&min_confidence=0.5",
         "min_confidence=0.50&league=D1,E0",
@@ -93,7 +93,7 @@ def test_queries_that_mean_the_same_have_the_same_tag(reading):
     assert len({tag(reading, f"{LIST}?{query}") for query in same}) == 1
 
 
-def test_a_large_answer_is_compressed_for_who_accepts_it(reading):
+def test_a_large_answer_is_compressed_for_a_client_that_accepts_gzip(reading):
     plain = reading.get(LIST, headers=PLAIN)
     assert "content-encoding" not in plain.headers
     for accepted in ("gzip", "br, gzip;q=0.5", "*", "GZIP"):
@@ -105,7 +105,7 @@ def test_a_large_answer_is_compressed_for_who_accepts_it(reading):
         assert "content-encoding" not in reading.get(LIST, headers={"Accept-Encoding": accepted}).headers
 
 
-def test_the_compressed_answer_has_a_tag_of_its_own_and_either_is_known(reading):
+def test_the_compressed_answer_has_its_own_etag_which_also_matches(reading):
     plain, packed = tag(reading, LIST), reading.get(LIST, headers={"Accept-Encoding": "gzip"}).headers["etag"]
     assert packed == plain[:-1] + '-gzip"'
     assert reading.get(LIST, headers={"If-None-Match": packed}).status_code == 304
@@ -119,7 +119,7 @@ def test_head_has_the_headers_of_get_and_no_body(reading):
     assert reading.head("/v1/football/nothing").status_code == 404
 
 
-def test_every_answer_has_an_id_and_takes_a_harmless_one_from_the_client(reading):
+def test_every_answer_has_a_request_id_and_accepts_a_safe_one_from_the_client(reading):
     assert len(reading.get("/livez").headers["x-request-id"]) == 16
     assert (
         reading.get("/livez", headers={"X-Request-ID": "from-proxy.1"}).headers["x-request-id"]
@@ -133,7 +133,7 @@ def test_every_answer_has_an_id_and_takes_a_harmless_one_from_the_client(reading
     ("origins", "allowed"),
     [("", None), ("https://a.example, https://b.example", "https://b.example"), ("*", "*")],
 )
-def test_other_origins_may_read_only_if_the_settings_say_so(published, origins: str, allowed: Any):
+def test_other_origins_may_read_only_if_the_settings_allow_it(published, origins: str, allowed: Any):
     with in_thread(Settings(database_url=published.database.url, cors_origins=origins)) as client:
         answer = client.get(LIST, headers={"Origin": "https://b.example"})
         assert answer.headers.get("access-control-allow-origin") == allowed
@@ -146,16 +146,16 @@ def test_other_origins_may_read_only_if_the_settings_say_so(published, origins: 
 def preflight(
     client: httpx.Client, *, origin: str = "https://a.example", method: str = "GET", headers: str = ""
 ) -> httpx.Response:
-    asked = {"Origin": origin, "Access-Control-Request-Method": method} | (
+    request_headers = {"Origin": origin, "Access-Control-Request-Method": method} | (
         {"Access-Control-Request-Headers": headers} if headers else {}
     )
-    return client.options(LIST, headers=asked)
+    return client.options(LIST, headers=request_headers)
 
 
-def test_a_page_that_may_read_may_ask_by_post_and_again_by_its_etag(published):
+def test_preflight_allows_post_and_if_none_match_for_an_allowed_origin(published):
     with in_thread(Settings(database_url=published.database.url, cors_origins="https://a.example")) as client:
-        for wanted in ({"headers": "if-none-match"}, {"method": "POST", "headers": "content-type"}):
-            answer = preflight(client, **wanted)
+        for request in ({"headers": "if-none-match"}, {"method": "POST", "headers": "content-type"}):
+            answer = preflight(client, **request)
             assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (
                 200,
                 "https://a.example",
@@ -165,7 +165,7 @@ def test_a_page_that_may_read_may_ask_by_post_and_again_by_its_etag(published):
 @pytest.mark.parametrize(
     "wrong", [{"origin": "https://evil.example"}, {"method": "DELETE"}, {"headers": "authorization"}]
 )
-def test_what_a_page_may_not_ask_is_refused_by_a_problem(wrong, published):
+def test_a_refused_preflight_is_answered_with_a_problem(wrong, published):
     with in_thread(Settings(database_url=published.database.url, cors_origins="https://a.example")) as client:
         answer = preflight(client, **wrong)
     assert (answer.status_code, answer.headers["content-type"], answer.json()["status"]) == (

@@ -1,4 +1,4 @@
-"""Bodies are read within bounds and strictly; who may write is asked first; nothing of what was sent comes back."""
+"""Request bodies: strict parsing, size limits, permission to write, and no echo of the input."""
 
 import gzip
 import json
@@ -29,7 +29,7 @@ DEEP = b"[" * 300 + b"]" * 300
 
 
 class Note(StrictModel):
-    """What the routes of these tests read."""
+    """The request body of the routes in these tests."""
 
     name: Text
     weight: float
@@ -45,7 +45,7 @@ LIST = answers({"type": "array"}, [], 503, others={202: Other("Accepted", {"type
 
 @reading.post("/ask", **ANY)
 async def ask(note: Annotated[Note, body(Note, NOTE)]) -> Response:
-    return shown(note)
+    return name_and_instant(note)
 
 
 @reading.get("/notes", **ANY)
@@ -55,7 +55,7 @@ async def list_notes() -> Response:
 
 @writing.post("/notes", **ANY)
 async def store(note: Annotated[Note, body(Note, NOTE, gzip=True, limit_bytes=2_000)]) -> Response:
-    return shown(note)
+    return name_and_instant(note)
 
 
 @writing.post("/notes/bulk", **LIST)
@@ -68,7 +68,7 @@ async def store_many(
     return responses.fresh(json.dumps(results).encode(), status=202)
 
 
-def shown(note: Note) -> Response:
+def name_and_instant(note: Note) -> Response:
     return responses.fresh(json.dumps({"name": note.name, "at": note.at.isoformat()}).encode())
 
 
@@ -96,7 +96,7 @@ def intake(published, monkey) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def closed(published, monkey) -> Iterator[httpx.Client]:
-    """The same without ALMANAC_INGEST."""
+    """The same server without ALMANAC_INGEST."""
     monkey.setattr(routes, "_module", lambda workload: STUB_ROUTES)
     with in_thread(Settings(database_url=published.database.url), {"stub": STUB}) as client:
         yield client
@@ -105,19 +105,20 @@ def closed(published, monkey) -> Iterator[httpx.Client]:
 def post(
     client: httpx.Client, content: bytes, path: str = "/v1/stub/notes", **headers: str
 ) -> httpx.Response:
-    given = {"Content-Type": "application/json"} | {
+    all_headers = {"Content-Type": "application/json"} | {
         name.replace("_", "-"): value for name, value in headers.items()
     }
-    return client.post(path, content=content, headers={name: value for name, value in given.items() if value})
+    sent_headers = {name: value for name, value in all_headers.items() if value}
+    return client.post(path, content=content, headers=sent_headers)
 
 
-def test_a_body_that_fits_is_read(intake):
+def test_a_valid_body_is_read(intake):
     answer = post(intake, json.dumps(NOTE).encode())
     assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-store")
     assert answer.json() == {"name": "a", "at": "2025-04-18T06:00:00+00:00"}
 
 
-def test_what_writes_is_not_there_unless_the_server_takes_in_data(closed):
+def test_writing_routes_exist_only_if_ingest_is_enabled(closed):
     assert post(closed, json.dumps(NOTE).encode(), "/v1/stub/ask").status_code == 200
     answer = post(closed, json.dumps(NOTE).encode())
     problem(answer, 405)
@@ -126,7 +127,7 @@ def test_what_writes_is_not_there_unless_the_server_takes_in_data(closed):
     problem(post(closed, b"[]", "/v1/stub/notes/bulk"), 404)
 
 
-def test_the_methods_of_all_routes_of_an_address_are_allowed(intake):
+def test_allow_lists_the_methods_of_all_routes_of_a_path(intake):
     answer = intake.put("/v1/stub/notes")
     problem(answer, 405)
     assert answer.headers["allow"] == "GET, HEAD, POST"
@@ -143,13 +144,13 @@ def test_the_methods_of_all_routes_of_an_address_are_allowed(intake):
         "json",
     ],
 )
-def test_a_body_of_another_type_is_415_and_the_types_are_named(intake, kind):
+def test_an_unsupported_content_type_is_415_and_names_the_supported_ones(intake, kind):
     answer = post(intake, json.dumps(NOTE).encode(), Content_Type=kind)
     problem(answer, 415)
     assert answer.headers["accept"] == "application/json"
 
 
-def test_the_type_may_name_the_only_coding_there_is(intake):
+def test_the_content_type_may_name_utf_8(intake):
     assert (
         post(intake, json.dumps(NOTE).encode(), Content_Type='Application/JSON; charset="UTF-8"').status_code
         == 200
@@ -159,16 +160,20 @@ def test_the_type_may_name_the_only_coding_there_is(intake):
 @pytest.mark.parametrize(
     "sent",
     [
-        b"", b"{", b"NaN", b'{"weight": Infinity}', b'{"name": "\\ud800"}', b'{"name": "\xff"}', b'{"name": "\x00"}', DEEP, b"[1] 2",
+        b"", b"{", b"NaN", b'{"weight": Infinity}', b'{"name": "\\ud800"}', b'{"name": "\xff"}',
+        b'{"name": "\x00"}', DEEP, b"[1] 2",
         b"\xef\xbb\xbf{}", b"1" * 1_900, b"9" * 5_000,
     ],
-    ids=["empty", "open", "nan", "infinity", "surrogate", "bytes", "nul", "deep", "more", "mark", "long", "longer"],
+    ids=[
+        "empty", "open", "nan", "infinity", "surrogate", "bytes",
+        "nul", "deep", "more", "mark", "long", "longer",
+    ],
 )  # fmt: skip
-def test_what_is_no_json_is_refused_and_not_repeated(intake, sent):
+def test_invalid_json_is_refused_and_not_repeated(intake, sent):
     answer = post(intake, sent)
     assert answer.status_code in (400, 413, 422)
-    told = problem(answer, answer.status_code)
-    assert "name" not in told
+    document = problem(answer, answer.status_code)
+    assert "name" not in document
     assert len(answer.content) < 400
 
 
@@ -199,13 +204,13 @@ def test_what_is_no_json_is_refused_and_not_repeated(intake, sent):
         ),
     ],
 )
-def test_a_member_that_does_not_fit_is_named_with_what_would(intake, member, reason):
-    told = problem(post(intake, json.dumps(NOTE | member).encode()), 422)
-    assert told["errors"] == [{"in": "body", **reason}]
+def test_an_invalid_member_is_named_with_the_reason(intake, member, reason):
+    document = problem(post(intake, json.dumps(NOTE | member).encode()), 422)
+    assert document["errors"] == [{"in": "body", **reason}]
 
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400 + ".0"])
-def test_a_number_beyond_all_numbers_is_refused_wherever_it_stands(intake, number):
+def test_a_number_that_overflows_is_refused_at_any_depth(intake, number):
     for text in (
         f'{{"name":"a","at":"2025-04-18T06:00:00Z","weight":1,"more":[{number}]}}',
         f'{{"name":"a","weight":{number}}}',
@@ -213,18 +218,18 @@ def test_a_number_beyond_all_numbers_is_refused_wherever_it_stands(intake, numbe
         problem(post(intake, text.encode()), 422)
 
 
-def test_a_backslash_before_u0000_is_no_nul(intake):
+def test_an_escaped_backslash_before_u0000_is_not_nul(intake):
     assert post(intake, json.dumps(NOTE | {"more": "\\u0000"}).encode()).status_code == 200
 
 
-def test_a_body_without_members_names_those_that_are_missing(intake):
-    told = problem(post(intake, b"{}"), 422)
-    assert [(wrong["name"], wrong["reason"]) for wrong in told["errors"]] == [
+def test_an_empty_object_is_refused_with_the_names_of_its_missing_members(intake):
+    document = problem(post(intake, b"{}"), 422)
+    assert [(wrong["name"], wrong["reason"]) for wrong in document["errors"]] == [
         (name, "Field required") for name in ("name", "weight", "at")
     ]
 
 
-def test_a_body_is_unpacked_where_the_route_says_so(intake):
+def test_a_gzip_body_is_accepted_only_by_routes_that_allow_it(intake):
     packed = gzip.compress(json.dumps(NOTE).encode())
     assert post(intake, packed, Content_Encoding="gzip").status_code == 200
     assert post(intake, packed[:20], Content_Encoding="gzip").status_code == 400
@@ -235,7 +240,7 @@ def test_a_body_is_unpacked_where_the_route_says_so(intake):
     assert post(intake, packed, Content_Encoding="br").status_code == 415
 
 
-def test_limits_count_what_comes_out_of_gzip(intake):
+def test_size_limits_apply_to_the_decompressed_body(intake):
     for size in (3_000, 10_000_000):
         packed = gzip.compress(b" " * size)
         problem(post(intake, packed, Content_Encoding="gzip"), 413)
@@ -243,11 +248,11 @@ def test_limits_count_what_comes_out_of_gzip(intake):
     assert post(intake, b" " * (2_000 - len(json.dumps(NOTE))) + json.dumps(NOTE).encode()).status_code == 200
 
 
-def test_a_body_without_an_announced_length_is_counted_as_it_comes(intake):
-    told = intake.post(
+def test_the_size_limit_applies_to_a_chunked_body(intake):
+    answer = intake.post(
         "/v1/stub/notes", content=iter([b" " * 1_000] * 3), headers={"Content-Type": "application/json"}
     )
-    problem(told, 413)
+    problem(answer, 413)
     whole = intake.post(
         "/v1/stub/notes",
         content=iter([json.dumps(NOTE).encode()]),
@@ -256,20 +261,23 @@ def test_a_body_without_an_announced_length_is_counted_as_it_comes(intake):
     assert whole.status_code == 200
 
 
-def test_the_limit_of_the_settings_holds_where_a_route_has_none(intake):
+def test_the_limit_of_the_settings_applies_to_routes_without_their_own(intake):
     problem(post(intake, b" " * 1_048_577, "/v1/stub/ask"), 413)
     problem(post(intake, b" " * 2_000_001, "/v1/stub/notes/bulk"), 413)
 
 
-def test_a_body_that_never_comes_is_408(intake, monkeypatch):
+def test_a_body_that_never_arrives_is_408(intake, monkeypatch):
     monkeypatch.setattr("serve.http.request_bodies.BODY_SECONDS", 0.2)
-    head = b"POST /v1/stub/notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    head = (
+        b"POST /v1/stub/notes HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    )
     with socket.create_connection(("127.0.0.1", intake.base_url.port), timeout=5) as line:
         line.sendall(head)
         assert line.recv(65536).startswith(b"HTTP/1.1 408 ")
 
 
-def test_each_item_of_a_list_is_judged_by_itself(intake):
+def test_each_item_of_a_list_is_validated_by_itself(intake):
     sent = [NOTE, NOTE | {"weight": None}, 7]
     answer = post(intake, json.dumps(sent).encode(), "/v1/stub/notes/bulk")
     assert answer.status_code == 202
@@ -286,7 +294,7 @@ def test_lines_of_json_are_read_one_by_one(intake):
     assert second[0]["reason"].startswith("must be JSON in UTF-8")
 
 
-def test_a_list_that_is_none_or_too_long_is_refused_whole(intake):
+def test_a_body_that_is_not_a_list_or_is_too_long_is_refused_whole(intake):
     assert post(intake, b"[]", "/v1/stub/notes/bulk").json() == []
     assert problem(post(intake, b"{}", "/v1/stub/notes/bulk"), 422)["errors"] == [
         {"in": "body", "reason": "must be an array"}
@@ -309,16 +317,16 @@ def test_a_list_that_is_none_or_too_long_is_refused_whole(intake):
         ({"Origin": "null"}, 403),
     ],
 )
-def test_only_requests_under_a_name_of_ours_and_from_no_other_page_may_write(intake, headers, status):
+def test_writing_requires_an_allowed_host_and_no_foreign_origin(intake, headers, status):
     content = json.dumps(NOTE).encode()
     assert post(intake, content, **headers).status_code == status
     assert post(intake, content, "/v1/stub/ask", **headers).status_code == 200
 
 
-def test_the_documentation_tells_body_answers_and_refusals(intake):
-    told = intake.get("/openapi.json").json()["paths"]["/v1/stub/notes/bulk"]["post"]
-    assert set(told["requestBody"]["content"]) == {"application/json", "application/x-ndjson"}
-    assert set(told["responses"]) == {
+def test_the_documentation_describes_body_answers_and_refusals(intake):
+    operation = intake.get("/openapi.json").json()["paths"]["/v1/stub/notes/bulk"]["post"]
+    assert set(operation["requestBody"]["content"]) == {"application/json", "application/x-ndjson"}
+    assert set(operation["responses"]) == {
         "200",
         "202",
         "400",
@@ -331,4 +339,4 @@ def test_the_documentation_tells_body_answers_and_refusals(intake):
         "431",
         "503",
     }
-    assert told["operationId"] == "post_v1_stub_notes_bulk"
+    assert operation["operationId"] == "post_v1_stub_notes_bulk"

@@ -1,4 +1,4 @@
-"""Cursors come back as they were written, and nothing else is taken for one."""
+"""A cursor is read back as it was written; any other text is refused."""
 
 import json
 from base64 import urlsafe_b64encode
@@ -48,7 +48,7 @@ def test_numbers_and_booleans_of_a_key_are_checked_by_their_readers():
         urlsafe_b64encode(b"\xff\xfe").decode(),
     ],
 )
-def test_anything_else_is_refused_as_a_parameter_that_does_not_fit(text):
+def test_a_text_that_is_not_a_cursor_is_refused(text):
     with pytest.raises(Problem) as refusal:
         cursors.read(text, KEY)
     assert refusal.value.status == 422

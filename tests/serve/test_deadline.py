@@ -1,4 +1,4 @@
-"""A request has one deadline, however many questions it asks the database."""
+"""A request has one deadline for all its database queries."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 @contextmanager
 def locked(publisher: Publisher, table: str, seconds: float) -> Iterator[None]:
-    """Let nobody read a table for so long."""
+    """Lock a table against readers for some seconds."""
     with psycopg.connect(publisher.database.url) as connection:
         connection.execute(f"LOCK TABLE almanac.{table} IN ACCESS EXCLUSIVE MODE".encode())
         timer = threading.Timer(seconds, connection.rollback)
@@ -30,7 +30,7 @@ def locked(publisher: Publisher, table: str, seconds: float) -> Iterator[None]:
         timer.join()
 
 
-def test_a_route_of_several_slow_questions_is_answered_within_one_deadline(publisher):
+def test_a_route_with_several_slow_queries_is_answered_within_one_deadline(publisher):
     publisher.publish([match(0)])
     settings = Settings(
         database_url=publisher.database.url, deadline_seconds=1.5, statement_timeout_seconds=1.4
@@ -46,8 +46,11 @@ def test_a_route_of_several_slow_questions_is_answered_within_one_deadline(publi
     assert 1.0 < took < 2.0
 
 
-def asked(publisher: Publisher, *naps: float, within: float) -> list[str]:
-    """Let PostgreSQL sleep some times within one deadline, and once more afterwards; return what became of each."""
+def outcomes_of_naps(publisher: Publisher, *naps: float, within: float) -> list[str]:
+    """Run several slow queries within one deadline and one after it.
+
+    Return for each the backend's process id or the error.
+    """
     settings = Settings(
         database_url=publisher.database.url, deadline_seconds=1.0, statement_timeout_seconds=1.0, pool_size=1
     )
@@ -63,18 +66,18 @@ def asked(publisher: Publisher, *naps: float, within: float) -> list[str]:
         database = Database(settings)
         await database.open()
         with answering_within(within):
-            found = [await nap(database, seconds) for seconds in naps]
-        found.append(await nap(database, 0.6))
+            outcomes = [await nap(database, seconds) for seconds in naps]
+        outcomes.append(await nap(database, 0.6))
         await database.close()
-        return found
+        return outcomes
 
     return asyncio.run(ask())
 
 
-def test_what_is_left_of_the_deadline_ends_a_question_and_not_the_connection(publisher):
-    first, second, after = asked(publisher, 0.6, 0.6, within=0.9)
+def test_the_deadline_cancels_a_query_and_leaves_the_connection_open(publisher):
+    first, second, after = outcomes_of_naps(publisher, 0.6, 0.6, within=0.9)
     assert (second, after) == (SLOW, first)
 
 
-def test_a_request_whose_time_is_over_asks_nothing_more(publisher):
-    assert asked(publisher, 0.0, within=0.0)[0] == SLOW
+def test_a_request_past_its_deadline_runs_no_query(publisher):
+    assert outcomes_of_naps(publisher, 0.0, within=0.0)[0] == SLOW

@@ -1,4 +1,4 @@
-"""Events come in by HTTP, each once and each answered; what the workers do can be read; the policy is looked up."""
+"""Events over HTTP: intake without duplicates, figures of queue and workers, and policy look-ups."""
 
 import gzip
 import json
@@ -30,14 +30,14 @@ def url(cluster: str, template: str) -> str:
 
 @pytest.fixture(scope="module")
 def queue(url: str) -> Iterator[httpx.Client]:
-    """A server that takes in events."""
+    """A server that accepts events."""
     with in_thread(Settings(database_url=url, ingest=True)) as client:
         yield client
 
 
 @pytest.fixture(autouse=True)
 def empty(url: str) -> None:
-    """Nothing is stored when a test begins."""
+    """Empty the tables before each test."""
     tables = ", ".join(
         f"almanac.events_{name}" for name in ("queue", "batches", "rollups", "dead", "workers")
     )
@@ -59,7 +59,7 @@ def ask(url: str, query: str) -> list[tuple[object, ...]]:
         return connection.execute(query.encode()).fetchall()
 
 
-def test_an_event_is_stored_and_known_again(queue: httpx.Client, url: str) -> None:
+def test_an_event_sent_twice_is_stored_once(queue: httpx.Client, url: str) -> None:
     first, again = (queue.post("/v1/events", json=EVENT) for _ in range(2))
     assert (first.status_code, first.json()) == (200, {"duplicate": False})
     assert (again.status_code, again.json()) == (200, {"duplicate": True})
@@ -69,7 +69,7 @@ def test_an_event_is_stored_and_known_again(queue: httpx.Client, url: str) -> No
     ) == [("order-4711", "order", 2.5, 2, {"shop": "Graz", "items": 3}, False)]
 
 
-def test_members_that_may_be_left_out_have_their_defaults(queue: httpx.Client, url: str) -> None:
+def test_optional_members_have_defaults(queue: httpx.Client, url: str) -> None:
     bare = {name: EVENT[name] for name in ("event_id", "event_type", "event_time", "size_kb")}
     assert queue.post("/v1/events", json=bare).json() == {"duplicate": False}
     assert queue.post("/v1/events", json=bare | {"priority": "medium", "payload": None}).json() == {
@@ -78,25 +78,25 @@ def test_members_that_may_be_left_out_have_their_defaults(queue: httpx.Client, u
     assert ask(url, "SELECT priority, payload FROM almanac.events_queue") == [(1, None)]
 
 
-def test_a_bulk_tells_what_became_of_each_event(queue: httpx.Client, url: str) -> None:
+def test_a_bulk_request_reports_the_status_of_each_event(queue: httpx.Client, url: str) -> None:
     other = EVENT | {"event_id": "other"}
-    told = send(queue, EVENT, EVENT, EVENT | {"priority": "low"}, other | {"size_kb": -1}, 7, other)
-    assert told.status_code == 200
-    assert [(result["index"], result["status"]) for result in told.json()["results"]] == list(
+    answer = send(queue, EVENT, EVENT, EVENT | {"priority": "low"}, other | {"size_kb": -1}, 7, other)
+    assert answer.status_code == 200
+    assert [(result["index"], result["status"]) for result in answer.json()["results"]] == list(
         enumerate(["accepted", "duplicate", "conflict", "invalid", "invalid", "accepted"])
     )
-    assert {name: told.json()[name] for name in ("accepted", "duplicates", "rejected")} == {
+    assert {name: answer.json()[name] for name in ("accepted", "duplicates", "rejected")} == {
         "accepted": 2,
         "duplicates": 1,
         "rejected": 3,
     }
-    assert told.json()["results"][3]["errors"] == [
+    assert answer.json()["results"][3]["errors"] == [
         {"in": "body", "name": "size_kb", "reason": "must be greater than or equal to 0"}
     ]
     assert ask(url, "SELECT count(*) FROM almanac.events_queue") == [(2,)]
 
 
-def test_a_bulk_may_be_packed_or_lines(queue: httpx.Client) -> None:
+def test_a_bulk_request_may_be_json_lines_and_compressed(queue: httpx.Client) -> None:
     lines = "\n".join(json.dumps(EVENT | {"event_id": name}) for name in "abc").encode()
     packed = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
     assert queue.post("/v1/events/bulk", content=gzip.compress(lines), headers=packed).json()["accepted"] == 3
@@ -127,35 +127,33 @@ def test_a_bulk_may_be_packed_or_lines(queue: httpx.Client) -> None:
         ({"payload": {"a": "\0"}}, "must hold finite numbers and no NUL"),
     ],
 )
-def test_an_event_that_does_not_fit_is_refused_with_what_would(
+def test_an_invalid_event_is_refused_with_the_reason(
     queue: httpx.Client, url: str, member: dict[str, object], reason: str
 ) -> None:
-    told = problem(queue.post("/v1/events", json=EVENT | member), 422)
-    assert told["errors"] == [{"in": "body", "name": next(iter(member)), "reason": reason}]
+    document = problem(queue.post("/v1/events", json=EVENT | member), 422)
+    assert document["errors"] == [{"in": "body", "name": next(iter(member)), "reason": reason}]
     assert ask(url, "SELECT count(*) FROM almanac.events_queue") == [(0,)]
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_text_is_stored_as_it_is_or_refused_and_never_an_error(
-    queue: httpx.Client, url: str, name: str
-) -> None:
+def test_hostile_text_is_stored_unchanged_or_refused(queue: httpx.Client, url: str, name: str) -> None:
     text = HOSTILE[name]
-    told = send(
+    body = send(
         queue,
         EVENT | {"event_id": "a", "event_type": text[:100], "payload": text},
         EVENT | {"event_id": text},
     ).json()
-    assert {result["status"] for result in told["results"]} <= {"accepted", "invalid"}
+    assert {result["status"] for result in body["results"]} <= {"accepted", "invalid"}
     for stored in ask(url, "SELECT event_type, payload FROM almanac.events_queue WHERE event_id = 'a'"):
         assert stored == (text[:100], text)
 
 
-def test_times_of_all_years_are_taken_and_come_back(queue: httpx.Client, url: str) -> None:
+def test_event_times_from_1970_to_9999_are_stored_exactly(queue: httpx.Client, url: str) -> None:
     times = ["1970-01-01T00:00:00Z", "9999-12-30T23:59:59Z", "2026-11-22T06:00:00.123456+14:00"]
-    told = send(
+    body = send(
         queue, *(EVENT | {"event_id": str(place), "event_time": moment} for place, moment in enumerate(times))
     ).json()
-    assert told["accepted"] == 3, told
+    assert body["accepted"] == 3, body
     assert ask(url, "SELECT event_time FROM almanac.events_queue ORDER BY event_id")[2] == (
         datetime(2026, 11, 21, 16, 0, 0, 123456, tzinfo=UTC),
     )
@@ -165,7 +163,7 @@ def test_times_of_all_years_are_taken_and_come_back(queue: httpx.Client, url: st
     )
 
 
-def test_without_ingest_nothing_can_be_stored_and_everything_be_read(url: str) -> None:
+def test_a_server_without_ingest_only_reads(url: str) -> None:
     with in_thread(Settings(database_url=url)) as client:
         problem(client.post("/v1/events", json=EVENT), 404)
         problem(client.post("/v1/events/simulator", json={"action": "stop"}), 405)
@@ -173,10 +171,10 @@ def test_without_ingest_nothing_can_be_stored_and_everything_be_read(url: str) -
             assert client.get(f"/v1/events/{path}").status_code == 200
 
 
-def test_the_numbers_of_an_empty_queue(queue: httpx.Client) -> None:
-    told = queue.get("/v1/events/stats").json()
-    assert told["by_state"] == {"waiting": 0, "again": 0, "done": 0, "dead": 0}
-    assert (told["by_type"], told["by_priority"], told["oldest_seconds"], told["cost"]["per_event"]) == (
+def test_stats_of_an_empty_queue(queue: httpx.Client) -> None:
+    stats = queue.get("/v1/events/stats").json()
+    assert stats["by_state"] == {"waiting": 0, "again": 0, "done": 0, "dead": 0}
+    assert (stats["by_type"], stats["by_priority"], stats["oldest_seconds"], stats["cost"]["per_event"]) == (
         [],
         [],
         None,
@@ -185,8 +183,9 @@ def test_the_numbers_of_an_empty_queue(queue: httpx.Client) -> None:
 
 
 BATCH = {
-    "worker": "w", "hour": 6, "kb": 2.0, "kinds": "{}", "backlog": 4, "seconds": 0.5, "objective_seconds": 2.0, "fixed_cost": 0.1,
-    "second_cost": 0.01, "size_wanted": 10, "simulated": False, "started_at": "now", "finished_at": "now",
+    "worker": "w", "hour": 6, "kb": 2.0, "kinds": "{}", "backlog": 4, "seconds": 0.5,
+    "objective_seconds": 2.0, "fixed_cost": 0.1, "second_cost": 0.01, "size_wanted": 10,
+    "simulated": False, "started_at": "now", "finished_at": "now",
 }  # fmt: skip
 PUBLISHED = {
     "events": 4,
@@ -232,7 +231,7 @@ def insert(url: str, table: str, **row: object) -> None:
 
 
 def fill(url: str) -> None:
-    """Store two batches of four and one events, one event that waits, one that failed and one that is buried."""
+    """Store a batch of four events, a batch of one, and a waiting, a failed and a dead event."""
     for batch in (PUBLISHED, DEFAULT):
         insert(url, "batches", **BATCH, **batch)
     insert(url, "rollups", **ROLLED_UP)
@@ -251,19 +250,19 @@ def fill(url: str) -> None:
     insert(url, "dead", event_id="dead", error="no", attempts=5)
 
 
-def test_the_numbers_of_a_queue(queue: httpx.Client, url: str) -> None:
+def test_stats_of_a_queue(queue: httpx.Client, url: str) -> None:
     fill(url)
-    told = queue.get("/v1/events/stats").json()
-    assert told["by_state"] == {"waiting": 1, "again": 1, "done": 5, "dead": 1}
-    assert told["by_type"] == [
+    stats = queue.get("/v1/events/stats").json()
+    assert stats["by_state"] == {"waiting": 1, "again": 1, "done": 5, "dead": 1}
+    assert stats["by_type"] == [
         {"event_type": "order", "waiting": 0, "done": 5},
         {"event_type": "click", "waiting": 2, "done": 0},
     ]
-    assert told["by_priority"] == [
+    assert stats["by_priority"] == [
         {"priority": "medium", "waiting": 0, "done": 5},
         {"priority": "high", "waiting": 2, "done": 0},
     ]
-    assert told["batches"] == {
+    assert stats["batches"] == {
         "batches": 2,
         "events": 5,
         "batch_size": 2.5,
@@ -271,17 +270,19 @@ def test_the_numbers_of_a_queue(queue: httpx.Client, url: str) -> None:
         "missed_share": 0.2,
     }
     # Two batches at 0.10, five events at 0.005, two times 0.01 for seconds.
-    assert told["cost"]["per_event"] == pytest.approx(0.245 / 5)
-    assert (told["late"], told["early"]) == (2, 1)
-    assert 3 <= told["oldest_seconds"] < 60
-    assert set(told["database_rows"]) == {"events_queue", "events_batches", "events_rollups", "events_dead"}
+    assert stats["cost"]["per_event"] == pytest.approx(0.245 / 5)
+    assert (stats["late"], stats["early"]) == (2, 1)
+    assert 3 <= stats["oldest_seconds"] < 60
+    assert set(stats["database_rows"]) == {"events_queue", "events_batches", "events_rollups", "events_dead"}
 
 
-def test_the_numbers_do_not_need_all_events_that_were_ever_kept(queue: httpx.Client, url: str) -> None:
-    kept = "SELECT 'done' || n, 'order', now(), 1, 1, now(), now(), 'done' FROM generate_series(1, 2000) AS n"
+def test_stats_do_not_scan_all_stored_events(queue: httpx.Client, url: str) -> None:
+    select = (
+        "SELECT 'done' || n, 'order', now(), 1, 1, now(), now(), 'done' FROM generate_series(1, 2000) AS n"
+    )
     with psycopg.connect(url, autocommit=True) as connection:
         columns = "event_id, event_type, event_time, size_kb, priority, received_at, rank_at, state"
-        connection.execute(f"INSERT INTO almanac.events_queue ({columns}) {kept}".encode())
+        connection.execute(f"INSERT INTO almanac.events_queue ({columns}) {select}".encode())
         connection.execute("ANALYZE almanac.events_queue")
         plan = "\n".join(
             line for (line,) in connection.execute(b"EXPLAIN " + STATS, {"hours": 24}).fetchall()
@@ -290,7 +291,7 @@ def test_the_numbers_do_not_need_all_events_that_were_ever_kept(queue: httpx.Cli
     assert queue.get("/v1/events/stats").json()["database_rows"]["events_queue"] >= 2000
 
 
-def test_cost_over_time_beside_a_fixed_size(queue: httpx.Client, url: str) -> None:
+def test_cost_over_time_is_compared_with_a_fixed_batch_size(queue: httpx.Client, url: str) -> None:
     fill(url)
     (row,) = queue.get("/v1/events/cost?hours=24&points=1&fixed_size=10").json()["rows"]
     assert (row["batches"], row["events"], row["batch_size"], row["missed_share"], row["seconds"]) == (
@@ -317,21 +318,21 @@ def test_batches_are_read_page_by_page_newest_first(queue: httpx.Client, url: st
     assert second["next"] is None
 
 
-def test_workers_are_told_with_what_sized_their_batches(queue: httpx.Client, url: str) -> None:
+def test_workers_are_listed_with_the_policy_that_sized_their_batches(queue: httpx.Client, url: str) -> None:
     fill(url)
-    told = queue.get("/v1/events/worker").json()
-    assert told["sized_by"] == {"published": 1, "default": 1}
-    assert [(row["worker"], row["policy"], row["policy_source"]) for row in told["rows"]] == [
+    body = queue.get("/v1/events/worker").json()
+    assert body["sized_by"] == {"published": 1, "default": 1}
+    assert [(row["worker"], row["policy"], row["policy_source"]) for row in body["rows"]] == [
         ("w", "published", "release 1")
     ]
 
 
-def test_the_simulator_is_told_what_to_do_and_says_what_it_does(queue: httpx.Client) -> None:
+def test_the_simulator_is_started_and_stopped_by_requests(queue: httpx.Client) -> None:
     before = queue.get("/v1/events/simulator").json()
     wish = {"trace": "kafka", "speed": 60, "seconds": 10}
-    told = queue.post("/v1/events/simulator", json=wish | {"action": "start"}).json()
-    assert {name: told[name] for name in ("wanted", *wish)} == wish | {"wanted": "running"}
-    assert told["request_id"] == before["request_id"] + 1
+    started = queue.post("/v1/events/simulator", json=wish | {"action": "start"}).json()
+    assert {name: started[name] for name in ("wanted", *wish)} == wish | {"wanted": "running"}
+    assert started["request_id"] == before["request_id"] + 1
     stopped = queue.post("/v1/events/simulator", json={"action": "stop"}).json()
     assert (stopped["wanted"], stopped["trace"]) == ("stopped", "kafka")
     for member in ({"speed": 0}, {"seconds": 3601}, {"trace": "/etc/passwd"}, {"action": "go"}):
@@ -342,9 +343,9 @@ def test_the_simulator_is_told_what_to_do_and_says_what_it_does(queue: httpx.Cli
     "query",
     ["", "backlog=1&age_seconds=1", "backlog=0&age_seconds=1&avg_kb=1", "backlog=1&age_seconds=-1&avg_kb=1"],
 )
-def test_a_state_that_cannot_be_is_refused(queue: httpx.Client, query: str) -> None:
-    told = problem(queue.get(f"/v1/events/policy?{query}"), 422)
-    assert {error["in"] for error in told["errors"]} == {"query"}
+def test_an_impossible_queue_state_is_refused(queue: httpx.Client, query: str) -> None:
+    document = problem(queue.get(f"/v1/events/policy?{query}"), 422)
+    assert {error["in"] for error in document["errors"]} == {"query"}
 
 
 def test_the_policy_is_looked_up_by_state(database_url: str, owner: Database) -> None:
@@ -372,5 +373,5 @@ def test_the_policy_is_looked_up_by_state(database_url: str, owner: Database) ->
             == "late"
         ), "the last band is open"
         problem(client.get("/v1/events/policy?backlog=5&age_seconds=0.5&avg_kb=2"), 404)
-        told = client.get("/v1/events/policy?backlog=4&age_seconds=0.5&avg_kb=2&hour=23&model_version=3")
-        assert (told.json()["release"], told.headers["etag"] != "") == (1, True)
+        answer = client.get("/v1/events/policy?backlog=4&age_seconds=0.5&avg_kb=2&hour=23&model_version=3")
+        assert (answer.json()["release"], answer.headers["etag"] != "") == (1, True)

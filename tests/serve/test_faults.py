@@ -1,4 +1,4 @@
-"""Readers through everything that goes wrong: no mixed answer, no wrong release, and recovery without help."""
+"""Faults under load: answers are never mixed or outdated, and the server recovers by itself."""
 
 import os
 import resource
@@ -25,7 +25,7 @@ from almanac.store.schema.migrate import migrate
 from almanac.workloads.football.contract import CONTRACT
 from tests.clusters import control
 from tests.serve.publishing import Publisher, match
-from tests.serve.watching import Seen, Watch, watching
+from tests.serve.watching import Watch, watching
 from tests.servers import as_program, is_ready, wait_for_release, wait_until
 
 MATCHES = 40
@@ -47,14 +47,17 @@ def marks(body: dict[str, Any]) -> set[float]:
 
 
 def assert_right(watch: Watch, runs: dict[str, float], switches: list[tuple[float, int]]) -> None:
-    """Every answer is one run whole, and from a release that was live at most a second before it was asked for."""
+    """Assert that every answer shows one whole run of a sufficiently new release.
+
+    The release must have been live at most a second before the request.
+    """
     assert watch.failures == []
     assert watch.statuses() == {200}
     for seen in watch.answers:
         assert marks(seen.body) == {runs[seen.body["run"]]}, seen
         if seen.path == LIST:
             assert len(seen.body["rows"]) == MATCHES
-        assert seen.body["release"] >= newest_before(switches, seen.asked_at - PROMISE_SECONDS), seen
+        assert seen.body["release"] >= newest_before(switches, seen.sent_at - PROMISE_SECONDS), seen
     for path in {seen.path for seen in watch.answers}:
         releases = [seen.body["release"] for seen in watch.answers if seen.path == path]
         assert all(earlier <= later for earlier, later in pairwise(releases)), path
@@ -67,7 +70,7 @@ def newest_before(switches: list[tuple[float, int]], instant: float) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("variables", [{}, UNCACHED], ids=["cached", "uncached"])
-def test_readers_through_releases_rollbacks_and_pruning_see_one_run_whole_and_the_newest(
+def test_during_releases_rollbacks_and_pruning_every_answer_is_one_whole_recent_run(
     publisher, rounds, variables
 ):
     runs = {publisher.publish(marked(100)): 0.1}
@@ -91,7 +94,7 @@ def test_readers_through_releases_rollbacks_and_pruning_see_one_run_whole_and_th
 
 
 @pytest.mark.slow
-def test_a_reader_who_turns_pages_while_runs_are_pruned_gets_a_whole_list_or_410(publisher):
+def test_paging_while_runs_are_pruned_gives_a_whole_list_or_410(publisher):
     publisher.publish(marked(100))
     outcomes = set()
     with as_program(publisher.database.url, **UNCACHED) as (client, _):
@@ -103,10 +106,10 @@ def test_a_reader_who_turns_pages_while_runs_are_pruned_gets_a_whole_list_or_410
                 prune(publisher.database, CONTRACT, now=datetime.now(UTC) + timedelta(days=30))
             while pages[-1].status_code == 200 and pages[-1].json()["next"]:
                 pages.append(client.get(pages[-1].json()["next"]))
-            told = [page.json() for page in pages if page.status_code == 200]
-            assert len({(page["release"], *marks(page)) for page in told}) == 1
+            bodies = [page.json() for page in pages if page.status_code == 200]
+            assert len({(page["release"], *marks(page)) for page in bodies}) == 1
             if pages[-1].status_code == 200:
-                assert sum(len(page["rows"]) for page in told) == MATCHES
+                assert sum(len(page["rows"]) for page in bodies) == MATCHES
             outcomes.add(pages[-1].status_code)
     assert outcomes == {200, 410}
 
@@ -126,13 +129,18 @@ def own_cluster() -> Iterator[tuple[Publisher, Path]]:
 
 
 def assert_only_503_meanwhile(watch: Watch, outages: list[tuple[float, float]]) -> None:
-    """While the database is away answers are 503 with Retry-After; before and a second after they are good."""
+    """Assert 503 with Retry-After during each outage only, and correct answers otherwise.
+
+    A server may answer 503 for up to 1.5 seconds after an outage.
+    """
     assert watch.failures == []
     assert watch.statuses() <= {200, 503}
     for seen in watch.with_status(503):
         assert seen.headers["retry-after"] == "1"
         assert seen.headers["content-type"] == "application/problem+json"
-        assert any(began <= seen.came_at and seen.asked_at <= ended + 1.5 for began, ended in outages), seen
+        assert any(began <= seen.received_at and seen.sent_at <= ended + 1.5 for began, ended in outages), (
+            seen
+        )
     for seen in watch.with_status(200):
         assert marks(seen.body) == {0.1}
 
@@ -140,9 +148,7 @@ def assert_only_503_meanwhile(watch: Watch, outages: list[tuple[float, float]]) 
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [2, pytest.param(10, marks=pytest.mark.faults)])
 @pytest.mark.parametrize("variables", [{}, UNCACHED], ids=["cached", "uncached"])
-def test_readers_through_a_restart_of_postgresql_get_503_and_then_good_answers_again(
-    own_cluster, times, variables
-):
+def test_during_a_restart_of_postgresql_answers_are_503_and_then_recover(own_cluster, times, variables):
     publisher, data = own_cluster
     outages = []
     with (
@@ -162,16 +168,16 @@ def test_readers_through_a_restart_of_postgresql_get_503_and_then_good_answers_a
 
 
 @pytest.mark.slow
-def test_while_the_database_is_away_nothing_waits_long_and_liveness_stays(own_cluster):
+def test_without_the_database_answers_fail_fast_and_the_server_stays_alive(own_cluster):
     publisher, data = own_cluster
     with as_program(publisher.database.url) as (client, _):
         assert client.get(LIST).status_code == 200
         control(data, "stop")
         wait_until(lambda: client.get("/readyz").status_code == 503, seconds=3)
-        asked_at = time.monotonic()
+        sent_at = time.monotonic()
         answer = client.get(LIST)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert time.monotonic() - asked_at < 1
+        assert time.monotonic() - sent_at < 1
         assert client.get("/livez").status_code == 200
         assert "almanac_releases_known 0.0" in client.get("/metrics").text
         control(data, "restart")
@@ -179,7 +185,7 @@ def test_while_the_database_is_away_nothing_waits_long_and_liveness_stays(own_cl
 
 
 @pytest.mark.slow
-def test_the_server_starts_while_the_database_is_away_and_serves_when_it_comes(own_cluster):
+def test_the_server_starts_without_the_database_and_serves_once_it_is_up(own_cluster):
     publisher, data = own_cluster
     control(data, "stop")
     with as_program(publisher.database.url, wait_for="/livez") as (client, program):
@@ -192,21 +198,27 @@ def test_the_server_starts_while_the_database_is_away_and_serves_when_it_comes(o
 
 
 def backends(publisher: Publisher, *, following: bool) -> list[int]:
-    """Return the process ids of the server's backends: the one that follows releases, or those that answer."""
-    query = "SELECT pid FROM pg_stat_activity WHERE application_name = 'almanac-serve' AND datname = current_database() AND (query LIKE %s) = %s"
+    """Return the process ids of the server's backends.
+
+    `following` selects the backend that follows releases; otherwise those that answer requests.
+    """
+    query = (
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'almanac-serve' "
+        "AND datname = current_database() AND (query LIKE %s) = %s"
+    )
     with psycopg.connect(publisher.database.url) as connection:
         return [pid for (pid,) in connection.execute(query, [FOLLOWER, following])]
 
 
 def warm(client: httpx.Client, publisher: Publisher) -> list[int]:
-    """Let the server open connections that answer, and return their process ids."""
+    """Make the server open several connections and return the process ids of their backends."""
     with watching(str(client.base_url), [LIST] * 6):
         wait_until(lambda: len(backends(publisher, following=False)) >= 3)
     return backends(publisher, following=False)
 
 
 @pytest.mark.slow
-def test_a_stalled_backend_costs_at_most_the_deadline_of_the_requests_it_holds(publisher):
+def test_a_stalled_backend_delays_only_its_own_request_until_the_deadline(publisher):
     publisher.publish(marked(100))
     with as_program(publisher.database.url, ALMANAC_DEADLINE="1", **UNCACHED) as (client, _):
         victim = warm(client, publisher)[0]
@@ -220,7 +232,7 @@ def test_a_stalled_backend_costs_at_most_the_deadline_of_the_requests_it_holds(p
     assert watch.statuses() <= {200, 503}
     assert len(watch.with_status(503)) <= 1
     assert len(watch.with_status(200)) > 50
-    assert max(seen.came_at - seen.asked_at for seen in watch.answers) < 2
+    assert max(seen.received_at - seen.sent_at for seen in watch.answers) < 2
 
 
 @pytest.mark.slow
@@ -245,7 +257,7 @@ def test_a_listener_that_is_stalled_or_dead_delays_no_release_by_more_than_a_sec
 
 
 @pytest.mark.slow
-def test_losing_every_connection_at_once_is_not_noticed_by_readers(publisher):
+def test_losing_every_connection_at_once_fails_no_request(publisher):
     publisher.publish(marked(100))
     with as_program(publisher.database.url, **UNCACHED) as (client, _):
         warm(client, publisher)
@@ -260,19 +272,19 @@ def test_losing_every_connection_at_once_is_not_noticed_by_readers(publisher):
 
 
 @pytest.mark.slow
-def test_a_restarted_server_gives_the_same_answer_under_the_same_tag(publisher):
+def test_a_restarted_server_gives_the_same_answer_and_etag(publisher):
     publisher.publish(marked(100))
-    told: list[Seen | Any] = []
+    answers: list[httpx.Response] = []
     for _ in range(2):
         with as_program(publisher.database.url) as (client, _process):
-            told.append(client.get(LIST))
-    assert told[0].headers["etag"] == told[1].headers["etag"]
-    assert told[0].content == told[1].content
+            answers.append(client.get(LIST))
+    assert answers[0].headers["etag"] == answers[1].headers["etag"]
+    assert answers[0].content == answers[1].content
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [500, pytest.param(5_000, marks=pytest.mark.faults)])
-def test_half_open_connections_do_not_stop_others_and_are_closed(publisher, number):
+def test_half_open_connections_delay_no_request_and_are_closed(publisher, number):
     publisher.publish(marked(100))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 20_000), hard))
@@ -286,10 +298,10 @@ def test_half_open_connections_do_not_stop_others_and_are_closed(publisher, numb
                 line.sendall(b"GET /v1/football/predictions HTTP/1.1\r\nHost:")
             slowest = 0.0
             for _ in range(50):
-                asked_at = time.monotonic()
+                sent_at = time.monotonic()
                 with httpx.Client(base_url=client.base_url) as other:
                     assert other.get(ONE).status_code == 200
-                slowest = max(slowest, time.monotonic() - asked_at)
+                slowest = max(slowest, time.monotonic() - sent_at)
             assert slowest < 1
             wait_until(lambda: is_closed(lines[0]) and is_closed(lines[-1]))
     finally:
@@ -297,7 +309,7 @@ def test_half_open_connections_do_not_stop_others_and_are_closed(publisher, numb
 
 
 def is_closed(line: socket.socket) -> bool:
-    """Tell whether the other end has closed."""
+    """Return whether the server has closed the connection."""
     line.settimeout(0.01)
     try:
         return line.recv(1) == b""

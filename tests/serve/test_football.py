@@ -6,28 +6,28 @@ from tests.serve.publishing import match, result
 from tests.servers import wait_for_release
 
 
-def test_leagues_are_those_of_the_release(reading):
+def test_leagues_come_from_the_live_release(reading):
     rows = reading.get("/v1/football/leagues").json()["rows"]
     assert [(row["league"], row["matches_coming"]) for row in rows] == [("D1", 6), ("E0", 6)]
 
 
-def test_one_league_is_the_list_filtered_by_it(reading):
+def test_predictions_of_a_league_equal_the_filtered_list(reading):
     rows = reading.get("/v1/football/leagues/D1/predictions").json()["rows"]
     assert rows == reading.get("/v1/football/predictions?league=D1").json()["rows"]
 
 
-def test_pages_of_one_league_stay_at_its_address(reading):
+def test_the_next_page_of_a_league_has_the_same_path(reading):
     first = reading.get("/v1/football/leagues/D1/predictions?limit=4&to=2025-04-30").json()
     assert first["next"].startswith("/v1/football/leagues/D1/predictions?limit=4&to=2025-04-30&cursor=")
     assert len(first["rows"] + reading.get(first["next"]).json()["rows"]) == 6
 
 
-def test_an_unknown_league_is_404_and_a_filter_by_league_is_unknown_there(reading):
+def test_an_unknown_league_is_404_and_its_route_has_no_league_filter(reading):
     assert reading.get("/v1/football/leagues/ZZ/predictions").status_code == 404
     assert reading.get("/v1/football/leagues/D1/predictions?league=E0").status_code == 422
 
 
-def test_a_known_league_without_matches_that_fit_is_an_empty_list(reading):
+def test_a_league_without_matching_matches_is_an_empty_list(reading):
     answer = reading.get("/v1/football/leagues/D1/predictions?from=2030-01-01")
     assert (answer.status_code, answer.json()["rows"]) == (200, [])
 
@@ -43,7 +43,7 @@ def test_picks_have_a_confidence_a_reason_and_no_betting_advice(reading):
     assert "home_win" not in answer["rows"][0]
 
 
-def test_statistics_give_the_whole_each_league_and_the_hit_rate_of_each_band_with_n(reading):
+def test_statistics_cover_all_matches_each_league_and_each_confidence_band(reading):
     answer = reading.get("/v1/football/statistics").json()
     assert answer["all"]["scope"] == "all"
     assert [row["scope"] for row in answer["leagues"]] == ["D1", "E0"]
@@ -56,11 +56,11 @@ def test_statistics_give_the_whole_each_league_and_the_hit_rate_of_each_band_wit
 def test_results_compare_what_a_release_served_with_what_happened(published, reading):
     release = published.live()["previous_release_id"]
     answer = reading.get(f"/v1/football/results?release={release}").json()
-    told = [
+    rows = [
         (row["match_id"], row["home_win"], row["pick"], row["outcome"], row["hit"]) for row in answer["rows"]
     ]
     # Match 0 was picked `home` and ended 2-1, match 1 was picked `draw` and ended 0-0.
-    assert told == [
+    assert rows == [
         ("E0-2024-25-match-0000", 0.4, "home", "home", True),
         ("D1-2024-25-match-0001", 0.4, "draw", "draw", True),
     ]
@@ -71,12 +71,12 @@ def test_results_compare_what_a_release_served_with_what_happened(published, rea
 def test_results_without_a_release_take_the_last_prediction_before_each_match(publisher, client):
     publisher.publish([match(number, home_win=0.25) for number in range(4)], demo=True)
     publisher.publish([match(number, home_win=0.5) for number in (2, 3)], demo=True)
-    # Match 3 is a double chance on home or draw that a home win fulfils; match 2 was picked `away`, which lost.
+    # All matches end in home wins: pick `home_or_draw` of match 3 is right, pick `away` of match 2 is wrong.
     publisher.publish([match(9)], demo=True, results=[result(number, 1, 0) for number in range(4)])
     wait_for_release(client, 3)
     answer = client.get("/v1/football/results").json()
-    told = [(row["release"], row["match_id"][-1], row["home_win"], row["hit"]) for row in answer["rows"]]
-    assert told == [(1, "0", 0.25, True), (1, "1", 0.25, False), (2, "2", 0.5, False), (2, "3", 0.5, True)]
+    rows = [(row["release"], row["match_id"][-1], row["home_win"], row["hit"]) for row in answer["rows"]]
+    assert rows == [(1, "0", 0.25, True), (1, "1", 0.25, False), (2, "2", 0.5, False), (2, "3", 0.5, True)]
     assert answer["summary"] == {
         "matches": 4,
         "hits": 2,
@@ -101,5 +101,5 @@ def test_results_are_read_page_by_page(publisher, client):
     assert first["summary"] == second["summary"]
 
 
-def test_results_of_a_release_that_never_was_are_404(reading):
+def test_results_of_an_unknown_release_are_404(reading):
     assert reading.get("/v1/football/results?release=99").status_code == 404

@@ -34,22 +34,22 @@ def games(cluster: str, template: str) -> Iterator[httpx.Client]:
 
 
 def row_of(game: str) -> dict[str, Any]:
-    """Return what was published of a game."""
-    found = predicted("blend").set_index("game_id", drop=False)
-    return dict(found.loc[game].to_dict())
+    """Return the published prediction of a game."""
+    predictions = predicted("blend").set_index("game_id", drop=False)
+    return dict(predictions.loc[game].to_dict())
 
 
-def found(games: httpx.Client, query: str) -> list[str]:
+def search_titles(games: httpx.Client, query: str) -> list[str]:
     return titles(games.get("/v1/games/search", params={"q": query}).json()["rows"])
 
 
-def asked(games: httpx.Client, **body: Any) -> dict[str, Any]:
+def recommend(games: httpx.Client, **body: Any) -> dict[str, Any]:
     answer = games.post(COMBINED, json=body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def test_a_game_is_told_with_its_attribution(games):
+def test_a_game_is_returned_with_its_attribution(games):
     answer = games.get(f"/v1/games/catalogue/{WITCHER}").json()
     assert (answer["game"]["title"], answer["game"]["year"]) == ("The Witcher 3: Wild Hunt", 2015)
     assert answer["game"]["themes"] == ["Open World", "Fantasy", "Story Rich"]
@@ -57,7 +57,7 @@ def test_a_game_is_told_with_its_attribution(games):
     assert "similar" not in answer["game"]
 
 
-def test_both_lists_of_a_game_are_those_that_were_published(games):
+def test_both_lists_of_a_game_equal_the_published_ones(games):
     similar = games.get(f"/v1/games/catalogue/{WITCHER}/similar").json()
     recommended = games.get(f"/v1/games/catalogue/{WITCHER}/recommendations").json()
     assert similar["rows"] == row_of(WITCHER)["similar"]
@@ -89,19 +89,19 @@ def test_an_unknown_game_is_404(games, place):
         ("stardw vally", "Stardew Valley"),
     ],
 )
-def test_search_finds_what_was_meant(games, query, first):
-    assert found(games, query)[0].startswith(first)
+def test_search_tolerates_misspelled_titles(games, query, first):
+    assert search_titles(games, query)[0].startswith(first)
 
 
-def test_search_puts_whole_titles_first_then_beginnings_then_the_popular(games):
-    assert found(games, "portal")[:2] == ["Portal", "Portal 2"]
+def test_search_ranks_exact_titles_then_prefixes_then_popular_games(games):
+    assert search_titles(games, "portal")[:2] == ["Portal", "Portal 2"]
     rows = games.get("/v1/games/search?q=halo").json()["rows"]
     begin = [row["rank"] for row in rows if row["title"].startswith("Halo")]
     assert len(begin) == 4
     assert [row["rank"] for row in rows[:4]] == sorted(begin)
 
 
-def test_a_letter_or_two_find_the_most_popular_that_begin_so(games):
+def test_a_short_query_finds_popular_games_with_that_prefix(games):
     rows = games.get("/v1/games/search?q=d").json()["rows"]
     assert len(rows) == 10
     assert all(
@@ -109,9 +109,9 @@ def test_a_letter_or_two_find_the_most_popular_that_begin_so(games):
     )
 
 
-def test_what_no_title_has_is_an_empty_list_and_part_of_a_query_finds_the_most_of_it(games):
-    assert found(games, "zzzzzzzz") == []
-    assert found(games, "witcher zzzzzzzz")[0].startswith("The Witcher")
+def test_an_unmatched_query_is_an_empty_list_and_a_partly_matched_one_is_not(games):
+    assert search_titles(games, "zzzzzzzz") == []
+    assert search_titles(games, "witcher zzzzzzzz")[0].startswith("The Witcher")
 
 
 @pytest.mark.parametrize("query", ["", "   ", "🎮", "%%", "*", "'", "--"])
@@ -133,13 +133,13 @@ def test_a_query_without_letters_is_refused_with_a_reason(games, query):
         "a b c d e f g h i j",
     ],
 )
-def test_hostile_and_odd_queries_are_answered_and_harm_nothing(games, query):
+def test_hostile_queries_are_answered_and_do_no_harm(games, query):
     assert games.get("/v1/games/search", params={"q": query}).status_code == 200
     assert games.post(SEARCHED, json={"query": query[:500]}).status_code == 200
-    assert found(games, "witcher")
+    assert search_titles(games, "witcher")
 
 
-def test_the_list_of_what_a_query_means(games):
+def test_a_search_returns_the_recommendations_of_its_best_match(games):
     answer = games.post(SEARCHED, json={"query": "witchr 3 wild", "limit": 4}).json()
     assert answer["match"] == {"game_id": WITCHER, "title": "The Witcher 3: Wild Hunt"}
     assert answer["rows"] == row_of(WITCHER)["recommended"][:4]
@@ -147,7 +147,7 @@ def test_the_list_of_what_a_query_means(games):
 
 
 def test_one_liked_game_gives_its_own_list(games):
-    answer = asked(games, liked=[WITCHER])
+    answer = recommend(games, liked=[WITCHER])
     assert titles(answer["rows"]) == titles(row_of(WITCHER)["recommended"])
     assert answer["rows"][0]["because"] == ["The Witcher 3: Wild Hunt"]
 
@@ -159,32 +159,32 @@ def test_several_liked_games_are_combined_by_the_mean_of_their_scores(games):
         for other, score in row_of(game)["pool"]:
             expected[other] = expected.get(other, 0.0) + score / 2
     best = sorted((game for game in expected if game not in liked), key=lambda game: -expected[game])[:5]
-    rows = asked(games, liked=liked, limit=5)["rows"]
+    rows = recommend(games, liked=liked, limit=5)["rows"]
     assert [row["game_id"] for row in rows] == best
     assert [row["score"] for row in rows] == [pytest.approx(expected[game], abs=1e-4) for game in best]
 
 
-def test_liked_titles_are_understood_and_those_that_match_nothing_are_counted(games):
-    answer = asked(games, liked=["dark souls 3", "zzzzzzzz", "Witchr 3: Wild Hunt"])
+def test_liked_titles_are_matched_and_unmatched_ones_are_reported(games):
+    answer = recommend(games, liked=["dark souls 3", "zzzzzzzz", "Witchr 3: Wild Hunt"])
     assert titles(answer["liked"]) == ["Dark Souls III", "The Witcher 3: Wild Hunt"]
     assert answer["unmatched"] == [1]
 
 
-def test_exclusion_platforms_and_years_are_kept(games):
-    every = asked(games, liked=[WITCHER], limit=40)["rows"]
-    without = asked(games, liked=[WITCHER], exclude=[every[0]["game_id"]], limit=40)["rows"]
+def test_exclusions_platforms_and_years_filter_recommendations(games):
+    every = recommend(games, liked=[WITCHER], limit=40)["rows"]
+    without = recommend(games, liked=[WITCHER], exclude=[every[0]["game_id"]], limit=40)["rows"]
     assert [row["game_id"] for row in without] == [row["game_id"] for row in every[1:]]
-    linux = asked(games, liked=[WITCHER], platforms=["linux"], limit=40)["rows"]
+    linux = recommend(games, liked=[WITCHER], platforms=["linux"], limit=40)["rows"]
     assert [row["game_id"] for row in linux] == [
         row["game_id"] for row in every if "linux" in row["platforms"]
     ]
-    old = asked(games, liked=[WITCHER], from_year=1998, to_year=2010, limit=40)["rows"]
+    old = recommend(games, liked=[WITCHER], from_year=1998, to_year=2010, limit=40)["rows"]
     assert [row["game_id"] for row in old] == [row["game_id"] for row in every if 1998 <= row["year"] <= 2010]
     assert 0 < len(old) < len(every)
 
 
-def test_liked_games_that_nobody_knows_give_an_empty_list(games):
-    assert asked(games, liked=["zzzzzzzz"]) | {"rows": []} == asked(games, liked=["zzzzzzzz"])
+def test_unknown_liked_games_give_an_empty_list(games):
+    assert recommend(games, liked=["zzzzzzzz"]) | {"rows": []} == recommend(games, liked=["zzzzzzzz"])
 
 
 @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ def test_liked_games_that_nobody_knows_give_an_empty_list(games):
         ({"liked": ["a\0"]}, "liked"),
     ],
 )
-def test_a_body_that_does_not_fit_is_refused_by_name(games, body, name):
+def test_an_invalid_body_is_refused_with_the_name_of_its_member(games, body, name):
     answer = games.post(COMBINED, json=body)
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["name"] == name
     assert "amiga" not in answer.text
 
 
-def test_the_model_is_told_with_the_health_of_its_release(games):
+def test_the_model_is_returned_with_the_health_of_its_release(games):
     answer = games.get("/v1/games/model").json()
     assert answer["model"]["metrics"] == {"ndcg_at_10": 0.2}
     health = {row["measure"]: row["value"] for row in answer["health"]}

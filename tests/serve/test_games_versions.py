@@ -1,4 +1,4 @@
-"""Readers of games through promotion, rollback and looking back: every answer is from one version whole."""
+"""During promotion, rollback and `as_of` reads of games, every answer shows one whole version."""
 
 import time
 from datetime import UTC, datetime
@@ -23,9 +23,9 @@ PREDICTION = f"/v1/games/predictions/{WITCHER}"
 @pytest.fixture
 def publisher(owner: Database) -> GamesPublisher:
     """Publishes into an empty database of its own."""
-    made = GamesPublisher(owner)
-    made.register(1, 2)
-    return made
+    games_publisher = GamesPublisher(owner)
+    games_publisher.register(1, 2)
+    return games_publisher
 
 
 def listed(version: int) -> list[str]:
@@ -40,7 +40,7 @@ def small(version: int) -> pd.DataFrame:
 
 
 def assert_whole(watch: Watch, runs: dict[str, int]) -> None:
-    """Every list is the one of the run that the answer names, and releases only go forward."""
+    """Assert that every list belongs to the run that its answer names."""
     assert watch.failures == []
     assert watch.statuses() == {200}
     for seen in watch.answers:
@@ -53,7 +53,7 @@ def assert_whole(watch: Watch, runs: dict[str, int]) -> None:
 
 
 @pytest.mark.slow
-def test_readers_see_the_lists_change_with_a_release_and_go_back_in_one_step_with_a_rollback(publisher):
+def test_lists_change_with_a_release_and_return_with_a_rollback(publisher):
     runs = {publisher.publish(small(1), version=1): 1}
     with (
         as_program(publisher.database.url) as (client, _),
@@ -72,7 +72,7 @@ def test_readers_see_the_lists_change_with_a_release_and_go_back_in_one_step_wit
 
 
 class _Registry:
-    """Stands in for MLflow and remembers the alias."""
+    """A substitute for MLflow that stores the champion's version."""
 
     champion = 1
 
@@ -86,7 +86,7 @@ class _Registry:
 
 
 @pytest.mark.slow
-def test_promoting_a_version_releases_its_kept_lists_while_readers_read(publisher, settings):
+def test_promoting_a_version_releases_its_stored_lists(publisher, settings):
     runs = {
         publisher.publish(small(1), version=1): 1,
         publisher.publish(small(2), version=2, is_released=False): 2,
@@ -109,7 +109,7 @@ def test_promoting_a_version_releases_its_kept_lists_while_readers_read(publishe
 
 
 @pytest.mark.slow
-def test_an_instant_before_the_newer_release_is_answered_with_the_old_list_while_readers_read(publisher):
+def test_an_instant_before_the_newer_release_is_answered_with_the_old_list(publisher):
     runs = {publisher.publish(small(1), version=1): 1}
     between = quote(datetime.now(UTC).isoformat())
     then = f"{LIST}?as_of={between}"
@@ -126,21 +126,21 @@ def test_an_instant_before_the_newer_release_is_answered_with_the_old_list_while
     assert_whole(watch, runs)
     looked_back = [titles(seen.body["rows"]) for seen in watch.answers if seen.path == then]
     assert len(looked_back) > 5
-    assert all(found == listed(1) for found in looked_back)
+    assert all(recommended == listed(1) for recommended in looked_back)
 
 
 @pytest.mark.slow
-def test_diff_shows_which_lists_change_between_two_versions_and_changes_nothing_for_readers(publisher):
+def test_comparing_two_versions_shows_the_changed_lists_and_changes_no_answer(publisher):
     runs = {publisher.publish(small(1), version=1): 1}
     publisher.publish(small(2), version=2, is_released=False)
     with (
         as_program(publisher.database.url) as (client, _),
         watching(str(client.base_url), [LIST, PREDICTION]) as watch,
     ):
-        found = compare.compare(publisher.database, "games", 1, 2)
+        comparison = compare.compare(publisher.database, "games", 1, 2)
         time.sleep(0.1)
     assert_whole(watch, runs)
-    words = found.words.set_index(["game_id", "column"])
-    assert (found.common, found.only_first, found.only_second) == (400, 0, 0)
+    words = comparison.words.set_index(["game_id", "column"])
+    assert (comparison.common, comparison.only_first, comparison.only_second) == (400, 0, 0)
     assert words.loc[(WITCHER, "recommended_titles"), "before"] == " · ".join(listed(1))
     assert words.loc[(WITCHER, "recommended_titles"), "after"] == " · ".join(listed(2))

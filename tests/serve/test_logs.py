@@ -1,4 +1,4 @@
-"""The routes of logs store entries once, find and count them, and add up what the model says."""
+"""Routes of logs: intake without duplicates, search, counts and aggregated predictions."""
 
 import gzip
 import json
@@ -72,7 +72,7 @@ def statuses(answer: dict[str, Any]) -> list[str]:
     return [result["status"] for result in answer["results"]]
 
 
-def test_a_search_finds_entries_newest_first_with_what_the_model_says(client: httpx.Client) -> None:
+def test_a_search_returns_entries_newest_first_with_their_predictions(client: httpx.Client) -> None:
     answer = read(client, "search", q="connection node")
     assert [row["entry_id"] for row in answer["rows"]] == [4, 1]
     assert (answer["total"], answer["is_capped"], answer["next"]) == (2, False, None)
@@ -114,7 +114,7 @@ def test_a_search_finds_entries_newest_first_with_what_the_model_says(client: ht
         ({"q": "'; DROP TABLE almanac.log_entries; --"}, []),
     ],
 )
-def test_a_search_may_be_narrowed(
+def test_a_search_may_be_filtered(
     client: httpx.Client, query: dict[str, object], expected: list[int]
 ) -> None:
     assert [row["entry_id"] for row in read(client, "search", **query)["rows"]] == expected
@@ -168,7 +168,7 @@ def test_templates_come_most_frequent_first(client: httpx.Client) -> None:
     assert [row["template"] for row in late] == ["quiet here"]
 
 
-def test_templates_may_be_narrowed_to_levels(client: httpx.Client) -> None:
+def test_templates_may_be_filtered_by_level(client: httpx.Client) -> None:
     rows = read(client, "templates", level="error")["rows"]
     assert {row["template_id"] for row in rows} == {TEMPLATE_IDS[1], TEMPLATE_IDS[4]}
 
@@ -206,7 +206,7 @@ def test_lines_of_json_may_come_compressed(client: httpx.Client) -> None:
     assert (answer["accepted"], answer["rejected"]) == (2, 2)
 
 
-def test_results_stand_in_the_order_of_the_entries(client: httpx.Client) -> None:
+def test_results_are_in_the_order_of_the_entries(client: httpx.Client) -> None:
     answer = post(client, [{"text": "one"}, 7, {"text": "two"}, {}])
     assert [result["line"] for result in answer["results"]] == [1, 2, 3, 4]
     assert statuses(answer) == ["accepted", "rejected", "accepted", "rejected"]
@@ -228,7 +228,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_a_bad_entry_is_refused_by_itself_and_says_why(client: httpx.Client, what: str) -> None:
+def test_an_invalid_entry_is_refused_by_itself_with_the_reason(client: httpx.Client, what: str) -> None:
     answer = post(client, [BAD[what], {"text": "good"}])
     assert statuses(answer) == ["rejected", "accepted"]
     assert answer["results"][0]["errors"]
@@ -244,7 +244,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_texts_are_stored_as_texts(client: httpx.Client) -> None:
+def test_hostile_texts_are_stored_unchanged(client: httpx.Client) -> None:
     results = post(client, [{"text": text} for text in HOSTILE])["results"]
     rows = [read(client, f"entries/{result['entry_id']}")["row"] for result in results]
     assert [row["text"] for row in rows] == ["red\nnext\ufffd", *HOSTILE[1:]]
@@ -302,7 +302,7 @@ def test_a_new_text_waits_for_a_run_and_is_stored_masked(client: httpx.Client, o
 
 
 @pytest.mark.parametrize(("text_id", "status"), [("0123456789ab", 404), ("nonsense", 422)])
-def test_only_questions_that_somebody_asked_have_an_answer(
+def test_an_unknown_or_invalid_classification_id_is_refused(
     client: httpx.Client, text_id: str, status: int
 ) -> None:
     problem(client.get(f"/v1/logs/classify/{text_id}"), status)

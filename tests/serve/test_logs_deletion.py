@@ -1,4 +1,4 @@
-"""Entries deleted on request or past their retention are gone everywhere; roles have no further rights."""
+"""Deletion on request or by retention removes an entry from every table; roles have only their rights."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -51,7 +51,7 @@ def erase(owner: Database, condition: str) -> int:
     return erasures.erase(owner, request)
 
 
-def test_a_deleted_entry_is_gone_everywhere_and_notes_say_so(owner: Database, client: httpx.Client) -> None:
+def test_a_deleted_entry_is_removed_everywhere_and_recorded(owner: Database, client: httpx.Client) -> None:
     store(owner, recent([LEAKED, "harmless", "also harmless", "harmless"], session="s"))
     run_id = publish_logs(owner)
     assert texts(client, q="leaked") == [LEAKED]
@@ -66,7 +66,7 @@ def test_a_deleted_entry_is_gone_everywhere_and_notes_say_so(owner: Database, cl
     assert client.get("/v1/logs/releases").json()["rows"][0]["why"] == "erased: leaked"
 
 
-def test_a_session_goes_with_its_last_entry_though_another_source_has_one_of_its_name(
+def test_a_session_is_deleted_with_its_last_entry_despite_a_namesake_in_another_source(
     owner: Database,
 ) -> None:
     for source in ("broker", "web"):
@@ -76,7 +76,7 @@ def test_a_session_goes_with_its_last_entry_though_another_source_has_one_of_its
     assert rows(owner, "SELECT source, session FROM almanac.logs_sessions") == [("web", "s")]
 
 
-def test_a_cached_answer_of_an_older_release_ends_with_a_deletion(
+def test_a_deletion_invalidates_cached_answers_of_older_releases(
     owner: Database, client: httpx.Client
 ) -> None:
     store(owner, recent([LEAKED, "harmless"]))
@@ -92,7 +92,7 @@ def test_a_cached_answer_of_an_older_release_ends_with_a_deletion(
     assert (before.status_code, after.status_code) == (200, 404)
 
 
-def test_a_search_by_words_and_levels_is_right_after_a_deletion_too(
+def test_a_search_by_words_and_levels_is_correct_after_a_deletion(
     owner: Database, client: httpx.Client
 ) -> None:
     store(owner, recent([LEAKED, *(f"harmless {number}" for number in range(300))]))
@@ -106,7 +106,7 @@ def test_a_search_by_words_and_levels_is_right_after_a_deletion_too(
     assert rows(owner, BLOCKS) == [(0, 2, 256, "  O"), (1, 256, 46, "BO8")]
 
 
-def test_days_past_retention_go_with_everything_that_refers_to_them(
+def test_days_past_retention_are_deleted_with_everything_that_refers_to_them(
     owner: Database, client: httpx.Client
 ) -> None:
     store(owner, recent(["old"]))

@@ -1,4 +1,4 @@
-"""Entries are stored once though PostgreSQL restarts under load and clients repeat their calls."""
+"""Entries are stored once although PostgreSQL restarts under load and clients repeat requests."""
 
 import tempfile
 import threading
@@ -34,7 +34,7 @@ def own_cluster() -> Iterator[tuple[Database, Path]]:
 
 
 class Sender(threading.Thread):
-    """A client that sends call after call, and repeats a call with the same ids until it is acknowledged."""
+    """A client that repeats each request with the same ids until it is acknowledged."""
 
     def __init__(self, address: str, name: str, end: threading.Event) -> None:
         super().__init__(name=name)

@@ -1,4 +1,4 @@
-"""What a client sends is repeated neither in an answer nor in the log, also by routes as FastAPI's tutorial writes them."""
+"""No input is repeated in an answer or in the log, also by plain FastAPI routes."""
 
 import io
 import logging
@@ -104,7 +104,7 @@ def test_a_form_is_refused_without_the_input(client, log):
     assert PASSWORD not in answer.text + log.getvalue()
 
 
-def test_a_form_that_a_json_route_gets_is_refused_without_the_input(client, log):
+def test_a_form_sent_to_a_json_route_is_refused_without_the_input(client, log):
     answer = client.post("/login", data={"name": "a", "password": PASSWORD})
     assert answer.status_code == 422
     assert PASSWORD not in answer.text + log.getvalue()
@@ -122,7 +122,7 @@ def test_a_query_of_plain_fastapi_is_refused_without_the_input(client, log):
     assert "not-a-number" not in answer.text
 
 
-def test_a_traceback_says_where_an_error_was_without_the_input(log):
+def test_a_traceback_names_the_place_of_an_error_without_the_input(log):
     try:
         Login.model_validate({"name": "a", "password": PASSWORD})
     except ValueError:

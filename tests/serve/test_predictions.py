@@ -1,4 +1,4 @@
-"""Reading predictions: filters, pages, editions, and what is said of their origin."""
+"""Reading predictions: filters, pages, editions and their provenance."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -38,7 +38,7 @@ def test_before_the_first_release_lists_are_empty_and_single_reads_are_404(clien
         )
 
 
-def test_an_answer_says_where_it_comes_from(published, reading):
+def test_an_answer_names_its_release_run_and_model(published, reading):
     answer = reading.get("/v1/football/predictions/E0-2024-25-match-0002").json()
     live = published.live()
     assert answer.pop("row")["home"] == "Camden"
@@ -141,7 +141,7 @@ def test_as_of_answers_from_the_release_of_that_instant(published, reading):
     assert (new.json()["model_version"], len(ids(new))) == (2, 12)
 
 
-def test_as_of_before_the_first_release_is_as_if_there_were_none(reading):
+def test_as_of_before_the_first_release_is_answered_as_without_a_release(reading):
     assert reading.get("/v1/football/predictions?as_of=2020-01-01T00:00:00Z").json()["release"] is None
     assert (
         reading.get("/v1/football/predictions/E0-2024-25-match-0002?as_of=2020-01-01T00:00:00Z").status_code
@@ -149,7 +149,7 @@ def test_as_of_before_the_first_release_is_as_if_there_were_none(reading):
     )
 
 
-def test_as_of_means_the_same_in_every_offset(published, reading):
+def test_as_of_is_the_same_instant_in_every_offset(published, reading):
     moment = published.live()["released_at"] - timedelta(microseconds=1)
     paths = [moment.isoformat(), moment.astimezone(UTC).isoformat().replace("+00:00", "Z")]
     tags = {reading.get("/v1/football/predictions", params={"as_of": path}).headers["etag"] for path in paths}
@@ -183,7 +183,7 @@ def test_pages_of_a_model_version_stay_in_its_run(publisher, client):
     assert [row["home_win"] for row in newest["rows"]] == [0.5] * 4
 
 
-def test_a_model_version_that_never_was_is_404(reading):
+def test_an_unknown_model_version_is_404(reading):
     answer = reading.get("/v1/football/predictions?model_version=3")
     assert answer.status_code == 404
     assert answer.json()["detail"].startswith("'football' keeps no predictions of this model version.")
@@ -199,12 +199,12 @@ def test_parameters_that_choose_an_edition_exclude_each_other(reading):
     "pin",
     ["release 99", "release 0", "release x", "run nothing", "release", "", "release 99999999999999999999"],
 )
-def test_a_cursor_of_a_release_that_never_was_is_refused(reading, pin):
+def test_a_cursor_of_an_unknown_release_is_refused(reading, pin):
     answer = reading.get("/v1/football/predictions", params={"cursor": write(pin, ["2025-04-18", "a"])})
     assert answer.status_code == (410 if pin.startswith("run") else 422)
 
 
-def test_what_was_pruned_is_410_with_its_entry_of_the_ledger(publisher, client):
+def test_a_pruned_release_is_410_with_its_ledger_entry(publisher, client):
     victim = publisher.publish([match(number) for number in range(4)], version=1)
     wait_for_release(client, 1)
     first = client.get("/v1/football/predictions?limit=2")
@@ -225,7 +225,7 @@ def test_what_was_pruned_is_410_with_its_entry_of_the_ledger(publisher, client):
         assert answer.json()["ledger"]["pruned_at"] is not None
 
 
-def test_demo_and_simulated_are_said_where_they_are_so(publisher, client):
+def test_demo_and_simulated_are_reported_only_if_true(publisher, client):
     publisher.publish([match(0)], demo=True, simulated=True)
     wait_for_release(client, 1)
     answer = client.get("/v1/football/predictions").json()

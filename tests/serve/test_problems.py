@@ -1,4 +1,4 @@
-"""What does not fit is refused with a problem document that does not repeat it."""
+"""An invalid request is refused with a problem document that does not repeat the input."""
 
 import socket
 from urllib.parse import quote
@@ -31,9 +31,9 @@ def test_another_method_is_405_and_names_those_allowed(reading):
         assert answer.headers["allow"] == "GET, HEAD"
 
 
-def test_an_unknown_parameter_is_refused_with_those_that_are_known(reading):
-    told = problem(reading.get(f"{LIST}?leage=E0"), 422)
-    assert told["errors"] == [
+def test_an_unknown_parameter_is_refused_with_the_names_of_the_valid_ones(reading):
+    document = problem(reading.get(f"{LIST}?leage=E0"), 422)
+    assert document["errors"] == [
         {
             "in": "query",
             "reason": "is not a parameter of this route",
@@ -52,18 +52,18 @@ def test_an_unknown_parameter_is_refused_with_those_that_are_known(reading):
     ]
 
 
-def test_what_the_path_says_cannot_be_said_again_in_the_query(reading):
-    told = problem(
+def test_a_path_parameter_is_refused_in_the_query(reading):
+    document = problem(
         reading.get("/v1/football/predictions/E0-2024-25-match-0002?entity=E0-2024-25-match-0004"), 422
     )
-    assert told["errors"][0]["known"] == ["as_of", "model_version"]
+    assert document["errors"][0]["known"] == ["as_of", "model_version"]
 
 
-def test_every_parameter_that_does_not_fit_is_named_with_what_would(reading):
-    told = problem(
+def test_every_invalid_parameter_is_named_with_the_reason(reading):
+    document = problem(
         reading.get(f"{LIST}?limit=0&from=today&min_confidence=high&as_of=2025-04-18T06:00:00"), 422
     )
-    assert told["errors"] == [
+    assert document["errors"] == [
         {"in": "query", "name": "limit", "reason": "must be a whole number from 1 to 1000"},
         {"in": "query", "name": "from", "reason": "must be a date, for example 2025-04-18"},
         {"in": "query", "name": "min_confidence", "reason": "must be a finite number, for example 0.6"},
@@ -78,7 +78,7 @@ def test_every_parameter_that_does_not_fit_is_named_with_what_would(reading):
 @pytest.mark.parametrize(
     "query", ["limit=1&limit=2", "league=%FF%FE", "league=%ED%A0%80", "&".join(f"a{n}=1" for n in range(101))]
 )
-def test_a_query_that_cannot_be_read_is_refused(reading, query):
+def test_a_malformed_query_is_refused(reading, query):
     problem(reading.get(f"{LIST}?{query}"), 422)
 
 
@@ -98,9 +98,7 @@ def test_a_query_that_cannot_be_read_is_refused(reading, query):
         "unknown",
     ],
 )
-def test_hostile_text_in_a_parameter_is_never_an_error_of_the_server_and_never_repeated(
-    reading, parameter, name
-):
+def test_hostile_text_in_a_parameter_causes_no_server_error_and_is_not_repeated(reading, parameter, name):
     answer = reading.get(LIST, params={parameter: HOSTILE[name]})
     assert answer.status_code in (200, 422)
     if answer.status_code == 422:
@@ -121,7 +119,7 @@ def test_hostile_text_in_a_parameter_is_never_an_error_of_the_server_and_never_r
         "/v1/{}/model",
     ],
 )
-def test_hostile_text_in_a_path_is_never_an_error_of_the_server_and_never_repeated(reading, path, name):
+def test_hostile_text_in_a_path_causes_no_server_error_and_is_not_repeated(reading, path, name):
     answer = reading.get(path.format(quote(HOSTILE[name], safe="")))
     assert answer.status_code in (404, 422)
     problem(answer, answer.status_code)
@@ -156,7 +154,7 @@ def test_a_body_larger_than_the_limit_is_413_before_it_is_sent(reading):
         b"\x00" * 100,
     ],
 )
-def test_what_is_not_http_is_400(reading, sent):
+def test_bytes_that_are_not_http_are_400(reading, sent):
     answer = raw(reading.base_url.port, sent)
     assert answer.startswith(b"HTTP/1.1 400 ")
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -174,7 +172,7 @@ def test_what_is_not_http_is_400(reading, sent):
         b"/v1/football/predictions/%ed%a0%80",
     ],
 )
-def test_broken_escapes_are_a_clear_refusal_or_harmless(reading, path):
+def test_broken_percent_escapes_cause_no_server_error(reading, path):
     status = raw(
         reading.base_url.port, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     ).split(b" ")[1]
@@ -182,7 +180,7 @@ def test_broken_escapes_are_a_clear_refusal_or_harmless(reading, path):
 
 
 def raw(port: int | None, sent: bytes) -> bytes:
-    """Send bytes and return what comes back until the server closes or is silent."""
+    """Send bytes and return what the server sends until it closes or two seconds pass."""
     assert port
     received = b""
     with socket.create_connection(("127.0.0.1", port), timeout=2) as line:

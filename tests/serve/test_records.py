@@ -32,41 +32,41 @@ def test_the_ledger_is_read_page_by_page(reading):
     assert ([row["release"] for row in second.json()["rows"]], second.json()["next"]) == ([1], None)
 
 
-def test_a_run_is_told_with_everything_known_about_it(published, reading):
+def test_a_run_is_returned_with_its_record_and_steps(published, reading):
     run = published.live()["run_id"]
-    told = reading.get(f"/v1/football/runs/{run}").json()["run"]
-    assert (told["run"], told["status"], told["slot"], told["rows"], told["model_version"]) == (
+    record = reading.get(f"/v1/football/runs/{run}").json()["run"]
+    assert (record["run"], record["status"], record["slot"], record["rows"], record["model_version"]) == (
         run,
         "succeeded",
         "2025-04-15T12:00:00+00:00",
         12,
         2,
     )
-    assert len(told["prediction_hash"]) == 64
-    assert [(step["step"], step["status"]) for step in told["steps"]] == [("predict", "succeeded")]
+    assert len(record["prediction_hash"]) == 64
+    assert [(step["step"], step["status"]) for step in record["steps"]] == [("predict", "succeeded")]
 
 
-def test_a_run_of_another_workload_or_none_is_404(reading):
+def test_an_unknown_run_is_404(reading):
     assert reading.get("/v1/football/runs/20250415t060000-00000000").status_code == 404
 
 
-def test_the_model_that_answers_is_told_with_its_figures(publisher, client):
+def test_the_live_model_is_returned_with_its_metrics(publisher, client):
     publisher.register(7)
     publisher.publish([match(0)], version=7)
     wait_for_release(client, 1)
     answer = client.get("/v1/football/model")
-    told = answer.json()["model"]
-    assert (told["version"], told["metrics"], told["primary_metric"], told["trained_until"]) == (
+    model = answer.json()["model"]
+    assert (model["version"], model["metrics"], model["primary_metric"], model["trained_until"]) == (
         7,
         {"log_loss": 1.01},
         "log_loss",
         "2025-04-17",
     )
     assert int(answer.headers["age"]) >= 0
-    assert client.get("/v1/football/model?model_version=7").json()["model"] == told
+    assert client.get("/v1/football/model?model_version=7").json()["model"] == model
 
 
-def test_the_primary_metric_of_a_version_is_the_one_that_was_measured(publisher, client):
+def test_the_primary_metric_of_a_version_is_one_it_was_evaluated_by(publisher, client):
     for version, metrics in ((7, {"series_found": 0.4}), (8, {"accuracy": 0.5}), (9, {"log_loss": 1.0})):
         publisher.register(version, metrics=metrics)
         publisher.publish([match(0)], version=version)
@@ -78,11 +78,11 @@ def test_the_primary_metric_of_a_version_is_the_one_that_was_measured(publisher,
         )
         decisions.write(connection, row | {"challenger": 7, "reason": "promoted by hand"})
     wait_for_release(client, 3)
-    told = [
+    primary_metrics = [
         client.get(f"/v1/football/model?model_version={version}").json()["model"]["primary_metric"]
         for version in (7, 8, 9)
     ]
-    assert told == ["series_found", None, "log_loss"]
+    assert primary_metrics == ["series_found", None, "log_loss"]
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def stub_client(owner):
         yield client
 
 
-def test_a_workload_without_a_file_of_its_own_has_every_generic_route(stub_client):
+def test_a_workload_without_its_own_routes_has_every_generic_route(stub_client):
     assert stub_client.get("/v1/stub/predictions/item-0000003").json()["row"]["day"] == "2025-04-18"
     assert [
         row["item"] for row in stub_client.get("/v1/stub/predictions?min_up=0.8&word=first").json()["rows"]
@@ -102,7 +102,7 @@ def test_a_workload_without_a_file_of_its_own_has_every_generic_route(stub_clien
     assert stub_client.get("/v1/football/predictions").status_code == 404
 
 
-def test_its_routes_are_documented_from_its_contract(stub_client):
+def test_generic_routes_are_documented_from_the_contract(stub_client):
     paths = stub_client.get("/openapi.json").json()["paths"]
     named = {parameter["name"]: parameter for parameter in paths["/v1/stub/predictions"]["get"]["parameters"]}
     assert {"from", "word", "min_up", "limit", "cursor", "as_of", "model_version"} <= set(named)
@@ -110,7 +110,7 @@ def test_its_routes_are_documented_from_its_contract(stub_client):
     assert named["word"]["schema"] == {"type": "string"}
 
 
-def test_pages_of_a_workload_in_its_own_order(stub_client):
+def test_pages_follow_the_order_of_the_contract(stub_client):
     first = stub_client.get("/v1/stub/predictions?limit=7").json()
     second = stub_client.get(first["next"]).json()
     keys = [(row["day"], row["item"]) for row in first["rows"] + second["rows"]]

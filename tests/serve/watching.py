@@ -1,4 +1,4 @@
-"""Reads without pause from several threads and keeps what came back, so that a test can say whether it was right."""
+"""Read continuously from several threads and record every answer for a test to check."""
 
 import threading
 import time
@@ -14,11 +14,11 @@ PAUSE_SECONDS = 0.002
 
 @dataclass(frozen=True)
 class Seen:
-    """One answer, when it was asked for and when it came."""
+    """One answer, with the times of its request and its arrival."""
 
     path: str
-    asked_at: float
-    came_at: float
+    sent_at: float
+    received_at: float
     status: int
     headers: httpx.Headers
     body: dict[str, Any]
@@ -26,7 +26,7 @@ class Seen:
 
 @dataclass
 class Watch:
-    """Everything seen; `failures` are connections that broke without an answer."""
+    """All answers; `failures` are connections that broke without one."""
 
     answers: list[Seen] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -60,12 +60,12 @@ def watching(address: str, paths: Sequence[str]) -> Iterator[Watch]:
 def _read(address: str, path: str, watch: Watch, ended: threading.Event) -> None:
     with httpx.Client(base_url=address, timeout=30) as client:
         while not ended.wait(PAUSE_SECONDS):
-            asked_at = time.monotonic()
+            sent_at = time.monotonic()
             try:
                 answer = client.get(path)
             except httpx.TransportError as error:
                 watch.failures.append(f"{path}: {error!r}")
                 continue
             watch.answers.append(
-                Seen(path, asked_at, time.monotonic(), answer.status_code, answer.headers, answer.json())
+                Seen(path, sent_at, time.monotonic(), answer.status_code, answer.headers, answer.json())
             )

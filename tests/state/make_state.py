@@ -1,11 +1,13 @@
 """Make the state that test_state.py restores: python tests/state/make_state.py CHECKOUT
 
-CHECKOUT is a clone of this project at commit bd1da4d (schema 0004) with its environment in .venv; this program is run with any
-Python, on a machine with two free cores, and takes about five minutes. It clones CHECKOUT into a temporary folder and
-lets the program of that commit do all the work there, offline, without mirror and cache: every source is the generated sample,
-and what is read or sent besides is made up below. All four workloads run once; logs runs twice, so that a release names two runs.
-Written beside this file: database.sql.xz, a dump of the database, and mlruns.tar.xz, the MLflow store with its
-artifacts (without figures) and the commit itself. Both are made once and stay: what comes later has to go on from them.
+CHECKOUT is a clone of this project at commit bd1da4d (schema 0004) with its environment in .venv.
+Any Python runs this program. On two free cores it takes about five minutes.
+It clones CHECKOUT into a temporary folder, and the program of that commit does all the work there.
+It works offline, without mirror and cache: sources are generated samples, and other input is made up below.
+All four workloads run once; logs runs twice, so that a release names two runs.
+The program writes two files beside this one: database.sql.xz, a dump of the database, and mlruns.tar.xz,
+the MLflow store with its artifacts (without figures) and the commit itself.
+Do not make them again: later versions of the project must be able to continue from them.
 """
 
 import io
@@ -47,13 +49,13 @@ MESSAGES = (
 
 
 def say(*words: object) -> None:
-    """Write a line for whoever waits."""
+    """Write a line of progress."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
     sys.stdout.flush()
 
 
 def log_lines(first: int, last: int) -> str:
-    """Return made-up lines of a log: the file that was read before is this text again."""
+    """Return made-up lines of a log; the same numbers always give the same text."""
     begin = datetime(2024, 3, 4, 8)  # noqa: DTZ001  # such files name no zone
     lines = []
     for number in range(first, last):
@@ -84,13 +86,16 @@ def events(first: int, last: int) -> list[dict[str, Any]]:
 
 
 def relocate(store: Path, old: str, new: str) -> None:
-    """Put `new` where texts of an MLflow store (SQLite) name the folder `old`: artifacts are named by their whole path."""
+    """Replace the folder `old` by `new` in the absolute paths of an MLflow store (SQLite)."""
     with sqlite3.connect(store) as connection:
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
         for (table,) in tables:
             for _, column, kind, *_ in connection.execute(f'PRAGMA table_info("{table}")').fetchall():
                 if "CHAR" in kind.upper() or "TEXT" in kind.upper():
-                    change = f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?)'
+                    change = (
+                        f'UPDATE "{table}" SET "{column}" = replace("{column}", ?, ?) '
+                        f'WHERE instr("{column}", ?)'
+                    )
                     connection.execute(change, (old, new, old))
     connection.close()
 
@@ -99,7 +104,7 @@ class Installation:
     """The old program in a folder of its own."""
 
     def __init__(self, checkout: Path, home: Path) -> None:
-        # Messages in the executed notebooks name files of packages: by a path that tells nothing of this machine.
+        # Messages in the executed notebooks contain paths of packages. The link hides this machine's paths.
         environment = home.parent / "environment"
         environment.symlink_to(checkout / ".venv")
         self.home, self.python = home, environment / "bin" / "python"
@@ -131,7 +136,7 @@ class Installation:
         return done.stdout
 
     def send(self, calls: Sequence[tuple[str, Any]]) -> None:
-        """Send bodies to a server that takes in data."""
+        """Send bodies to a server that accepts data."""
         with socket.socket() as line:
             line.bind(("127.0.0.1", 0))
             port = line.getsockname()[1]
@@ -147,7 +152,7 @@ class Installation:
 
 
 def answer(address: str, body: Any) -> Mapping[str, Any]:
-    """Return what a server says to a body, once it is there."""
+    """Return the server's answer to a body, and wait for the server to start."""
     request = urllib.request.Request(address, json.dumps(body).encode(), {"Content-Type": "application/json"})
     for _ in range(100):
         try:
@@ -160,7 +165,7 @@ def answer(address: str, body: Any) -> Mapping[str, Any]:
 
 
 def live_through(installation: Installation) -> None:
-    """Let everything happen once."""
+    """Run every workload, read the log files and send entries and events."""
     home = installation.home
     for name, lines in (
         (FIRST_FILE, log_lines(0, FIRST_LINES)),

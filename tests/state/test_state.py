@@ -1,4 +1,7 @@
-"""What the program of commit bd1da4d (schema 0004) left behind goes on: its database, its models, its chains, and what it had read."""
+"""The state of an old program (commit bd1da4d, schema 0004) stays usable.
+
+This holds for its database, its models, its chains of evidence and the input it had read.
+"""
 
 import json
 import lzma
@@ -29,7 +32,7 @@ from almanac.registry import CHAMPION
 from almanac.settings import Settings
 from almanac.store.connections import embedded
 from almanac.store.connections.database import Database
-from almanac.store.records import ledger, versions
+from almanac.store.records import releases, versions
 from almanac.store.schema import migrate
 from almanac.workloads.logs import commands
 from tests.installation import Installation
@@ -53,7 +56,8 @@ pytestmark = pytest.mark.slow
 EVERY_ENTRY = FIRST_LINES + SECOND_LINES + 2
 PERIOD = "since=2024-03-04T00:00:00Z&until=2024-03-10T00:00:00Z"
 WORKLOADS = ("events", "football", "games", "logs")
-# Model files name these, so their addresses stay for ever; what comes later is added to the lists of the programs, not to this one.
+# Model files name these types, so their addresses never change.
+# Later types join the lists of the workloads, not this one.
 TRUSTED = {
     "events": {
         "almanac.workloads.events.estimators.RelativeLine",
@@ -107,7 +111,7 @@ NAMED = {
 
 @dataclass(frozen=True)
 class State:
-    """The installation with the old state, what its tables held before and after `migrate`, and a client of its server."""
+    """The installation with the old state, its row counts around `migrate`, and a client of its server."""
 
     installation: Installation
     rows_before: dict[str, int]
@@ -117,7 +121,7 @@ class State:
 
     def live(self, workload: str) -> Mapping[str, Any]:
         with self.installation.project() as project:
-            release = within(project.database, ledger.live, workload)
+            release = within(project.database, releases.live, workload)
         assert release is not None
         return dict(release)
 
@@ -132,7 +136,10 @@ class State:
 
 
 def unpack(home: Path) -> None:
-    """Put the MLflow store in its place, and a history that knows the commit of its runs, also where the clone is shallow."""
+    """Unpack the MLflow store and make a git repository that has the commit of its runs.
+
+    The clone of the project may be shallow and lack that commit.
+    """
     with lzma.open(REGISTRY) as content, tarfile.open(fileobj=content) as archive:
         archive.extractall(home, filter="data")
     relocate(home / "mlruns" / "mlflow.db", PLACE, str(home))
@@ -141,7 +148,7 @@ def unpack(home: Path) -> None:
 
 
 def restore(url: str) -> None:
-    """Bring the dump back into an empty database; the roles that own its tables belong to the server."""
+    """Restore the dump into an empty database; the roles that own its tables exist already."""
     with psycopg.connect(url) as connection:
         connection.execute(migrate.BOOTSTRAP.read_bytes())
         connection.execute("DROP SCHEMA almanac, api, staging CASCADE")
@@ -259,7 +266,7 @@ def test_the_old_release_answers_lists_and_single_predictions(state: State, work
     assert [step["step"] for step in run["steps"]] == ["collect", "train", "evaluate", "predict"]
 
 
-def test_an_incremental_release_of_two_runs_answers_from_both_and_the_one_before_from_its_own(
+def test_an_incremental_release_answers_from_both_runs_and_the_older_release_from_one(
     state: State,
 ) -> None:
     newer, older = state.read("/v1/logs/releases")["rows"]
@@ -293,13 +300,13 @@ def test_an_incremental_release_of_two_runs_answers_from_both_and_the_one_before
         "/v1/logs/templates",
     ],
 )
-def test_the_own_routes_of_a_workload_answer_from_the_old_state(state: State, path: str) -> None:
+def test_the_specific_routes_of_a_workload_answer_from_the_old_state(state: State, path: str) -> None:
     assert state.read(path)
 
 
 @contextmanager
 def recommended_as_similar(state: State, game: str) -> Iterator[None]:
-    """Let a game have no list of its own for a while, as all have where the model knows nobody's plays."""
+    """Remove a game's own list for a while; without data of players, no game has one."""
     change = b"UPDATE almanac.games_predictions SET recommended = %s WHERE run_id = %s AND game_id = %s"
     run_id = state.live("games")["run_id"]
     with psycopg.connect(state.installation.url) as connection:
@@ -312,7 +319,7 @@ def recommended_as_similar(state: State, game: str) -> Iterator[None]:
             yield
 
 
-def test_an_old_game_without_a_list_of_its_own_is_recommended_what_is_similar(state: State) -> None:
+def test_recommendations_of_an_old_game_without_its_own_list_are_the_similar_games(state: State) -> None:
     without, with_list = (row["game_id"] for row in state.read("/v1/games/predictions?limit=2")["rows"])
     with recommended_as_similar(state, without):
         lists = {
@@ -359,7 +366,7 @@ def test_the_chain_of_an_old_release_is_whole(state: State, workload: str) -> No
 
 
 @pytest.mark.parametrize("workload", WORKLOADS)
-def test_an_old_run_is_not_reproduced_by_another_program_unasked_and_what_differs_is_named(
+def test_reproducing_an_old_run_with_another_program_needs_a_flag_and_names_the_differences(
     state: State, workload: str
 ) -> None:
     run_id = state.live(workload)["run_id"]
@@ -373,7 +380,7 @@ def test_an_old_run_is_not_reproduced_by_another_program_unasked_and_what_differ
         assert any(each.startswith(difference) for each in again.differences)
 
 
-def test_a_log_file_that_was_read_before_is_not_read_twice(
+def test_a_log_file_is_not_stored_twice(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / FIRST_FILE
@@ -385,7 +392,7 @@ def test_a_log_file_that_was_read_before_is_not_read_twice(
     assert read == {"lines": FIRST_LINES, "raw": 0, "stored": {"accepted": 0, "duplicate": FIRST_LINES}}
 
 
-def test_what_clients_sent_before_is_a_duplicate(state: State) -> None:
+def test_entries_and_events_sent_before_are_duplicates(state: State) -> None:
     entry = {"id": "gate-4/1", "source": "gate", "text": "Gate 4 is slow"}
     answer = state.client.post("/v1/logs", json=[entry]).json()
     assert (answer["accepted"], answer["duplicate"]) == (0, 1)

@@ -17,6 +17,7 @@ from almanac.store.records import ledger, releases
 
 Workload = Annotated[str, typer.Argument(help="Name of a workload.")]
 LIST_COLUMNS = ("workload", "title", "champion", "live version", "release", "released at", "warning")
+LIVE_COLUMNS = ("model_version", "release_id", "released_at")
 # Title of the column, name in the ledger.
 RELEASE_COLUMNS = {
     "release": "release_id",
@@ -140,17 +141,17 @@ def _overview(project: Project, name: str) -> dict[str, Any]:
         champion, problem = project.registry.alias(name, CHAMPION), ""
     except RegistryError as error:
         champion, problem = None, f"registry: {error}"
-    version = live["model_version"] if live else None
-    if champion != version and not problem:
-        problem = f"champion is {champion}, readers get {version}"
+    release = {column: live[column] if live else None for column in LIVE_COLUMNS}
+    if champion != release["model_version"] and not problem:
+        problem = f"champion is {champion}, readers get {release['model_version']}"
     warnings = ["on hold" if on_hold else "", problem]
     return {
         "name": name,
         "title": discovery.contract(name).title,
         "champion": champion,
-        "live_version": version,
-        "release": live["release_id"] if live else None,
-        "released_at": live["released_at"] if live else None,
+        "live_version": release["model_version"],
+        "release": release["release_id"],
+        "released_at": release["released_at"],
         "warning": "; ".join(filter(None, warnings)),
     }
 
@@ -177,12 +178,6 @@ def _show_changes(comparison: compare.Comparison, limit: int) -> None:
 
 
 def _diff_json(comparison: compare.Comparison) -> dict[str, Any]:
-    return {
-        "runs": comparison.runs,
-        "common": comparison.common,
-        "changed": comparison.changed,
-        "only_first": comparison.only_first,
-        "only_second": comparison.only_second,
-        "moves": comparison.moves.rename_axis("entity").reset_index().to_dict("records"),
-        "words": comparison.words.to_dict("records"),
-    }
+    moves = comparison.moves.rename_axis("entity").reset_index()
+    frames = {"moves": moves.to_dict("records"), "words": comparison.words.to_dict("records")}
+    return vars(comparison) | frames

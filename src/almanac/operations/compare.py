@@ -40,16 +40,10 @@ def compare(database: Database, workload: str, first: int, second: int) -> Compa
     contract = discovery.contract(workload)
     ids = [_run_ids(database, contract, version) for version in (first, second)]
     pair = published.differences(database, contract, ids[0], ids[1])
-    before, after = pair.before.set_index(contract.entity), pair.after.set_index(contract.entity)
-    return Comparison(
-        runs=(ids[0][-1], ids[1][-1]),
-        common=pair.common,
-        changed=len(before),
-        only_first=pair.only_first,
-        only_second=pair.only_second,
-        moves=_moves(contract, before, after),
-        words=_words(contract, before, after),
-    )
+    before, after = (frame.set_index(contract.entity) for frame in (pair.before, pair.after))
+    moves, words = _moves(contract, before, after), _words(contract, before, after)
+    newest = (ids[0][-1], ids[1][-1])
+    return Comparison(newest, pair.common, len(before), pair.only_first, pair.only_second, moves, words)
 
 
 def _run_ids(database: Database, contract: Contract, version: int) -> list[str]:

@@ -57,12 +57,10 @@ def _compare_model(chain: Chain, version: VersionRow) -> Link:
     of_version, of_run = version["artifact_hash"], chain.run["model_hash"]
     # Shadows of earlier programs recorded no hash of their own.
     recorded = {digest for digest in (of_version, of_run) if digest}
-    return compared(
-        f"model version {version['version']}",
-        recorded == {actual},
-        actual[:12],
-        f"its files have hash {actual[:12]}, recorded were {of_version[:12]} and {str(of_run)[:12]}",
-    )
+    both = f"{of_version[:12]} and {str(of_run)[:12]}"
+    difference = f"its files have hash {actual[:12]}, recorded were {both}"
+    name = f"model version {version['version']}"
+    return compared(name, recorded == {actual}, actual[:12], difference)
 
 
 def _reached(name: str, check: Callable[[], Link]) -> Link:

@@ -58,23 +58,37 @@ def _executor() -> Callable[[Job], NotebookResult]:
 
 
 def _job(attempt: Attempt, notebook: Notebook) -> Job:
-    settings, contract, request = attempt.project.settings, attempt.contract, attempt.request
-    own = {
-        "RUN_ID": attempt.run_id,
-        "SLOT": attempt.slot.isoformat(),
-        "SAMPLE": request.sample or settings.sample,
-        "DATA_AS_OF": str(request.data_as_of or ""),
-    }
-    deadline = attempt.started + contract.run_deadline.total_seconds()
+    settings = attempt.project.settings
+
+    def on_cell(cell: int, cells: int) -> None:
+        attempt.on_progress(notebook.step, cell, cells)
+
     return Job(
         path=notebook.path,
         output=attempt.folder / notebook.path.name,
-        parameters=own | notebook.declared(attempt.parameters),
+        parameters=_own_parameters(attempt) | notebook.declared(attempt.parameters),
         environment=environment.kernel_environment(settings, attempt.project.worker),
-        limits=Limits(contract.cell_timeout.total_seconds(), deadline),
+        limits=_limits(attempt),
         secrets=environment.secrets(settings),
-        on_cell=lambda cell, cells: attempt.on_progress(notebook.step, cell, cells),
+        on_cell=on_cell,
     )
+
+
+def _own_parameters(attempt: Attempt) -> dict[str, str]:
+    """Return the parameters that the runner sets in every notebook."""
+    request = attempt.request
+    return {
+        "RUN_ID": attempt.run_id,
+        "SLOT": attempt.slot.isoformat(),
+        "SAMPLE": request.sample or attempt.project.settings.sample,
+        "DATA_AS_OF": str(request.data_as_of or ""),
+    }
+
+
+def _limits(attempt: Attempt) -> Limits:
+    contract = attempt.contract
+    deadline = attempt.started + contract.run_deadline.total_seconds()
+    return Limits(contract.cell_timeout.total_seconds(), deadline)
 
 
 def _missing_report(attempt: Attempt, step: str) -> str | None:

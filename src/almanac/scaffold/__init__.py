@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,16 @@ from almanac.errors import UsageError
 TEMPLATES = Path(__file__).with_name("template")
 PLACEHOLDER = "new_workload"
 NAME = re.compile(r"^[a-z][a-z0-9_]{1,18}$")
+BAD_NAME = (
+    "'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, "
+    "a letter first, no word of Python's."
+)
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (Almanac)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+FORMAT = {"metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
+CODE: dict[str, Any] = {"cell_type": "code", "execution_count": None, "outputs": []}
 MARKER = re.compile(r"^# %%(?: \[(markdown)\])?(?: (parameters))?$", re.MULTILINE)
 
 
@@ -21,49 +32,23 @@ def create(home: Path, name: str) -> list[Path]:
     Raises UsageError before anything is written.
     """
     if not NAME.fullmatch(name) or iskeyword(name):
-        raise UsageError(
-            f"'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, "
-            "a letter first, no word of Python's."
-        )
-    package, notebooks, test = (
-        discovery.WORKLOADS / name,
-        home / "notebooks" / name,
-        home / "tests" / f"test_{name}.py",
-    )
-    for place in (package, notebooks, test):
-        if place.exists():
-            raise UsageError(f"{place} exists already; choose another name or remove it.")
-    written = [
-        _write(package / template.stem, _filled(template, name))
-        for template in sorted(TEMPLATES.glob("*.py.txt"))
+        raise UsageError(BAD_NAME.format(name=name))
+    package, notebooks = discovery.WORKLOADS / name, home / "notebooks" / name
+    test = home / "tests" / f"test_{name}.py"
+    _refuse_existing(package, notebooks, test)
+    return [
+        *(_write(package / path.stem, text) for path, text in _templates("*.py.txt", name)),
+        *(_write(notebooks / path.stem, as_notebook(text)) for path, text in _templates("*.ipynb.txt", name)),
+        *(_write(test, text) for _, text in _templates("test.txt", name)),
     ]
-    templates = sorted(TEMPLATES.glob("*.ipynb.txt"))
-    written += [
-        _write(notebooks / template.stem, as_notebook(_filled(template, name))) for template in templates
-    ]
-    written.append(_write(test, _filled(TEMPLATES / "test.txt", name)))
-    return written
 
 
 def as_notebook(text: str) -> str:
-    """Return a notebook file from a text; `# %%`, `# %% [markdown]` or `# %% parameters` begins one."""
+    """Return a notebook file from a text; `# %%`, `# %% [markdown]` or `# %% parameters` begins a cell."""
     parts = MARKER.split(text)
-    cells = [
-        _cell(number, *part)
-        for number, part in enumerate(zip(parts[1::3], parts[2::3], parts[3::3], strict=True), start=1)
-    ]
-    metadata = {
-        "kernelspec": {"display_name": "Python 3 (Almanac)", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
-    return (
-        json.dumps(
-            {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5},
-            indent=1,
-            ensure_ascii=False,
-        )
-        + "\n"
-    )
+    pieces = zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
+    cells = [_cell(number, *piece) for number, piece in enumerate(pieces, start=1)]
+    return json.dumps({"cells": cells} | FORMAT, indent=1, ensure_ascii=False) + "\n"
 
 
 def _cell(number: int, kind: str | None, tag: str | None, body: str) -> dict[str, Any]:
@@ -72,19 +57,21 @@ def _cell(number: int, kind: str | None, tag: str | None, body: str) -> dict[str
         "metadata": {"tags": [tag]} if tag else {},
         "source": body.strip().splitlines(keepends=True),
     }
-    return (
-        {"cell_type": "markdown", **cell}
-        if kind
-        else {"cell_type": "code", "execution_count": None, "outputs": [], **cell}
-    )
+    return {"cell_type": "markdown", **cell} if kind else {**CODE, **cell}
 
 
-def _filled(template: Path, name: str) -> str:
-    return (
-        template.read_text(encoding="utf-8")
-        .replace(PLACEHOLDER, name)
-        .replace("New workload", name.replace("_", " ").capitalize())
-    )
+def _templates(pattern: str, name: str) -> Iterator[tuple[Path, str]]:
+    """Yield each template of a pattern with its text for workload `name`."""
+    title = name.replace("_", " ").capitalize()
+    for path in sorted(TEMPLATES.glob(pattern)):
+        text = path.read_text(encoding="utf-8")
+        yield path, text.replace(PLACEHOLDER, name).replace("New workload", title)
+
+
+def _refuse_existing(*places: Path) -> None:
+    for place in places:
+        if place.exists():
+            raise UsageError(f"{place} exists already; choose another name or remove it.")
 
 
 def _write(path: Path, text: str) -> Path:

@@ -16,7 +16,7 @@ from almanac.store.publishing.incremental import erasures
 from almanac.store.rows import binary_copy
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
-from almanac.workloads.logs.formats import FORMATS
+from almanac.workloads.logs.formats import FORMATS, check_format
 from almanac.workloads.logs.keeping import deletion, ingest, recount, rules
 from almanac.workloads.logs.keeping.ingest import FileReport, ReadOptions
 from almanac.workloads.logs.keeping.rules import RuleState
@@ -83,8 +83,7 @@ def ingest_command(
     files: Files, form: Format = "", source: Source = "", year: Year = None, json: Json = False
 ) -> None:
     """Store log files; entries that are there already are counted and not changed."""
-    if form and form not in FORMATS:
-        raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
+    check_format(form)
     project = Project(Settings.read())
     options, load = ReadOptions(form, source, year), Load(binary_copy.encode)
     connect = project.worker.connect

@@ -127,7 +127,7 @@ def anatomy(trace: pd.Series, shares: Mapping[str, float], names: Mapping[str, s
 
 
 def anatomy_of_strangest(sessions: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the `anatomy` of the strangest session with the label abnormal, of any session where none has it.
+    """Return the `anatomy` of the strangest abnormal session, or of any session where none is abnormal.
 
     Without sessions it has no rows.
     """

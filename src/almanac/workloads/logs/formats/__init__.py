@@ -1,9 +1,19 @@
 """Reads log files of several formats into columns of entries; no line but blank ones is lost."""
 
-from almanac.workloads.logs.formats.detection import FORMATS, detect
+from almanac.workloads.logs.formats.detection import FORMATS, check_format, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed
 from almanac.workloads.logs.formats.reading import parse, parse_file
 from almanac.workloads.logs.shared.cleaning import clean
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
-__all__ = ["FORMATS", "LONGEST_TEXT", "SCHEMA", "Parsed", "clean", "detect", "parse", "parse_file"]
+__all__ = [
+    "FORMATS",
+    "LONGEST_TEXT",
+    "SCHEMA",
+    "Parsed",
+    "check_format",
+    "clean",
+    "detect",
+    "parse",
+    "parse_file",
+]

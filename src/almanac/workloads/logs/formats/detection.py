@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from almanac.errors import UsageError
 from almanac.workloads.logs.formats import layouts
 from almanac.workloads.logs.formats.layouts import Layout
 from almanac.workloads.logs.shared.cleaning import decoded
@@ -33,6 +34,13 @@ def detect(head: bytes) -> str:
         return "jsonl"
     layout = _fitting(lines)
     return layout.format if layout else "plain"
+
+
+def check_format(form: str) -> None:
+    """Raise UsageError for an unknown format; an empty one is detected later."""
+    if form and form not in FORMATS:
+        formats = ", ".join(FORMATS)
+        raise UsageError(f"Unknown log format '{form}'. Known: {formats}.")
 
 
 def lines_of(head: bytes) -> list[str]:

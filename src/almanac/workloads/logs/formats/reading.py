@@ -8,10 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import IO
 
-from almanac.errors import UsageError
 from almanac.workloads.logs.formats import headed, json_lines, plain, tables
 from almanac.workloads.logs.formats.chunks import whole_lines
-from almanac.workloads.logs.formats.detection import FORMATS, HEAD_BYTES, detect, layout_of
+from almanac.workloads.logs.formats.detection import HEAD_BYTES, check_format, detect, layout_of
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
 
 BLOCK_BYTES = 4 << 20
@@ -35,8 +34,7 @@ def parse(
 
     `year` is for formats whose times have none; it defaults to the present one. Raises UsageError.
     """
-    if form and form not in FORMATS:
-        raise UsageError(f"Unknown log format '{form}'. Known: {', '.join(FORMATS)}.")
+    check_format(form)
     rest = iter(content)
     head = _head(rest)
     detected = form or detect(head[:HEAD_BYTES])
