@@ -18,7 +18,8 @@ MOST_MISSED = 0.05
 # percentile is kept.
 FAR_SHARE = 0.008
 # Prices of a miss, and of a far event, among which the hindsight that keeps the 99th percentile is sought.
-MISS_PRICES, FAR_PRICES = (0.01, 0.015, 0.02, 0.03), (0.02, 0.04, 0.1)
+MISS_PRICES = (0.01, 0.015, 0.02, 0.03)
+FAR_PRICES = (0.02, 0.04, 0.1)
 
 
 def constant_worth(case: Case, predict: Predictor, cost: float) -> str:
@@ -91,7 +92,8 @@ def at_once(case: Case) -> str:
     order.
     """
     latencies = latencies_at_once(case.later) / case.goal.objective_seconds
-    missed, far = float((latencies > 1).mean()), float((latencies > FAR).mean())
+    missed = float((latencies > 1).mean())
+    far = float((latencies > FAR).mean())
     p99 = float(np.quantile(latencies, 0.99))
     figures = f"{missed:.2%} of misses, {far:.2%} beyond {FAR:g}, p99 {p99:.3f} of the objective"
     conditions = "without ever waiting, at mean seconds and none for a batch itself"
@@ -100,7 +102,9 @@ def at_once(case: Case) -> str:
 
 def latencies_at_once(traffic: Load) -> Floats:
     """Return the latencies of that worker."""
-    processing, free, latencies = replace(traffic.processing, constant=0.0), float("-inf"), []
+    processing = replace(traffic.processing, constant=0.0)
+    free = float("-inf")
+    latencies = []
     for arrived, kb in zip(traffic.arrivals.tolist(), np.diff(traffic.kb_before), strict=True):
         free = max(free, arrived) + float(processing.seconds(1, kb))
         latencies.append(free - arrived)

@@ -68,7 +68,9 @@ class Floor:
 
     def line(self, row: Mapping[Any, Any]) -> str:
         """Return in words whether the policy reaches the floor."""
-        ratio, missed, p99 = row[self.column], row["missed_share"], row["p99_of_objective"]
+        ratio = row[self.column]
+        missed = row["missed_share"]
+        p99 = row["p99_of_objective"]
         is_met = ratio <= self.ratio and missed <= self.most_missed and p99 <= FAR
         floor = f"{self.ratio:g} of hindsight with at most {self.most_missed:.0%} misses and p99 {FAR:g}"
         result = f"{ratio:.4f} at {missed:.2%}, p99 {p99:.3f}"

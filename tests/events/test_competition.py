@@ -53,7 +53,8 @@ def test_training_never_sees_the_later_traffic(case: Case) -> None:
 
 def test_a_saving_is_the_share_of_the_cost_that_is_not_spent() -> None:
     traffic = load([60.0 * minute + second for minute in range(20) for second in (0.0, 1.0)], STEADY)
-    pairs, singles = run(traffic, FixedSize(2)), run(traffic, FixedSize(1))
+    pairs = run(traffic, FixedSize(2))
+    singles = run(traffic, FixedSize(1))
     # A pair costs 0.13 and two singles 0.25.
     saved = comparison.saving(pairs, singles, Prices(), seed=1)
     assert saved.estimate == pytest.approx(1 - 0.13 / 0.25)

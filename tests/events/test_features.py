@@ -49,7 +49,8 @@ def test_the_recent_residual_compares_the_batches_before_with_the_prediction_of_
 
 def test_no_feature_uses_later_batches() -> None:
     whole = replay(120.0, seed=2)
-    early, all_features = features.build(whole.head(30)), features.build(whole).head(30)
+    early = features.build(whole.head(30))
+    all_features = features.build(whole).head(30)
     pd.testing.assert_frame_equal(all_features[features.FEATURES], early[features.FEATURES])
 
 

@@ -75,7 +75,8 @@ def test_a_miss_that_costs_nothing_saves_a_batch() -> None:
 
 
 def test_an_event_that_would_wait_far_too_long_has_a_price_of_its_own() -> None:
-    far, near = plan(LONELY_FIRST, 0.01), plan(LONELY_FIRST, 0.01, far_price=1.0)
+    far = plan(LONELY_FIRST, 0.01)
+    near = plan(LONELY_FIRST, 0.01, far_price=1.0)
     assert (len(far), len(near)) == (1, 2)
     assert far.latencies.max() > 2.5 >= near.latencies.max()
 
@@ -87,7 +88,8 @@ def test_between_two_points_of_the_frontier_the_cost_lies_on_the_line() -> None:
 
 
 def test_the_cheaper_a_miss_the_more_are_missed_and_the_less_it_costs() -> None:
-    traffic, prices = make(generator.generate(60.0, seed=1), STEADY, seed=1), np.array([0.005, 0.02, 0.5])
+    traffic = make(generator.generate(60.0, seed=1), STEADY, seed=1)
+    prices = np.array([0.005, 0.02, 0.5])
     points = hindsight.frontier(traffic, PRICES, objective_seconds=3.0, miss_prices=prices)
     assert [point.price for point in points] == [0.5, 0.02, 0.005]
     assert points[0].cost_per_event > points[1].cost_per_event > points[2].cost_per_event

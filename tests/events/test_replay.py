@@ -91,7 +91,8 @@ def test_the_costs_of_a_replay_are_those_of_its_batches() -> None:
 def test_no_rule_knows_the_future_or_does_two_things_at_once(name: str, processing: Processing) -> None:
     traffic = make(GENERATED, processing, seed=2)
     replay = run(traffic, RULES[name]())
-    ends, lasts = replay.starts + replay.seconds, replay.first + replay.sizes
+    ends = replay.starts + replay.seconds
+    lasts = replay.first + replay.sizes
     assert replay.sizes.sum() == len(traffic)
     assert (lasts[:-1] == replay.first[1:]).all()
     assert (replay.starts >= traffic.arrivals[lasts - 1]).all()

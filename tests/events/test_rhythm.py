@@ -16,7 +16,10 @@ from tests.events.loads import exactly
 QUICK = Processing("quick", constant=0.01, per_event=0.0, per_kb=0.0, spread=0.0)
 BEGUN = 1_700_000_000.0
 HOUR = BEGUN + 3600.0
-EARLY, LATE, YOUNG, OLD = (0.0, 5.0), (5.0, 10.0), (0.0, 1.0), (1.0, 1e6)
+EARLY = (0.0, 5.0)
+LATE = (5.0, 10.0)
+YOUNG = (0.0, 1.0)
+OLD = (1.0, 1e6)
 ALWAYS = (0.0, 1e6)
 
 

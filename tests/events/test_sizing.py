@@ -109,7 +109,8 @@ def test_the_default_decides_about_a_state_that_the_policy_does_not_have() -> No
 
 def test_the_published_policy_says_how_long_to_wait_and_how_many_to_take() -> None:
     sizing = published()
-    early, late = sizing.decide(view(5, 0.25)), sizing.decide(view(5, 1.99))
+    early = sizing.decide(view(5, 0.25))
+    late = sizing.decide(view(5, 1.99))
     # Processing takes 0.5 s of 2 s, so an event of 0.25 s may wait for 1.25 s more.
     assert (early.size, early.sized_by) == (100, "published")
     assert early.wait_seconds == pytest.approx(1.25, abs=0.02)
@@ -210,8 +211,10 @@ def random_rhythm(luck: np.random.Generator) -> Rhythm:
 def test_a_worker_that_looks_again_and_again_starts_when_the_replay_does() -> None:
     # The bands of the rhythm differ at random: what counts is the band in which an event arrived or the
     # worker became free.
-    luck, goal = np.random.default_rng(7), Goal(2.0, 0.3)
-    table, arrivals = random_rhythm(luck), np.cumsum(luck.exponential(0.7, 200))
+    luck = np.random.default_rng(7)
+    goal = Goal(2.0, 0.3)
+    table = random_rhythm(luck)
+    arrivals = np.cumsum(luck.exponential(0.7, 200))
     sizing = replace(published(patience_seconds=0.3), goal=goal)
     sizing.policy = replace(sizing.policy, rhythm=table)
     assert sizing.policy.lookup is not None

@@ -54,7 +54,8 @@ def test_events_that_are_late_anyway_are_not_split() -> None:
 def test_a_later_start_of_the_rest_counts_for_its_gain() -> None:
     # One event can be saved, worth 3 s. Another batch costs 4 s. The rest gets back 2.8 s of them where
     # each second later gains a second, and nothing where no event arrives.
-    crowded, price = waiting([3.75] + [0.0] * 12), MissPrice(Goal(4.0, 0.01), 3.0)
+    crowded = waiting([3.75] + [0.0] * 12)
+    price = MissPrice(Goal(4.0, 0.01), 3.0)
     sizes = [
         Split(crowded, exactly(BY_COUNT), price, gained).first_size(0.0)
         for gained in (linearly, np.zeros_like)

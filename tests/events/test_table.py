@@ -75,7 +75,8 @@ def test_more_and_heavier_events_start_earlier(lookup: Lookup) -> None:
 
 
 def test_the_seconds_of_a_state_are_near_those_that_made_the_history(lookup: Lookup) -> None:
-    counts, kb = np.array([5, 20]), np.array([30.0, 120.0])
+    counts = np.array([5, 20])
+    kb = np.array([30.0, 120.0])
     seconds, spreads = lookup.seconds(counts, kb)
     assert seconds.tolist() == pytest.approx(HEAVY.seconds(counts, kb).tolist(), rel=0.12)
     assert (spreads < 0.2).all()

@@ -67,7 +67,8 @@ def test_the_best_constant_worth_is_the_cheapest_that_keeps_the_goal() -> None:
     # Pairs 1.1 objectives apart: a batch for each event, or the first of each pair missed and one batch for
     # both.
     traffic = load([start + late for start in range(0, 1_000, 50) for late in (0.0, 11.0)], STEADY)
-    generous, strict = practice(traffic, 10.0, 0.5), practice(traffic, 10.0, 0.0)
+    generous = practice(traffic, 10.0, 0.5)
+    strict = practice(traffic, 10.0, 0.0)
     in_pairs = tuning.best_constant(generous, exactly(STEADY), worths=[0.05, 1.0])
     alone = tuning.best_constant(strict, exactly(STEADY), worths=[0.05, 1.0])
     assert in_pairs is not None

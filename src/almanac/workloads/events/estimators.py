@@ -29,14 +29,18 @@ class SecondsAndBound(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # s
     def fit(self, X: pd.DataFrame, y: pd.Series) -> "SecondsAndBound":
         """Fit on batches in the order of time."""
         seconds = np.asarray(y, dtype=np.float64)
+        self.factor_ = self._factor(X, seconds)
+        self.middle_ = clone(self.middle).fit(X, seconds)
+        self.upper_ = clone(self.upper).fit(X, seconds) if self.upper is not None else None
+        return self
+
+    def _factor(self, X: pd.DataFrame, seconds: Floats) -> float:
+        """Return the 90th percentile of actual over predicted seconds on the last batches."""
         edge = max(1, round(len(seconds) * (1 - BOUND_SHARE)))
         early = clone(self.middle).fit(X.iloc[:edge], seconds[:edge])
         later = slice(edge, None) if edge < len(seconds) else slice(None)
         ratios = seconds[later] / _positive(early.predict(X.iloc[later]))
-        self.factor_ = float(np.quantile(ratios, HIGH))
-        self.middle_ = clone(self.middle).fit(X, seconds)
-        self.upper_ = clone(self.upper).fit(X, seconds) if self.upper is not None else None
-        return self
+        return float(np.quantile(ratios, HIGH))
 
     def predict(self, X: pd.DataFrame) -> Floats:
         """Return two columns: seconds, and the 90th percentile, which is never below them."""
@@ -57,7 +61,8 @@ class RelativeLine(RegressorMixin, BaseEstimator):  # type: ignore[misc]  # scik
         seconds = _positive(y)
         weighted = _with_constant(X) / seconds[:, np.newaxis]
         parts, _ = nnls(weighted, np.ones(len(seconds)))
-        self.intercept_, self.coef_ = float(parts[0]), parts[1:]
+        self.intercept_ = float(parts[0])
+        self.coef_ = parts[1:]
         return self
 
     def predict(self, X: pd.DataFrame) -> Floats:

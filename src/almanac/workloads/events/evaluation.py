@@ -18,6 +18,7 @@ VALIDATION_SHARE = 0.25
 FIRST_SHARE = 0.2
 FOLDS = 5
 P90 = 0.9
+NO_SECONDS: Floats = np.empty((0, 2))
 
 
 class Predictions(NamedTuple):
@@ -50,12 +51,16 @@ def rolling(pipeline: Pipeline, frame: pd.DataFrame, *, since: str = "") -> Pred
     first = round(len(frame) * FIRST_SHARE)
     if since:
         first = max(first, int((frame["started_at"] <= pd.Timestamp(since)).sum()))
-    parts = [part for part in np.array_split(np.arange(first, len(frame)), FOLDS) if len(part)]
-    if not parts:
-        return Predictions(frame.iloc[first:], np.empty((0, 2)))
-    fits = [model.fit(pipeline, frame.iloc[: part[0]]) for part in parts]
-    seconds = [fit.predict(frame.iloc[part][FEATURES]) for fit, part in zip(fits, parts, strict=True)]
-    return Predictions(frame.iloc[first:], np.concatenate(seconds))
+    parts = np.array_split(np.arange(first, len(frame)), FOLDS)
+    seconds = [_predict_part(pipeline, frame, part) for part in parts if len(part)]
+    return Predictions(frame.iloc[first:], np.concatenate([NO_SECONDS, *seconds]))
+
+
+def _predict_part(pipeline: Pipeline, frame: pd.DataFrame, part: Integers) -> Floats:
+    """Return the predictions for a part of the batches by a fit on all batches before it."""
+    fitted = model.fit(pipeline, frame.iloc[: part[0]])
+    seconds: Floats = fitted.predict(frame.iloc[part][FEATURES])
+    return seconds
 
 
 def losses(batches: pd.DataFrame, predicted: Floats) -> Floats:
@@ -65,26 +70,32 @@ def losses(batches: pd.DataFrame, predicted: Floats) -> Floats:
     compare.
     """
     actual = batches["seconds"].to_numpy(dtype=np.float64)
+    errors = np.abs(actual - predicted[:, 0])
     above = actual - predicted[:, 1]
     pinball = np.maximum(P90 * above, (P90 - 1) * above)
-    loss: Floats = (np.abs(actual - predicted[:, 0]) + 2 * pinball) / actual.mean()
+    loss: Floats = (errors + 2 * pinball) / actual.mean()
     return loss
 
 
 def score(batches: pd.DataFrame, predicted: Floats) -> dict[str, float]:
     """Return seconds_loss, mae_seconds, r2, above_p90, calibration_error and n of predictions."""
     actual = batches["seconds"].to_numpy(dtype=np.float64)
-    errors = actual - predicted[:, 0]
     above = float((actual > predicted[:, 1]).mean())
-    variation = float(((actual - actual.mean()) ** 2).sum())
     return {
         "seconds_loss": float(losses(batches, predicted).mean()),
-        "mae_seconds": float(np.abs(errors).mean()),
-        "r2": 1 - float((errors**2).sum() / max(variation, 1e-12)),
+        "mae_seconds": float(np.abs(actual - predicted[:, 0]).mean()),
+        "r2": _r2(actual, predicted[:, 0]),
         "above_p90": above,
         "calibration_error": abs(above - (1 - P90)),
         "n": len(batches),
     }
+
+
+def _r2(actual: Floats, predicted: Floats) -> float:
+    """Return the share of the variation that is explained."""
+    unexplained = ((actual - predicted) ** 2).sum()
+    variation = ((actual - actual.mean()) ** 2).sum()
+    return 1 - float(unexplained / max(variation, 1e-12))
 
 
 def table(batches: pd.DataFrame, predicted: Mapping[str, Floats]) -> pd.DataFrame:
@@ -118,9 +129,15 @@ def ratio_interval(
 ) -> Interval:
     """Return sum over sum with its percentile bootstrap interval; values of one group are drawn together."""
     places = np.unique(groups, return_inverse=True)[1]
-    tops, bottoms = np.bincount(places, above), np.bincount(places, below)
-    chances = np.full(len(tops), 1 / len(tops))
-    counts = np.random.default_rng(seed).multinomial(len(tops), chances, size=repeats)
+    tops = np.bincount(places, above)
+    bottoms = np.bincount(places, below)
+    counts = _bootstrap_counts(len(tops), repeats, seed)
     ratios = (counts @ tops) / np.maximum(counts @ bottoms, 1e-12)
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return Interval(float(tops.sum() / bottoms.sum()), float(low), float(high))
+    low, high = np.quantile(ratios, [0.025, 0.975]).tolist()
+    return Interval(float(tops.sum() / bottoms.sum()), low, high)
+
+
+def _bootstrap_counts(groups: int, repeats: int, seed: int) -> Integers:
+    """Return how often each group is drawn, shape (repeats, groups)."""
+    chances = np.full(groups, 1 / groups)
+    return np.random.default_rng(seed).multinomial(groups, chances, size=repeats)

@@ -64,12 +64,13 @@ def recent_residual(history: pd.DataFrame) -> pd.Series:
     It is the mean of logarithms, and 0 at first. A count predicts the mean seconds per event of all batches
     before.
     """
-    seconds, events = history["seconds"].astype("float64"), history["events"].astype("float64")
-    predicted = events * (seconds.cumsum().shift() / events.cumsum().shift())
-    ratio = seconds.clip(lower=1e-6) / predicted.clip(lower=1e-6)
+    seconds = history["seconds"].astype("float64")
+    events = history["events"].astype("float64")
+    per_event = seconds.cumsum().shift() / events.cumsum().shift()
+    ratio = seconds.clip(lower=1e-6) / (events * per_event).clip(lower=1e-6)
     residual = pd.Series(np.log(ratio), index=history.index)
-    recent: pd.Series = residual.rolling(RECENT_BATCHES, min_periods=1).mean().shift().fillna(0.0)
-    return recent
+    recent: pd.Series = residual.rolling(RECENT_BATCHES, min_periods=1).mean()
+    return recent.shift().fillna(0.0)
 
 
 BUILDERS = [count, kb, kinds, main_kind_share, hour, recent_residual]

@@ -7,11 +7,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from almanac.drawing import FAINT, INK, QUIET, canvas, style
-from almanac.workloads.events.policy.costs import Floats, Integers
+from almanac.workloads.events.policy.costs import Floats
 from almanac.workloads.events.replays.competition import Case, Result
 from almanac.workloads.events.replays.hindsight import Point
 from almanac.workloads.events.replays.replay import Replay
@@ -38,14 +39,15 @@ RHYTHM_TITLE = "Seconds gained by a later start right after an event; a batch sa
 
 def arrivals(traffic: pd.DataFrame) -> Figure:
     """Show how many events and how many kB arrive through time."""
-    seconds = (traffic["arrived_at"] - traffic["arrived_at"].min()).dt.total_seconds().to_numpy()
+    first = traffic["arrived_at"].min()
+    seconds = (traffic["arrived_at"] - first).dt.total_seconds().to_numpy()
     edges = np.linspace(0, max(seconds.max(), 1.0), BINS + 1)
-    figure, panels = plt.subplots(2, 1, figsize=(10, 4.6), sharex=True, layout="constrained")
-    _rate(panels[0], seconds, edges, None)
-    _rate(panels[1], seconds, edges, traffic["kb"])
-    style(panels[0], "events per second")
-    style(panels[1], "kB per second")
-    panels[1].set_xlabel("minutes")
+    figure, (events, kb) = plt.subplots(2, 1, figsize=(10, 4.6), sharex=True, layout="constrained")
+    _rate(events, seconds, edges, None)
+    _rate(kb, seconds, edges, traffic["kb"])
+    style(events, "events per second")
+    style(kb, "kB per second")
+    kb.set_xlabel("minutes")
     return figure
 
 
@@ -65,29 +67,21 @@ def seconds(batches: pd.DataFrame, predicted: Mapping[str, Floats]) -> Figure:
 
 def by_size(sizes: pd.DataFrame) -> Figure:
     """Show cost and misses of fixed sizes; `sizes` are those of `competition.by_size`."""
-    figure, panels = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-    titles = {"cost_per_event": "cost per event", "missed_share": "share of misses"}
-    for axes, (column, title) in zip(panels, titles.items(), strict=True):
-        axes.plot(sizes["size"], sizes[column], "o-", color=COLOURS["policy"], markersize=4, linewidth=1.6)
-        axes.set_xscale("log")
-        axes.set_xticks(SIZE_TICKS, [str(tick) for tick in SIZE_TICKS])
-        axes.minorticks_off()
-        axes.set_ylim(bottom=0)
-        style(axes, f"{title} by fixed batch size, on the same traffic")
-        axes.set_xlabel("events in a batch")
+    figure, (cost, misses) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+    _by_size(cost, sizes["size"], sizes["cost_per_event"])
+    _by_size(misses, sizes["size"], sizes["missed_share"])
+    style(cost, "cost per event by fixed batch size, on the same traffic")
+    style(misses, "share of misses by fixed batch size, on the same traffic")
     return figure
 
 
 def through_time(case: Case, results: Mapping[str, Result]) -> Figure:
     """Show cost per event and the 95th percentile of latency of some contenders through the replay."""
-    first, last = case.later.arrivals[[0, -1]]
-    edges = np.linspace(first, last + 1e-6, MINUTES + 1)
-    minutes = (edges[:-1] - first) / 60
     figure, (cost, latency) = plt.subplots(2, 1, figsize=(10, 5.4), sharex=True, layout="constrained")
     for name in COMPARED:
-        replay, line = results[name].replay, {"color": COLOURS[name], "linewidth": 1.4}
-        cost.plot(minutes, _cost_per_event(replay, case, edges), label=name, **line)
-        latency.plot(minutes, _quantiles(case.later.arrivals, replay.latencies, edges), **line)
+        lines = _lines_through_time(case, results[name].replay)
+        cost.plot(lines["cost"], color=COLOURS[name], linewidth=1.4, label=name)
+        latency.plot(lines["latency"], color=COLOURS[name], linewidth=1.4)
     latency.axhline(case.goal.objective_seconds, color=INK, linewidth=0.8)
     style(cost, "Cost per event through the replay")
     style(latency, "95th percentile of finished minus arrived, seconds; the line is the objective")
@@ -99,13 +93,11 @@ def through_time(case: Case, results: Mapping[str, Result]) -> Figure:
 def frontier(points: Sequence[Point], contenders: pd.DataFrame) -> Figure:
     """Show the least possible cost for each share of misses, and where the contenders are."""
     figure, axes = canvas("Cost below the line cannot be had, whatever one knows", width=8, height=4.6)
-    line = sorted((point.missed_share, point.cost_per_event) for point in points)
-    line = [place for place in line if place[0] <= MOST_MISSED]
-    axes.plot([missed for missed, _ in line], [cost for _, cost in line], color=INK, linewidth=1.6)
-    places = contenders.set_index("contender")[["missed_share", "cost_per_event"]]
-    for name, (missed, cost) in zip(places.index, places.to_numpy().tolist(), strict=True):
-        if name in COLOURS and missed <= MOST_MISSED:
-            _mark(axes, name, (missed, cost))
+    _line(axes, points)
+    near = contenders[contenders["missed_share"] <= MOST_MISSED].set_index("contender")
+    for name in near.index.intersection(list(COLOURS), sort=False):
+        missed, cost = near.loc[name, ["missed_share", "cost_per_event"]]
+        _mark(axes, name, (float(missed), float(cost)))
     axes.set_xlabel("share of events later than the objective")
     axes.set_ylabel("cost per event")
     return figure
@@ -130,17 +122,10 @@ def rhythm(rows: pd.DataFrame) -> Figure:
     """
     figure, axes = canvas(RHYTHM_TITLE, width=10, height=3.6)
     fresh = rows[rows["quiet_min_seconds"] == 0].sort_values("phase_min")
-    gains = np.array(fresh["gained_seconds"].tolist())
-    later = np.arange(gains.shape[1]) * float(fresh["step_seconds"].iloc[0])
     if len(fresh) == 1:
-        axes.plot(later, gains[0], color=COLOURS["policy"], linewidth=1.6)
-        axes.set_xlabel("start so many seconds later")
-        return figure
-    edges = np.append(fresh["phase_min"], fresh["phase_max"].max())
-    mesh = axes.pcolormesh(edges, later, gains[:, 1:].T, cmap="cividis", shading="flat")
-    axes.set_xlabel("second of the cycle")
-    axes.set_ylabel("start so many seconds later")
-    figure.colorbar(mesh, ax=axes)
+        _curve(axes, fresh)
+    else:
+        _cycle(figure, axes, fresh)
     return figure
 
 
@@ -148,15 +133,69 @@ def scoreboard(windows: pd.DataFrame) -> Figure:
     """Show predicted and actual seconds and cost per batch, window by window."""
     figure, panels = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
     for axes, measure in zip(panels, ("seconds", "cost"), strict=True):
-        for kind, colour in (("predicted", QUIET), ("actual", COLOURS["policy"])):
-            values = windows[f"{kind}_{measure}"]
-            axes.plot(np.arange(len(windows)), values, "o-", color=colour, label=kind, **WINDOW_DOTS)
+        _windows(axes, windows[f"predicted_{measure}"], "predicted", QUIET)
+        _windows(axes, windows[f"actual_{measure}"], "actual", COLOURS["policy"])
         axes.set_ylim(bottom=0)
         style(axes, f"Mean {measure} of a batch, by window")
         if windows.empty:
             _say_empty(axes, "no window of batches that a policy sized yet")
     panels[0].legend(frameon=False, fontsize=9)
     return figure
+
+
+def _by_size(axes: Axes, sizes: pd.Series, values: pd.Series) -> None:
+    """Draw values by batch size, on a logarithmic axis."""
+    axes.plot(sizes, values, "o-", color=COLOURS["policy"], markersize=4, linewidth=1.6)
+    axes.set_xscale("log")
+    axes.set_xticks(SIZE_TICKS, [str(tick) for tick in SIZE_TICKS])
+    axes.minorticks_off()
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("events in a batch")
+
+
+def _lines_through_time(case: Case, replay: Replay) -> pd.DataFrame:
+    """Return cost per event and 95th percentile of latency, by the minutes since the first arrival."""
+    arrivals = case.later.arrivals
+    edges = np.linspace(arrivals[0], arrivals[-1] + 1e-6, MINUTES + 1)
+    minutes = (edges[:-1] - arrivals[0]) / 60
+    latency = _quantiles(arrivals, replay.latencies, edges)
+    return pd.DataFrame({"cost": _cost_per_event(replay, case, edges), "latency": latency}, index=minutes)
+
+
+def _line(axes: Axes, points: Sequence[Point]) -> None:
+    """Draw the frontier of hindsight."""
+    near = [point for point in points if point.missed_share <= MOST_MISSED]
+    line = sorted(near, key=lambda point: point.missed_share)
+    missed = [point.missed_share for point in line]
+    axes.plot(missed, [point.cost_per_event for point in line], color=INK, linewidth=1.6)
+
+
+def _gains(rows: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return the seconds ahead of each start, and the gains, shape (rows, starts)."""
+    gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
+    later: Floats = np.arange(gains.shape[1]) * float(rows["step_seconds"].iloc[0])
+    return later, gains
+
+
+def _curve(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw the gains of a rhythm without a cycle."""
+    later, gains = _gains(rows)
+    axes.plot(later, gains[0], color=COLOURS["policy"], linewidth=1.6)
+    axes.set_xlabel("start so many seconds later")
+
+
+def _cycle(figure: Figure, axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw the gains by the second of the cycle."""
+    later, gains = _gains(rows)
+    edges = np.append(rows["phase_min"], rows["phase_max"].max())
+    mesh = axes.pcolormesh(edges, later, gains[:, 1:].T, cmap="cividis", shading="flat")
+    axes.set_xlabel("second of the cycle")
+    axes.set_ylabel("start so many seconds later")
+    figure.colorbar(mesh, ax=axes)
+
+
+def _windows(axes: Axes, values: pd.Series, label: str, colour: str) -> None:
+    axes.plot(np.arange(len(values)), values, "o-", color=colour, label=label, **WINDOW_DOTS)
 
 
 def _rate(axes: Axes, seconds: Floats, edges: Floats, weights: pd.Series | None) -> None:
@@ -182,16 +221,18 @@ def _map(figure: Figure, axes: Axes, states: pd.DataFrame, column: str, norm: No
     """Draw a column by backlog and average size."""
     grid = states.pivot_table(index="kb_min", columns="backlog_min", values=column)
     rows, columns = grid.shape
-    mesh = axes.pcolormesh(np.arange(columns + 1), np.arange(rows + 1), grid, cmap="cividis", norm=norm)
-    x_ticks, y_ticks = _ticks(columns, 8), _ticks(rows, 6)
-    axes.set_xticks(x_ticks + 0.5, [str(grid.columns[tick]) for tick in x_ticks])
-    axes.set_yticks(y_ticks + 0.5, [f"{grid.index[tick]:.1f}" for tick in y_ticks])
+    x_edges, y_edges = np.arange(columns + 1), np.arange(rows + 1)
+    mesh = axes.pcolormesh(x_edges, y_edges, grid, cmap="cividis", norm=norm)
+    _set_ticks(axes.xaxis, [str(backlog) for backlog in grid.columns], 8)
+    _set_ticks(axes.yaxis, [f"{kb:.1f}" for kb in grid.index], 6)
     axes.set_xlabel("events that wait")
     figure.colorbar(mesh, ax=axes, format="%.3g")
 
 
-def _ticks(length: int, number: int) -> Integers:
-    return np.linspace(0, length - 1, number).astype(np.int64)
+def _set_ticks(axis: Axis, labels: Sequence[str], number: int) -> None:
+    """Label so many of the cells of an axis, in their middles."""
+    cells = np.linspace(0, len(labels) - 1, number).astype(int).tolist()
+    axis.set_ticks([cell + 0.5 for cell in cells], labels=[labels[cell] for cell in cells])
 
 
 def _say_empty(axes: Axes, text: str) -> None:
@@ -210,4 +251,8 @@ def _cost_per_event(replay: Replay, case: Case, edges: Floats) -> Floats:
 def _quantiles(arrivals: Floats, latencies: Floats, edges: Floats) -> list[float]:
     """Return the 95th percentile of latency of the events that arrive in each interval."""
     parts = np.split(latencies, np.searchsorted(arrivals, edges[1:-1]))
-    return [float(np.quantile(part, 0.95)) if len(part) else float("nan") for part in parts]
+    return [_p95(part) for part in parts]
+
+
+def _p95(latencies: Floats) -> float:
+    return float(np.quantile(latencies, 0.95)) if len(latencies) else float("nan")

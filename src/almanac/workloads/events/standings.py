@@ -24,10 +24,10 @@ def verdict(contenders: pd.DataFrame) -> str:
 
 
 def _comparison(rows: pd.DataFrame, ours: str, theirs: str) -> str:
-    our_cost, their_cost = (float(rows["cost_per_event"].to_dict()[name]) for name in (ours, theirs))
-    our_misses, their_misses = (rows["missed_share"].to_dict()[name] for name in (ours, theirs))
-    change = our_cost / their_cost - 1
-    misses = f"{our_misses:.2%} misses against {their_misses:.2%}"
+    costs, missed = rows["cost_per_event"].to_dict(), rows["missed_share"].to_dict()
+    change = float(costs[ours] / costs[theirs]) - 1
+    misses = f"{missed[ours]:.2%} misses against {missed[theirs]:.2%}"
     if abs(change) < AS_GOOD:
         return f"{ours} costs as much as {theirs} ({change:+.1%}, {misses}): the simpler is as good."
-    return f"{ours} costs {abs(change):.1%} {'less' if change < 0 else 'more'} than {theirs} ({misses})."
+    direction = "less" if change < 0 else "more"
+    return f"{ours} costs {abs(change):.1%} {direction} than {theirs} ({misses})."

@@ -94,7 +94,8 @@ class MissPrice:
 
         Carry over what exceeds the upper one.
         """
-        least, most = (bound * self.goal.objective_seconds for bound in (LEAST_WORTH, MOST_WORTH))
-        excess = np.log(self.worth_seconds / most) + self.rate * (self._owed + surplus)
-        self._owed = float(np.clip(excess / self.rate, 0.0, MOST_OWED)) if self.rate else 0.0
-        self.worth_seconds = float(max(most * np.exp(min(excess, 0.0)), least))
+        most = MOST_WORTH * self.goal.objective_seconds
+        excess = float(np.log(self.worth_seconds / most)) + self.rate * (self._owed + surplus)
+        self._owed = min(max(excess / self.rate, 0.0), MOST_OWED) if self.rate else 0.0
+        worth = float(most * np.exp(min(excess, 0.0)))
+        self.worth_seconds = max(worth, LEAST_WORTH * self.goal.objective_seconds)

@@ -84,12 +84,15 @@ class Lookup:
 
     def _by_backlog_and_kb(self, name: str) -> Floats:
         shape = [len(edges) for edges in self._edges.values()]
-        values: Floats = self.rows[name].to_numpy(dtype=np.float64).reshape(shape)[:, 0, :, 0]
+        grid = self.rows[name].to_numpy(dtype=np.float64).reshape(shape)
+        values: Floats = grid[:, 0, :, 0]
         return values
 
     @cached_property
     def _records(self) -> list[dict[str, Any]]:
-        return [{str(name): value for name, value in row.items()} for row in self.rows.to_dict("records")]
+        names = [str(name) for name in self.rows.columns]
+        columns = [self.rows[name].tolist() for name in self.rows.columns]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def _place(self, *state: float) -> int | None:
         place = 0

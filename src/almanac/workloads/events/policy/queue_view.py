@@ -12,6 +12,8 @@ from almanac.workloads.events.policy.rhythm import Gain, Rhythm
 from almanac.workloads.events.policy.start import OLDEST
 
 Connection = psycopg.Connection[Any]
+# A worker does not know when the next event arrives.
+NEVER = np.array([np.inf])
 
 
 @dataclass(frozen=True)
@@ -125,14 +127,15 @@ class LiveQueue:
     def options(self, horizon: float, largest: int) -> Options:
         """Return the one batch that may start: of all that waits, at most `largest` events."""
         del horizon
-        count = min(self.view.backlog, largest)
-        return Options(np.array([count]), np.array([self.view.average_kb * count]), np.array([np.inf]))
+        counts = np.array([min(self.view.backlog, largest)])
+        return Options(counts, self.view.average_kb * counts, NEVER)
 
     def waiting(self, count: int) -> WaitingEvents:
         """Return the first `count` events, now."""
         view = self.view
-        ages, kb = np.array(view.next_ages[:count]), np.array(view.next_kb[:count])
+        oldest = -np.array(view.ages[:OLDEST])
+        arrivals = -np.array(view.next_ages[:count])
+        kb = np.array(view.next_kb[:count])
         free_at = view.instant + self.free
         decided_at = min(max(view.newest_at, free_at), view.instant)
-        oldest = -np.array(view.ages[:OLDEST])
-        return WaitingEvents(oldest, -ages, kb, 0.0, view.instant, view.newest_at, decided_at)
+        return WaitingEvents(oldest, arrivals, kb, 0.0, view.instant, view.newest_at, decided_at)

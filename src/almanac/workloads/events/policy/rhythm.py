@@ -32,9 +32,9 @@ class Grid(NamedTuple):
 
     def curve(self, newest: float, now: float) -> Floats:
         """Return the gains of later starts at `now`, when the newest event arrived at `newest`."""
-        phase = int(np.searchsorted(self.phases, now % self.period, side="right")) - 1
-        band = int(np.searchsorted(self.quiet, now - newest, side="right")) - 1
-        curve: Floats = self.gains[min(max(phase, 0), len(self.phases) - 2), max(band, 0)]
+        phase = _band(self.phases[:-1], now % self.period)
+        band = _band(self.quiet, now - newest)
+        curve: Floats = self.gains[phase, band]
         return curve
 
 
@@ -65,7 +65,8 @@ class Rhythm:
         if self.is_empty:
             return "no rhythm of arrivals"
         grid = self._grid
-        return "gains by quiet seconds" + (f" and second of {grid.period:g}" if len(grid.phases) > 2 else "")
+        cycle = f" and second of {grid.period:g}" if len(grid.phases) > 2 else ""
+        return f"gains by quiet seconds{cycle}"
 
     @cached_property
     def _step_seconds(self) -> float:
@@ -78,14 +79,15 @@ class Rhythm:
         phases = np.append(_lower_ends(rows, "phase_min"), float(rows["phase_max"].max()))
         quiet = _lower_ends(rows, "quiet_min_seconds")
         gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
-        bands = len(phases) - 1, len(quiet)
-        if len(rows) != bands[0] * bands[1] or not self._is_valid(phases, gains):
-            raise ValueError(f"{len(rows)} rows are no whole table of {bands[0]} by {bands[1]} bands")
-        return Grid(phases, quiet, gains.reshape(*bands, -1))
+        shape = len(phases) - 1, len(quiet)
+        if len(rows) != np.prod(shape) or not self._is_valid(phases, gains):
+            raise ValueError(f"{len(rows)} rows are no whole table of {shape[0]} by {shape[1]} bands")
+        return Grid(phases, quiet, gains.reshape(*shape, -1))
 
     def _is_valid(self, phases: Floats, gains: Floats) -> bool:
-        has_curves = gains.ndim == 2 and gains.shape[1] > 1 and bool(np.isfinite(gains).all())
-        return has_curves and self._step_seconds > 0 and bool((np.diff(phases) > 0).all())
+        has_curves = gains.ndim == 2 and gains.shape[1] > 1
+        are_ordered = bool((np.diff(phases) > 0).all())
+        return has_curves and are_ordered and bool(np.isfinite(gains).all()) and self._step_seconds > 0
 
 
 def checked(rows: pd.DataFrame) -> Rhythm:
@@ -104,3 +106,8 @@ def checked(rows: pd.DataFrame) -> Rhythm:
 
 def _lower_ends(rows: pd.DataFrame, name: str) -> Floats:
     return np.unique(rows[name].to_numpy(dtype=np.float64))
+
+
+def _band(lower_ends: Floats, value: float) -> int:
+    """Return the band of a value; the first band also holds what is below."""
+    return max(int(np.searchsorted(lower_ends, value, side="right")) - 1, 0)

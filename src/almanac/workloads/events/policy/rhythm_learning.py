@@ -67,15 +67,26 @@ class Kernel:
     width: float = 0.0
 
     @property
+    def length(self) -> float:
+        """The seconds that the bands cover; without a cycle one band covers all."""
+        return self.period or WIDE
+
+    @property
     def phases(self) -> Floats:
-        """The middles of the bands of the cycle; one band is twice the width."""
-        bands = max(1, round(self.period / (2 * self.width))) if self.period else 1
-        return (np.arange(bands) + 0.5) * (self.period or WIDE) / bands
+        """The middles of the bands of the cycle."""
+        bands = self._bands
+        return (np.arange(bands) + 0.5) * self.length / bands
+
+    @property
+    def _bands(self) -> int:
+        """How many bands the cycle has; one band is twice the width."""
+        return max(1, round(self.period / (2 * self.width))) if self.period else 1
 
     def weights(self, points: Points, samples: Samples, objective_seconds: float) -> Floats:
         """Return how alike points and samples are, 0 to 1, shape (points, samples)."""
         least = 0.02 * objective_seconds
-        distance = np.log((points.quiet[:, np.newaxis] + least) / (samples.quiet + least)) / QUIET_WIDTH
+        ratio = (points.quiet[:, np.newaxis] + least) / (samples.quiet + least)
+        distance = np.log(ratio) / QUIET_WIDTH
         if self.period:
             distance = np.hypot(distance, self._cycle_distance(points.instants, samples.instants))
         alike: Floats = np.exp(-0.5 * distance**2)
@@ -116,10 +127,17 @@ def samples(instants: Floats, objective_seconds: float) -> Samples:
     begun = instants[last] + since
     # The batches after the end of the arrivals are unknown.
     is_whole = begun + REACH * objective_seconds <= instants[-1]
-    last, since, begun = last[is_whole], since[is_whole], begun[is_whole]
+    saved = _saved(instants, objective_seconds, last[is_whole], begun[is_whole])
+    return Samples(begun[is_whole], since[is_whole], saved)
+
+
+def _saved(instants: Floats, objective_seconds: float, last: Integers, begun: Floats) -> Floats:
+    """Return the batches that each later start would have saved, for samples that begin after event `last`."""
     left = _batches_left(instants, objective_seconds)
-    reached = np.searchsorted(instants, begun[:, np.newaxis] + _ahead(objective_seconds), side="right")
-    return Samples(begun, since, left[last + 1][:, np.newaxis] - left[reached])
+    starts = begun[:, np.newaxis] + _ahead(objective_seconds)
+    reached = np.searchsorted(instants, starts, side="right")
+    saved: Floats = left[last + 1][:, np.newaxis] - left[reached]
+    return saved
 
 
 def _gap_samples(gaps: Floats, quiet: Floats) -> tuple[Integers, Floats]:
@@ -129,7 +147,8 @@ def _gap_samples(gaps: Floats, quiet: Floats) -> tuple[Integers, Floats]:
     """
     before = np.flatnonzero(gaps > quiet[0])[-MOST_GAPS:]
     counts = np.searchsorted(quiet, gaps[before])
-    bands = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    firsts = np.cumsum(counts) - counts
+    bands = np.arange(counts.sum()) - np.repeat(firsts, counts)
     return np.repeat(before, counts), quiet[bands]
 
 
@@ -149,13 +168,19 @@ def _ahead(objective_seconds: float) -> Floats:
 
 def _best_kernel(samples: Samples, objective_seconds: float) -> Kernel | None:
     """Return the kernel that pays, or None for a straight line."""
-    best, least = None, _errors(samples, objective_seconds, _line)
+    best = None
+    least = _errors(samples, objective_seconds, _line)
     for kernel in _kernels():
         errors = _errors(samples, objective_seconds, partial(_kernel_forecast, kernel))
-        is_better = errors.sum() < (1 - WORTH_IT) * least.sum()
-        if is_better and (errors < least).sum() >= LEAST_WON:
+        if _is_better(errors, least):
             best, least = kernel, errors
     return best
+
+
+def _is_better(errors: Floats, least: Floats) -> bool:
+    """Return whether errors are smaller than the least so far: in all by a share, and in enough blocks."""
+    is_worth_it = errors.sum() < (1 - WORTH_IT) * least.sum()
+    return bool(is_worth_it and (errors < least).sum() >= LEAST_WON)
 
 
 def _kernels() -> Iterator[Kernel]:
@@ -171,17 +196,20 @@ def _errors(samples: Samples, objective_seconds: float, forecast: Forecast) -> F
 
 def _block_error(samples: Samples, block: Integers, objective_seconds: float, forecast: Forecast) -> float:
     test = samples.part(block)
-    is_earlier = samples.instants + REACH * objective_seconds < test.instants[0]
-    train = samples.part(np.flatnonzero(is_earlier))
+    ends = samples.instants + REACH * objective_seconds
+    train = samples.part(np.flatnonzero(ends < test.instants[0]))
     if not len(train.instants):
         # All events arrived at once: there is nothing earlier to learn from.
         return float(np.inf)
-    return float(((test.saved - forecast(objective_seconds, train, test)) ** 2).sum())
+    errors = test.saved - forecast(objective_seconds, train, test)
+    return float((errors**2).sum())
 
 
 def _line(objective_seconds: float, train: Samples, test: Samples) -> Floats:
+    """Return the line through zero that has the least squared error on the training samples."""
     ahead = _ahead(objective_seconds)
-    slope = float((train.saved @ ahead).sum()) / (len(train.saved) * float(ahead @ ahead))
+    saved = float((train.saved @ ahead).sum())
+    slope = saved / (len(train.saved) * float(ahead @ ahead))
     line: Floats = np.broadcast_to(slope * ahead, test.saved.shape)
     return line
 
@@ -206,24 +234,30 @@ def _mean_saved(kernel: Kernel, train: Samples, points: Points, objective_second
 
 def _table(kernel: Kernel, samples: Samples, objective_seconds: float) -> pd.DataFrame:
     """Return the rows of the table, one for each phase and each quiet band."""
-    phases, quiet = kernel.phases, np.array(QUIET) * objective_seconds
-    half = (kernel.period or WIDE) / len(phases) / 2
-    lower, upper = np.append(0.0, quiet[1:]), np.append(quiet[1:], WIDE)
-    places = list(product(range(len(phases)), range(len(quiet))))
-    by_phase, by_band = (np.array(each) for each in zip(*places, strict=True))
+    phases = _phase_bands(kernel)
+    quiet = _quiet_bands(objective_seconds)
+    rows = phases.merge(quiet, how="cross")
     gained = objective_seconds * _saved_by_band(kernel, samples, objective_seconds)
-    rows = pd.DataFrame(
-        {
-            "band_id": [f"p{phase:04d}-q{band:02d}" for phase, band in places],
-            "phase_min": phases[by_phase] - half,
-            "phase_max": phases[by_phase] + half,
-            "quiet_min_seconds": lower[by_band],
-            "quiet_max_seconds": upper[by_band],
-            "step_seconds": STEP * objective_seconds,
-            "gained_seconds": gained[by_phase, by_band].round(4).tolist(),
-        }
-    )
+    by_row = gained.reshape(len(rows), -1).round(4)
+    rows["band_id"] = rows["phase"] + "-" + rows["band"]
+    rows["step_seconds"] = STEP * objective_seconds
+    rows["gained_seconds"] = by_row.tolist()
     return rows[RHYTHM.column_names]
+
+
+def _phase_bands(kernel: Kernel) -> pd.DataFrame:
+    phases = kernel.phases
+    half = kernel.length / len(phases) / 2
+    names = [f"p{place:04d}" for place in range(len(phases))]
+    return pd.DataFrame({"phase": names, "phase_min": phases - half, "phase_max": phases + half})
+
+
+def _quiet_bands(objective_seconds: float) -> pd.DataFrame:
+    inner = np.array(QUIET[1:]) * objective_seconds
+    names = [f"q{band:02d}" for band in range(len(QUIET))]
+    lower = np.append(0.0, inner)
+    upper = np.append(inner, WIDE)
+    return pd.DataFrame({"band": names, "quiet_min_seconds": lower, "quiet_max_seconds": upper})
 
 
 def _saved_by_band(kernel: Kernel, samples: Samples, objective_seconds: float) -> Floats:

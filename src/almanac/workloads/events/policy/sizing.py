@@ -140,7 +140,8 @@ class Plan:
 
     def keep(self, view: QueueView, wait_seconds: float) -> None:
         """Plan to start after a wait."""
-        self._state, self._start_age = _state(view), view.oldest_seconds + wait_seconds
+        self._state = _state(view)
+        self._start_age = view.oldest_seconds + wait_seconds
 
     def queue(self, view: QueueView) -> LiveQueue:
         """Return the queue for a new decision."""
@@ -189,7 +190,8 @@ class PublishedSizing:
 
     def decide(self, view: QueueView) -> Decision:
         """Look up the state of the queue, and decide when to start where there is no plan yet."""
-        row, wait = self.policy.find(view), self._plan.wait_seconds(view)
+        row = self.policy.find(view)
+        wait = self._plan.wait_seconds(view)
         if row is None or self.policy.lookup is None:
             return self.default.decide(view)
         if wait is None:

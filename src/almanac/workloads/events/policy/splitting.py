@@ -32,8 +32,8 @@ class Split(NamedTuple):
     def first_size(self, start: float) -> int | None:
         """Return how many events to take now if two batches are better than one at `start`, or None.
 
-        Another batch is worth as much as a start that is later by the whole objective, since one batch
-        serves about that many seconds.
+        Another batch is worth as much as a start that is later by the whole objective, since one batch serves
+        about that many seconds.
         """
         objective = self.miss_price.goal.objective_seconds
         if len(self.waiting.arrivals) <= 1:
@@ -41,10 +41,10 @@ class Split(NamedTuple):
         miss_worth = self._miss_worth(start)
         if miss_worth < LEAST_SHARE * objective:
             return None
+        whole = float(self.gained(np.array([start]))[0]) - miss_worth
         sizes = self._sizes()
         values = self._values(sizes) - objective
         best = int(np.argmax(values))
-        whole = float(self.gained(np.array([start]))[0]) - miss_worth
         return int(sizes[best]) if values[best] > whole else None
 
     def _deadlines(self) -> Floats:
@@ -53,8 +53,8 @@ class Split(NamedTuple):
 
     def _miss_worth(self, start: float) -> float:
         """Return the worth of the misses that one batch of all is expected to have."""
-        count = len(self.waiting.arrivals)
-        seconds, spreads = self.predict(np.array([count]), self.waiting.kb.sum(keepdims=True))
+        counts = np.array([len(self.waiting.arrivals)])
+        seconds, spreads = self.predict(counts, self.waiting.kb.sum(keepdims=True))
         missed = missed_chance(self._deadlines() - start, seconds, float(spreads[0]))
         return self.miss_price.worth_seconds * float(missed.sum())
 
@@ -65,17 +65,24 @@ class Split(NamedTuple):
 
     def _values(self, sizes: Integers) -> Floats:
         """Return the gain of the rest's start, less the worth of all misses, for each first size."""
-        count, now = len(self.waiting.arrivals), self.waiting.now
+        first, rest, spreads = self._seconds(sizes)
+        rest_starts = self._rest_starts(sizes, self.waiting.now + first, rest * np.exp(SURE * spreads))
+        is_first = np.arange(len(self.waiting.arrivals)) < sizes[:, np.newaxis]
+        starts = np.where(is_first, self.waiting.now, rest_starts[:, np.newaxis])
+        seconds = np.where(is_first, first[:, np.newaxis], rest[:, np.newaxis])
+        missed = missed_chance(self._deadlines() - starts, seconds, float(spreads[0]))
+        values: Floats = self.gained(rest_starts) - self.miss_price.worth_seconds * missed.sum(axis=1)
+        return values
+
+    def _seconds(self, sizes: Integers) -> tuple[Floats, Floats, Floats]:
+        """Return the seconds of the first batch and of the rest, and the spread of the first, for each
+        size.
+        """
+        count = len(self.waiting.arrivals)
         kb = np.concatenate([[0.0], np.cumsum(self.waiting.kb)])
         first, spreads = self.predict(sizes, kb[sizes])
         rest, _ = self.predict(count - sizes, kb[-1] - kb[sizes])
-        rest_starts = self._rest_starts(sizes, now + first, rest * np.exp(SURE * spreads))
-        is_first = np.arange(count) < sizes[:, np.newaxis]
-        starts = np.where(is_first, now, rest_starts[:, np.newaxis])
-        seconds = np.where(is_first, first[:, np.newaxis], rest[:, np.newaxis])
-        missed = missed_chance(self._deadlines() - starts, seconds, float(spreads[0])).sum(axis=1)
-        values: Floats = self.gained(rest_starts) - self.miss_price.worth_seconds * missed
-        return values
+        return first, rest, spreads
 
     def _rest_starts(self, sizes: Integers, earliest: Floats, seconds: Floats) -> Floats:
         """Return the last start of the rest at which its oldest event is not missed, or `earliest`."""

@@ -58,7 +58,8 @@ def best_start(
     if goal.far_now:
         far = _expected_misses(oldest + goal.far_seconds, starts, timing)
         values -= FAR_WORTH * goal.objective_seconds * far
-    return float(starts[len(starts) - 1 - int(np.argmax(values[::-1]))])
+    latest_best = int(np.argmax(values[::-1])) + 1
+    return float(starts[-latest_best])
 
 
 def missed_chance(room: Floats, seconds: float | Floats, spread: float) -> Floats:
@@ -72,9 +73,10 @@ def _candidates(oldest: Floats, earliest: float, timing: Timing, goal: Goal) -> 
     ends = oldest + goal.planned_seconds
     if goal.far_now:
         ends = np.concatenate([ends, oldest + goal.latest_seconds])
-    before = ends[:, np.newaxis] - timing.seconds * np.exp(timing.spread * TRIED)
+    lengths = timing.seconds * np.exp(timing.spread * TRIED)
+    before = (ends[:, np.newaxis] - lengths).ravel()
     last = max(earliest, _last_end(oldest, goal) - timing.seconds)
-    starts: Floats = np.sort(np.clip(np.append(before.ravel(), last), earliest, last))
+    starts: Floats = np.sort(np.clip(np.append(before, last), earliest, last))
     return starts
 
 
@@ -90,10 +92,11 @@ def _last_end(oldest: Floats, goal: Goal) -> float:
 
     With OLDEST events there may be others that are not listed, so the last listed one is not to be missed.
     """
-    end = float(oldest[0]) + goal.latest_seconds
+    first = float(oldest[0])
+    end = first + goal.latest_seconds
     if not goal.far_now:
         return end
-    bounds = [float(oldest[0]) + goal.horizon_seconds]
+    bounds = [first + goal.horizon_seconds]
     if goal.far_now < len(oldest):
         bounds.append(float(oldest[goal.far_now]) + goal.latest_seconds)
     if len(oldest) == OLDEST:

@@ -71,7 +71,8 @@ def states(recent: pd.DataFrame, event_kb: Floats, terms: PolicyTerms) -> pd.Dat
     `recent` are the features of the newest batches: kinds, hour and residual are taken as they last were.
     The bands of kB span the average sizes of these batches and the sizes of single events, `event_kb`.
     """
-    counts, sizes = _count_bands(terms.sizes.largest), _kb_bands(recent, event_kb)
+    counts = _count_bands(terms.sizes.largest)
+    sizes = _kb_bands(recent, event_kb)
     ages = _bands(np.array(AGE_EDGES) * terms.goal.objective_seconds)
     frame = counts.merge(ages.add_prefix("age_"), how="cross").merge(sizes.add_prefix("kb_"), how="cross")
     count = _typical_count(frame, terms.sizes.largest)
@@ -113,24 +114,33 @@ def _count_bands(largest: int) -> pd.DataFrame:
     """Return backlog bands: one for each of the first counts, then wider and wider ones, the last open."""
     edges = list(range(1, min(SINGLE_COUNTS, largest) + 1))
     while edges[-1] < largest:
-        wider = max(edges[-1] + 1, int(edges[-1] * COUNT_RATIO))
-        edges.append(min(wider, largest))
+        edges.append(min(_wider(edges[-1]), largest))
     upper = [edge - 1 for edge in edges[1:]]
     return pd.DataFrame({"backlog_min": edges, "backlog_max": [*upper, WIDE]})
 
 
+def _wider(edge: int) -> int:
+    return max(edge + 1, int(edge * COUNT_RATIO))
+
+
 def _kb_bands(recent: pd.DataFrame, event_kb: Floats) -> pd.DataFrame:
+    """Return bands of average kB in a geometric series, with the least and the greatest typical size."""
     average = (recent["kb"] / recent["count"]).to_numpy(dtype=np.float64)
     low = max(float(np.quantile(average, 0.01)), 1e-3)
     high = max(float(np.quantile(event_kb, 0.999)), 2e-3)
-    bands = int(np.clip(np.log(high / low) / np.log(KB_RATIO), 1, MOST_KB_BANDS))
-    edges = np.geomspace(low, max(high, low * KB_RATIO), bands + 1)
-    frame = _bands(np.concatenate([[0.0], edges]))
-    return frame.assign(typical_low=low, typical_high=edges[-1] * KB_RATIO)
+    edges = np.geomspace(low, max(high, low * KB_RATIO), _kb_steps(low, high) + 1)
+    bands = _bands(np.append(0.0, edges))
+    return bands.assign(typical_low=low, typical_high=edges[-1] * KB_RATIO)
+
+
+def _kb_steps(low: float, high: float) -> int:
+    steps = np.log(high / low) / np.log(KB_RATIO)
+    return int(np.clip(steps, 1, MOST_KB_BANDS))
 
 
 def _bands(edges: Floats) -> pd.DataFrame:
-    return pd.DataFrame({"min": edges, "max": np.append(edges[1:], float(WIDE))})
+    upper = np.append(edges[1:], float(WIDE))
+    return pd.DataFrame({"min": edges, "max": upper})
 
 
 def _typical_count(frame: pd.DataFrame, largest: int) -> Floats:
@@ -171,7 +181,7 @@ def _with_terms(frame: pd.DataFrame, terms: PolicyTerms) -> pd.DataFrame:
 
 def _state_ids(states: pd.DataFrame) -> list[str]:
     places = [states[name].rank(method="dense").astype(int) - 1 for name in BANDS]
-    return [f"b{b:02d}-a{a:02d}-k{k:02d}-h{h:02d}" for b, a, k, h in zip(*places, strict=True)]
+    return list(map("b{:02d}-a{:02d}-k{:02d}-h{:02d}".format, *places))
 
 
 def _expected_cost(states: pd.DataFrame, expected: Floats) -> pd.Series:
@@ -199,7 +209,8 @@ def _start_age(timing: Timing, tradeoff: Tradeoff) -> float:
 
 def _reason(wait: float, age: float, objective: float, seconds: float) -> str:
     if wait > 0:
-        return f"wait up to {wait:.2f} s: processing takes about {seconds:.2f} s of {objective:g} s"
+        processing = f"processing takes about {seconds:.2f} s of {objective:g} s"
+        return f"wait up to {wait:.2f} s: {processing}"
     if age + seconds > objective:
         return "start now: the oldest is late already, and waiting would make others late"
     return f"start now: the oldest needs about {seconds:.2f} s and has little more"

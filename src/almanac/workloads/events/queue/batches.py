@@ -46,6 +46,14 @@ class WorkerProfile:
     objective_seconds: float
     simulated: bool = False
 
+    def facts(self) -> dict[str, Any]:
+        """Return the columns of a recorded batch that its worker determines."""
+        return {
+            "worker": self.worker,
+            "objective_seconds": self.objective_seconds,
+            "simulated": self.simulated,
+        }
+
 
 @dataclass(frozen=True)
 class PlannedBatch:
@@ -60,8 +68,14 @@ class PlannedBatch:
         """Whether the batch is one event whose work failed before."""
         return self.decision.sized_by == "again"
 
-    def predictions(self) -> dict[str, Any]:
-        """Return what the policy predicted for the batch: nothing without a policy."""
+    def facts(self) -> dict[str, Any]:
+        """Return the columns of a recorded batch that its plan determines."""
+        decision = self.decision
+        plan = {"hour": self.view.hour, "sized_by": decision.sized_by, "size_wanted": decision.size}
+        return plan | self._predictions()
+
+    def _predictions(self) -> dict[str, Any]:
+        """Return what the policy predicted: nothing without a policy."""
         row = self.decision.row
         if row is None:
             return dict.fromkeys(PREDICTED)
@@ -123,6 +137,15 @@ class ClaimedBatch:
     def waits(self) -> list[float]:
         """How long each event waited."""
         return [event.waited_seconds for event in self.events]
+
+    def facts(self) -> dict[str, Any]:
+        """Return the columns of a recorded batch that its events and its work determine."""
+        waits = self.waits
+        work = {"batch_id": self.batch_id, "started_at": self.started_at, "seconds": self.seconds}
+        ages = {"oldest_seconds": max(waits), "mean_wait_seconds": sum(waits) / len(waits)}
+        kinds = Counter(event.event_type for event in self.events)
+        kb = sum(event.size_kb for event in self.events)
+        return work | ages | {"events": len(waits), "kb": kb, "kinds": Jsonb(kinds)}
 
     def later_than(self, latency_seconds: float) -> int:
         """Return how many events took longer."""
@@ -189,29 +212,10 @@ def _recorded(
     """Record a batch and return it."""
     cost = profile.prices.parts(len(claimed.events), claimed.seconds)
     missed = claimed.later_than(profile.objective_seconds)
-    row = _facts(planned, claimed) | planned.predictions()
-    row |= {"worker": profile.worker, "missed": missed, "simulated": profile.simulated}
-    row |= {"objective_seconds": profile.objective_seconds}
-    row |= {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
-    connection.execute(RECORD, row)
+    costs = {"fixed_cost": cost.fixed, "event_cost": cost.events, "second_cost": cost.seconds}
+    facts = claimed.facts() | planned.facts() | profile.facts() | costs | {"missed": missed}
+    facts["backlog"] = max(planned.view.backlog, len(claimed.events))
+    connection.execute(RECORD, facts)
     far = claimed.later_than(FAR * profile.objective_seconds)
     sized_by = planned.decision.sized_by
     return Batch(len(claimed.events), claimed.seconds, max(claimed.waits), cost, sized_by, missed, far)
-
-
-def _facts(planned: PlannedBatch, claimed: ClaimedBatch) -> dict[str, Any]:
-    events, waits = claimed.events, claimed.waits
-    return {
-        "batch_id": claimed.batch_id,
-        "started_at": claimed.started_at,
-        "hour": planned.view.hour,
-        "events": len(events),
-        "kb": sum(event.size_kb for event in events),
-        "kinds": Jsonb(Counter(event.event_type for event in events)),
-        "backlog": max(planned.view.backlog, len(events)),
-        "oldest_seconds": max(waits),
-        "mean_wait_seconds": sum(waits) / len(waits),
-        "seconds": claimed.seconds,
-        "sized_by": planned.decision.sized_by,
-        "size_wanted": planned.decision.size,
-    }

@@ -99,7 +99,8 @@ def portions(trace: Trace, pace: Pace, elapsed: Callable[[], float]) -> Iterator
 def messages(trace: Trace, first: int, last: int, prefix: str) -> str:
     """Return some arrivals of a trace as the JSON that `api.events_ingest` reads; they happen now."""
     now = datetime.now(UTC).isoformat()
-    return json.dumps([_message(trace, place, f"{prefix}-{place:07d}", now) for place in range(first, last)])
+    events = [_message(trace, place, f"{prefix}-{place:07d}", now) for place in range(first, last)]
+    return json.dumps(events)
 
 
 class Simulator:
@@ -121,10 +122,12 @@ class Simulator:
 
         Raises DatabaseError.
         """
-        prefix, accepted = f"{trace.name[:40]}-{uuid4().hex[:10]}", 0
+        pace.checked()
+        prefix = f"{trace.name[:40]}-{uuid4().hex[:10]}"
+        accepted = 0
         with self._ingest() as connection:
             began = time.monotonic()
-            for first, last in portions(trace, pace.checked(), lambda: time.monotonic() - began):
+            for first, last in portions(trace, pace, lambda: time.monotonic() - began):
                 if last > first:
                     accepted += _send(connection, messages(trace, first, last, prefix))
                 if self._stop.is_set() or (progress and not progress(accepted)):
@@ -163,8 +166,7 @@ class Simulator:
         Report its progress and its end.
         """
         request_id, sent = request["request_id"], 0
-        parameters = {"request": request_id, "listener": self._name}
-        if control.execute(TAKE, parameters).fetchone() is None:
+        if not self._take(control, request_id):
             return
 
         def progress(accepted: int) -> bool:
@@ -174,13 +176,18 @@ class Simulator:
             return bool(self._request(control)["request_id"] == request_id)
 
         try:
-            trace, pace = self._read(request["trace"]), Pace(request["speed"], request["seconds"])
-            sent = self.replay(trace, pace, progress)
+            trace = self._read(request["trace"])
+            sent = self.replay(trace, Pace(request["speed"], request["seconds"]), progress)
         except AlmanacError as error:
             log.warning("the trace %s cannot be sent: %s", request["trace"], error)
             self._report(control, request_id, "failed", sent, str(error))
         else:
             self._report(control, request_id, "finished", sent)
+
+    def _take(self, control: Connection, request_id: int) -> bool:
+        """Take a request; return whether no other simulator has taken it."""
+        row = control.execute(TAKE, {"request": request_id, "listener": self._name}).fetchone()
+        return row is not None
 
     def _report(
         self, control: Connection, request_id: int, state: str, sent: int, detail: str | None = None

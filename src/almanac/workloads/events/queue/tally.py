@@ -24,7 +24,10 @@ class Tally:
 
     def __str__(self) -> str:
         """Events, batches by what sized them, seconds and cost."""
-        sizes = ", ".join(f"{count} {sized_by}" for sized_by, count in sorted(self.batches.items())) or "none"
+        batches = f"{self.events} events in {self.batches.total()} batches ({self._sizes()})"
         per_event = f", {self.cost / self.events:.4f} an event" if self.events else ""
-        batches = f"{self.events} events in {self.batches.total()} batches ({sizes})"
         return f"{batches}, {self.seconds:.1f} s of work{per_event}"
+
+    def _sizes(self) -> str:
+        counts = [f"{count} {sized_by}" for sized_by, count in sorted(self.batches.items())]
+        return ", ".join(counts) or "none"

@@ -78,28 +78,28 @@ class Worker:
 
     def run(self) -> Tally:
         """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
-        sizing, profile = self._options.sizing, self.profile
-        log.info(
-            "worker %s begins: policy %s, objective %g s",
-            profile.worker,
-            sizing.name,
-            profile.objective_seconds,
-        )
+        self._log_begin()
         away = FIRST_AWAY_SECONDS
         while not self._stop.is_set():
             began = time.monotonic()
             try:
                 self._serve()
             except AWAY as error:
-                # An error that comes at once each time, as that of a full disk, is tried more and more
-                # rarely.
+                # An error that comes at once each time, such as a full disk, is tried more and more rarely.
                 is_soon = time.monotonic() - began < WELL_SECONDS
                 away = min(away * 2, LONGEST_AWAY_SECONDS) if is_soon else FIRST_AWAY_SECONDS
-                reason = str(error).strip().partition("\n")[0]
-                log.warning("the database is away, trying again in %.2f s: %s", away, reason)
-                self._stop.wait(away)
-        log.info("worker %s ends: %s", profile.worker, self._summary())
+                self._wait_for_database(away, error)
+        log.info("worker %s ends: %s", self.profile.worker, self._summary())
         return self.tally
+
+    def _log_begin(self) -> None:
+        name, objective = self.profile.worker, self.profile.objective_seconds
+        log.info("worker %s begins: policy %s, objective %g s", name, self._options.sizing.name, objective)
+
+    def _wait_for_database(self, seconds: float, error: Exception) -> None:
+        reason = str(error).strip().partition("\n")[0]
+        log.warning("the database is away, trying again in %.2f s: %s", seconds, reason)
+        self._stop.wait(seconds)
 
     def _serve(self) -> None:
         """Work on one pair of connections until the stop."""

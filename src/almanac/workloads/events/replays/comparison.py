@@ -1,6 +1,7 @@
 """Cost, misses and savings of the contenders on the same traffic: the contract's `contenders`."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -40,31 +41,30 @@ def saving(ours: Replay, theirs: Replay, prices: Prices, *, seed: int) -> Interv
     """Return the share of their cost that ours saves, with its bootstrap interval over minutes."""
     last = max(ours.starts[-1], theirs.starts[-1])
     edges = np.arange(0, last + WINDOW_SECONDS, WINDOW_SECONDS)
-    spent, their_spent = (_cost_by_window(replay, prices, edges) for replay in (ours, theirs))
+    spent = _cost_by_window(ours, prices, edges)
+    their_spent = _cost_by_window(theirs, prices, edges)
     ratio = evaluation.ratio_interval(spent, their_spent, np.arange(len(spent)), seed=seed)
     return Interval(1 - ratio.estimate, 1 - ratio.high, 1 - ratio.low)
 
 
 def saving_by_stage(case: Case, results: Mapping[str, Result], *, seed: int) -> pd.DataFrame:
     """Return what each stage saves of the cost of polling, with its interval and its misses."""
-    rows, before = [], 0.0
+    polling = results["polling"].replay
+    rows: list[dict[str, Any]] = []
     for name, doc in STAGES.items():
         replay = results[name].replay
-        saved = saving(replay, results["polling"].replay, case.prices, seed=seed)
-        share = {
-            "saved": saved.estimate - before,
-            "in_all": saved.estimate,
-            "low": saved.low,
-            "high": saved.high,
-        }
-        missed = replay.missed_share(case.goal.objective_seconds)
-        rows.append({"stage": name, "adds": doc, **share, "missed_share": missed})
-        before = saved.estimate
+        saved = saving(replay, polling, case.prices, seed=seed)
+        before = rows[-1]["in_all"] if rows else 0.0
+        shares = {"saved": saved.estimate - before, "in_all": saved.estimate, "low": saved.low}
+        misses = {"high": saved.high, "missed_share": replay.missed_share(case.goal.objective_seconds)}
+        rows.append({"stage": name, "adds": doc} | shares | misses)
     return pd.DataFrame(rows).set_index("stage")
 
 
 def _row(case: Case, replay: Replay, points: Sequence[Point]) -> dict[str, object]:
-    cost, missed = replay.cost_per_event(case.prices), replay.missed_share(case.goal.objective_seconds)
+    cost = replay.cost_per_event(case.prices)
+    objective = case.goal.objective_seconds
+    missed = replay.missed_share(objective)
     return {
         "events": len(case.later),
         "batches": len(replay),
@@ -72,7 +72,7 @@ def _row(case: Case, replay: Replay, points: Sequence[Point]) -> dict[str, objec
         "missed_share": missed,
         "p99_seconds": float(np.quantile(replay.latencies, 0.99)),
         "against_hindsight": cost / hindsight.cost_at(points, missed),
-        "objective_seconds": case.goal.objective_seconds,
+        "objective_seconds": objective,
     }
 
 

@@ -65,6 +65,18 @@ class Result:
     replay: Replay
 
 
+@dataclass(frozen=True)
+class Contender:
+    """A rule in words, and the rule."""
+
+    doc: str
+    rule: ReplayRule
+
+    def result(self, load: Load) -> Result:
+        """Replay a load."""
+        return Result(self.doc, run(load, self.rule))
+
+
 def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: PolicyTerms, *, seed: int) -> Case:
     """Return the case of some traffic, divided after TRAIN_SHARE of its time and of the batches' time.
 
@@ -73,7 +85,8 @@ def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: PolicyTerms, *, se
     """
     batch_edge = evaluation.edge_of(batches["started_at"])
     edge = max(batch_edge, evaluation.edge_of(traffic["arrived_at"]))
-    is_early, is_before = batches["started_at"] <= batch_edge, traffic["arrived_at"] <= edge
+    is_early = batches["started_at"] <= batch_edge
+    is_before = traffic["arrived_at"] <= edge
     earlier = _load(traffic[is_before], batches[is_early], seed)
     later = _load(traffic[~is_before], batches[~is_early], seed + 1)
     return Case(earlier, later, terms.goal, terms.prices, terms.sizes.largest)
@@ -81,16 +94,17 @@ def case(batches: pd.DataFrame, traffic: pd.DataFrame, terms: PolicyTerms, *, se
 
 def compete(case: Case, predict: Predictor, count_only: Predictor) -> dict[str, Result]:
     """Return the result of each contender on the later traffic."""
-    rules: dict[str, tuple[str, ReplayRule]] = {
-        "polling": ("take up to 100; sleep 2 s when there is nothing", Polling(100)),
-        "fixed": (f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
-        "timer": _timer(case.practice),
-        "rate": _by_rate(case.practice),
-        "T count": _last_moment(case.practice, count_only, "the count"),
-        "T": _last_moment(case.practice, predict, "count and kB"),
-        "policy": _policy(case.practice, predict),
+    practice = case.practice
+    contenders = {
+        "polling": Contender("take up to 100; sleep 2 s when there is nothing", Polling(100)),
+        "fixed": Contender(f"wait for {FIXED_SIZE} events", FixedSize(FIXED_SIZE)),
+        "timer": _timer(practice),
+        "rate": _by_rate(practice),
+        "T count": _last_moment(practice, count_only, "the count"),
+        "T": _last_moment(practice, predict, "count and kB"),
+        "policy": _policy(practice, predict),
     }
-    return {name: Result(doc, run(case.later, rule)) for name, (doc, rule) in rules.items()}
+    return {name: contender.result(case.later) for name, contender in contenders.items()}
 
 
 def by_size(case: Case, sizes: Sequence[int] = SIZES) -> pd.DataFrame:
@@ -109,7 +123,8 @@ def frontier(case: Case, *, miss_prices: Floats = MISS_PRICES) -> list[Point]:
 
 def with_hindsight(case: Case, results: Mapping[str, Result]) -> dict[str, Result]:
     """Return the results with that of hindsight as the last one, at its fewest misses."""
-    objective, price = case.goal.objective_seconds, float(MISS_PRICES[-1])
+    objective = case.goal.objective_seconds
+    price = float(MISS_PRICES[-1])
     best = hindsight.plan(case.later, case.prices, objective_seconds=objective, miss_price=price)
     doc = "knows all arrivals and all seconds; with its fewest misses"
     return {**results, "hindsight": Result(doc, best)}
@@ -119,30 +134,30 @@ def _load(traffic: pd.DataFrame, batches: pd.DataFrame, seed: int) -> Load:
     return load.make(trace.of_frame(traffic), load.fit_processing(batches), seed=seed)
 
 
-def _timer(practice: Practice) -> tuple[str, ReplayRule]:
+def _timer(practice: Practice) -> Contender:
     objective = practice.goal.objective_seconds
     lead = tuning.best_slack(practice, lambda slack: FixedWithTimer(FIXED_SIZE, objective, slack))
     doc = f"{FIXED_SIZE} events, or {lead:.2f} s before the objective"
-    return doc, FixedWithTimer(FIXED_SIZE, objective, lead)
+    return Contender(doc, FixedWithTimer(FIXED_SIZE, objective, lead))
 
 
-def _by_rate(practice: Practice) -> tuple[str, ReplayRule]:
+def _by_rate(practice: Practice) -> Contender:
     objective = practice.goal.objective_seconds
     lead = tuning.best_slack(practice, lambda slack: ByRate(objective, slack))
     doc = f"as many as the rate makes likely, or {lead:.2f} s before the objective"
-    return doc, ByRate(objective, lead)
+    return Contender(doc, ByRate(objective, lead))
 
 
-def _last_moment(practice: Practice, predict: Predictor, inputs: str) -> tuple[str, ReplayRule]:
+def _last_moment(practice: Practice, predict: Predictor, inputs: str) -> Contender:
     def rule(slack: float) -> LastMoment:
         return LastMoment(predict, practice.goal.objective_seconds, slack, practice.largest)
 
     slack = tuning.best_slack(practice, rule)
-    return f"last moment, seconds from {inputs}, slack {slack:.2f} s", rule(slack)
+    return Contender(f"last moment, seconds from {inputs}, slack {slack:.2f} s", rule(slack))
 
 
-def _policy(practice: Practice, predict: Predictor) -> tuple[str, ReplayRule]:
+def _policy(practice: Practice, predict: Predictor) -> Contender:
     price = tuning.first_price(practice, predict)
     settings = f"a miss worth {price.worth_seconds:.2f} s at first, slack {price.goal.slack_seconds:.2f} s"
     doc = f"T with a budget of misses, {settings}; divides what would be late; {practice.rhythm}"
-    return doc, practice.rule(predict, price)
+    return Contender(doc, practice.rule(predict, price))

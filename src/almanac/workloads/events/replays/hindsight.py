@@ -49,7 +49,8 @@ class Labels:
     def of_nothing(cls, count: int) -> "Labels":
         """Return the labels where no event is done yet."""
         shape = count + 1, LABELS
-        free, cost = np.full(shape, np.inf), np.full(shape, np.inf)
+        free = np.full(shape, np.inf)
+        cost = np.full(shape, np.inf)
         free[0, 0], cost[0, 0] = -np.inf, 0.0
         return cls(free, cost, np.zeros(shape, np.int64), np.zeros(shape, np.int64))
 
@@ -58,14 +59,12 @@ class Labels:
 
         They extend row `low` on.
         """
-        order = np.argsort(cost, kind="stable")
-        ordered = free[order]
-        is_earlier = np.concatenate([[True], ordered[1:] < np.minimum.accumulate(ordered)[:-1]])
-        best = order[is_earlier][:LABELS]
-        best = best[np.isfinite(cost[best])]
+        best = _best(free, cost)
         places = slice(len(best))
-        self.free[done, places], self.cost[done, places] = free[best], cost[best]
-        self.before[done, places], self.label[done, places] = low + best // LABELS, best % LABELS
+        self.free[done, places] = free[best]
+        self.cost[done, places] = cost[best]
+        self.before[done, places] = low + best // LABELS
+        self.label[done, places] = best % LABELS
 
 
 def plan(
@@ -102,13 +101,16 @@ def cost_at(points: Sequence[Point], missed_share: float) -> float:
 def _labels(load: Load, prices: Prices, dues: Sequence[Due]) -> Labels:
     """Return the best ways to have done the first events, for each number of events."""
     labels = Labels.of_nothing(len(load))
-    earliest = np.searchsorted(load.arrivals, load.arrivals - WIDEST * dues[0].seconds)
+    widest = load.arrivals - WIDEST * dues[0].seconds
+    earliest = np.searchsorted(load.arrivals, widest).tolist()
     for done in range(1, len(load) + 1):
-        low = max(done - LARGEST_BATCH, min(int(earliest[done - 1]), done - 1))
+        low = max(done - LARGEST_BATCH, min(earliest[done - 1], done - 1))
         firsts = np.arange(low, done)
         seconds = load.seconds(firsts, done)
-        free = np.maximum(labels.free[low:done], load.arrivals[done - 1]) + seconds[:, np.newaxis]
-        cost = labels.cost[low:done] + prices.totals(done - firsts, seconds)[:, np.newaxis]
+        own_cost = prices.totals(done - firsts, seconds)
+        ready = np.maximum(labels.free[low:done], load.arrivals[done - 1])
+        free = ready + seconds[:, np.newaxis]
+        cost = labels.cost[low:done] + own_cost[:, np.newaxis]
         for due in dues:
             if due.price:
                 cost = cost + due.price * _late(load, firsts, done, free - due.seconds)
@@ -116,19 +118,32 @@ def _labels(load: Load, prices: Prices, dues: Sequence[Due]) -> Labels:
     return labels
 
 
+def _best(free: Floats, cost: Floats) -> Integers:
+    """Return the places of the cheapest ways, each of which frees the worker earlier than any cheaper one."""
+    order = np.argsort(cost, kind="stable")
+    ordered = free[order]
+    is_earlier = np.ones(len(order), dtype=np.bool_)
+    is_earlier[1:] = ordered[1:] < np.minimum.accumulate(ordered)[:-1]
+    best = order[is_earlier][:LABELS]
+    return best[np.isfinite(cost[best])]
+
+
 def _late(load: Load, firsts: Integers, done: int, bounds: Floats) -> Integers:
     """Return how many events of each batch arrived before a bound; batches end before event `done`."""
     arrived = np.searchsorted(load.arrivals, bounds.ravel()).reshape(bounds.shape)
-    late: Integers = np.clip(arrived - firsts[:, np.newaxis], 0, (done - firsts)[:, np.newaxis])
+    sizes = done - firsts
+    late: Integers = np.clip(arrived - firsts[:, np.newaxis], 0, sizes[:, np.newaxis])
     return late
 
 
 def _traced(load: Load, labels: Labels) -> Replay:
     """Return the cheapest way to have done all events, traced back from the last batch."""
-    done, label, rows = len(load), 0, []
+    done, label = len(load), 0
+    rows = []
     while done > 0:
-        before = int(labels.before[done, label])
+        before, next_label = int(labels.before[done, label]), int(labels.label[done, label])
         seconds = float(load.seconds(before, done))
-        rows.append((before, done - before, labels.free[done, label] - seconds, seconds))
-        done, label = before, int(labels.label[done, label])
+        start = labels.free[done, label] - seconds
+        rows.append((before, done - before, start, seconds))
+        done, label = before, next_label
     return of_rows(load, rows[::-1])

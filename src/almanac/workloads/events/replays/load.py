@@ -75,11 +75,13 @@ class Load:
 
 def fit_processing(batches: pd.DataFrame, *, name: str = "measured") -> Processing:
     """Return the processing that fits batches with `count`, `kb` and `seconds` best, and its spread."""
-    sizes, actual = batches[["count", "kb"]], batches["seconds"].to_numpy(dtype=np.float64)
+    sizes = batches[["count", "kb"]]
+    actual = batches["seconds"].to_numpy(dtype=np.float64)
     line = RelativeLine().fit(sizes, actual)
-    ratio = np.maximum(actual, LEAST_SECONDS) / np.maximum(line.predict(sizes), LEAST_SECONDS)
-    per_event, per_kb = (float(part) for part in line.coef_)
-    return Processing(name, line.intercept_, per_event, per_kb, float(np.std(np.log(ratio))))
+    likely = np.maximum(line.predict(sizes), LEAST_SECONDS)
+    spread = float(np.std(np.log(np.maximum(actual, LEAST_SECONDS) / likely)))
+    per_event, per_kb = line.coef_.tolist()
+    return Processing(name, line.intercept_, per_event, per_kb, spread)
 
 
 def make(trace: Trace, processing: Processing, *, seed: int) -> Load:

@@ -1,5 +1,6 @@
 """Replays arrivals against one worker: a rule says when each batch starts and how many events it takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -40,7 +41,9 @@ class ReplayQueue(NamedTuple):
 
     def full_at(self, size: int) -> float:
         """Return when `size` events wait, or infinity beyond the end of the load."""
-        return float(self.load.arrivals[self.first + size - 1]) if size <= self.left else np.inf
+        if size > self.left:
+            return np.inf
+        return float(self.load.arrivals[self.first + size - 1])
 
     def count_at(self, instant: float) -> int:
         """Return how many events have arrived at an instant."""
@@ -49,7 +52,8 @@ class ReplayQueue(NamedTuple):
     def arrived_within(self, seconds: float) -> int:
         """Return how many events, batched ones too, arrived in the last `seconds`."""
         arrivals, now = self.load.arrivals, self.now
-        return int(np.searchsorted(arrivals, now, side="right") - np.searchsorted(arrivals, now - seconds))
+        before = np.searchsorted(arrivals, now - seconds)
+        return int(np.searchsorted(arrivals, now, side="right") - before)
 
     def last_arrivals(self, counts: Integers) -> Floats:
         """Return when the last event of each of some batches arrives."""
@@ -59,19 +63,36 @@ class ReplayQueue(NamedTuple):
     def options(self, horizon: float, largest: int) -> Options:
         """Return the batches that may start now or within `horizon`, each longer by an event."""
         now = self.now
+        fewest = min(self.count_at(now), largest)
         most = min(self.count_at(max(now, self.oldest + horizon)), largest)
-        counts = np.arange(min(self.count_at(now), largest), most + 1)
-        following = np.append(self.load.arrivals[self.first + counts[:-1]], np.inf)
-        return Options(counts, self.load.kb(self.first, self.first + counts), following)
+        counts = np.arange(fewest, most + 1)
+        lasts = self.first + counts
+        following = np.append(self.load.arrivals[lasts[:-1]], np.inf)
+        return Options(counts, self.load.kb(self.first, lasts), following)
 
     def waiting(self, count: int) -> WaitingEvents:
         """Return the first `count` events when the last of them has arrived and the worker is free."""
-        last, load = self.first + count, self.load
-        arrivals, kb = load.arrivals[self.first : last], np.diff(load.kb_before[self.first : last + 1])
+        first, last, load = self.first, self.first + count, self.load
+        arrivals = load.arrivals[first:last]
+        kb = np.diff(load.kb_before[first : last + 1])
         newest = float(arrivals[-1])
         now = max(self.now, newest)
         newest_at, decided_at = load.begins + newest, load.begins + now
         return WaitingEvents(arrivals[:OLDEST], arrivals, kb, now, load.begins, newest_at, decided_at)
+
+
+class ReplayedBatch(NamedTuple):
+    """A batch of a replay."""
+
+    first: int
+    size: int
+    start: float
+    seconds: float
+
+    @property
+    def end(self) -> float:
+        """When its events are finished."""
+        return self.start + self.seconds
 
 
 class ReplayRule(Protocol):
@@ -136,29 +157,27 @@ class Replay:
 
 def run(load: Load, rule: ReplayRule) -> Replay:
     """Replay a whole load with one rule, batch by batch."""
-    first, free, rows = 0, -np.inf, []
+    first, free = 0, -np.inf
+    batches = []
     while first < len(load):
         start, size = rule.start(ReplayQueue(load, first, free))
-        seconds = float(load.seconds(first, first + size))
-        rows.append((first, size, start, seconds))
-        free = start + seconds
+        batch = ReplayedBatch(first, size, start, float(load.seconds(first, first + size)))
+        batches.append(batch)
         if rule.goal is not None:
-            missed, far = _late(
-                load, first, size, [free - rule.goal.objective_seconds, free - rule.goal.far_seconds]
-            )
-            rule.learn(missed, size, far)
-        first += size
-    return of_rows(load, rows)
+            rule.learn(*_outcome(load, batch, rule.goal))
+        first, free = first + size, batch.end
+    return of_rows(load, batches)
 
 
-def of_rows(load: Load, rows: list[tuple[int, int, float, float]]) -> Replay:
+def of_rows(load: Load, batches: Sequence[tuple[int, int, float, float]]) -> Replay:
     """Return a replay of batches in their order: first event, size, start and seconds of each."""
-    firsts, sizes, starts, seconds = zip(*rows, strict=True)
-    return Replay(load, np.array(firsts), np.array(sizes), np.array(starts), np.array(seconds))
+    columns = (np.array(column) for column in zip(*batches, strict=True))
+    return Replay(load, *columns)
 
 
-def _late(load: Load, first: int, size: int, bounds: list[float]) -> list[int]:
-    """Return how many events of a batch arrived before each of some instants."""
-    arrived = np.searchsorted(load.arrivals, bounds) - first
-    late: list[int] = np.clip(arrived, 0, size).tolist()
-    return late
+def _outcome(load: Load, batch: ReplayedBatch, goal: Goal) -> tuple[int, int, int]:
+    """Return how many events of a batch missed the objective, how many it has, and how many were far."""
+    bounds = [batch.end - goal.objective_seconds, batch.end - goal.far_seconds]
+    arrived = np.searchsorted(load.arrivals, bounds) - batch.first
+    missed, far = np.clip(arrived, 0, batch.size).tolist()
+    return missed, batch.size, far

@@ -58,5 +58,6 @@ class LastMoment(Unlearning):
         earliest = np.maximum(queue.last_arrivals(counts), queue.now)
         starts = np.maximum(due, earliest)
         at = int(np.argmax(starts < following))
-        is_full = counts[at] >= self.largest
-        return Start(float(earliest[at] if is_full else starts[at]), int(counts[at]))
+        size = int(counts[at])
+        instants = starts if size < self.largest else earliest
+        return Start(float(instants[at]), size)

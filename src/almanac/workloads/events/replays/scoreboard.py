@@ -13,6 +13,14 @@ FEWEST_BATCHES = 20
 FACTOR = 1.25
 MOST_ABOVE = 0.25
 WINDOWS_FOR_ADVICE = 3
+PREDICTIONS = ["predicted_seconds", "predicted_p90_seconds"]
+# The means of a window and their columns in the batches.
+MEANS = {
+    "predicted_seconds": "predicted_seconds",
+    "actual_seconds": "seconds",
+    "predicted_cost": "predicted_cost",
+    "actual_cost": "cost",
+}
 ADVICE = "retrain advised"
 
 
@@ -44,26 +52,25 @@ def of(batches: pd.DataFrame) -> Scoreboard:
     A window holds WINDOW_BATCHES. The newest windows are whole; an oldest one with fewer than
     FEWEST_BATCHES is left out.
     """
-    has_prediction = batches["predicted_seconds"].notna() & batches["predicted_p90_seconds"].notna()
+    has_prediction = batches[PREDICTIONS].notna().all(axis=1)
     predicted = batches[has_prediction].sort_values("started_at")
-    window = (len(predicted) - 1 - np.arange(len(predicted))) // WINDOW_BATCHES
-    parts = [part for _, part in predicted.groupby(-window) if len(part) >= FEWEST_BATCHES]
-    return Scoreboard(pd.DataFrame(map(_row, parts), columns=SCOREBOARD.column_names))
+    from_newest = len(predicted) - 1 - np.arange(len(predicted))
+    windows = predicted.groupby(-(from_newest // WINDOW_BATCHES))
+    rows = [_row(part) for _, part in windows if len(part) >= FEWEST_BATCHES]
+    return Scoreboard(pd.DataFrame(rows, columns=SCOREBOARD.column_names))
 
 
 def _row(part: pd.DataFrame) -> dict[str, object]:
-    predicted, actual = float(part["predicted_seconds"].mean()), float(part["seconds"].mean())
+    means = {name: float(part[column].mean()) for name, column in MEANS.items()}
     above = float((part["seconds"] > part["predicted_p90_seconds"]).mean())
+    predicted, actual = means["predicted_seconds"], means["actual_seconds"]
     is_near = predicted / FACTOR <= actual <= predicted * FACTOR
     return {
         "window_start": part["started_at"].iloc[0],
         "window_end": part["started_at"].iloc[-1],
         "batches": len(part),
         "events": int(part["count"].sum()),
-        "predicted_seconds": predicted,
-        "actual_seconds": actual,
-        "predicted_cost": float(part["predicted_cost"].mean()),
-        "actual_cost": float(part["cost"].mean()),
+        **means,
         "above_p90": above,
         "inside_band": is_near and above <= MOST_ABOVE,
     }

@@ -46,27 +46,23 @@ class Trace:
     def frame(self) -> pd.DataFrame:
         """Return the arrivals as rows of the contract's `traffic`."""
         arrived = pd.Timestamp(self.begins) + pd.to_timedelta(self.seconds, unit="s")
-        return pd.DataFrame(
-            {
-                "source": self.name,
-                "event_id": [f"{number:07d}" for number in range(len(self))],
-                "arrived_at": arrived.as_unit("us"),
-                "kb": self.kb,
-                "kind": self.kinds,
-            }
-        )
+        ids = [f"{number:07d}" for number in range(len(self))]
+        columns = {"event_id": ids, "arrived_at": arrived.as_unit("us"), "kb": self.kb, "kind": self.kinds}
+        return pd.DataFrame({"source": self.name} | columns)
 
 
 def make(name: str, instants: npt.ArrayLike, kb: npt.ArrayLike, kinds: npt.ArrayLike) -> Trace:
     """Return a trace of arrivals in seconds since 1970, in any order."""
     seconds = np.asarray(instants, dtype=np.float64)
     order = np.argsort(seconds, kind="stable")
+    sizes = np.asarray(kb, dtype=np.float64)[order]
+    types = np.asarray(kinds, dtype=np.str_)[order]
     first = float(seconds[order[0]])
-    sizes, types = np.asarray(kb, dtype=np.float64), np.asarray(kinds, dtype=np.str_)
-    return Trace(name, seconds[order] - first, sizes[order], types[order], datetime.fromtimestamp(first, UTC))
+    return Trace(name, seconds[order] - first, sizes, types, datetime.fromtimestamp(first, UTC))
 
 
 def of_frame(frame: pd.DataFrame) -> Trace:
     """Return the arrivals of rows of `traffic` that have one source."""
-    instants = frame["arrived_at"].dt.as_unit("us").astype("int64").to_numpy() / 1e6
-    return make(str(frame["source"].iloc[0]), instants, frame["kb"], frame["kind"].to_numpy(dtype=np.str_))
+    name = str(frame["source"].iloc[0])
+    microseconds = frame["arrived_at"].dt.as_unit("us").astype("int64").to_numpy()
+    return make(name, microseconds / 1e6, frame["kb"], frame["kind"].to_numpy(dtype=np.str_))

@@ -60,8 +60,8 @@ class Practice:
         reach does not lead to extremes. A burst counts only in part, since nobody could save it.
         """
         late = (replay.latencies > self.goal.objective_seconds).astype(np.int64)
-        by_batch = np.add.reduceat(late, np.cumsum(replay.sizes) - replay.sizes)
-        missed = float(np.minimum(by_batch, MOST_COUNTED).sum())
+        firsts = np.cumsum(replay.sizes) - replay.sizes
+        missed = float(np.minimum(np.add.reduceat(late, firsts), MOST_COUNTED).sum())
         beyond = max(missed - self.goal.missed_share * len(self.load), 0.0)
         return float(replay.costs(self.prices).sum()) + self.prices.fixed * beyond
 
@@ -76,9 +76,11 @@ def best_slack(
     practice: Practice, rule: Callable[[float], ReplayRule], slacks: Sequence[float] = SLACKS
 ) -> float:
     """Return the slack in seconds with the least penalized cost; `slacks` are shares of the objective."""
-    seconds = [share * practice.goal.objective_seconds for share in slacks]
-    costs = {slack: practice.penalized_cost(run(practice.load, rule(slack))) for slack in seconds}
-    return min(seconds, key=lambda slack: (costs[slack], slack))
+
+    def cost(slack: float) -> tuple[float, float]:
+        return practice.penalized_cost(run(practice.load, rule(slack))), slack
+
+    return min((share * practice.goal.objective_seconds for share in slacks), key=cost)
 
 
 def first_price(practice: Practice, predict: Predictor) -> MissPrice:

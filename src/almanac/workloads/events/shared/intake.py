@@ -9,7 +9,8 @@ from almanac.fields import Instant, Json, StrictModel, storable
 
 LARGEST_KB = 1_000_000.0
 # PostgreSQL holds later and earlier instants, but Python's datetime and many clients do not.
-EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 # The queue stores the place of a priority in this tuple.
 PRIORITIES = ("low", "medium", "high")
 

@@ -65,12 +65,11 @@ def select(history: pd.DataFrame, *, sample: Sample, until: date | None = None) 
     Measured batches come first, then trials, then replayed traces. Raises SourceUnavailable where there is
     no batch.
     """
-    is_early = history["started_at"] < pd.Timestamp(until, tz=UTC) if until else history["started_at"].notna()
-    early = history[is_early]
-    order = [generator.SOURCE] if sample == "mock" else [*OF_WORKERS, DEMONSTRATION, generator.SOURCE]
-    for source in order:
-        batches = early[early["source"] == source]
-        if len(batches) >= (ENOUGH_BATCHES if source in OF_WORKERS else 1):
+    if until:
+        history = history[history["started_at"] < pd.Timestamp(until, tz=UTC)]
+    for source, fewest in _fewest_batches(sample).items():
+        batches = history[history["source"] == source]
+        if len(batches) >= fewest:
             return batches.reset_index(drop=True)
     raise SourceUnavailable(
         f"There is no batch for sample '{sample}' in the database yet. "
@@ -102,6 +101,13 @@ def cut_off(history: pd.DataFrame) -> CutOff:
         simulated=source == generator.SOURCE,
         source=name,
     )
+
+
+def _fewest_batches(sample: Sample) -> dict[str, int]:
+    """Return the sources of a sample, the best first, with the least number of batches of each."""
+    if sample == "mock":
+        return {generator.SOURCE: 1}
+    return dict.fromkeys(OF_WORKERS, ENOUGH_BATCHES) | dict.fromkeys((DEMONSTRATION, generator.SOURCE), 1)
 
 
 def _too_few(batches: pd.DataFrame) -> str:

@@ -34,15 +34,15 @@ class TrafficPattern:
 
 
 def generate(seconds: float, *, seed: int, pattern: TrafficPattern | None = None) -> Trace:
-    """Return `seconds` of arrivals.
+    """Return `seconds` of arrivals; the same seed and pattern give the same ones.
 
-    The same seed and pattern give the same ones (thinning: Lewis and Shedler, 1979).
+    They are made by thinning (Lewis and Shedler, 1979).
     """
-    pattern = pattern or TrafficPattern()
     random = np.random.default_rng(seed)
-    arrivals = _arrivals(seconds, pattern, random)
-    kinds = random.choice(list(KINDS), size=len(arrivals), p=[share for share, _ in KINDS.values()])
-    typical = np.array([KINDS[str(kind)][1] for kind in kinds], dtype=np.float64)
+    arrivals = _arrivals(seconds, pattern or TrafficPattern(), random)
+    shares = [share for share, _ in KINDS.values()]
+    kinds = random.choice(list(KINDS), size=len(arrivals), p=shares)
+    typical = np.array([KINDS[kind][1] for kind in kinds.tolist()], dtype=np.float64)
     kb = typical * random.lognormal(0.0, SPREAD, len(arrivals))
     return Trace(SOURCE, arrivals, kb, kinds.astype(np.str_), EPOCH, simulated=True)
 
@@ -56,18 +56,22 @@ def rates(instants: Floats, bursts: Floats, pattern: TrafficPattern) -> Floats:
     >>> rates(np.array([0.0, 50.0]), np.array([48.0]), pattern).tolist()
     [5.0, 45.0]
     """
-    day = 1 - pattern.swing * np.cos(2 * np.pi * instants / pattern.day_seconds)
+    cycle = np.cos(2 * np.pi * instants / pattern.day_seconds)
     begun = np.searchsorted(bursts, instants, side="right")
     ended = np.searchsorted(bursts, instants - pattern.burst_seconds, side="right")
-    rates: Floats = pattern.rate * day * np.where(begun > ended, pattern.burst_factor, 1.0)
+    factors = np.where(begun > ended, pattern.burst_factor, 1.0)
+    rates: Floats = pattern.rate * (1 - pattern.swing * cycle) * factors
     return rates
 
 
 def _arrivals(seconds: float, pattern: TrafficPattern, random: np.random.Generator) -> Floats:
     """Return arrivals by thinning a process of the highest rate."""
-    bursts = random.uniform(0, seconds, random.poisson(pattern.bursts_per_hour * seconds / 3600))
-    highest = pattern.highest_rate
-    candidates = np.sort(random.uniform(0, seconds, random.poisson(highest * seconds)))
-    is_arrival = random.uniform(0, highest, len(candidates)) < rates(candidates, np.sort(bursts), pattern)
-    arrivals: Floats = candidates[is_arrival]
-    return arrivals
+    bursts = _poisson(pattern.bursts_per_hour / 3600, seconds, random)
+    candidates = _poisson(pattern.highest_rate, seconds, random)
+    drawn = random.uniform(0, pattern.highest_rate, len(candidates))
+    return candidates[drawn < rates(candidates, bursts, pattern)]
+
+
+def _poisson(rate: float, seconds: float, random: np.random.Generator) -> Floats:
+    """Return the arrivals of a Poisson process in order."""
+    return np.sort(random.uniform(0, seconds, random.poisson(rate * seconds)))

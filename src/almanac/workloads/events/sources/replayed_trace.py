@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from almanac.workloads.events.contract import LARGEST_BATCH
+from almanac.workloads.events.contract import HISTORY, LARGEST_BATCH
 from almanac.workloads.events.policy.costs import Prices
 from almanac.workloads.events.policy.rules import Start, Unlearning
 from almanac.workloads.events.replays.load import HEAVY, Processing, make
@@ -53,8 +53,13 @@ def history(
     The same seed gives the same rows.
     """
     replay = run(make(trace, processing, seed=seed), RandomWait(objective_seconds, seed))
+    rows = _batches(trace, replay).assign(**_costs(replay, prices))
+    return rows.assign(sized_by="explore", **NO_PREDICTION)[HISTORY.column_names]
+
+
+def _batches(trace: Trace, replay: Replay) -> pd.DataFrame:
     started = pd.Timestamp(trace.begins) + pd.to_timedelta(replay.starts, unit="s")
-    rows = pd.DataFrame(
+    return pd.DataFrame(
         {
             "batch_id": [f"{trace.name}-{number:06d}" for number in range(len(replay))],
             "source": trace.name,
@@ -67,12 +72,12 @@ def history(
             "seconds": replay.seconds,
         }
     )
-    return rows.assign(**_costs(replay, prices), sized_by="explore", **NO_PREDICTION)
 
 
 def _kinds(trace: Trace, replay: Replay) -> list[dict[str, int]]:
-    spans = zip(replay.first, replay.first + replay.sizes, strict=True)
-    return [dict(Counter(trace.kinds[first:last].tolist())) for first, last in spans]
+    """Return how many events of each type a batch holds."""
+    batches = np.split(trace.kinds, replay.first[1:])
+    return [dict(Counter(kinds.tolist())) for kinds in batches]
 
 
 def _costs(replay: Replay, prices: Prices) -> dict[str, list[float]]:

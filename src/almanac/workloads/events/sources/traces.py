@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from almanac.download import mirror
@@ -29,6 +28,7 @@ AZURE = PublicFile(
     "2f1e5b666d4e3055fdbba98598ce2ec307767b9064e03e2fa46676dbcc7d0bf8",
 )
 BYTES_PER_TOKEN = 4
+BYTES_PER_KB = 1024
 NASA = Path("derived/nasa_http_19950801.csv.gz")
 KAFKA = (
     "elastic/examples",
@@ -41,6 +41,7 @@ SEED = 20_231_116
 # A clock that counts from 1970 reaches the year 5138 by then.
 MOST_SECONDS = 1e11
 NANOSECONDS = 1e9
+NO_KIND = "event"
 
 
 class LogRecord(NamedTuple):
@@ -71,10 +72,11 @@ def read(name: str, settings: Settings) -> Trace:
 def azure(settings: Settings) -> Trace:
     """Return the hour of requests to a language-model service; a token counts as four bytes."""
     rows = pd.read_csv(io.BytesIO(mirror.read(AZURE, settings).content))
-    arrived = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns").astype("int64").to_numpy()
+    instants = pd.to_datetime(rows["TIMESTAMP"], utc=True).dt.as_unit("ns")
+    seconds = instants.astype("int64").to_numpy() / NANOSECONDS
     tokens = rows["ContextTokens"] + rows["GeneratedTokens"]
-    kb, kinds = tokens * BYTES_PER_TOKEN / 1024, np.full(len(rows), "conversation")
-    return make("azure-conv", arrived / NANOSECONDS, kb, kinds)
+    kinds = np.full(len(rows), "conversation")
+    return make("azure-conv", seconds, tokens * BYTES_PER_TOKEN / BYTES_PER_KB, kinds)
 
 
 def nasa(settings: Settings) -> Trace:
@@ -89,8 +91,8 @@ def nasa(settings: Settings) -> Trace:
             "and it is not there."
         )
     text = gzip.decompress(path.read_bytes()).decode()
-    rows = np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1)
-    return make("nasa", rows[:, 0], rows[:, 1] / 1024, np.full(len(rows), "request"))
+    seconds, sizes = np.loadtxt(io.StringIO(text), delimiter=",", skiprows=1).T
+    return make("nasa", seconds, sizes / BYTES_PER_KB, np.full(len(seconds), "request"))
 
 
 def kafka(settings: Settings) -> Trace:
@@ -99,26 +101,35 @@ def kafka(settings: Settings) -> Trace:
     There is long silence, then hundreds in a second.
     """
     copies = mirror.read_all(_kafka_files(), settings)
-    lines = [copy.content.decode("utf-8", "replace").splitlines() for copy in copies]
-    records = [record for file in lines for record in log_records(file)]
+    texts = [copy.content.decode("utf-8", "replace") for copy in copies]
+    records = [record for text in texts for record in log_records(text.splitlines())]
     instants, sizes, levels = zip(*records, strict=True)
-    return make("kafka", instants, np.asarray(sizes) / 1024, levels)
+    return make("kafka", instants, np.asarray(sizes) / BYTES_PER_KB, levels)
 
 
 def log_records(lines: Iterable[str]) -> Iterator[LogRecord]:
     """Yield the records of some lines; lines without a time belong to the record above them."""
     record: LogRecord | None = None
     for line in lines:
-        size, head = len(line.encode()), RECORD.match(line)
-        if head:
-            if record:
-                yield record
-            second = datetime.fromisoformat(head[1]).replace(tzinfo=UTC).timestamp()
-            record = LogRecord(second + int(head[2]) / 1000, size, head[3].lower())
-        elif record:
-            record = record._replace(size=record.size + size)
+        begun = _record_of(line)
+        if begun is None:
+            record = record and record._replace(size=record.size + len(line.encode()))
+            continue
+        if record:
+            yield record
+        record = begun
     if record:
         yield record
+
+
+def _record_of(line: str) -> LogRecord | None:
+    """Return the record that a line begins, or None where it has no time."""
+    head = RECORD.match(line)
+    if head is None:
+        return None
+    second, millisecond, level = head.groups()
+    instant = datetime.fromisoformat(second).replace(tzinfo=UTC).timestamp()
+    return LogRecord(instant + int(millisecond) / 1000, len(line.encode()), level.lower())
 
 
 def poisson(_settings: Settings) -> Trace:
@@ -138,17 +149,22 @@ def of_file(path: Path) -> Trace:
             f"{path} is no trace: it needs at least one row, seconds up to {MOST_SECONDS:g}, "
             "and kB of 0 or more."
         )
-    kinds = rows["kind"].fillna("event").astype(str) if "kind" in rows else np.full(len(rows), "event")
-    if any("\0" in kind for kind in kinds):
+    kinds = _kinds(rows)
+    if kinds.str.contains("\0", regex=False).any():
         raise SourceCorrupt(f"{path} is no trace: a kind holds the character NUL.")
     return make(path.stem, seconds, kb, kinds)
+
+
+def _kinds(rows: pd.DataFrame) -> pd.Series:
+    kinds = rows["kind"] if "kind" in rows else pd.Series(NO_KIND, index=rows.index)
+    return kinds.fillna(NO_KIND).astype(str)
 
 
 def _kafka_files() -> list[PublicFile]:
     repository, commit, folder = KAFKA
     with (files(__package__) / "kafka_pins.tsv").open(encoding="utf-8") as table:
-        pins = list(csv.DictReader(table, delimiter="\t"))
-    return [PublicFile(repository, commit, f"{folder}/{pin['path']}", pin["sha256"]) for pin in pins]
+        pins = [(pin["path"], pin["sha256"]) for pin in csv.DictReader(table, delimiter="\t")]
+    return [PublicFile(repository, commit, f"{folder}/{path}", sha256) for path, sha256 in pins]
 
 
 def _columns(path: Path) -> tuple[pd.DataFrame, Floats, Floats]:
@@ -164,8 +180,9 @@ def _columns(path: Path) -> tuple[pd.DataFrame, Floats, Floats]:
 
 
 def _are_valid(seconds: Floats, kb: Floats) -> bool:
-    is_valid: npt.NDArray[np.bool_] = (np.abs(seconds) <= MOST_SECONDS) & np.isfinite(kb) & (kb >= 0)
-    return bool(is_valid.all())
+    """Return whether all seconds are within bounds, and all sizes finite and not negative."""
+    are_sizes_valid = bool((np.isfinite(kb) & (kb >= 0)).all())
+    return are_sizes_valid and bool((np.abs(seconds) <= MOST_SECONDS).all())
 
 
 READERS: dict[str, Callable[[Settings], Trace]] = {
