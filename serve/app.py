@@ -55,6 +55,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         title="Almanac",
         version=service.version,
         description=DOC,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,

@@ -1,5 +1,6 @@
-"""The page that explains every route, with its scripts from this server: it works without internet and asks no stranger."""
+"""The OpenAPI description, and the page that shows it with scripts from this server: it works without internet."""
 
+import json
 from importlib.metadata import distribution
 
 from fastapi import FastAPI
@@ -7,40 +8,58 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 
+from serve import memory
+
+DESCRIPTION = "/openapi.json"
 PAGE = "/docs"
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 # Swagger UI begins with a script inside the page and draws with styles inside it; nothing may come from elsewhere.
-OWN_ONLY = "default-src 'none'; connect-src 'self'; img-src 'self' data:; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"
+)
 
 
 def install(app: FastAPI) -> None:
-    """Add the page and the files it needs."""
-
-    async def page(request: Request) -> Response:
-        del request
-        return _page(app)
-
-    app.add_route(PAGE, page, include_in_schema=False)
+    """Add the description, the page and the files it needs."""
+    pages = Pages(app)
+    app.add_route(DESCRIPTION, pages.description, include_in_schema=False)
+    app.add_route(PAGE, pages.page, include_in_schema=False)
     for name in FILES:
-        app.add_route(f"{PAGE}/{name}", _file, include_in_schema=False)
+        app.add_route(f"{PAGE}/{name}", pages.file, include_in_schema=False)
 
 
-def _page(app: FastAPI) -> HTMLResponse:
-    script, style, icon = (f"{PAGE}/{name}" for name in FILES)
-    shown = get_swagger_ui_html(
-        openapi_url=str(app.openapi_url),
-        title=f"{app.title}: routes",
-        swagger_js_url=script,
-        swagger_css_url=style,
-        swagger_favicon_url=icon,
-    )
-    shown.headers["Content-Security-Policy"] = OWN_ONLY
-    return shown
+class Pages:
+    """The description of one application, kept as bytes: as Python objects it takes ten times the memory."""
 
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._content = b""
 
-async def _file(request: Request) -> Response:
-    # The package is not imported: only its files are wanted.
-    path = distribution("fastapi-offline").locate_file(
-        f"fastapi_offline/static/{request.url.path.rpartition('/')[2]}"
-    )
-    return FileResponse(str(path), headers={"Cache-Control": "max-age=86400"})
+    async def description(self, _request: Request) -> Response:
+        """Return the OpenAPI description, made at the first request."""
+        if not self._content:
+            text = json.dumps(self._app.openapi(), ensure_ascii=False, separators=(",", ":"))
+            self._content = text.encode()
+            self._app.openapi_schema = None
+            memory.give_back()
+        return Response(self._content, media_type="application/json")
+
+    async def page(self, _request: Request) -> HTMLResponse:
+        """Return the page."""
+        script, style, icon = (f"{PAGE}/{name}" for name in FILES)
+        page = get_swagger_ui_html(
+            openapi_url=DESCRIPTION,
+            title=f"{self._app.title}: routes",
+            swagger_js_url=script,
+            swagger_css_url=style,
+            swagger_favicon_url=icon,
+        )
+        page.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return page
+
+    async def file(self, request: Request) -> FileResponse:
+        """Return a file of the package fastapi-offline, which is not imported."""
+        name = request.url.path.rpartition("/")[2]
+        path = distribution("fastapi-offline").locate_file(f"fastapi_offline/static/{name}")
+        return FileResponse(str(path), headers={"Cache-Control": "max-age=86400"})

@@ -1,6 +1,7 @@
 """How a route documents itself: `answers` for its decorator, and what its dependencies add to OpenAPI."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -126,8 +127,9 @@ def example_of(contract: Contract, **members: Any) -> dict[str, Any]:
     return head | members
 
 
+@cache
 def refusal(status: int) -> dict[str, Any]:
-    """Return a problem as OpenAPI describes it."""
+    """Return a problem as OpenAPI describes it, the same object each time."""
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     headers = {"Retry-After": {"schema": {"type": "integer"}}} if status == 503 else {}
     return {"description": MEANINGS[status], "content": content, "headers": headers}

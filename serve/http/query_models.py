@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 from urllib.parse import parse_qsl
 
 from fastapi import Request
-from pydantic import Field, GetCoreSchemaHandler, ValidationError, create_model
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, ValidationError, create_model
 from pydantic_core import PydanticUndefined, core_schema
 
 from almanac import fields
@@ -46,6 +46,9 @@ class QueryModel(StrictModel):
 
     A route reads it by `query: Annotated[Model, Depends(Model.read)]`. Without fields it refuses every parameter.
     """
+
+    # Built at the first request of its route: most servers are asked few of all routes.
+    model_config = ConfigDict(defer_build=True)
 
     _sorted_names: ClassVar[tuple[tuple[str, str], ...]] = ()
 

@@ -1,6 +1,7 @@
 """JSON Schema of the answers, made from a contract's columns."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from almanac.contract import Column
@@ -92,8 +93,9 @@ def plain(column: Column) -> Schema:
     return dict(TYPES[column.type])
 
 
+@cache
 def column(column: Column) -> Schema:
-    """Return the schema of `column` in an answer."""
+    """Return the schema of `column` in an answer, the same object each time."""
     schema = plain(column) | ({"description": column.doc} if column.doc else {})
     if column.nullable and "type" in schema:
         schema["type"] = [schema["type"], "null"]

@@ -1,12 +1,14 @@
-"""What Prometheus is told: latency per route, the pool, the age of live releases, and how often runs succeed."""
+"""Metrics for Prometheus: latency per route, the pool, the age of live releases, and how often runs succeed."""
 
 from datetime import UTC, datetime
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.metrics import Gauge, Histogram
+from prometheus_client.registry import CollectorRegistry
 
 from almanac.contract import Contract
 from serve.reading.database import Database
 from serve.reading.edition import Edition, is_stale
+from serve.telemetry import exposition
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -85,7 +87,7 @@ class Metrics:
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""
-        return generate_latest(self.registry)
+        return exposition.text(self.registry)
 
     def _gauge(self, name: str, doc: str, *labels: str) -> Gauge:
         return Gauge(name, doc, labels, registry=self.registry)

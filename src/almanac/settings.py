@@ -2,21 +2,28 @@
 
 import getpass
 import os
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from almanac.errors import UsageError
 
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-class Settings(BaseSettings):
-    """Every variable Almanac reads; `.env.example` explains them in the same order."""
+# Variables whose name has one of these words hold what no message may show.
+SECRET_WORDS = ("URL", "KEY", "TOKEN", "SECRET")
 
-    model_config = SettingsConfigDict(populate_by_name=True, extra="ignore", env_ignore_empty=True)
+
+class Settings(BaseModel):
+    """Every variable Almanac reads; `.env.example` explains them in the same order.
+
+    Keyword arguments, by the name of a field or of its variable, come before the environment.
+    """
+
+    model_config = ConfigDict(populate_by_name=True, extra="ignore", hide_input_in_errors=True)
 
     home: Path = Field(PROJECT, alias="ALMANAC_HOME")
     state: Path = Field(Path(".almanac"), alias="ALMANAC_STATE")
@@ -76,17 +83,20 @@ class Settings(BaseSettings):
     ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
     allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
 
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**self._variables(os.environ, without=values), **values)
+
     @classmethod
-    def settings_customise_sources(
-        cls, *_arguments: Any, **sources: Any
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read the environment by the documented names only: HOME must not pass for ALMANAC_HOME."""
-        known = {(field.alias or name).lower() for name, field in cls.model_fields.items()}
-        environment = EnvSettingsSource(cls)
-        environment.env_vars = {
-            name: value for name, value in environment.env_vars.items() if name.lower() in known
+    def _variables(cls, environment: Mapping[str, str], *, without: Collection[str]) -> dict[str, str]:
+        """Return the documented variables of fields that are not named in `without`; an empty one counts as unset.
+
+        Other names do not count, so that HOME does not pass for ALMANAC_HOME. Upper and lower case are the same.
+        """
+        texts = {name.upper(): text for name, text in environment.items() if text}
+        variables = {
+            str(info.alias) for name, info in cls.model_fields.items() if not {name, info.alias} & {*without}
         }
-        return sources["init_settings"], environment
+        return {variable: texts[variable] for variable in variables if variable in texts}
 
     @classmethod
     def read(cls) -> Self:
@@ -94,14 +104,15 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            name = str(first["loc"][0])
-            value = (
-                "(hidden)"
-                if "URL" in name or "KEY" in name or "TOKEN" in name or "SECRET" in name
-                else repr(first["input"])
-            )
-            raise UsageError(f"{name} has value {value}: {first['msg']}. .env.example explains it.") from None
+            raise UsageError(cls._described(error)) from None
+
+    @classmethod
+    def _described(cls, error: ValidationError) -> str:
+        first = error.errors(include_url=False)[0]
+        variable = str(first["loc"][0])
+        is_secret = any(word in variable for word in SECRET_WORDS)
+        value = "(hidden)" if is_secret else repr(first["input"])
+        return f"{variable} has value {value}: {first['msg']}. .env.example explains it."
 
     @property
     def state_folder(self) -> Path:
