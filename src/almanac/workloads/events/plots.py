@@ -173,8 +173,7 @@ def _line(axes: Axes, points: Sequence[Point]) -> None:
 def _gains(rows: pd.DataFrame) -> tuple[Floats, Floats]:
     """Return the seconds ahead of each start, and the gains, shape (rows, starts)."""
     gains = np.array(rows["gained_seconds"].tolist(), dtype=np.float64)
-    starts: Floats = np.arange(gains.shape[1], dtype=np.float64)
-    later: Floats = starts * np.float64(rows["step_seconds"].iloc[0])
+    later = np.arange(gains.shape[1], dtype=np.float64) * float(rows["step_seconds"].iloc[0])
     return later, gains
 
 

@@ -132,7 +132,7 @@ def samples(instants: Floats, objective_seconds: float) -> Samples:
 
 
 def _saved(instants: Floats, objective_seconds: float, last: Integers, begun: Floats) -> Floats:
-    """Return the batches that each later start would have saved, for samples that begin after event `last`."""
+    """Return the batches that each later start would have saved, for samples after event `last`."""
     left = _batches_left(instants, objective_seconds)
     starts = begun[:, np.newaxis] + _ahead(objective_seconds)
     reached = np.searchsorted(instants, starts, side="right")
