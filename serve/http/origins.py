@@ -13,11 +13,14 @@ from serve.http import problems
 from serve.http.problems import Problem, may_refuse
 
 REFUSED = (
-    "Pages of this origin may not send this request. ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and "
-    "POST."
+    "Pages of this origin may not ask so. "
+    "ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and POST."
 )
-FOREIGN_HOST = "This server takes in no data under this Host. ALMANAC_ALLOWED_HOSTS names further hosts beside localhost."
-FOREIGN_ORIGIN = "This server takes in no data from pages of another origin."
+FOREIGN_HOST = (
+    "This server takes in nothing under this Host. "
+    "ALMANAC_ALLOWED_HOSTS names those it does beside localhost."
+)
+FOREIGN_ORIGIN = "This server takes in nothing from pages of another origin."
 EXPOSED = ("ETag", "Age", "Link", "X-Request-ID")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -21,7 +21,7 @@ DETAILS = {
     404: "There is nothing at this address. GET /v1/workloads lists what is served, /docs explains it.",
     405: "This address does not know that method; the Allow header names those it knows.",
     413: "The body is larger than this server accepts.",
-    500: "The server failed. Its log has the reason under the X-Request-ID of this answer.",
+    500: "The server failed in a way it should not. The log has the reason under the X-Request-ID of this answer.",
 }
 # In place of pydantic's message, which names a class of ours or repeats a part of the input.
 REASONS = {"model_type": "must be an object", "union_tag_invalid": "must be of one of the documented kinds"}

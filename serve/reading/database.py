@@ -29,7 +29,7 @@ NO_DATABASE = (
     "`almanac serve` starts the embedded database and the server."
 )
 AWAY = "The database does not answer. The server recovers by itself as soon as it does."
-SLOW = "The query took too long. Ask for fewer rows, or try again."
+SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
 OLDER = (
     "The database lacks a table, column or function that this server expects. "
     "Its operator runs: almanac db migrate"
