@@ -14,7 +14,10 @@ import pytest
 
 from almanac import discovery, scaffold
 from almanac.errors import UsageError
+from almanac.settings import Settings
+from serve.app import create_app
 from tests.installation import ROOT, WORKLOAD, Installation
+from tests.stub import STUB
 
 LONGEST = "a_name_of_19_letter"
 
@@ -154,3 +157,23 @@ def test_nothing_but_the_new_files_was_needed(installation: Installation) -> Non
 def test_the_generated_test_passes(installation: Installation) -> None:
     ran = installation.command("-m", "pytest", "-q", "-p", "no:cacheprovider", f"tests/test_{WORKLOAD}.py")
     assert ran.returncode == 0, ran.stdout
+
+
+def test_a_workload_cannot_have_a_name_that_the_server_uses_in_its_own_addresses(tmp_path: Path) -> None:
+    app = create_app(Settings(database_url="postgresql://nobody@localhost/nowhere"), contracts={})
+    paths = [str(getattr(route, "path", "")).removeprefix("/v1") for route in app.routes]
+    words = {path.split("/")[1].partition(".")[0] for path in paths}
+    assert {"workloads", "livez", "docs", "openapi"} <= words <= scaffold.RESERVED
+    for word in words:
+        with pytest.raises(UsageError, match=f"'{word}' cannot name a workload: the server uses this word"):
+            scaffold.create(tmp_path, word)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["events_intake", "logs_search", "generic", "platform", "answers"])
+def test_a_workload_whose_name_is_like_a_module_of_the_server_does_not_stop_it(name: str) -> None:
+    contract = STUB.model_copy(update={"name": name})
+    app = create_app(
+        Settings(database_url="postgresql://nobody@localhost/nowhere"), contracts={name: contract}
+    )
+    assert f"/v1/{name}/predictions" in app.openapi()["paths"]

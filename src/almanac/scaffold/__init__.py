@@ -17,6 +17,14 @@ BAD_NAME = (
     "'{name}' cannot name a workload: use 2 to 19 lower-case letters, digits and underscores, "
     "a letter first, no word of Python's."
 )
+# First parts of the server's own addresses, today's and those to come: such a workload could not be served.
+RESERVED = frozenset(
+    "admin alerts auth audit docs keys ledger live livez login logout metrics openapi readyz runs schedule static users "
+    "version workloads".split()
+)
+RESERVED_NAME = (
+    "'{name}' cannot name a workload: the server uses this word in its own addresses. Choose another one."
+)
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (Almanac)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -33,6 +41,8 @@ def create(home: Path, name: str) -> list[Path]:
     """
     if not NAME.fullmatch(name) or iskeyword(name):
         raise UsageError(BAD_NAME.format(name=name))
+    if name in RESERVED:
+        raise UsageError(RESERVED_NAME.format(name=name))
     package, notebooks = discovery.WORKLOADS / name, home / "notebooks" / name
     test = home / "tests" / f"test_{name}.py"
     _refuse_existing(package, notebooks, test)

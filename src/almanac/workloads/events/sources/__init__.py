@@ -44,9 +44,9 @@ def fetch(settings: Settings, observe: Observe, *, sample: Sample = "full") -> F
     """Fetch the measurements of workers.
 
     While these are few, replay an hour of a public trace against a simulated clock. Batches with simulated
-    processing are used only where measured ones are too few, and never beside them. `observe` is the
-    step's. Without mirror, cache and network, a generated trace takes the place of the public one, with a
-    warning. Raises SourceCorrupt.
+    processing are used only where measured ones are too few, and never beside them. `observe` is
+    `Step.newest_rows`. Without mirror, cache and network, a generated trace takes the place of the public
+    one, with a warning. Raises SourceCorrupt.
     """
     if sample == "mock":
         pattern = TrafficPattern(day_seconds=MOCK_SECONDS)

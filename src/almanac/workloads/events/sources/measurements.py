@@ -15,7 +15,7 @@ NEWEST_EVENTS = 50_000
 # An event that is retried alone says nothing about batches.
 RETRY = "again"
 
-# Returns the newest rows of a view of the queue: `Step.observe`.
+# Returns the newest rows of a view of the queue: `Step.newest_rows`.
 Observe = Callable[..., pd.DataFrame]
 
 
