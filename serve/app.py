@@ -18,13 +18,15 @@ from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
 from serve.http.route import Bounds, Route
 from serve.reading.choice import Editions
-from serve.reading.database import INGEST, READER, Database
+from serve.reading.database import Database
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
 
-DOC = """Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version and run;
-`ETag` and `If-None-Match` make asking again cheap; lists name their next page and stay in the release they began with."""
+DOC = """\
+Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version and run.
+`ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the release they began
+with."""
 
 
 class Application(FastAPI):
@@ -48,38 +50,34 @@ class Application(FastAPI):
 def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:
     """Return the application; it connects when it starts. Raises UsageError where settings name no database."""
     service = make_service(settings, discovery.contracts() if contracts is None else contracts)
-    hosts = origins.names(settings.allowed_hosts)
-    bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
-    api_routes = routes.make_routes(service)
     app = Application(
         title="Almanac",
         version=service.version,
         description=DOC,
+        # The pages of docs_page take their place.
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
-        # FastAPI would look for exporters of traces anew for each request; this server has none.
+        # FastAPI would look for exporters of traces at each request; this server has none.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
-    app.state.service, app.state.bounds = service, bounds
-    # Not `include_router`: it would try the routers one after the other, and build every route a second time.
-    app.router.routes[:0] = api_routes
+    hosts = origins.names(settings.allowed_hosts)
+    app.state.service = service
+    app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
+    # Not `include_router`: it would try one router after the other, and build every route a second time.
+    app.router.routes[:0] = routes.make_routes(service)
     docs_page.install(app)
     problems.install(app)
-    if readers := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
-        app.add_middleware(origins.Cors, origins=readers)
-    largest = routes.largest_body(api_routes)
-    app.add_middleware(Limits, body_limit_bytes=bounds.body_limit_bytes, largest_body_bytes=largest)
-    app.add_middleware(Access, metrics=service.metrics)
+    _add_middleware(app, settings)
     return app
 
 
 def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Service:
     """Return the parts of a server, not yet connected."""
-    database = Database(settings, READER)
+    database = Database(settings)
     releases = LiveReleases(database, contracts, deadline_seconds=settings.deadline_seconds)
     return Service(
         contracts=contracts,
@@ -89,7 +87,7 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         cache=Cache(settings.cache_mb * 1_000_000),
         metrics=Metrics(),
         version=own_version(),
-        ingest=Database(settings, INGEST) if settings.ingest else None,
+        ingest=Database(settings, "ingest") if settings.ingest else None,
     )
 
 
@@ -99,6 +97,15 @@ def own_version() -> str:
         return version("almanac")
     except PackageNotFoundError:
         return "source"
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Add what surrounds every route; what is added last comes first."""
+    if allowed := [origin.strip() for origin in settings.cors_origins.split(",") if origin.strip()]:
+        app.add_middleware(origins.Cors, origins=allowed)
+    largest = routes.largest_body(app.routes)
+    app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
+    app.add_middleware(Access, metrics=app.state.service.metrics)
 
 
 @asynccontextmanager

@@ -31,16 +31,18 @@ class Cache:
 
     def get(self, key: str) -> Payload | None:
         """Return the answer under `key` and count it as used."""
-        if (found := self._entries.get(key)) is not None:
+        payload = self._entries.get(key)
+        if payload is not None:
             self._entries.move_to_end(key)
-        return found
+        return payload
 
-    def put(self, key: str, body: Payload) -> None:
-        """Keep `body` under `key`, unless it is too large to be worth the room."""
-        if key in self._entries or _size(body) > self._limit / 8:
+    def put(self, key: str, payload: Payload) -> None:
+        """Store an answer under `key`, unless it is too large to be worth the room."""
+        size = _size(payload)
+        if key in self._entries or size > self._limit / 8:
             return
-        self._entries[key] = body
-        self.used_bytes += _size(body)
+        self._entries[key] = payload
+        self.used_bytes += size
         while self.used_bytes > self._limit:
             _, dropped = self._entries.popitem(last=False)
             self.used_bytes -= _size(dropped)
@@ -76,5 +78,5 @@ def _address(request: Request) -> tuple[str, bytes]:
     return request.scope["path"], request.scope["query_string"]
 
 
-def _size(body: Payload) -> int:
-    return len(body.content) + len(body.next or "") + OVERHEAD_BYTES
+def _size(payload: Payload) -> int:
+    return len(payload.content) + len(payload.next or "") + OVERHEAD_BYTES

@@ -20,6 +20,17 @@ def cut(read: ReadRequest, pin: str, rows: Sequence[tuple[Any, ...]]) -> tuple[l
     return page, address(read.request, PINS, cursor=cursors.write(pin, key))
 
 
+def cut_by_number(
+    request: Request, rows: Sequence[tuple[str, int]], limit: int
+) -> tuple[list[str], str | None]:
+    """Return the same for rows of JSON and number, newest first, whose next page begins `before` a number."""
+    page = [row for row, _ in rows[:limit]]
+    if len(rows) <= limit:
+        return page, None
+    _, number = rows[limit - 1]
+    return page, address(request, (), before=number)
+
+
 def members(rows: Iterable[str], following: str | None = None) -> dict[str, str]:
     """Return the members of a list answer, each as JSON."""
     return {"rows": f"[{','.join(rows)}]", "next": f'"{following}"' if following else "null"}

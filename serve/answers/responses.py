@@ -16,7 +16,7 @@ from serve.answers.cache import Cache, Payload
 from serve.reading.edition import Edition
 
 COMPRESS_FROM_BYTES = 1_000
-# Caches may keep every answer but ask each time; asking costs neither side any rows.
+# A cache may store every answer but revalidates it each time, which reads no rows.
 CACHE_CONTROL = (b"cache-control", b"public, no-cache")
 NO_STORE = (b"cache-control", b"no-store")
 VARY = (b"vary", b"Accept-Encoding")
@@ -27,7 +27,7 @@ ENCODE = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Bytes(Response):
-    """A response whose headers are bytes already: encoding them would take longer than finding the answer."""
+    """A response whose headers are bytes already: encoding them takes longer than a look-up in the cache."""
 
     def __init__(self, content: bytes, status: int, headers: Headers) -> None:
         self.body, self.status_code, self.raw_headers, self.background = content, status, headers, None
@@ -79,12 +79,12 @@ def tag_of(content: bytes) -> str:
 
 
 def matching_tag(request: Request, tag: str) -> str | None:
-    """Return the tag of the answer that the client already has, compressed or not, or None."""
-    given = request.headers.get("if-none-match")
-    if given is None:
+    """Return the tag of the stored answer that the client names, plain or compressed, or None."""
+    condition = request.headers.get("if-none-match")
+    if condition is None:
         return None
-    held = {part.strip().removeprefix("W/") for part in given.split(",")}
-    return next((kind for kind in (tag, f"{tag}-gzip") if f'"{kind}"' in held), None)
+    tags = {part.strip().removeprefix("W/") for part in condition.split(",")}
+    return next((each for each in (tag, f"{tag}-gzip") if f'"{each}"' in tags), None)
 
 
 def from_memory(request: Request, cache: Cache, tag: str, edition: Edition | None) -> Response | None:

@@ -17,6 +17,7 @@ from serve.telemetry.prometheus import Metrics
 
 ATTEMPTS = 5
 MISSING = "This release of '{workload}' has no such entry. GET /v1/{workload}/predictions lists what it has."
+AWAY = "; its database is away, it will answer when that is back;"
 UNRELEASED = "'{workload}' has no release to read here yet. GET /v1/{workload}/releases is its ledger."
 
 
@@ -34,36 +35,27 @@ class Service:
     ingest: Database | None = None
     addresses: Addresses = field(default_factory=Addresses)
 
-    @property
-    def writing(self) -> Database:
-        """The database in the role that stores what clients send; only routes that write ask for it."""
-        if self.ingest is None:
-            raise RuntimeError("a route that writes was called on a server that takes in no data")
-        return self.ingest
-
     def tag(self, choice: Choice, values: Mapping[str, Any]) -> str:
         """Return the ETag of an answer from `choice` to a request with these parameters."""
         return responses.tag(choice.edition, choice.is_stale, f"{self.version} {choice.origin}", values)
 
-    def document(self, request: Request, body: Payload) -> Response:
+    def document(self, request: Request, payload: Payload) -> Response:
         """Answer with a document that comes from no release, such as the ledger itself."""
-        tag = responses.tag_of(body.content)
-        if known := responses.matching_tag(request, tag):
-            return responses.not_modified(known)
-        return responses.answer(request, self.cache, tag, body)
+        tag = responses.tag_of(payload.content)
+        if matching := responses.matching_tag(request, tag):
+            return responses.not_modified(matching)
+        return responses.answer(request, self.cache, tag, payload)
 
     def described(self) -> str:
-        """Return what is served in words, for the line at the start."""
-        words = []
-        for name in self.contracts:
-            live = self.releases.known(name)
-            words.append(
-                f"{name} (release {live.release_id}, model {live.model_version})"
-                if live
-                else f"{name} (no release yet)"
-            )
-        away = "" if self.releases.is_confirmed else "; its database is away, it will answer when that comes;"
-        return (", ".join(words) or "no workloads") + away
+        """Return in words what is served, for the line at the start."""
+        workloads = ", ".join(map(self._described, self.contracts)) or "no workloads"
+        return workloads if self.releases.is_confirmed else workloads + AWAY
+
+    def _described(self, workload: str) -> str:
+        live = self.releases.last_confirmed(workload)
+        if live is None:
+            return f"{workload} (no release yet)"
+        return f"{workload} (release {live.release_id}, model {live.model_version})"
 
 
 async def service_of(request: Request) -> Service:
@@ -73,7 +65,7 @@ async def service_of(request: Request) -> Service:
 
 
 async def ingest_of(request: Request) -> Database:
-    """Return the database that stores what clients send; only routes that write have this dependency."""
+    """Return the database in the role that stores what clients send; only routes that write have this dependency."""
     service: Service = request.app.state.service
     if service.ingest is None:
         raise RuntimeError("a route that writes was called on a server that takes in no data")

@@ -1,8 +1,7 @@
 """How a route documents itself: `answers` for its decorator, and what its dependencies add to OpenAPI."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -11,18 +10,17 @@ from starlette.responses import Response
 
 from almanac.contract import Column, Contract
 from serve.http import problems, query_models, schemas
-from serve.http.query_models import QueryModel
 from serve.http.request_bodies import JSON, JsonBody
 from serve.http.schemas import Schema
 
 MEANINGS = {
-    304: "The client's copy, named in If-None-Match, is still right.",
+    304: "The copy that the client names in If-None-Match is still valid.",
     400: "The body cannot be read.",
     403: "The Host is not one of this server's, or the Origin is another.",
-    404: "There is no such thing.",
+    404: "The release has nothing by this name.",
     408: "The body did not arrive in time.",
-    409: "It contradicts what is stored under the same id.",
-    410: "It was here and its rows were pruned; `ledger` says what it was.",
+    409: "Something else is stored under the same id.",
+    410: "Its rows were pruned; `ledger` has the entry of the release.",
     413: "The body is too large.",
     414: "The address is too long.",
     415: "The Content-Type or Content-Encoding is not one that this route reads.",
@@ -77,16 +75,15 @@ def answers(
     With `headers` the answer has an ETag, and a client that names it is answered 304. `others` are good answers with
     another status. The route adds the problems that dependencies raise.
     """
-    content: dict[str, Any] = {kind: {"schema": schema, "example": example} for kind in media_types}
-    responses: dict[int | str, Any] = {200: {"content": content, "headers": dict(headers or {})}}
-    for status, other in others.items():
-        content = {JSON: {"schema": other.schema, "example": other.example}}
-        responses[status] = {"description": other.description, "content": content}
-    if headers:
-        responses[304] = {"description": MEANINGS[304]}
+    responses: dict[int | str, Any] = {200: _good(schema, example, media_types)}
+    responses |= {status: _other(other) for status, other in others.items()}
     responses |= {status: refusal(status) for status in refusals}
-    extra = {"parameters": [IF_NONE_MATCH]} if headers else None
-    return {"response_class": Response, "responses": responses, "openapi_extra": extra}
+    options: dict[str, Any] = {"response_class": Response, "responses": responses}
+    if headers:
+        responses[200]["headers"] = dict(headers)
+        responses[304] = {"description": MEANINGS[304]}
+        options["openapi_extra"] = {"parameters": [IF_NONE_MATCH]}
+    return options
 
 
 def released(
@@ -135,24 +132,19 @@ def refusal(status: int) -> dict[str, Any]:
     return {"description": MEANINGS[status], "content": content, "headers": headers}
 
 
-def operation(
-    models: Iterable[type[QueryModel]],
-    calls: Iterable[Callable[..., Any]],
-    path: Mapping[str, Any],
-    extra: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Return what dependencies add to an operation: parameters, and the body where one reads it."""
-    described = dict(extra or {})
-    parameters = [each for model in models for each in query_models.documented(model, path)]
-    described["parameters"] = parameters + described.get("parameters", [])
+def operation(calls: Iterable[Callable[..., Any]], path: Collection[str]) -> dict[str, Any]:
+    """Return what dependencies read, as OpenAPI describes it; `path` has the names in the route's path."""
+    operation: dict[str, Any] = {"parameters": []}
     for call in calls:
+        if model := query_models.model_of(call):
+            operation["parameters"] += query_models.documented(model, path)
         if isinstance(call, JsonBody):
-            described["requestBody"] = call.documented()
-    return described
+            operation["requestBody"] = call.documented()
+    return operation
 
 
 def with_refusals(
-    responses: Mapping[int | str, Any], calls: Sequence[Callable[..., Any]]
+    responses: Mapping[int | str, Any], calls: Iterable[Callable[..., Any]]
 ) -> dict[int | str, Any]:
     """Return the answers of a route with the problems that its dependencies and the server raise."""
     statuses = {status for call in calls for status in problems.refusals(call)} | {*ALWAYS}
@@ -160,11 +152,25 @@ def with_refusals(
 
 
 def restore_examples(description: dict[str, Any], routes: Iterable[APIRoute]) -> None:
-    """Put the examples of all answers into the OpenAPI description again: FastAPI takes every null out of them."""
+    """Put the examples of all answers into the OpenAPI description again: FastAPI removes every null from them."""
     for route in routes:
-        operations = description["paths"][route.path_format].values()
-        for operation, (status, response) in product(operations, route.responses.items()):
-            for media_type, content in response.get("content", {}).items():
-                if "example" in content and operation["operationId"] == route.operation_id:
-                    described = operation["responses"][str(status)]["content"][media_type]
-                    described["example"] = content["example"]
+        operations = description["paths"][route.path_format]
+        for method in route.methods or ():
+            described = operations[method.lower()]["responses"]
+            for status, media_type, example in _examples(route.responses):
+                described[status]["content"][media_type]["example"] = example
+
+
+def _examples(responses: Mapping[int | str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for status, response in responses.items():
+        for media_type, content in response.get("content", {}).items():
+            if "example" in content:
+                yield str(status), media_type, content["example"]
+
+
+def _good(schema: Schema, example: Any, media_types: Iterable[str]) -> dict[str, Any]:
+    return {"content": {media_type: {"schema": schema, "example": example} for media_type in media_types}}
+
+
+def _other(other: Other) -> dict[str, Any]:
+    return {"description": other.description, **_good(other.schema, other.example, [JSON])}

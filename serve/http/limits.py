@@ -1,4 +1,4 @@
-"""Limits on the size of a request, checked before anything reads it."""
+"""Limits on the size of a request, checked before a route runs."""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,7 +10,7 @@ MOST_HEADER_BYTES = 32_768
 
 
 class Limits:
-    """Refuses what is too large before anything reads it; a route that reads a body has its own, closer limit."""
+    """Refuses requests that are too large; a route that reads a body may have a lower limit of its own."""
 
     def __init__(self, app: ASGIApp, body_limit_bytes: int, largest_body_bytes: int) -> None:
         self._app = app
@@ -36,6 +36,6 @@ class Limits:
 
 
 def _body_bytes(scope: Scope) -> int:
-    """Return the announced length of the body; who reads one that announces none counts for himself."""
-    announced: bytes = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(announced) if announced.isdigit() else 0
+    """Return the declared length of the body; a chunked body has none, so the reader counts bytes."""
+    declared: bytes = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(declared) if declared.isdigit() else 0

@@ -1,4 +1,4 @@
-"""Who may write: requests under a name of this server, and no page of another origin; and which other pages may read."""
+"""Which origins may read and write: the checks of Host and Origin, and CORS."""
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
@@ -12,59 +12,57 @@ from starlette.types import ASGIApp
 from serve.http import problems
 from serve.http.problems import Problem, may_refuse
 
-REFUSED = "Pages of this origin may not ask so. ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and POST."
+REFUSED = (
+    "Pages of this origin may not ask so. "
+    "ALMANAC_CORS_ORIGINS names those that may read, with GET, HEAD and POST."
+)
+FOREIGN_HOST = (
+    "This server takes in nothing under this Host. "
+    "ALMANAC_ALLOWED_HOSTS names those it does beside localhost."
+)
+FOREIGN_ORIGIN = "This server takes in nothing from pages of another origin."
+EXPOSED = ("ETag", "Age", "Link", "X-Request-ID")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Cors(CORSMiddleware):
-    """Lets pages of some origins read, also what is asked for by POST; to write they are refused by `check`."""
+    """Lets pages of some origins read, also by POST; routes that write refuse them by `own_origin`."""
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        told = ("ETag", "Age", "Link", "X-Request-ID")
         super().__init__(
             app,
             allow_origins=origins,
             allow_methods=("GET", "HEAD", "POST"),
             allow_headers=("If-None-Match",),
-            expose_headers=told,
+            expose_headers=EXPOSED,
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:
-        """Answer a browser that asks before it asks; a refusal is a problem like every other."""
+        """Answer a preflight request; a refusal is a problem document."""
         answer = super().preflight_response(request_headers)
         if answer.status_code < 400:
             return answer
-        kept = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
-        return problems.response(Problem(answer.status_code, REFUSED, headers=kept))
+        headers = {name: value for name, value in answer.headers.items() if not name.startswith("content-")}
+        return problems.response(Problem(answer.status_code, REFUSED, headers=headers))
 
 
 def names(allowed_hosts: str) -> frozenset[str]:
-    """Return the host names of a comma separated setting with those of the loopback."""
+    """Return the host names in a comma-separated setting, and those of the loopback."""
     return LOOPBACK | {name.strip().lower() for name in allowed_hosts.split(",") if name.strip()}
 
 
 @may_refuse(403)
 async def own_origin(request: Request) -> None:
-    """Let only requests under a name of this server and from its own pages write; raises Problem 403.
+    """Let a request write only under a name of this server and from its own pages; raises Problem 403.
 
-    A router that takes in data has it as `dependencies=[Depends(own_origin)]`.
+    The Host is checked because a page can point its own name at this machine (DNS rebinding), the Origin because any
+    page can send requests here. A router that takes in data has it as `dependencies=[Depends(own_origin)]`.
     """
-    check(request, request.app.state.bounds.hosts)
-
-
-def check(request: Request, allowed: Collection[str]) -> None:
-    """Raise Problem 403 for a Host that is not ours, or an Origin that is not the address the request was sent to.
-
-    The first stops a page whose own name was made to point at this machine, the second every other page.
-    """
-    host, origin = request.headers.get("host", ""), request.headers.get("origin")
-    if _name(f"//{host}") not in allowed:
-        raise Problem(
-            403,
-            "This server takes in nothing under this Host. ALMANAC_ALLOWED_HOSTS names those it does beside localhost.",
-        )
-    if origin is not None and origin.lower() not in (f"http://{host}".lower(), f"https://{host}".lower()):
-        raise Problem(403, "This server takes in nothing from pages of another origin.")
+    host, origin = request.headers.get("host", "").lower(), request.headers.get("origin")
+    if _name(f"//{host}") not in request.app.state.bounds.hosts:
+        raise Problem(403, FOREIGN_HOST)
+    if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
+        raise Problem(403, FOREIGN_ORIGIN)
 
 
 def _name(address: str) -> str | None:

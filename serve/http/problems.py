@@ -1,4 +1,4 @@
-"""Every error as a problem document (RFC 9457), without repeating what was sent."""
+"""Every error as a problem document (RFC 9457) that repeats nothing of the request."""
 
 import json
 import logging
@@ -79,9 +79,9 @@ def reason_of(error: ErrorDetails) -> str:
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
 
 
-def refused(*wrong: Mapping[str, Any]) -> Problem:
-    """Return the problem for parameters that do not fit."""
-    return Problem(422, "A parameter does not fit. `errors` says which and what would.", errors=list(wrong))
+def refused(*errors: Mapping[str, Any]) -> Problem:
+    """Return the problem for parameters that do not fit; each error has a place, a name and what would fit."""
+    return Problem(422, "A parameter does not fit. `errors` says which and what would.", errors=list(errors))
 
 
 def response(problem: Problem) -> Response:
@@ -108,16 +108,18 @@ def install(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     answer = response(_as_problem(request, error))
     if answer.status_code == 500:
-        # This answer is made outside the middleware that names all others.
+        # This answer passes outside the middleware that adds the header to all others.
         answer.headers["X-Request-ID"] = request.scope.get("almanac.request_id", "")
     return answer
 
 
 def _allowed(request: Request) -> str:
-    """Return the methods of every route at this address; each route by itself knows its own only."""
-    here = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
-    methods = {method for route in here for method in getattr(route, "methods", ())}
-    return ", ".join(sorted(methods | ({"HEAD"} if "GET" in methods else set())))
+    """Return the methods of all routes at this address; starlette names those of one."""
+    matching = [route for route in request.app.routes if route.matches(request.scope)[0] != Match.NONE]
+    methods = {method for route in matching for method in getattr(route, "methods", ())}
+    if "GET" in methods:
+        methods.add("HEAD")
+    return ", ".join(sorted(methods))
 
 
 def _as_problem(request: Request, error: Exception) -> Problem:
@@ -126,20 +128,19 @@ def _as_problem(request: Request, error: Exception) -> Problem:
     if isinstance(error, RequestValidationError):
         return refused(*_invalid(request, error))
     if isinstance(error, HTTPException):
-        headers = {
-            **(error.headers or {}),
-            **({"Allow": _allowed(request)} if error.status_code == 405 else {}),
-        }
-        return Problem(
-            error.status_code,
-            DETAILS.get(error.status_code, HTTPStatus(error.status_code).phrase),
-            headers=headers,
-        )
+        return _of_http(request, error)
     return Problem(500, DETAILS[500])
 
 
+def _of_http(request: Request, error: HTTPException) -> Problem:
+    status, headers = error.status_code, dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
+    return Problem(status, DETAILS.get(status, HTTPStatus(status).phrase), headers=headers)
+
+
 def _invalid(request: Request, error: RequestValidationError) -> Iterator[dict[str, str]]:
-    """Yield what FastAPI itself found wrong; names that the route does not declare come from the client and are left out."""
+    """Yield the errors of FastAPI's own validation; a name that the route does not declare is the client's, so it is left out."""
     declared = _declared(request.scope.get("route"))
     for each in error.errors():
         place, *names = each["loc"]
@@ -152,8 +153,7 @@ def _declared(route: object) -> set[str]:
     dependant = getattr(route, "dependant", None)
     if dependant is None:
         return set()
-    declared = {field.alias for field in get_flat_params(dependant)}
-    for field in dependant.body_params:
-        members = getattr(field.field_info.annotation, "model_fields", {})
-        declared |= {field.alias} | {info.alias or name for name, info in members.items()}
-    return declared
+    fields = [*get_flat_params(dependant), *dependant.body_params]
+    bodies = [getattr(field.field_info.annotation, "model_fields", {}) for field in dependant.body_params]
+    members = {info.alias or name for body in bodies for name, info in body.items()}
+    return members | {field.alias for field in fields}

@@ -1,4 +1,4 @@
-"""What uvicorn does with a connection before there is a request: patience and room that end, and problems instead of plain text."""
+"""HTTP/1.1 by uvicorn, with limits on time and size of a request's head, and problem documents instead of plain text."""
 
 from asyncio import TimerHandle, Transport
 
@@ -9,6 +9,10 @@ from serve.http.limits import MOST_ADDRESS_BYTES
 # A client has this long, and this many bytes, to send the head of a request.
 HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 65_536
+REFUSAL = (
+    "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {length}\r\n"
+    "connection: close\r\n\r\n"
+)
 NOT_HTTP = (400, "Bad Request", "This is not HTTP that the server reads.")
 TOO_LONG = (414, "URI Too Long", f"The address is longer than {MOST_ADDRESS_BYTES} bytes.")
 TOO_LARGE = (
@@ -19,40 +23,40 @@ TOO_LARGE = (
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 that closes connections whose request never comes or never ends."""
+    """HTTP/1.1 that closes a connection whose request does not come, or has too long a head."""
 
     _timer: TimerHandle | None = None
     _head_bytes = 0
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
-        """Begin to wait for the first request."""
+        """Start the timer for the first request."""
         super().connection_made(transport)
-        self._wait()
+        self._start_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless the head has become too large without ending."""
+        """Read on, unless the head is too large and not complete."""
         self._head_bytes += len(data)
         super().data_received(data)
         if self._timer and self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
             self._refuse(*(TOO_LONG if self._has_long_address() else TOO_LARGE))
 
     def on_message_begin(self) -> None:
-        """Begin to wait for the rest of a request's head."""
+        """Start the timer for the rest of a request's head."""
         super().on_message_begin()
-        self._wait()
+        self._start_timer()
 
     def on_headers_complete(self) -> None:
-        """End the waiting; the request runs under its own deadline."""
-        self._stop_waiting()
+        """Stop the timer; the request has a deadline of its own."""
+        self._stop_timer()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End the waiting."""
-        self._stop_waiting()
+        """Stop the timer."""
+        self._stop_timer()
         super().connection_lost(exc)
 
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's words say no more than ours
-        """Answer what is not HTTP with a problem document and close."""
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # uvicorn's text says no more
+        """Answer bytes that are not HTTP with a problem document, and close."""
         self._refuse(*(TOO_LONG if self._has_long_address() else NOT_HTTP))
 
     def _has_long_address(self) -> bool:
@@ -60,16 +64,16 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
         body = f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}'
-        head = f"HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+        head = REFUSAL.format(status=status, title=title, length=len(body))
         self.transport.write((head + body).encode())
         self.transport.close()
 
-    def _wait(self) -> None:
-        self._stop_waiting()
+    def _start_timer(self) -> None:
+        self._stop_timer()
         self._head_bytes = 0
         self._timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
 
-    def _stop_waiting(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
 """Path and query parameters as pydantic models: one model for each route, validated once for each request."""
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, ValidationError, create_model
-from pydantic_core import PydanticUndefined, core_schema
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails, PydanticUndefined, core_schema
 
 from almanac import fields
 from almanac.contract import Column, Contract, Filter
@@ -173,25 +174,31 @@ def of_entity(contract: Contract, example: Any) -> type[EntityQuery]:
     return create_model("EntityQuery", __base__=EntityQuery, entity=(Annotated[Any, of_column(column)], info))
 
 
-def documented(model: type[QueryModel], path: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield the parameters of `model` as OpenAPI describes them; `path` holds the names in the route's path."""
+def model_of(call: Any) -> type[QueryModel] | None:
+    """Return the model whose `read` this dependency is, or None for another dependency."""
+    owner = getattr(call, "__self__", None)
+    return owner if isinstance(owner, type) and issubclass(owner, QueryModel) else None
+
+
+def documented(model: type[QueryModel], path: Collection[str]) -> Iterator[dict[str, Any]]:
+    """Yield the parameters of `model` as OpenAPI describes them; `path` has the names in the route's path."""
     for name in _own_first(model):
         info = model.model_fields[name]
         public = info.alias or name
-        schema = dict(next(part.schema for part in info.metadata if isinstance(part, Parsed)))
-        if info.default not in (None, PydanticUndefined):
-            schema["default"] = info.default
-        parameter: dict[str, Any] = {
-            "name": public,
-            "in": "path" if public in path else "query",
-            "schema": schema,
-        }
-        parameter |= {"required": info.is_required(), "description": info.description or ""}
-        if info.examples:
-            parameter["example"] = info.examples[0]
-        if schema.get("type") == "array":
-            parameter |= {"style": "form", "explode": False}
-        yield parameter
+        parameter = {"name": public, "in": "path" if public in path else "query"}
+        yield parameter | _described(info)
+
+
+def _described(info: FieldInfo) -> dict[str, Any]:
+    schema = dict(next(part.schema for part in info.metadata if isinstance(part, Parsed)))
+    if info.default not in (None, PydanticUndefined):
+        schema["default"] = info.default
+    described = {"required": info.is_required(), "description": info.description or "", "schema": schema}
+    if info.examples:
+        described["example"] = info.examples[0]
+    if schema.get("type") == "array":
+        described |= {"style": "form", "explode": False}
+    return described
 
 
 def _own_first(model: type[QueryModel]) -> list[str]:
@@ -213,26 +220,32 @@ def _errors(
 ) -> list[dict[str, Any]]:
     """Return what does not fit; a name that the client invented is not repeated."""
     text = dict(pairs)
-    errors: list[dict[str, Any]] = [DOUBLED] if len(text) < len(pairs) else []
-    public = [info.alias or name for name, info in model.model_fields.items()]
-    of_query = sorted(set(public) - path.keys())
-    unknown = [name for name in text if name not in of_query]
-    errors += [
-        {"in": "query", "reason": "is not a parameter of this route", "known": of_query} for _ in unknown
-    ]
-    read = {name: value for name, value in text.items() if name in of_query} | dict(path)
+    names = sorted({info.alias or name for name, info in model.model_fields.items()} - path.keys())
+    unknown = {"in": "query", "reason": "is not a parameter of this route", "known": names}
+    doubled = [DOUBLED] if len(text) < len(pairs) else []
+    values = {name: value for name, value in text.items() if name in names} | dict(path)
+    invalid = [_error(each, path) for each in _invalid(model, values)]
+    return [*doubled, *(unknown for name in text if name not in names), *invalid]
+
+
+def _invalid(model: type[QueryModel], values: Mapping[str, str]) -> list[ErrorDetails]:
+    """Return the errors of pydantic in the order of the request; parameters that are missing come last."""
     try:
-        model.model_validate(read)
+        model.model_validate(values)
     except ValidationError as error:
-        order = [*read, *public]
-        wrong = sorted(error.errors(include_url=False), key=lambda each: order.index(str(each["loc"][0])))
-        errors += [_error(str(each["loc"][0]), each, path) for each in wrong]
-    return errors
+        places = {name: place for place, name in enumerate(values)}
+        return sorted(error.errors(include_url=False), key=lambda each: places.get(_name(each), len(places)))
+    return []
 
 
-def _error(name: str, error: Any, path: Mapping[str, str]) -> dict[str, Any]:
+def _error(error: ErrorDetails, path: Mapping[str, str]) -> dict[str, Any]:
+    name = _name(error)
     reason = "is required" if error["type"] == "missing" else reason_of(error)
     return {"in": "path" if name in path else "query", "name": name, "reason": reason}
+
+
+def _name(error: ErrorDetails) -> str:
+    return str(error["loc"][0])
 
 
 def _attribute(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The body of a request: read within bounds, strictly, and never repeated in a refusal."""
+"""JSON bodies: read within limits, validated strictly, and never repeated in a refusal."""
 
 import asyncio
 import zlib
@@ -22,6 +22,7 @@ SCOPE_KEY = "almanac.body"
 BODY_SECONDS = 30.0
 MOST_PLACES = 20
 UNREADABLE = "must be JSON in UTF-8, with finite numbers, whole characters and at most 200 levels"
+INCOMPLETE = "The body ended before it was complete, or is not the gzip that it says it is."
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -96,7 +97,7 @@ async def read(
 
 
 def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
-    """Return a schema in which the parts stand where they are referred to: OpenAPI keeps such parts elsewhere than pydantic."""
+    """Return a schema with its definitions in place of the references: OpenAPI keeps definitions elsewhere than pydantic."""
     if isinstance(schema, list):
         return [_inlined(item, parts) for item in schema]
     if not isinstance(schema, dict):
@@ -109,16 +110,13 @@ def _media_type(request: Request, content: JsonBody) -> str:
     kind, _, rest = request.headers.get("content-type", "").lower().partition(";")
     charset = rest.replace(" ", "").replace('"', "").removeprefix("charset=")
     if kind.strip() not in content.media_types or charset not in ("", "utf-8"):
-        raise Problem(
-            415,
-            f"Content-Type must be {' or '.join(content.media_types)}, in UTF-8.",
-            headers={"Accept": ", ".join(content.media_types)},
-        )
+        detail = f"Content-Type must be {' or '.join(content.media_types)}, in UTF-8."
+        raise Problem(415, detail, headers={"Accept": ", ".join(content.media_types)})
     return kind.strip()
 
 
 async def _received(request: Request, content: JsonBody, limit: int) -> bytes:
-    """Return the body unpacked; what is too large is refused as soon as that is known."""
+    """Return the body unpacked; a body over the limit is refused at the first chunk over it."""
     unpack = _unpacking(request, content)
     received, size = [], 0
     try:
@@ -129,22 +127,17 @@ async def _received(request: Request, content: JsonBody, limit: int) -> bytes:
                 if size > limit:
                     raise Problem(413, f"The body is larger than {limit} bytes.", headers=CLOSE)
     except TimeoutError:
-        raise Problem(
-            408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds.", headers=CLOSE
-        ) from None
+        detail = f"The body did not arrive within {BODY_SECONDS:.0f} seconds."
+        raise Problem(408, detail, headers=CLOSE) from None
     except (ClientDisconnect, zlib.error):
-        raise Problem(
-            400,
-            "The body ended before it was complete, or is not the gzip that it says it is.",
-            headers=CLOSE,
-        ) from None
+        raise Problem(400, INCOMPLETE, headers=CLOSE) from None
     if unpack and not unpack.is_complete:
         raise Problem(400, "The gzip of the body ends too early.", headers=CLOSE)
     return b"".join(received)
 
 
 class _Gzip:
-    """Unpacks gzip piece by piece, never much more than is wanted."""
+    """Unpacks gzip chunk by chunk, never much more than the limit."""
 
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
@@ -168,20 +161,21 @@ def _unpacking(request: Request, content: JsonBody) -> _Gzip | None:
         return None
     if coding == "gzip" and content.gzip:
         return _Gzip()
-    known = "gzip" if content.gzip else "identity"
-    raise Problem(415, f"Content-Encoding of this route may be {known}.", headers={"Accept-Encoding": known})
+    allowed = "gzip" if content.gzip else "identity"
+    detail = f"Content-Encoding of this route may be {allowed}."
+    raise Problem(415, detail, headers={"Accept-Encoding": allowed})
 
 
-def _parsed(sent: bytes) -> Any:
+def _parsed(text: bytes) -> Any:
     try:
-        return from_json(sent, allow_inf_nan=False, cache_strings="none")
+        return from_json(text, allow_inf_nan=False, cache_strings="none")
     except ValueError:
         raise Problem(400, f"The body {UNREADABLE}.") from None
 
 
-def _lines(sent: bytes) -> Iterator[Any]:
-    """Yield the value of each line that is not empty; a line that cannot be read is wrong by itself."""
-    for line in sent.split(b"\n"):
+def _lines(text: bytes) -> Iterator[Any]:
+    """Yield the value of each line that is not empty; a line that is no JSON becomes BadItem."""
+    for line in text.split(b"\n"):
         if not line.strip():
             continue
         try:
@@ -191,10 +185,10 @@ def _lines(sent: bytes) -> Iterator[Any]:
 
 
 def _one(model: type[Model], value: Any) -> Model:
-    found = _item(model, value)
-    if isinstance(found, BadItem):
-        raise refused(*found.errors)
-    return found
+    item = _item(model, value)
+    if isinstance(item, BadItem):
+        raise refused(*item.errors)
+    return item
 
 
 def _item(model: type[Model], value: Any) -> Model | BadItem:

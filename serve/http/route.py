@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from serve.http import documented
 from serve.http.deadline import end_within
-from serve.http.query_models import QueryModel
+from serve.http.query_models import QueryModel, model_of
 
 
 class Step(NamedTuple):
@@ -41,13 +41,14 @@ class Route(APIRoute):
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
-        summary, _, description = (inspect.getdoc(endpoint) or "").partition("\n")
-        options["summary"] = options.get("summary") or summary.rstrip(".")
-        options["description"] = options.get("description") or description.strip()
+        summary, description = documentation_of(endpoint)
+        options["summary"] = options.get("summary") or summary
+        options["description"] = options.get("description") or description
         options["operation_id"] = options.get("operation_id") or operation_id(path, options["methods"])
         super().__init__(path, endpoint, **options)
+        self.own_parameters = (self.openapi_extra or {}).get("parameters", [])
         self.steps = self.with_query(_steps(self.dependant))
-        self.reads = [step for step in self.steps if step.name or _model(step)]
+        self.reads = [step for step in self.steps if step.name or model_of(step.call)]
         self.guards = [step.call for step in self.steps if step not in self.reads]
         if _is_simple(self.dependant):
             self.app = self.run
@@ -79,7 +80,7 @@ class Route(APIRoute):
 
     def with_query(self, steps: Sequence[Step]) -> list[Step]:
         """Return the steps with one that reads the query: a route without parameters refuses all."""
-        if any(_model(step) for step in steps):
+        if any(model_of(step.call) for step in steps):
             return list(steps)
         unnamed = [step for step in steps if step.name is None]
         named = [step for step in steps if step.name is not None]
@@ -92,9 +93,16 @@ class Route(APIRoute):
     def document(self) -> None:
         """Add to the OpenAPI description what the dependencies read and which problems they raise."""
         calls = [step.call for step in self.steps]
-        models = [model for model in map(_model, self.steps) if model]
-        self.openapi_extra = documented.operation(models, calls, self.param_convertors, self.openapi_extra)
+        operation = documented.operation(calls, self.param_convertors)
+        operation["parameters"] += self.own_parameters
+        self.openapi_extra = operation
         self.responses = documented.with_refusals(self.responses, calls)
+
+
+def documentation_of(endpoint: Callable[..., Any]) -> tuple[str, str]:
+    """Return the first line of a docstring, and the rest: the summary and the description of an operation."""
+    summary, _, description = (inspect.getdoc(endpoint) or "").partition("\n")
+    return summary.rstrip("."), description.strip()
 
 
 def operation_id(path: str, methods: Sequence[str]) -> str:
@@ -103,11 +111,6 @@ def operation_id(path: str, methods: Sequence[str]) -> str:
     name = "_".join(words).replace(".", "_").replace("-", "_")
     [method] = methods
     return name if method == "GET" else f"{method.lower()}_{name}"
-
-
-def _model(step: Step) -> type[QueryModel] | None:
-    owner = getattr(step.call, "__self__", None)
-    return owner if isinstance(owner, type) and issubclass(owner, QueryModel) else None
 
 
 def _steps(dependant: Dependant) -> list[Step]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from almanac.contract import Contract
-from serve.http.problems import Problem, refused
+from serve.http.problems import NotFound, Problem, refused
 from serve.reading import edition as ledger
 from serve.reading.cursors import READ_RELEASE, UNREADABLE, Cursor
 from serve.reading.database import Database
@@ -14,6 +14,9 @@ from serve.reading.edition import Edition, is_stale
 from serve.reading.live import LiveReleases
 from serve.reading.request import ReadRequest
 
+NO_VERSION = "'{}' keeps no predictions of this model version. GET /v1/{}/releases names those it released."
+NO_RUN = "The run that this cursor reads is no longer kept. Begin again without a cursor."
+PRUNED = "The rows of this release are no longer kept; `ledger` says what it was. Newer releases can still be read."
 EXCLUDED = "exclude each other; a cursor already says where to read"
 
 
@@ -68,13 +71,13 @@ class Editions:
         return await self._released(ledger.RELEASE, contract, release_id)
 
     def is_current(self, contract: Contract, choice: Choice) -> bool:
-        """Tell whether a request without pins would be answered by this choice now."""
+        """Return whether a request without pins would be answered by this choice now."""
         return self.releases.is_live(choice.edition, contract.name) and (
             is_stale(contract, choice.edition, datetime.now(UTC)) == choice.is_stale
         )
 
     async def still_holds(self, read: ReadRequest, edition: Edition | None) -> bool:
-        """Tell whether the live edition is live still, or the rows of an older one were not pruned meanwhile."""
+        """Return whether the live edition is live still, or whether the rows of an older one still exist."""
         contract = read.contract
         if self.releases.is_live(edition, contract.name):
             return True
@@ -86,13 +89,13 @@ class Editions:
         return bool(await self.database.rows(ledger.RUN, values))
 
     async def _released(self, query: bytes, contract: Contract, condition: Any) -> Edition | None:
-        found = await self.database.rows(query, (contract.name, condition))
-        if not found:
+        rows = await self.database.rows(query, (contract.name, condition))
+        if not rows:
             return None
-        *_, pruned, entry = found[0]
-        if pruned:
+        *_, is_pruned, entry = rows[0]
+        if is_pruned:
             raise gone(entry)
-        return ledger.edition(found[0])
+        return ledger.edition(rows[0])
 
     async def _pinned(self, contract: Contract, cursor: Cursor) -> Edition:
         live = await self.releases.live(contract.name)
@@ -110,26 +113,22 @@ class Editions:
         return edition
 
     async def of_version(self, contract: Contract, version: int) -> Edition:
-        """Return the newest kept edition of a model version; raises Problem 404 or 410."""
-        if found := await self.database.rows(ledger.VERSION, (contract.incremental, contract.name, version)):
-            return ledger.edition(found[0])
-        if entries := await self.database.rows(ledger.RELEASE_OF_VERSION, (contract.name, version)):
+        """Return the newest edition of a model version whose rows are not pruned; raises Problem 404 or 410."""
+        rows = await self.database.rows(ledger.VERSION, (contract.incremental, contract.name, version))
+        if rows:
+            return ledger.edition(rows[0])
+        entries = await self.database.rows(ledger.RELEASE_OF_VERSION, (contract.name, version))
+        if entries:
             raise gone(entries[0][-1])
-        raise Problem(
-            404,
-            f"'{contract.name}' keeps no predictions of this model version. GET /v1/{contract.name}/releases names those it released.",
-        )
+        raise NotFound(NO_VERSION.format(contract.name, contract.name))
 
     async def _of_run(self, contract: Contract, run_id: str) -> Edition:
-        if found := await self.database.rows(ledger.RUN, (contract.incremental, contract.name, run_id)):
-            return ledger.edition(found[0])
-        raise Problem(410, "The run that this cursor reads is no longer kept. Begin again without a cursor.")
+        rows = await self.database.rows(ledger.RUN, (contract.incremental, contract.name, run_id))
+        if not rows:
+            raise Problem(410, NO_RUN)
+        return ledger.edition(rows[0])
 
 
 def gone(entry: Mapping[str, Any]) -> Problem:
     """Return the problem for a release whose rows were pruned, with its entry of the ledger."""
-    return Problem(
-        410,
-        "The rows of this release are no longer kept; `ledger` says what it was. Newer releases can still be read.",
-        ledger=entry,
-    )
+    return Problem(410, PRUNED, ledger=entry)

@@ -1,4 +1,4 @@
-"""Cursors: the edition a list is read from and the key of the last row seen, in one opaque word."""
+"""Cursors: the edition that a list is read from and the key of the last row, in one opaque word."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -23,19 +23,21 @@ class Cursor:
 
 def write(pin: str, key: Sequence[Any]) -> str:
     """Return the cursor as text that needs no escaping in an address."""
-    return urlsafe_b64encode(json.dumps([pin, *key], separators=(",", ":")).encode()).decode().rstrip("=")
+    text = json.dumps([pin, *key], separators=(",", ":"))
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def read(text: str, readers: Sequence[Reader]) -> Cursor:
     """Return the cursor in `text`, its key checked by `readers`; raises Problem 422."""
+    padding = "=" * (-len(text) % 4)
     try:
-        content = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        pin, *key = content
+        pin, *parts = json.loads(urlsafe_b64decode(text + padding))
         if not isinstance(pin, str):
             raise ValueError(UNREADABLE)
-        return Cursor(pin, tuple(reader(_text(part)) for reader, part in zip(readers, key, strict=True)))
+        key = [reader(_text(part)) for reader, part in zip(readers, parts, strict=True)]
     except (ValueError, TypeError, RecursionError):
         raise refused({"in": "query", "name": "cursor", "reason": UNREADABLE}) from None
+    return Cursor(pin, tuple(key))
 
 
 def _text(part: Any) -> str:

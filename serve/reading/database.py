@@ -1,48 +1,39 @@
-"""Asking PostgreSQL: a pool in one role, with a deadline that holds even when a backend is stalled."""
+"""Queries to PostgreSQL: a pool of connections in one role, with a deadline that holds even for a stalled backend."""
 
 import asyncio
 import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from almanac.errors import DatabaseError, UsageError
+from almanac import connection_strings
+from almanac.errors import UsageError
 from almanac.settings import Settings
 from serve.http.deadline import ends_after
 from serve.http.problems import Unavailable
 
+Role = Literal["reader", "ingest"]
 Values = Sequence[Any] | Mapping[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
-# PostgreSQL gives up so much before we do, where it is told to.
+# PostgreSQL cancels a query so much earlier than the server gives it up.
 SPARE_SECONDS = 0.1
+NO_DATABASE = (
+    "DATABASE_URL is not set, so the server has nothing to read. "
+    "`almanac serve` starts the embedded database and the server."
+)
 AWAY = "The database does not answer. The server recovers by itself as soon as it does."
 SLOW = "The database took too long for this question. Ask for fewer rows, or try again."
-UNREADABLE = (
-    "DATABASE_URL, or the one of the role, is no connection string. Write postgresql://USER:PASSWORD@HOST:5432/NAME, "
-    "in USER and PASSWORD %25 for %, %40 for @ and so on."
+OLDER = (
+    "The database lacks a table, column or function that this server expects. "
+    "Its operator runs: almanac db migrate"
 )
-OLDER = "The database lacks a table, column or function that this server expects. Its operator runs: almanac db migrate"
-
-
-@dataclass(frozen=True)
-class Role:
-    """Who asks: its name in the database, and whether it changes anything there."""
-
-    name: str
-    writes: bool
-
-
-READER = Role("almanac_reader", writes=False)
-INGEST = Role("almanac_ingest", writes=True)
 
 
 class Connection(psycopg.AsyncConnection[Any]):
@@ -53,7 +44,7 @@ class Connection(psycopg.AsyncConnection[Any]):
         """The cursor of this connection."""
         return self.cursor()
 
-    async def rows(self, query: bytes, values: Values) -> list[tuple[Any, ...]]:
+    async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
         cursor = await self.only_cursor.execute(query, values)
         return await cursor.fetchall()
@@ -69,16 +60,16 @@ class Connection(psycopg.AsyncConnection[Any]):
 class Database:
     """The connections of one role; `rows` answers within the deadline or raises Unavailable."""
 
-    def __init__(self, settings: Settings, role: Role = READER) -> None:
+    def __init__(self, settings: Settings, role: Role = "reader") -> None:
         self._role = role
         self._conninfo = conninfo(settings, role)
         self._deadline = settings.deadline_seconds
-        self._statement_timeout = min(settings.statement_timeout_seconds, settings.deadline_seconds)
+        self._statement_timeout = statement_timeout(settings)
         self._pool = AsyncConnectionPool(
             self._conninfo,
             connection_class=Connection,
             min_size=1,
-            max_size=settings.ingest_pool_size if role.writes else settings.pool_size,
+            max_size=settings.ingest_pool_size if role == "ingest" else settings.pool_size,
             kwargs={"autocommit": True},
             open=False,
             reconnect_timeout=1.0,
@@ -97,32 +88,29 @@ class Database:
         try:
             return await Connection.connect(self._conninfo, autocommit=True)
         except psycopg.OperationalError as error:
-            if self._role.name in str(error):
-                reason = str(error).strip()
-                raise DatabaseError(
-                    f"The database does not let this user be {self._role.name}: {reason}. Run: almanac db migrate"
-                ) from error
+            if missing := connection_strings.missing_role(self._role, error):
+                raise missing from error
             raise
 
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one query, within the deadline or what the request has left of it.
 
-        A connection that turns out to be dead is replaced and the query asked again. So a query that changes something must have the same
-        outcome when it is asked twice: what is stored goes by its id.
+        A dead connection is replaced and the query sent again. So a query that writes must have the same outcome when
+        it is sent twice: what it stores is identified by an id.
         """
         ends = ends_after(self._deadline)
         if monotonic() >= ends:
             raise Unavailable(SLOW)
         for _ in range(self._pool.max_size + 1):
             try:
-                return await self._ask(query, values, ends)
-            except (psycopg.OperationalError, errors.InternalError) as error:
-                if isinstance(error, errors.QueryCanceled):
-                    raise Unavailable(SLOW) from error
-                if monotonic() >= ends:
-                    break
+                return await self._send(query, values, ends)
+            except errors.QueryCanceled as error:
+                raise Unavailable(SLOW) from error
             except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction) as error:
                 raise Unavailable(OLDER) from error
+            except (psycopg.OperationalError, errors.InternalError):
+                if monotonic() >= ends:
+                    break
         raise Unavailable(AWAY)
 
     def pool_state(self) -> dict[str, int]:
@@ -134,7 +122,7 @@ class Database:
             "waiting": stats["requests_waiting"],
         }
 
-    async def _ask(self, query: bytes, values: Values, ends: float) -> list[tuple[Any, ...]]:
+    async def _send(self, query: bytes, values: Values, ends: float) -> list[tuple[Any, ...]]:
         try:
             connection = await self._pool.getconn(timeout=ends - monotonic())
         except PoolTimeout:
@@ -150,45 +138,43 @@ class Database:
             await self._pool.putconn(connection)
 
 
-def conninfo(settings: Settings, role: Role = READER) -> str:
-    """Return the connection string of `role`; raises UsageError where no database is named, DatabaseError where that cannot be read.
+def conninfo(settings: Settings, role: Role = "reader") -> str:
+    """Return the connection string of `role`.
 
-    psycopg's own error may show a password, so it is not repeated.
+    Raises UsageError where no database is named, DatabaseError where its connection string cannot be parsed.
     """
-    url = (
-        settings.ingest_database_url if role.writes else settings.reader_database_url
-    ) or settings.database_url
+    url = connection_strings.url_of(settings, role)
     if url is None:
-        raise UsageError(
-            "DATABASE_URL is not set, so the server has nothing to read. `almanac serve` starts the embedded database and the server."
-        )
-    options = {
-        "role": role.name,
-        "default_transaction_read_only": "off" if role.writes else "on",
-        "statement_timeout": f"{min(settings.statement_timeout_seconds, settings.deadline_seconds) * 1000:.0f}",
-        "timezone": "UTC",
-        # Most of what is read lies in memory, where asking another process to fetch a page takes longer than fetching it.
-        "effective_io_concurrency": "0",
-    }
-    try:
-        own = str(conninfo_to_dict(url.get_secret_value()).get("options") or "")
-    except psycopg.ProgrammingError:
-        raise DatabaseError(UNREADABLE) from None
-    joined = " ".join([own, *(f"-c {name}={value}" for name, value in options.items())]).strip()
-    return make_conninfo(
-        url.get_secret_value(),
-        options=joined,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        raise UsageError(NO_DATABASE)
+    return connection_strings.make(
+        url,
+        role,
+        parameters=_parameters(settings, role),
+        connect_timeout=str(CONNECT_TIMEOUT_SECONDS),
         application_name="almanac-serve",
     )
 
 
+def statement_timeout(settings: Settings) -> float:
+    """Return the seconds after which PostgreSQL cancels a query."""
+    return min(settings.statement_timeout_seconds, settings.deadline_seconds)
+
+
+def _parameters(settings: Settings, role: Role) -> dict[str, str]:
+    return {
+        "default_transaction_read_only": "on" if role == "reader" else "off",
+        "statement_timeout": f"{statement_timeout(settings) * 1000:.0f}",
+        # Most pages are in memory, where reading one is faster than asking another process to prefetch it.
+        "effective_io_concurrency": "0",
+    }
+
+
 @contextmanager
 def hung_up_after(connection: Connection, seconds: float) -> Iterator[None]:
-    """Break off what waits on `connection` after `seconds`.
+    """Hang up `connection` after `seconds`.
 
-    A stalled backend answers neither timeouts nor a cancel request, and psycopg waits for it; shutting the socket down
-    under libpq makes the waiting end at once with a lost connection, which the pool then replaces.
+    A stalled backend answers neither a timeout nor a cancel request, and psycopg waits for it. Once its socket is shut
+    down, libpq reports a lost connection, and the pool replaces it.
     """
     timer = asyncio.get_running_loop().call_later(seconds, hang_up, connection)
     try:

@@ -1,4 +1,4 @@
-"""The queries that find an edition: what an answer is made from, a release or a kept model version."""
+"""Editions: the runs that an answer is made from, by a release or by a model version, and the queries for them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,7 +10,7 @@ from serve.reading.records import ENTRY
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """The runs whose rows make an answer; `release_id` is None for a model version that was never released."""
+    """The runs whose rows make an answer; `release_id` is None for a model version without a release."""
 
     workload: str
     release_id: int | None
@@ -25,12 +25,12 @@ class Edition:
 
     @property
     def pin(self) -> str:
-        """The words by which a cursor finds this edition again."""
+        """The name by which a cursor pins this edition."""
         return f"run {self.run_id}" if self.release_id is None else f"release {self.release_id}"
 
 
 def is_stale(contract: Contract, edition: Edition | None, now: datetime) -> bool:
-    """Tell whether a live edition is older than the workload promises."""
+    """Return whether a live edition is older than the workload's `stale_after`."""
     return (
         edition is not None
         and edition.published_at is not None
@@ -39,7 +39,7 @@ def is_stale(contract: Contract, edition: Edition | None, now: datetime) -> bool
 
 
 def edition(row: tuple[Any, ...]) -> Edition:
-    """Return the edition in the first columns of a row of one of the queries below."""
+    """Return the edition in the first columns of a row of one of these queries."""
     workload, release_id, run_id, run_ids, *others = row[:10]
     return Edition(workload, release_id, run_id, tuple(run_ids), *others)
 
@@ -48,35 +48,52 @@ COLUMNS = (
     "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source"
 )
 LIVE = f"""
-SELECT {COLUMNS} FROM unnest(%s::text[]) AS wanted(name)
-CROSS JOIN LATERAL (SELECT * FROM api.releases WHERE workload = wanted.name ORDER BY release_id DESC LIMIT 1) AS newest
-""".encode()
+SELECT {COLUMNS} FROM unnest(%s::text[]) AS workloads(name)
+CROSS JOIN LATERAL (
+    SELECT * FROM api.releases WHERE workload = workloads.name ORDER BY release_id DESC LIMIT 1
+) AS newest""".encode()
+NEWEST_RELEASE = """
+SELECT {columns}, pruned_at IS NOT NULL, {entry} FROM api.releases
+WHERE workload = %s AND {condition} ORDER BY release_id DESC LIMIT 1"""
+COMPLETE = "status = 'succeeded' AND rows IS NOT NULL AND pruned_at IS NULL"
+# The rows of a run that a later run has absorbed belong to this edition, unless that run belongs to it too.
+NOT_ABSORBED = """NOT EXISTS (
+    SELECT FROM api.runs AS later
+    WHERE later.run_id = api.runs.absorbed_by AND later.started_at <= run.started_at)"""
+NEWEST_RUN = """
+SELECT run.workload, released.release_id, run.run_id,
+    CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END,
+    run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
+FROM (
+    SELECT * FROM api.runs WHERE workload = %s AND {condition} AND {complete}
+    ORDER BY started_at DESC, run_id DESC LIMIT 1
+) AS run
+CROSS JOIN LATERAL (
+    SELECT array_agg(run_id ORDER BY run_id) AS run_ids FROM api.runs
+    WHERE workload = run.workload AND model_version = run.model_version AND started_at <= run.started_at
+        AND {complete} AND {not_absorbed}
+) AS version
+LEFT JOIN LATERAL (
+    SELECT release_id, released_at FROM api.releases
+    WHERE workload = run.workload AND run_id = run.run_id ORDER BY release_id DESC LIMIT 1
+) AS released ON true"""
 
 
 def newest_release(condition: str) -> bytes:
-    """Return the query for a workload's newest release that meets `condition`: its edition, whether it was pruned, its entry."""
-    return f"""
-        SELECT {COLUMNS}, pruned_at IS NOT NULL, {ENTRY} FROM api.releases
-        WHERE workload = %s AND {condition} ORDER BY release_id DESC LIMIT 1""".encode()
+    """Return the query for a workload's newest release that meets `condition`.
+
+    Its columns are those of the edition, whether it was pruned, and its entry of the ledger.
+    """
+    return NEWEST_RELEASE.format(columns=COLUMNS, entry=ENTRY, condition=condition).encode()
 
 
 def newest_run(condition: str) -> bytes:
-    """Return the query for a workload's newest kept run that meets `condition`, with the release that named it, if one did.
+    """Return the query for a workload's newest complete run that meets `condition`, with its release if it has one.
 
     The first value says whether the edition consists of all runs of the version up to this one (incremental workloads).
     """
-    kept = "status = 'succeeded' AND rows IS NOT NULL AND pruned_at IS NULL"
-    # What a later run has taken over belongs to this edition, unless that run does too.
-    own = "NOT EXISTS (SELECT FROM api.runs AS later WHERE later.run_id = api.runs.absorbed_by AND later.started_at <= run.started_at)"
-    return f"""
-        SELECT run.workload, released.release_id, run.run_id,
-               CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END,
-               run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
-        FROM (SELECT * FROM api.runs WHERE workload = %s AND {condition} AND {kept} ORDER BY started_at DESC, run_id DESC LIMIT 1) AS run
-        CROSS JOIN LATERAL (SELECT array_agg(run_id ORDER BY run_id) AS run_ids FROM api.runs WHERE workload = run.workload
-            AND model_version = run.model_version AND started_at <= run.started_at AND {kept} AND {own}) AS version
-        LEFT JOIN LATERAL (SELECT release_id, released_at FROM api.releases
-            WHERE workload = run.workload AND run_id = run.run_id ORDER BY release_id DESC LIMIT 1) AS released ON true""".encode()
+    parts = {"condition": condition, "complete": COMPLETE, "not_absorbed": NOT_ABSORBED}
+    return NEWEST_RUN.format(**parts).encode()
 
 
 AS_OF = newest_release("released_at <= %s")

@@ -1,4 +1,4 @@
-"""Which release is live: told by NOTIFY, asked again and again, and believed for less than a second."""
+"""Which release is live: by NOTIFY and by polling, valid for less than a second after each confirmation."""
 
 import asyncio
 import logging
@@ -16,11 +16,15 @@ from serve.http.problems import Unavailable
 from serve.reading.database import AWAY, Connection, Database, hang_up, hung_up_after
 from serve.reading.edition import LIVE, Edition, edition
 
-# The promise is one second: what was confirmed is believed for LEASE_SECONDS from the moment the question was sent.
+# A reader sees a new release within a second: a confirmation is valid for LEASE_SECONDS after its query was sent.
 LEASE_SECONDS = 0.9
 POLL_SECONDS = 0.3
-PATIENCE_SECONDS = 1.0
+QUERY_SECONDS = 1.0
 RETRY_SECONDS = 0.2
+NOT_REACHED = "The server has not reached its database yet."
+UNCONFIRMED = "The database does not say which release is live."
+REVISION = b"SELECT revision FROM api.schema_version"
+LOST = "the connection that follows releases is lost: %s"
 log = logging.getLogger("almanac.serve")
 
 
@@ -34,12 +38,12 @@ class LiveReleases:
         self._live: dict[str, Edition] = {}
         self._confirmed_at = float("-inf")
         self._confirmed = asyncio.Event()
-        self._line: Connection | None = None
+        self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
-        self.trouble: str | None = "The server has not reached its database yet."
+        self.trouble: str | None = NOT_REACHED
 
     async def start(self) -> None:
-        """Begin to follow; raises DatabaseError if the database has a schema this server does not know."""
+        """Begin to follow; raises DatabaseError for a schema that this server does not know."""
         with suppress(psycopg.Error, OSError):
             connection = await self._database.connect()
             async with connection:
@@ -51,22 +55,22 @@ class LiveReleases:
         """Stop following."""
         if self._task:
             self._task.cancel()
-            if self._line:
-                hang_up(self._line)
+            if self._connection:
+                hang_up(self._connection)
             await asyncio.wait([self._task])
 
     async def live(self, workload: str) -> Edition | None:
-        """Return the live edition, or None before the first release; raises Unavailable where that cannot be known."""
+        """Return the live edition, or None before the first release; raises Unavailable while it is unconfirmed."""
         if not self.is_confirmed:
             await self._wait_until_confirmed()
         return self._live.get(workload)
 
-    def known(self, workload: str) -> Edition | None:
-        """Return the live edition as last heard of, however long ago."""
+    def last_confirmed(self, workload: str) -> Edition | None:
+        """Return the live edition as it was confirmed last, however long ago."""
         return self._live.get(workload)
 
     def is_live(self, edition: Edition | None, workload: str) -> bool:
-        """Tell whether `edition` is still what `live` would return now."""
+        """Return whether `live` would return this edition now."""
         return self.is_confirmed and self._live.get(workload) is edition
 
     @property
@@ -78,7 +82,7 @@ class LiveReleases:
         ends = ends_after(self._deadline)
         while not self.is_confirmed:
             if self.trouble or monotonic() >= ends:
-                raise Unavailable(self.trouble or "The database does not say which release is live.")
+                raise Unavailable(self.trouble or UNCONFIRMED)
             self._confirmed.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._confirmed.wait(), LEASE_SECONDS)
@@ -88,19 +92,16 @@ class LiveReleases:
             try:
                 await self._listen()
             except DatabaseError as error:
-                await self._rest(str(error))
+                await self._pause(str(error))
             except (psycopg.Error, OSError) as error:
-                log.warning(
-                    "the connection that follows releases is lost: %s",
-                    str(error).strip() or type(error).__name__,
-                )
-                # A connection that worked is replaced at once; only what cannot be replaced is trouble.
-                if self._line is None:
-                    await self._rest(AWAY)
+                log.warning(LOST, str(error).strip() or type(error).__name__)
+                # A connection that worked is replaced at once. One that never worked means trouble.
+                if self._connection is None:
+                    await self._pause(AWAY)
             finally:
-                self._line = None
+                self._connection = None
 
-    async def _rest(self, trouble: str) -> None:
+    async def _pause(self, trouble: str) -> None:
         self.trouble = trouble
         await asyncio.sleep(RETRY_SECONDS)
 
@@ -108,39 +109,39 @@ class LiveReleases:
         """Confirm at every notification and at least each POLL_SECONDS, until the connection is lost."""
         connection = await self._database.connect()
         async with connection:
-            with hung_up_after(connection, PATIENCE_SECONDS):
+            with hung_up_after(connection, QUERY_SECONDS):
                 await check_schema(connection)
                 await connection.execute("LISTEN almanac_release")
             await self._confirm(connection)
-            self._line = connection
+            self._connection = connection
             while True:
                 async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                     pass
                 await self._confirm(connection)
 
     async def _confirm(self, connection: Connection) -> None:
-        asked_at = monotonic()
-        with hung_up_after(connection, PATIENCE_SECONDS):
-            found = await (await connection.execute(LIVE, [self._workloads])).fetchall()
-        self._live = {newest.workload: self._same_or(newest) for newest in map(edition, found)}
-        self._confirmed_at, self.trouble = asked_at, None
+        sent_at = monotonic()
+        with hung_up_after(connection, QUERY_SECONDS):
+            rows = await connection.rows(LIVE, [self._workloads])
+        self._live = {newest.workload: self._same_or(newest) for newest in map(edition, rows)}
+        self._confirmed_at, self.trouble = sent_at, None
         self._confirmed.set()
 
     def _same_or(self, newest: Edition) -> Edition:
-        """Return the object that readers already hold where nothing changed, so that `is_live` may compare identities."""
-        known = self._live.get(newest.workload)
-        if known == newest:
-            return known
+        """Return the same object for the same release, so that `is_live` may compare identities."""
+        previous = self._live.get(newest.workload)
+        if previous == newest:
+            return previous
         log.info("%s is answered from release %s", newest.workload, newest.release_id)
         return newest
 
 
 async def check_schema(connection: Connection) -> None:
-    """Raise DatabaseError unless the database is at the revision this server knows."""
+    """Raise DatabaseError unless the database is at the revision that this server knows."""
     try:
-        row = await (await connection.execute("SELECT revision FROM api.schema_version")).fetchone()
+        rows = await connection.rows(REVISION)
     except (errors.UndefinedTable, errors.InvalidSchemaName, errors.InsufficientPrivilege):
-        row = None
-    found = row[0] if row else None
-    if found != SCHEMA_REVISION:
-        raise SchemaMismatch(found, SCHEMA_REVISION)
+        rows = []
+    revision = rows[0][0] if rows else None
+    if revision != SCHEMA_REVISION:
+        raise SchemaMismatch(revision, SCHEMA_REVISION)

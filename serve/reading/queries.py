@@ -1,4 +1,7 @@
-"""The reading SQL: made from a contract's columns, with the runs as literals so that PostgreSQL opens their partitions only."""
+"""The SQL that reads predictions, made from a contract's columns.
+
+Run ids are literals in the text of a query, so that PostgreSQL plans with the partitions of these runs only.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +15,28 @@ from serve.reading.edition import Edition
 
 EQUAL, OTHER = "{} = %s", "{} <> %s"
 OPERATORS = {"eq": EQUAL, "in": "{} = ANY (%s)", "min": "{} >= %s", "max": "{} <= %s"}
+# A column, and how it is compared.
 Condition = tuple[str, str]
+# The text of a query, and its values.
+Query = tuple[bytes, tuple[Any, ...]]
+# No column can have the name `_row`.
+ONE = sql.SQL(
+    "SELECT row_to_json(_row)::text FROM (SELECT {columns} FROM {view} WHERE {where} LIMIT 1) AS _row"
+)
+PAGE = sql.SQL(
+    "SELECT (SELECT row_to_json(_row)::text FROM (SELECT {columns}) AS _row), json_build_array({order})"
+    " FROM (SELECT * FROM {view} WHERE {where}{after} ORDER BY {order} LIMIT %s) AS page ORDER BY {order}"
+)
+AFTER = sql.SQL(" AND ({}) > ({})")
+WHOLE = sql.SQL(
+    "SELECT coalesce(json_agg(row_to_json(_row) ORDER BY {order}), '[]')::text"
+    " FROM (SELECT {columns} FROM {view} WHERE {where}) AS _row"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Everything that makes two queries the same text; the values stand beside it."""
+    """Everything that the text of a query depends on."""
 
     view: str
     run_ids: tuple[str, ...]
@@ -27,11 +46,11 @@ class Shape:
     is_continued: bool = False
 
 
-def one(contract: Contract, table: Table, edition: Edition, key: Any) -> tuple[bytes, tuple[Any, ...]]:
+def one(contract: Contract, table: Table, edition: Edition, key: Any) -> Query:
     """Return the query for the JSON of the row of `table` with this key."""
-    return _one(Shape(view(contract, table), edition.run_ids, columns(table), ((table.key[0], EQUAL),))), (
-        key,
-    )
+    condition = (table.key[0], EQUAL)
+    shape = Shape(view(contract, table), edition.run_ids, columns(table), (condition,))
+    return _one(shape), (key,)
 
 
 def page(
@@ -41,28 +60,26 @@ def page(
     *,
     chosen: Sequence[str] = (),
     key: Sequence[Any] = (),
-) -> tuple[bytes, tuple[Any, ...]]:
+) -> Query:
     """Return the query for one row more than a page of predictions: the JSON of each and its key.
 
-    `values` holds filters by name and `limit`; `chosen` names the columns of the answer, `key` continues after a row.
+    `values` has filters by name and `limit`; `chosen` names the columns of the answer, `key` is that of the row before.
     """
-    filters = [declared for declared in contract.filters if declared.name in values]
+    filters = [each for each in contract.filters if each.name in values]
     shape = Shape(
         view(contract, contract.predictions),
         edition.run_ids,
         tuple(chosen) or columns(contract.predictions),
-        tuple((declared.column, OPERATORS[declared.op]) for declared in filters),
+        tuple((each.column, OPERATORS[each.op]) for each in filters),
         key_columns(contract),
         bool(key),
     )
-    wanted = [
-        list(values[declared.name]) if declared.op == "in" else values[declared.name] for declared in filters
-    ]
-    return _page(shape), (*wanted, *key, values["limit"] + 1)
+    operands = [_operand(values[each.name]) for each in filters]
+    return _page(shape), (*operands, *key, values["limit"] + 1)
 
 
 def whole(contract: Contract, table: Table, edition: Edition, *conditions: Condition) -> bytes:
-    """Return the query for one JSON array with the rows of a side table that meet `conditions`, in the order of its key."""
+    """Return the query for one JSON array of the rows of a side table that meet `conditions`, in the order of its key."""
     return _whole(Shape(view(contract, table), edition.run_ids, columns(table), conditions, table.key))
 
 
@@ -83,49 +100,43 @@ def key_columns(contract: Contract) -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def _one(shape: Shape) -> bytes:
-    text = sql.SQL(
-        "SELECT row_to_json(found)::text FROM (SELECT {columns} FROM {view} WHERE {where} LIMIT 1) AS found"
-    )
-    return _filled(text, shape)
+    return _text(ONE, shape)
 
 
 @lru_cache(maxsize=256)
 def _page(shape: Shape) -> bytes:
-    after = sql.SQL(" AND ({}) > ({})").format(
-        _names(shape.order), sql.SQL(", ").join([sql.Placeholder()] * len(shape.order))
-    )
-    text = sql.SQL(
-        "SELECT (SELECT row_to_json(chosen)::text FROM (SELECT {columns}) AS chosen), json_build_array({order})"
-        " FROM (SELECT * FROM {view} WHERE {where}{after} ORDER BY {order} LIMIT %s) AS found ORDER BY {order}"
-    )
-    return _filled(text, shape, after=after if shape.is_continued else sql.SQL(""))
+    after: sql.Composable = sql.SQL("")
+    if shape.is_continued:
+        placeholders = sql.SQL(", ").join([sql.Placeholder()] * len(shape.order))
+        after = AFTER.format(_names(shape.order), placeholders)
+    return _text(PAGE, shape, after=after)
 
 
 @lru_cache(maxsize=64)
 def _whole(shape: Shape) -> bytes:
-    text = sql.SQL(
-        "SELECT coalesce(json_agg(row_to_json(found) ORDER BY {order}), '[]')::text FROM (SELECT {columns} FROM {view} WHERE {where}) AS found"
-    )
-    return _filled(text, shape)
+    return _text(WHOLE, shape)
 
 
-def _filled(text: sql.SQL, shape: Shape, **parts: sql.Composable) -> bytes:
-    made = text.format(
-        columns=_names(shape.columns),
-        view=sql.Identifier("api", shape.view),
-        where=_where(shape),
-        order=_names(shape.order),
-        **parts,
-    )
-    return made.as_bytes(None)
+def _text(query: sql.SQL, shape: Shape, **parts: sql.Composable) -> bytes:
+    parts |= {
+        "columns": _names(shape.columns),
+        "view": sql.Identifier("api", shape.view),
+        "where": _where(shape),
+        "order": _names(shape.order),
+    }
+    return query.format(**parts).as_bytes(None)
+
+
+def _operand(value: Any) -> Any:
+    """Return a value as psycopg passes it: a tuple would become a composite value, a list is an array."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _where(shape: Shape) -> sql.Composable:
     runs = sql.SQL(", ").join(map(sql.Literal, shape.run_ids))
     conditions = [sql.SQL("run_id IN ({})").format(runs)]
-    conditions += [
-        sql.SQL(comparison).format(sql.Identifier(column)) for column, comparison in shape.conditions
-    ]
+    for column, comparison in shape.conditions:
+        conditions.append(sql.SQL(comparison).format(sql.Identifier(column)))
     return sql.SQL(" AND ").join(conditions)
 
 

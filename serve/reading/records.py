@@ -1,4 +1,4 @@
-"""What the server tells of runs, model versions and the ledger: columns, their meaning, and the queries."""
+"""Runs, model versions and the ledger as answers show them: columns with their meaning, and the queries."""
 
 from almanac import run_columns
 from almanac.contract import Column
@@ -59,22 +59,24 @@ MODEL_COLUMNS = (
     Column(name="simulated", type="boolean"),
     Column(name="created_at", type="timestamp"),
 )
-STEPS = """(SELECT coalesce(json_agg(row_to_json(told) ORDER BY told.started_at), '[]') FROM
-    (SELECT step, status, reason, results, notebook_uri, notebook_hash, started_at, seconds, cell_seconds, cpu_seconds, peak_memory_mb
-     FROM api.run_steps WHERE run_id = api.runs.run_id) AS told)"""
-# What decided about a version may be another metric than the workload's, where that cannot be measured.
-PRIMARY = """coalesce(
-    (SELECT evidence ->> 'metric' FROM api.decisions AS decided WHERE decided.workload = api.model_versions.workload AND decided.challenger = version
-        AND evidence ? 'metric' ORDER BY decision_id DESC LIMIT 1),
-    (SELECT wanted FROM (VALUES (%s::text)) AS declared(wanted) WHERE metrics ? wanted))"""
-SPECIAL = {
+STEPS = """(
+    SELECT coalesce(json_agg(row_to_json(_row) ORDER BY started_at), '[]') FROM (
+        SELECT step, status, reason, results, notebook_uri, notebook_hash, started_at, seconds, cell_seconds,
+            cpu_seconds, peak_memory_mb
+        FROM api.run_steps WHERE run_id = api.runs.run_id
+    ) AS _row)"""
+# A version may be judged by another metric than the workload's, where that one cannot be measured.
+PRIMARY_METRIC = """coalesce((
+    SELECT evidence ->> 'metric' FROM api.decisions AS decision
+    WHERE decision.workload = api.model_versions.workload AND decision.challenger = version AND evidence ? 'metric'
+    ORDER BY decision_id DESC LIMIT 1
+), (SELECT metric FROM (VALUES (%s::text)) AS declared(metric) WHERE metrics ? metric))"""
+EXPRESSIONS = {
     "run": "run_id",
     "parent_run": "parent_run_id",
     "mlflow_run": "mlflow_run_id",
     "steps": STEPS,
-    "primary_metric": PRIMARY,
-}
-SPECIAL |= {
+    "primary_metric": PRIMARY_METRIC,
     "release": "release_id",
     "runs": "run_ids",
     "previous_release": "previous_release_id",
@@ -84,11 +86,18 @@ SPECIAL |= {
 
 def as_json(columns: tuple[Column, ...]) -> str:
     """Return the SQL expression that makes one JSON object of `columns`."""
-    members = ", ".join(f"{SPECIAL.get(column.name, column.name)} AS {column.name}" for column in columns)
-    return f"(SELECT row_to_json(told) FROM (SELECT {members}) AS told)"
+    members = ", ".join(f"{EXPRESSIONS.get(each.name, each.name)} AS {each.name}" for each in columns)
+    return f"(SELECT row_to_json(_row) FROM (SELECT {members}) AS _row)"
 
 
 ENTRY = as_json(ENTRY_COLUMNS)
-LEDGER = f"SELECT release_id, {ENTRY}::text FROM api.releases WHERE workload = %s AND release_id < %s ORDER BY release_id DESC LIMIT %s".encode()
-RUN = f"SELECT {as_json(RUN_COLUMNS)}::text FROM api.runs WHERE workload = %s AND run_id = %s".encode()
-MODEL = f"SELECT {as_json(MODEL_COLUMNS)}::text FROM api.model_versions WHERE workload = %s AND version = %s".encode()
+# The JSON of each entry, and its number.
+LEDGER = f"""
+SELECT {ENTRY}::text, release_id FROM api.releases
+WHERE workload = %s AND release_id < %s ORDER BY release_id DESC LIMIT %s""".encode()
+RUN = f"""
+SELECT {as_json(RUN_COLUMNS)}::text FROM api.runs
+WHERE workload = %s AND run_id = %s""".encode()
+MODEL = f"""
+SELECT {as_json(MODEL_COLUMNS)}::text FROM api.model_versions
+WHERE workload = %s AND version = %s""".encode()

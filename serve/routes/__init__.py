@@ -11,6 +11,7 @@ from types import ModuleType
 
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from almanac.contract import Contract
 from serve.answers.service import Service
@@ -31,7 +32,7 @@ def make_routes(service: Service) -> list[APIRoute]:
     return sorted(_first_of_each_address(routers), key=_rank)
 
 
-def largest_body(routes: Iterable[APIRoute]) -> int:
+def largest_body(routes: Iterable[BaseRoute]) -> int:
     """Return the largest limit of a body that a route sets for itself."""
     steps = [step for route in routes if isinstance(route, Route) for step in route.steps]
     limits = (step.call.limit_bytes or 0 for step in steps if isinstance(step.call, JsonBody))

@@ -131,9 +131,8 @@ def _add_ledger(router: APIRouter, contract: Contract) -> None:
     ) -> Response:
         values = (contract.name, query.before or NEWEST, query.limit + 1)
         rows = await service.database.rows(records.LEDGER, values)
-        page = rows[: query.limit]
-        following = pages.address(request, (), before=page[-1][0]) if len(rows) > len(page) else None
-        members = {"workload": ENCODE(contract.name)} | pages.members((entry for _, entry in page), following)
+        page, following = pages.cut_by_number(request, rows, query.limit)
+        members = {"workload": ENCODE(contract.name)} | pages.members(page, following)
         return service.document(request, payload(members, following))
 
 

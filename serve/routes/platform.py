@@ -105,7 +105,7 @@ async def read_metrics(service: ServiceDep) -> Response:
     """
     metrics, releases = service.metrics, service.releases
     metrics.see_database(
-        service.database, is_known=releases.is_confirmed, cached_bytes=service.cache.used_bytes
+        service.database, is_confirmed=releases.is_confirmed, cached_bytes=service.cache.used_bytes
     )
     # While the database is away, a scrape still says so.
     with suppress(Unavailable):

@@ -1,1 +1,1 @@
-"""What the server says of itself: a line for each request, and metrics."""
+"""Log lines and metrics of the server."""

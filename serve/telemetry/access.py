@@ -11,12 +11,13 @@ from serve.telemetry.prometheus import Metrics
 
 LOGGED_PATH_CHARACTERS = 200
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 UNMATCHED = "unmatched"
 access = logging.getLogger("almanac.access")
 
 
 class Access:
-    """Names, times, counts and logs every request; answers HEAD as GET, whose body the server drops."""
+    """Gives every request an id, times, counts and logs it; answers HEAD as GET, whose body uvicorn drops."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -27,21 +28,15 @@ class Access:
             return await self._app(scope, receive, send)
         started, status = perf_counter(), 500
         request_id = _request_id(scope)
-        inner = {
-            **scope,
-            "almanac.request_id": request_id.decode(),
-            "method": "GET" if scope["method"] == "HEAD" else scope["method"],
-        }
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        inner = {**scope, "almanac.request_id": request_id.decode(), "method": method}
+        named = [(b"x-request-id", request_id), NO_SNIFFING]
 
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message["headers"],
-                    (b"x-request-id", request_id),
-                    (b"x-content-type-options", b"nosniff"),
-                ]
+                message["headers"] = [*message["headers"], *named]
             await send(message)
 
         try:
@@ -52,19 +47,20 @@ class Access:
     def _record(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", UNMATCHED)
         self._metrics.observe(route, status, seconds)
-        if access.isEnabledFor(logging.INFO):
-            path = scope["path"][:LOGGED_PATH_CHARACTERS]
-            fields = {
-                "id": scope["almanac.request_id"],
-                "method": method,
-                "route": route,
-                "path": path,
-                "status": status,
-            }
-            access.info("request", extra={"fields": fields | {"ms": round(seconds * 1000, 2)}})
+        if not access.isEnabledFor(logging.INFO):
+            return
+        fields = {
+            "id": scope["almanac.request_id"],
+            "method": method,
+            "route": route,
+            "path": scope["path"][:LOGGED_PATH_CHARACTERS],
+            "status": status,
+            "ms": round(seconds * 1000, 2),
+        }
+        access.info("request", extra={"fields": fields})
 
 
 def _request_id(scope: Scope) -> bytes:
-    """Return the id that the client or proxy gave, if it is harmless, or a new one."""
-    given: bytes = dict(scope["headers"]).get(b"x-request-id", b"")
-    return given if REQUEST_ID.fullmatch(given) else os.urandom(8).hex().encode()
+    """Return the id in the request's header, if it is harmless, or a new one."""
+    request_id: bytes = dict(scope["headers"]).get(b"x-request-id", b"")
+    return request_id if REQUEST_ID.fullmatch(request_id) else os.urandom(8).hex().encode()

@@ -1,4 +1,4 @@
-"""What the server writes to standard error: text for a person, JSON for programs that collect logs."""
+"""Log lines on standard error: text for a person, JSON for programs that collect logs."""
 
 import logging
 
@@ -31,6 +31,6 @@ def configure(settings: Settings) -> None:
 
 
 def _omit_unused_attributes() -> None:
-    """Let records have no place in the source, thread and process: finding these takes a third of a line's time."""
+    """Leave source position, thread and process out of records: to find them takes a third of the time of a line."""
     logging._srcfile = None  # as "Optimization" in the logging HOWTO says
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

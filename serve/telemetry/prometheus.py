@@ -1,5 +1,7 @@
 """Metrics for Prometheus: latency per route, the pool, the age of live releases, and how often runs succeed."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from prometheus_client.metrics import Gauge, Histogram
@@ -11,10 +13,17 @@ from serve.reading.edition import Edition, is_stale
 from serve.telemetry import exposition
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+POOL = "Connections to PostgreSQL, and requests waiting for one"
+STALE = "1 where the live release is older than the workload promises"
+RUNS_DOC = "Runs started in the last seven days"
+SUCCESS = "Share of finished runs that succeeded, in the last seven days"
+CONFIRMED = "1 while the server knows which releases are live"
+STATUSES = ("succeeded", "failed", "running")
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 RUNS = b"""
 SELECT workload, status, count(*) FROM api.runs
-WHERE kind = 'run' AND workload = ANY (%s) AND started_at > now() - interval '7 days' GROUP BY workload, status
+WHERE kind = 'run' AND workload = ANY (%s) AND started_at > now() - interval '7 days'
+GROUP BY workload, status
 """
 
 
@@ -30,27 +39,13 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
-        self._pool = self._gauge(
-            "almanac_pool_connections", "Connections to PostgreSQL, and requests waiting for one", "state"
-        )
+        self._pool = self._gauge("almanac_pool_connections", POOL, "state")
         self._age = self._gauge("almanac_release_age_seconds", "Age of the live release", "workload")
-        self._stale = self._gauge(
-            "almanac_release_stale",
-            "1 where the live release is older than the workload promises",
-            "workload",
-        )
-        self._runs = self._gauge(
-            "almanac_runs_7d", "Runs started in the last seven days", "workload", "status"
-        )
-        self._success = self._gauge(
-            "almanac_run_success_ratio_7d",
-            "Share of finished runs that succeeded, in the last seven days",
-            "workload",
-        )
-        self._known = self._gauge(
-            "almanac_releases_known", "1 while the server knows which releases are live"
-        )
-        self._cached = self._gauge("almanac_cache_bytes", "Memory taken by kept answers")
+        self._stale = self._gauge("almanac_release_stale", STALE, "workload")
+        self._runs = self._gauge("almanac_runs_7d", RUNS_DOC, "workload", "status")
+        self._success = self._gauge("almanac_run_success_ratio_7d", SUCCESS, "workload")
+        self._confirmed = self._gauge("almanac_releases_known", CONFIRMED)
+        self._cached = self._gauge("almanac_cache_bytes", "Memory taken by cached answers")
         self._children: dict[tuple[str, int], Histogram] = {}
 
     def observe(self, route: str, status: int, seconds: float) -> None:
@@ -60,30 +55,34 @@ class Metrics:
             child = self._children[(route, status)] = self._requests.labels(route, str(status))
         child.observe(seconds)
 
-    def see_database(self, database: Database, *, is_known: bool, cached_bytes: int) -> None:
-        """Take down the state of the pool, of the live pointer and of the cache."""
+    def see_database(self, database: Database, *, is_confirmed: bool, cached_bytes: int) -> None:
+        """Record the state of the pool, of the live releases and of the cache."""
         for state, count in database.pool_state().items():
             self._pool.labels(state).set(count)
-        self._known.set(is_known)
+        self._confirmed.set(is_confirmed)
         self._cached.set(cached_bytes)
 
     def see_release(self, contract: Contract, edition: Edition | None) -> None:
-        """Take down how old the live release of a workload is."""
+        """Record the age of the live release of a workload."""
         if edition and edition.published_at:
             now = datetime.now(UTC)
             self._age.labels(contract.name).set((now - edition.published_at).total_seconds())
             self._stale.labels(contract.name).set(is_stale(contract, edition, now))
 
     async def see_runs(self, database: Database, workloads: list[str]) -> None:
-        """Take down how many runs there were and how they ended."""
-        counts: dict[str, dict[str, int]] = {}
+        """Record how many runs of the last days succeeded, failed or still run."""
+        counts: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(STATUSES, 0))
         for workload, status, count in await database.rows(RUNS, [workloads]):
-            counts.setdefault(workload, {"succeeded": 0, "failed": 0, "running": 0})[status] = count
-        for workload, ended in counts.items():
-            for status, count in ended.items():
-                self._runs.labels(workload, status).set(count)
-            if finished := ended["succeeded"] + ended["failed"]:
-                self._success.labels(workload).set(ended["succeeded"] / finished)
+            counts[workload][status] = count
+        for workload, by_status in counts.items():
+            self._see_runs_of(workload, by_status)
+
+    def _see_runs_of(self, workload: str, counts: Mapping[str, int]) -> None:
+        for status, count in counts.items():
+            self._runs.labels(workload, status).set(count)
+        finished = counts["succeeded"] + counts["failed"]
+        if finished:
+            self._success.labels(workload).set(counts["succeeded"] / finished)
 
     def text(self) -> bytes:
         """Return everything in the text format of Prometheus."""

@@ -1,6 +1,7 @@
 """A request has one deadline for all its database queries."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import psycopg
 import pytest
 
 from almanac.settings import Settings
-from serve.http.deadline import answering_within
+from serve.http.deadline import end_within
 from serve.http.problems import Unavailable
 from serve.reading.database import SLOW, Database
 from tests.serve.publishing import Publisher, match
@@ -65,8 +66,9 @@ def outcomes_of_naps(publisher: Publisher, *naps: float, within: float) -> list[
     async def ask() -> list[str]:
         database = Database(settings)
         await database.open()
-        with answering_within(within):
-            outcomes = [await nap(database, seconds) for seconds in naps]
+        end_within(within)
+        outcomes = [await nap(database, seconds) for seconds in naps]
+        end_within(math.inf)
         outcomes.append(await nap(database, 0.6))
         await database.close()
         return outcomes

@@ -11,13 +11,14 @@ from starlette.responses import Response
 from almanac.workloads.events.shared.intake import Event
 from serve.answers import responses
 from serve.answers.responses import ENCODE
-from serve.answers.service import Service, ServiceDep
+from serve.answers.service import IngestDep
 from serve.http import schemas
 from serve.http.documented import answers
 from serve.http.origins import own_origin
 from serve.http.problems import Problem
 from serve.http.request_bodies import BadItem, body
 from serve.http.route import Route
+from serve.reading.database import Database
 
 router = APIRouter(
     prefix="/v1/events", tags=["events"], route_class=Route, dependencies=[Depends(own_origin)]
@@ -48,12 +49,12 @@ INGEST = b"SELECT outcome FROM api.events_ingest(%s) ORDER BY place"
 
 
 @router.post("", **STORED)
-async def store_event(event: Annotated[Event, body(Event, EXAMPLE)], service: ServiceDep) -> Response:
+async def store_event(event: Annotated[Event, body(Event, EXAMPLE)], ingest: IngestDep) -> Response:
     """Store an event
 
     The same id with the same body is a duplicate and harmless; with another body it is refused with 409.
     """
-    [outcome] = await _store(service, [event])
+    [outcome] = await _store(ingest, [event])
     if outcome == "conflict":
         raise Problem(409, CONFLICT)
     return responses.fresh(ENCODE({"duplicate": outcome == "duplicate"}).encode())
@@ -65,14 +66,14 @@ async def store_events(
         list[Event | BadItem],
         body(Event, [EXAMPLE], most_items=MOST_EVENTS, limit_bytes=BULK_BYTES, gzip=True),
     ],
-    service: ServiceDep,
+    ingest: IngestDep,
 ) -> Response:
     """Store many events
 
     At most 1000 events as a JSON array or as lines of JSON, gzip allowed. Each is judged by itself: a bad one stops no
     other.
     """
-    outcomes = iter(await _store(service, [event for event in events if isinstance(event, Event)]))
+    outcomes = iter(await _store(ingest, [event for event in events if isinstance(event, Event)]))
     results = [_result(index, event, outcomes) for index, event in enumerate(events)]
     counts = Counter(result["status"] for result in results)
     accepted, duplicates = counts["accepted"], counts["duplicate"]
@@ -91,9 +92,9 @@ def _result(index: int, event: Event | BadItem, outcomes: Any) -> dict[str, Any]
     return {"index": index, "status": next(outcomes)}
 
 
-async def _store(service: Service, events: Sequence[Event]) -> list[str]:
+async def _store(ingest: Database, events: Sequence[Event]) -> list[str]:
     """Store events in one transaction and return the outcome of each: accepted, duplicate or conflict."""
     if not events:
         return []
     rows = ROWS.dump_json([event.row() for event in events]).decode()
-    return [outcome for (outcome,) in await service.writing.rows(INGEST, (rows,))]
+    return [outcome for (outcome,) in await ingest.rows(INGEST, (rows,))]

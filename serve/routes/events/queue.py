@@ -151,9 +151,8 @@ async def list_batches(
     Each with its waits, the parts of its cost, and what the policy had predicted.
     """
     rows = await service.database.rows(queries.BATCHES, (query.before or NEWEST, query.limit + 1))
-    page = rows[: query.limit]
-    following = pages.address(request, (), before=page[-1][1]) if len(rows) > len(page) else None
-    members = {"workload": '"events"'} | pages.members((batch for batch, _ in page), following)
+    page, following = pages.cut_by_number(request, rows, query.limit)
+    members = {"workload": '"events"'} | pages.members(page, following)
     return responses.fresh(responses.payload(members).content)
 
 

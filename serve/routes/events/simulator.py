@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from almanac.fields import StrictModel
 from serve.answers import responses
-from serve.answers.service import Service, ServiceDep
+from serve.answers.service import IngestDep, Service, ServiceDep
 from serve.http.documented import answers
 from serve.http.origins import own_origin
 from serve.http.request_bodies import body
@@ -84,7 +84,9 @@ async def read_simulator(service: ServiceDep) -> Response:
 
 @intake_router.post("/simulator", **answers(SCHEMA, EXAMPLE, 503))
 async def control_simulator(
-    order: Annotated[SimulatorRequest, body(SimulatorRequest, REQUEST_EXAMPLE)], service: ServiceDep
+    order: Annotated[SimulatorRequest, body(SimulatorRequest, REQUEST_EXAMPLE)],
+    ingest: IngestDep,
+    service: ServiceDep,
 ) -> Response:
     """Start or stop simulated traffic
 
@@ -92,7 +94,7 @@ async def control_simulator(
     time.
     """
     values = (STATES[order.action], order.trace, order.speed, order.seconds)
-    await service.writing.rows(REQUEST_STATE, values)
+    await ingest.rows(REQUEST_STATE, values)
     return await _state(service)
 
 

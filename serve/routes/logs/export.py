@@ -11,7 +11,7 @@ from pydantic import Field
 from starlette.responses import Response, StreamingResponse
 
 from serve.answers.service import ServiceDep
-from serve.http.deadline import answering_within
+from serve.http.deadline import end_within
 from serve.http.documented import answers
 from serve.http.query_models import one_of
 from serve.http.route import Route
@@ -88,8 +88,8 @@ async def _later_pages(
     """
     while len(rows) == ROWS_AT_A_TIME:
         _, key = rows[-1]
-        with answering_within(deadline_seconds):
-            _, rows = await queries.read(database, search, key)
+        end_within(deadline_seconds)
+        _, rows = await queries.read(database, search, key)
         yield rows
 
 

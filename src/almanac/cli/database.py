@@ -10,11 +10,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from almanac import discovery
 from almanac.cli import show
 from almanac.cli.options import Json
+from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import UsageError
 from almanac.settings import Settings
 from almanac.store.connections import embedded
-from almanac.store.connections.database import Role, open_database
+from almanac.store.connections.database import open_database
 from almanac.store.schema import migrate
 
 RoleName = Annotated[str, typer.Option(help="login, owner, worker, reader or ingest.")]

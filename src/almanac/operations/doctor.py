@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import psycopg
 
 from almanac import discovery
+from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, SchemaMismatch
 from almanac.registry import open_registry
 from almanac.runner.notebooks import plan
 from almanac.settings import Settings
-from almanac.store.connections.database import Database, Role, open_database
+from almanac.store.connections.database import Database, open_database
 from almanac.store.schema import migrate
 
 LEAST_FREE_GB = 2
