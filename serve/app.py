@@ -24,13 +24,13 @@ from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
 
 DOC = """\
-Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version and run.
-`ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the release they began
-with."""
+Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version
+and run. `ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the
+release they began with."""
 
 
 class Application(FastAPI):
-    """FastAPI whose OpenAPI description has what the dependencies of routes read, and the problem document."""
+    """FastAPI whose OpenAPI description includes what dependencies read, and the problem document."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI description, made at the first call."""
@@ -48,7 +48,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = None) -> FastAPI:
-    """Return the application; it connects when it starts. Raises UsageError where settings name no database."""
+    """Return the application, which connects when it starts; raises UsageError without a database."""
     service = make_service(settings, discovery.contracts() if contracts is None else contracts)
     app = Application(
         title="Almanac",

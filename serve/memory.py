@@ -21,8 +21,8 @@ def import_in_part() -> None:
 def defer(name: str, **places: str) -> None:
     """Let `import NAME.module` leave out what NAME itself imports, until something else of NAME is asked for.
 
-    `places` has the modules of names that can be had without. Unlike importlib's LazyLoader this lets modules of the
-    package be imported while the package is not.
+    `places` has the modules of names that can be had without. Unlike importlib's LazyLoader this lets modules
+    of the package be imported while the package is not.
     """
     spec = find_spec(name)
     if name in sys.modules or spec is None or spec.loader is None:
@@ -53,7 +53,7 @@ def give_back() -> None:
 
 
 def _import_fastapi() -> None:
-    """Import FastAPI so that pydantic builds its models of an OpenAPI description when they are first used."""
+    """Import FastAPI so that its models of an OpenAPI description are built when they are first used."""
     from pydantic import BaseModel, ConfigDict
 
     config = BaseModel.model_config

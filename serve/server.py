@@ -5,8 +5,10 @@ import logging
 import socket
 import sys
 from contextlib import suppress
+from typing import cast
 
 import psycopg
+from fastapi import FastAPI
 from uvicorn.config import Config
 from uvicorn.server import Server as UvicornServer
 
@@ -46,7 +48,8 @@ class Server(UvicornServer):
     def write_line(self) -> None:
         """Write what is served and where."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        service: Service = self.config.app.state.service  # type: ignore[union-attr]  # the app is no import string
+        app = cast("FastAPI", self.config.app)
+        service: Service = app.state.service
         log.info(LINE, service.version, service.described(), host, port)
 
 

@@ -11,7 +11,7 @@ from serve.reading.request import PINS, ReadRequest
 
 
 def cut(read: ReadRequest, pin: str, rows: Sequence[tuple[Any, ...]]) -> tuple[list[str], str | None]:
-    """Return the JSON of the rows of a page, and the address of the next where there is a row more than the limit."""
+    """Return the JSON of the rows of a page, and the address of the next page if `rows` exceed the limit."""
     limit = read.values["limit"]
     page = [row for row, _ in rows[:limit]]
     if len(rows) <= limit:

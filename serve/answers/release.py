@@ -1,4 +1,4 @@
-"""A release as a route reads it, and the routes that read one: from memory where possible, never from two releases."""
+"""A release as a route reads it, and the routes that read one, from memory where that is possible."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class Release:
         return self.edition is None or bool(await self._rows_of(table, key))
 
     async def whole(self, table: Table, *conditions: Condition, values: Sequence[Any] = ()) -> str:
-        """Return the JSON array of the rows of a side table that meet `conditions`, in the order of its key."""
+        """Return the JSON array of the rows of a side table that meet `conditions`, ordered by its key."""
         if self.edition is None:
             return "[]"
         query = queries.whole(self.read.contract, table, self.edition, *conditions)
@@ -84,7 +84,7 @@ class Release:
     async def page(
         self, values: Mapping[str, Any], *, columns: Sequence[str] = (), **members: str
     ) -> Response:
-        """Answer with one page of predictions that fit the parameters in `values`, and with further members."""
+        """Answer with one page of the predictions that fit `values`, and with further members."""
         if self.edition is None:
             return self.page_of_rows((), **members)
         key = self.read.cursor.key if self.read.cursor else ()
@@ -161,8 +161,8 @@ class ReleaseOf:
 class ReleaseRoute(Route):
     """A route whose endpoint reads a release.
 
-    The endpoint is not called where client or cache have the answer, and it is called again where a newer release has
-    overtaken the reading. Routes without a release run as every other.
+    The endpoint is not called where client or cache have the answer, and it is called again where a newer
+    release has overtaken the reading. Routes without a release run as every other.
     """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -173,7 +173,7 @@ class ReleaseRoute(Route):
         self.is_recalled = self.release is not None and "GET" in (self.methods or ()) and len(self.reads) == 1
 
     async def response_to(self, request: Request) -> Response:
-        """Answer an address that was answered before from the release that is live still, without reading it again."""
+        """Answer an address again from memory, as long as the same release is live."""
         if self.is_recalled and (response := _recalled(request)):
             return response
         return await super().response_to(request)
@@ -199,7 +199,7 @@ class ReleaseRoute(Route):
         raise Unavailable("Releases follow each other faster than they can be read.")
 
     def default_query(self, steps: Sequence[Step]) -> type[QueryModel]:
-        """Let a route that reads a release and declares no parameters read the release that the client names."""
+        """Return `as_of` and `model_version` for a route that reads a release and declares no parameters."""
         is_of_release = any(isinstance(step.call, ReleaseOf) for step in steps)
         return EditionQuery if is_of_release else super().default_query(steps)
 

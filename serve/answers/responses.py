@@ -68,7 +68,7 @@ def compose(head: Mapping[str, Any], members: bytes) -> bytes:
 
 
 def tag(edition: Edition | None, stale: bool, route: str, values: Mapping[str, Any]) -> str:
-    """Return the hash of the release, the route and the normalised query; `route` also says which program answers."""
+    """Return the hash of release, route and normalised query; `route` includes the version of the program."""
     source = (edition.pin, edition.run_id) if edition else ()
     return sha256(repr((source, stale, route, sorted(values.items()))).encode()).hexdigest()[:32]
 

@@ -65,7 +65,7 @@ async def service_of(request: Request) -> Service:
 
 
 async def ingest_of(request: Request) -> Database:
-    """Return the database in the role that stores what clients send; only routes that write have this dependency."""
+    """Return the database in the role that stores what clients send; only routes that write depend on it."""
     service: Service = request.app.state.service
     if service.ingest is None:
         raise RuntimeError("a route that writes was called on a server that takes in no data")

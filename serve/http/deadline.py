@@ -4,7 +4,8 @@ import math
 from contextvars import ContextVar
 from time import monotonic
 
-# The end of the present request, on the clock of `monotonic`. Each request runs in a task, and so a context, of its own.
+# The end of the present request, on the clock of `monotonic`. Each request runs in a task, and so a context,
+# of its own.
 ENDS: ContextVar[float] = ContextVar("ends", default=math.inf)
 
 
@@ -14,5 +15,5 @@ def end_within(seconds: float) -> None:
 
 
 def ends_after(seconds: float) -> float:
-    """Return when a query that begins now must end: after `seconds`, or with the request if that is sooner."""
+    """Return when a query that begins now must end: after `seconds`, or earlier with the request."""
     return min(monotonic() + seconds, ENDS.get())

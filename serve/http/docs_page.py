@@ -1,4 +1,4 @@
-"""The OpenAPI description, and the page that shows it with scripts from this server: it works without internet."""
+"""The OpenAPI description, and a page that shows it with scripts from this server, without internet."""
 
 import json
 from importlib.metadata import distribution
@@ -13,7 +13,8 @@ from serve import memory
 DESCRIPTION = "/openapi.json"
 PAGE = "/docs"
 FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
-# Swagger UI begins with a script inside the page and draws with styles inside it; nothing may come from elsewhere.
+# Swagger UI begins with a script inside the page and draws with styles inside it; nothing may come from
+# elsewhere.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; "
     "script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'"

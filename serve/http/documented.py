@@ -70,10 +70,10 @@ def answers(
     media_types: Sequence[str] = (JSON,),
     others: Mapping[int, Other] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Return arguments of a route decorator: the good answers, and the problems that the endpoint itself raises.
+    """Return arguments of a route decorator: the good answers, and the problems that the endpoint raises.
 
-    With `headers` the answer has an ETag, and a client that names it is answered 304. `others` are good answers with
-    another status. The route adds the problems that dependencies raise.
+    With `headers` the answer has an ETag, and a client that names it is answered 304. `others` are good
+    answers with another status. The route adds the problems that dependencies raise.
     """
     responses: dict[int | str, Any] = {200: _good(schema, example, media_types)}
     responses |= {status: _other(other) for status, other in others.items()}
@@ -103,7 +103,7 @@ def page_of(
     example: Mapping[str, Any],
     **others: tuple[Schema, Any],
 ) -> dict[str, Any]:
-    """Return `answers` of a list that is read page by page; `others` are further members, each schema and example."""
+    """Return `answers` of a list with pages; `others` are further members, each with schema and example."""
     members = schemas.rows(schemas.row(columns)) | {name: schema for name, (schema, _) in others.items()}
     examples = {"rows": [example], "next": None} | {name: value for name, (_, value) in others.items()}
     return released(contract, members, examples, headers=PAGED)
@@ -152,7 +152,7 @@ def with_refusals(
 
 
 def restore_examples(description: dict[str, Any], routes: Iterable[APIRoute]) -> None:
-    """Put the examples of all answers into the OpenAPI description again: FastAPI removes every null from them."""
+    """Put the examples of all answers back into the description: FastAPI removes every null from them."""
     for route in routes:
         operations = description["paths"][route.path_format]
         for method in route.methods or ():

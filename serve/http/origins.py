@@ -55,8 +55,9 @@ def names(allowed_hosts: str) -> frozenset[str]:
 async def own_origin(request: Request) -> None:
     """Let a request write only under a name of this server and from its own pages; raises Problem 403.
 
-    The Host is checked because a page can point its own name at this machine (DNS rebinding), the Origin because any
-    page can send requests here. A router that takes in data has it as `dependencies=[Depends(own_origin)]`.
+    The Host is checked because a page can point its own name at this machine (DNS rebinding), the Origin
+    because any page can send requests here. A router that takes in data has it as
+    `dependencies=[Depends(own_origin)]`.
     """
     host, origin = request.headers.get("host", "").lower(), request.headers.get("origin")
     if _name(f"//{host}") not in request.app.state.bounds.hosts:

@@ -21,7 +21,10 @@ DETAILS = {
     404: "There is nothing at this address. GET /v1/workloads lists what is served, /docs explains it.",
     405: "This address does not know that method; the Allow header names those it knows.",
     413: "The body is larger than this server accepts.",
-    500: "The server failed in a way it should not. The log has the reason under the X-Request-ID of this answer.",
+    500: (
+        "The server failed in a way it should not. "
+        "The log has the reason under the X-Request-ID of this answer."
+    ),
 }
 # In place of pydantic's message, which names a class of ours or repeats a part of the input.
 REASONS = {"model_type": "must be an object", "union_tag_invalid": "must be of one of the documented kinds"}
@@ -80,7 +83,7 @@ def reason_of(error: ErrorDetails) -> str:
 
 
 def refused(*errors: Mapping[str, Any]) -> Problem:
-    """Return the problem for parameters that do not fit; each error has a place, a name and what would fit."""
+    """Return the problem for parameters that do not fit; each error has a place and what would fit."""
     return Problem(422, "A parameter does not fit. `errors` says which and what would.", errors=list(errors))
 
 
@@ -140,7 +143,7 @@ def _of_http(request: Request, error: HTTPException) -> Problem:
 
 
 def _invalid(request: Request, error: RequestValidationError) -> Iterator[dict[str, str]]:
-    """Yield the errors of FastAPI's own validation; a name that the route does not declare is the client's, so it is left out."""
+    """Yield the errors of FastAPI's own validation, without the names that the client invented."""
     declared = _declared(request.scope.get("route"))
     for each in error.errors():
         place, *names = each["loc"]

@@ -1,4 +1,4 @@
-"""HTTP/1.1 by uvicorn, with limits on time and size of a request's head, and problem documents instead of plain text."""
+"""HTTP/1.1 by uvicorn, with limits on the head of a request, and problem documents in place of plain text."""
 
 from asyncio import TimerHandle, Transport
 
@@ -28,7 +28,7 @@ class Protocol(HttpToolsProtocol):
     _timer: TimerHandle | None = None
     _head_bytes = 0
 
-    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn declares it
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # as uvicorn
         """Start the timer for the first request."""
         super().connection_made(transport)
         self._start_timer()

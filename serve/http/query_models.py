@@ -30,7 +30,7 @@ DOUBLED = {"in": "query", "reason": "names a parameter twice"}
 
 @dataclass(frozen=True)
 class Parsed:
-    """How the text of a parameter is parsed, and the JSON Schema that documents it; `read` raises ValueError."""
+    """How the text of a parameter is parsed, and the JSON Schema of it; `read` raises ValueError."""
 
     read: Reader
     schema: Schema
@@ -45,7 +45,8 @@ class Parsed:
 class QueryModel(StrictModel):
     """The parameters of a route; a field that stands in the route's path is a path parameter.
 
-    A route reads it by `query: Annotated[Model, Depends(Model.read)]`. Without fields it refuses every parameter.
+    A route reads it by `query: Annotated[Model, Depends(Model.read)]`. Without fields it refuses every
+    parameter.
     """
 
     # Built at the first request of its route: most servers are asked few of all routes.
@@ -129,7 +130,7 @@ class EditionQuery(QueryModel):
         int | None,
         whole(1, 2**31 - 1),
         Field(
-            description="Answer from this model version, released or not, as long as its predictions are kept.",
+            description="Answer from this model version, released or not, while its predictions are kept.",
             examples=[1],
         ),
     ] = None
@@ -266,7 +267,8 @@ def _filter(column: Column, declared: Filter) -> Any:
 def _several(parsed: Parsed, example: Any) -> tuple[Parsed, Any]:
     read = fields.listed(parsed.read)
     if parsed.schema["type"] == "string" and "format" not in parsed.schema:
-        # In an address a list of texts is a text with commas: as an array, a number would seem not to fit, and it does.
+        # In an address a list of texts is a text with commas: as an array, a number would seem not to fit,
+        # and it does.
         return Parsed(read, {"type": "string"}), example
     schema = {"type": "array", "items": parsed.schema, "maxItems": fields.MOST_VALUES}
     return Parsed(read, schema), [example]

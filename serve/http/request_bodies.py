@@ -35,10 +35,10 @@ class BadItem:
 
 @dataclass(frozen=True)
 class JsonBody:
-    """A dependency that reads one `model`, or with `most_items` a list of them, as a JSON array or as lines of JSON.
+    """A dependency that reads one `model`, or with `most_items` a JSON array or lines of them.
 
-    Each item of a list is judged by itself: a bad one becomes BadItem. Without `limit_bytes` the limit of the settings
-    holds; it counts what comes out of gzip.
+    Each item of a list is judged by itself: a bad one becomes BadItem. Without `limit_bytes` the limit of the
+    settings holds; it counts what comes out of gzip.
     """
 
     model: type[BaseModel]
@@ -75,7 +75,7 @@ class JsonBody:
 
 
 def body(model: type[BaseModel], example: Any, **options: Any) -> Any:
-    """Return the dependency for `event: Annotated[Event, body(Event, EXAMPLE)]`; options are those of JsonBody."""
+    """Return the dependency for `event: Annotated[Event, body(Event, EXAMPLE)]`, with options of JsonBody."""
     return Depends(JsonBody(model, example, **options))
 
 
@@ -97,7 +97,7 @@ async def read(
 
 
 def _inlined(schema: Any, parts: Mapping[str, Any]) -> Any:
-    """Return a schema with its definitions in place of the references: OpenAPI keeps definitions elsewhere than pydantic."""
+    """Return a schema with definitions in place of references: OpenAPI has another place for definitions."""
     if isinstance(schema, list):
         return [_inlined(item, parts) for item in schema]
     if not isinstance(schema, dict):

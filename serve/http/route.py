@@ -1,4 +1,4 @@
-"""A route as this server runs it: documented by its dependencies, and called without FastAPI's general solver."""
+"""A route that its dependencies document, and that calls them without FastAPI's general solver."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,7 +25,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Bounds:
-    """What holds for every route: seconds, bytes of a body without a limit of its own, names of this server."""
+    """What applies to every route: its deadline, the default limit of a body, the names of this server."""
 
     deadline_seconds: float
     body_limit_bytes: int
@@ -35,9 +35,9 @@ class Bounds:
 class Route(APIRoute):
     """A route whose parameters come from dependencies that each read the request.
 
-    FastAPI solves a signature anew for each request. Here every dependency is an async call with the request as its
-    only argument, so the calls are listed once. A route that declares anything else (`Query()`, `Body()`, nested
-    dependencies) is left to FastAPI. Use it by `APIRouter(route_class=Route)`.
+    FastAPI solves a signature anew for each request. Here every dependency is an async call with the request
+    as its only argument, so the calls are listed once. A route that declares anything else (`Query()`,
+    `Body()`, nested dependencies) is left to FastAPI. Use it by `APIRouter(route_class=Route)`.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -106,7 +106,7 @@ def documentation_of(endpoint: Callable[..., Any]) -> tuple[str, str]:
 
 
 def operation_id(path: str, methods: Sequence[str]) -> str:
-    """Return the id of an operation in OpenAPI: the words of its path, after the method where that is not GET."""
+    """Return the id of an operation in OpenAPI: the words of its path, after any method but GET."""
     words = [word.strip("{}").removesuffix(":path") for word in path.split("/") if word]
     name = "_".join(words).replace(".", "_").replace("-", "_")
     [method] = methods
@@ -144,4 +144,4 @@ def _reads_request_alone(dependant: Dependant) -> bool:
 
 
 def _is_async(call: Any) -> bool:
-    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(getattr(call, "__call__", None))  # noqa: B004
+    return inspect.iscoroutinefunction(call) or inspect.iscoroutinefunction(type(call).__call__)

@@ -16,7 +16,10 @@ from serve.reading.request import ReadRequest
 
 NO_VERSION = "'{}' keeps no predictions of this model version. GET /v1/{}/releases names those it released."
 NO_RUN = "The run that this cursor reads is no longer kept. Begin again without a cursor."
-PRUNED = "The rows of this release are no longer kept; `ledger` says what it was. Newer releases can still be read."
+PRUNED = (
+    "The rows of this release are no longer kept; `ledger` says what it was. "
+    "Newer releases can still be read."
+)
 EXCLUDED = "exclude each other; a cursor already says where to read"
 
 
@@ -24,8 +27,8 @@ EXCLUDED = "exclude each other; a cursor already says where to read"
 class Choice:
     """The edition that answers a request; None where there is no release yet.
 
-    `origin` is the route, and for an older edition whose entries may be erased the live release too: erasing makes a
-    release, so that the ETag of an answer from before changes.
+    `origin` is the route, and for an older edition whose entries may be erased the live release too: erasing
+    makes a release, so that the ETag of an answer from before changes.
     """
 
     edition: Edition | None
@@ -43,8 +46,8 @@ class Editions:
     async def choose(self, read: ReadRequest) -> Choice:
         """Return the edition that a request names.
 
-        Raises Problem 404 for a version that never was, 410 for rows that were pruned, 422 for parameters that exclude
-        each other.
+        Raises Problem 404 for a version that never was, 410 for rows that were pruned, 422 for parameters
+        that exclude each other.
         """
         contract, path = read.contract, read.request.scope["route"].path
         pins = read.pins
@@ -113,7 +116,7 @@ class Editions:
         return edition
 
     async def of_version(self, contract: Contract, version: int) -> Edition:
-        """Return the newest edition of a model version whose rows are not pruned; raises Problem 404 or 410."""
+        """Return the newest edition of a model version that is not pruned; raises Problem 404 or 410."""
         rows = await self.database.rows(ledger.VERSION, (contract.incremental, contract.name, version))
         if rows:
             return ledger.edition(rows[0])

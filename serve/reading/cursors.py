@@ -15,7 +15,7 @@ UNREADABLE = "is not a cursor of this list; take the address in `next` of the pa
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A place in a list: `pin` names the edition, `key` the sort values of the last row of the page before."""
+    """A place in a list: `pin` names the edition, `key` is that of the last row of the page before."""
 
     pin: str
     key: tuple[Any, ...]

@@ -1,4 +1,4 @@
-"""Queries to PostgreSQL: a pool of connections in one role, with a deadline that holds even for a stalled backend."""
+"""Queries to PostgreSQL: connections in one role, with a deadline that holds even for a stalled backend."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ class Connection(psycopg.AsyncConnection[Any]):
         return await cursor.fetchall()
 
     async def rows_within(self, seconds: float, query: bytes, values: Values) -> list[tuple[Any, ...]]:
-        """Return all rows of a query that PostgreSQL itself gives up after `seconds`; that takes a transaction."""
+        """Return all rows of a query, which PostgreSQL cancels after `seconds`; that takes a transaction."""
         milliseconds = max(1, round(seconds * 1000))
         async with self.transaction():
             await self.execute(f"SET LOCAL statement_timeout = {milliseconds}".encode())
@@ -95,8 +95,8 @@ class Database:
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one query, within the deadline or what the request has left of it.
 
-        A dead connection is replaced and the query sent again. So a query that writes must have the same outcome when
-        it is sent twice: what it stores is identified by an id.
+        A dead connection is replaced and the query sent again. So a query that writes must have the same
+        outcome when it is sent twice: what it stores is identified by an id.
         """
         ends = ends_after(self._deadline)
         if monotonic() >= ends:
@@ -173,8 +173,8 @@ def _parameters(settings: Settings, role: Role) -> dict[str, str]:
 def hung_up_after(connection: Connection, seconds: float) -> Iterator[None]:
     """Hang up `connection` after `seconds`.
 
-    A stalled backend answers neither a timeout nor a cancel request, and psycopg waits for it. Once its socket is shut
-    down, libpq reports a lost connection, and the pool replaces it.
+    A stalled backend answers neither a timeout nor a cancel request, and psycopg waits for it. Once its
+    socket is shut down, libpq reports a lost connection, and the pool replaces it.
     """
     timer = asyncio.get_running_loop().call_later(seconds, hang_up, connection)
     try:

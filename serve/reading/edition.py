@@ -1,4 +1,4 @@
-"""Editions: the runs that an answer is made from, by a release or by a model version, and the queries for them."""
+"""Editions: the runs that answer together, by a release or a model version, and the queries for them."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -88,9 +88,10 @@ def newest_release(condition: str) -> bytes:
 
 
 def newest_run(condition: str) -> bytes:
-    """Return the query for a workload's newest complete run that meets `condition`, with its release if it has one.
+    """Return the query for a workload's newest complete run that meets `condition`, and its release if any.
 
-    The first value says whether the edition consists of all runs of the version up to this one (incremental workloads).
+    The first value says whether the edition consists of all runs of the version up to this one (incremental
+    workloads).
     """
     parts = {"condition": condition, "complete": COMPLETE, "not_absorbed": NOT_ABSORBED}
     return NEWEST_RUN.format(**parts).encode()

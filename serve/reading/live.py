@@ -16,7 +16,8 @@ from serve.http.problems import Unavailable
 from serve.reading.database import AWAY, Connection, Database, hang_up, hung_up_after
 from serve.reading.edition import LIVE, Edition, edition
 
-# A reader sees a new release within a second: a confirmation is valid for LEASE_SECONDS after its query was sent.
+# A reader sees a new release within a second: a confirmation is valid for LEASE_SECONDS after its query was
+# sent.
 LEASE_SECONDS = 0.9
 POLL_SECONDS = 0.3
 QUERY_SECONDS = 1.0
@@ -60,7 +61,7 @@ class LiveReleases:
             await asyncio.wait([self._task])
 
     async def live(self, workload: str) -> Edition | None:
-        """Return the live edition, or None before the first release; raises Unavailable while it is unconfirmed."""
+        """Return the live edition, None before the first release; raises Unavailable if it is unconfirmed."""
         if not self.is_confirmed:
             await self._wait_until_confirmed()
         return self._live.get(workload)

@@ -63,7 +63,8 @@ def page(
 ) -> Query:
     """Return the query for one row more than a page of predictions: the JSON of each and its key.
 
-    `values` has filters by name and `limit`; `chosen` names the columns of the answer, `key` is that of the row before.
+    `values` has filters by name and `limit`; `chosen` names the columns of the answer, `key` is that of the
+    row before.
     """
     filters = [each for each in contract.filters if each.name in values]
     shape = Shape(
@@ -79,7 +80,7 @@ def page(
 
 
 def whole(contract: Contract, table: Table, edition: Edition, *conditions: Condition) -> bytes:
-    """Return the query for one JSON array of the rows of a side table that meet `conditions`, in the order of its key."""
+    """Return the query for one JSON array of the rows of a side table that meet `conditions`."""
     return _whole(Shape(view(contract, table), edition.run_ids, columns(table), conditions, table.key))
 
 

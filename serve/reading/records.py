@@ -68,7 +68,8 @@ STEPS = """(
 # A version may be judged by another metric than the workload's, where that one cannot be measured.
 PRIMARY_METRIC = """coalesce((
     SELECT evidence ->> 'metric' FROM api.decisions AS decision
-    WHERE decision.workload = api.model_versions.workload AND decision.challenger = version AND evidence ? 'metric'
+    WHERE decision.workload = api.model_versions.workload AND decision.challenger = version
+        AND evidence ? 'metric'
     ORDER BY decision_id DESC LIMIT 1
 ), (SELECT metric FROM (VALUES (%s::text)) AS declared(metric) WHERE metrics ? metric))"""
 EXPRESSIONS = {

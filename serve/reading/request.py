@@ -19,7 +19,7 @@ PINS = frozenset({"as_of", "model_version", "cursor"})
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """A request for predictions; `values` are normalised, so that requests with one meaning have equal values."""
+    """A request for predictions; requests with one meaning have equal `values`."""
 
     request: Request
     contract: Contract

@@ -1,7 +1,7 @@
-"""The routes: the platform's, the generic ones of every workload, and one folder for each workload with its own.
+"""The routes: those of the platform, generic ones of every workload, and a folder for a workload's own.
 
-`serve/routes/<workload>/__init__.py` has `routers`, EXAMPLE (one prediction), and `intake_routers` where the workload
-takes in data.
+`serve/routes/<workload>/__init__.py` has `routers`, EXAMPLE (one prediction), and `intake_routers` where the
+workload takes in data.
 """
 
 from collections.abc import Iterable

@@ -30,10 +30,12 @@ from serve.reading import queries, records
 NEWEST = 2**63 - 1
 NO_RUN = "'{}' has no run with this id. GET /v1/{}/releases names those it released."
 LEDGER_DOC = """\
-Which run answered from which moment on, who released it and why. The first row is live. Nothing is ever removed from the
-ledger."""
+Which run answered from which moment on, who released it and why. The first row is live. Nothing is ever
+removed from the ledger."""
+PAGES_DOC = "Each page names the next and stays in the release it began with."
 RUN_DOC = """\
-Parameters, commit, hashes of data, model and predictions, the notebooks with their hashes, time and memory."""
+Parameters, commit, hashes of data, model and predictions, the notebooks with their hashes, time and
+memory."""
 MODEL_DOC = """\
 Version, held-out figures and what it was trained on. With `as_of` or `model_version`, those of another."""
 RUN = schemas.object_of(workload={"type": "string"}, run=schemas.row(records.RUN_COLUMNS))
@@ -75,7 +77,7 @@ def _add_predictions(router: APIRouter, contract: Contract, example: Mapping[str
     @router.get(
         "/predictions",
         summary=f"{contract.title}: all that fit the filters",
-        description=f"{contract.doc} Sorted by {order}. Each page names the next and stays in the release it began with.",
+        description=f"{contract.doc} Sorted by {order}. {PAGES_DOC}",
         **page_of(contract, contract.predictions.columns, example),
     )
     async def list_predictions(

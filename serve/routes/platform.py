@@ -78,8 +78,8 @@ async def is_alive() -> Response:
 async def is_ready(service: ServiceDep) -> Response:
     """Can it answer?
 
-    200 while the server knows which releases are live, 503 while its database is away. A stale release does not make it
-    unready.
+    200 while the server knows which releases are live, 503 while its database is away. A stale release does
+    not make it unready.
     """
     if not service.releases.is_confirmed:
         raise Unavailable(service.releases.trouble or UNCONFIRMED)
@@ -101,7 +101,8 @@ async def read_version(service: ServiceDep) -> Response:
 async def read_metrics(service: ServiceDep) -> Response:
     """Metrics for Prometheus
 
-    Latency per route, the pool, the age of live releases, runs and their success. Keep it from the public at the proxy.
+    Latency per route, the pool, the age of live releases, runs and their success. Keep it from the public at
+    the proxy.
     """
     metrics, releases = service.metrics, service.releases
     metrics.see_database(

@@ -31,6 +31,6 @@ def configure(settings: Settings) -> None:
 
 
 def _omit_unused_attributes() -> None:
-    """Leave source position, thread and process out of records: to find them takes a third of the time of a line."""
+    """Leave position, thread and process out of records: to find them takes a third of a line's time."""
     logging._srcfile = None  # as "Optimization" in the logging HOWTO says
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus: latency per route, the pool, the age of live releases, and how often runs succeed."""
+"""Metrics for Prometheus: latency per route, the pool, the age of live releases, the success of runs."""
 
 from collections import defaultdict
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How people and programs write values: parsers of texts, and strict types for the members of a JSON object."""
+"""Values as text: parsers for parameters and options, and strict types for members of a JSON object."""
 
 import json
 import math
@@ -12,18 +12,24 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, PlainVali
 from almanac.contract import ColumnType
 from almanac.errors import UsageError
 
+# Parses a text, or raises ValueError with a reason that does not repeat the text.
 Reader = Callable[[str], Any]
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MOST_CHARACTERS = 1_000
 MOST_VALUES = 100
+# More digits than any bigint has; int() of a very long text takes long.
+MOST_DIGITS = 19
 INTEGER_BITS = {"integer": 31, "bigint": 63}
 INSTANT = "must be an instant with its offset, for example 2025-04-18T06:00:00Z"
+INSTANT_IN_ADDRESS = f"{INSTANT} (write + as %2B)"
 UNSTORABLE_JSON = "must hold finite numbers and no NUL"
+NO_DATE = "'{}' is not a date. Write it as YYYY-MM-DD, for example 2025-04-15."
+NO_INSTANT = "'{}' is not an instant. Write it as 2025-04-15T06:00Z."
 
 
 class StrictModel(BaseModel):
-    """A JSON object whose members are all known."""
+    """A JSON object that may have no other members than these."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,20 +41,20 @@ def storable(text: str) -> str:
     return text
 
 
-def _instant(given: Any) -> datetime:
+def _instant(value: Any) -> datetime:
     try:
-        return instant(given if isinstance(given, str) else "")
+        return instant(value if isinstance(value, str) else "")
     except ValueError:
         raise ValueError(INSTANT) from None
 
 
 def _storable_json(value: JsonValue) -> JsonValue:
     try:
-        written = json.dumps(value, allow_nan=False)
+        text = json.dumps(value, allow_nan=False)
     except ValueError:
         raise ValueError(UNSTORABLE_JSON) from None
-    # A backslash followed by u0000 is written with two backslashes, so what is suspicious is looked at closely.
-    if r"\u0000" in written and _has_nul(value):
+    # A backslash before u0000 is written as two, so the text alone does not decide.
+    if r"\u0000" in text and _has_nul(value):
         raise ValueError(UNSTORABLE_JSON)
     return value
 
@@ -61,31 +67,32 @@ def _has_nul(value: JsonValue) -> bool:
     return isinstance(value, list) and any(map(_has_nul, value))
 
 
-def text(given: str) -> str:
+def text(value: str) -> str:
     """Return a string that PostgreSQL can store."""
-    if len(given) > MOST_CHARACTERS:
+    if len(value) > MOST_CHARACTERS:
         raise ValueError(f"must have at most {MOST_CHARACTERS} characters")
-    if UNSTORABLE.search(given):
+    if UNSTORABLE.search(value):
         raise ValueError("must not contain NUL or half of a surrogate pair")
-    return given
+    return value
 
 
 def integer(least: int, most: int) -> Reader:
     """Return a reader of whole numbers from `least` to `most`."""
 
-    def read(given: str) -> int:
-        digits = given.removeprefix("-")
-        if not (digits.isascii() and digits.isdigit() and len(digits) < 20 and least <= int(given) <= most):
+    def read(text: str) -> int:
+        digits = text.removeprefix("-")
+        is_number = digits.isascii() and digits.isdigit() and len(digits) <= MOST_DIGITS
+        if not is_number or not least <= int(text) <= most:
             raise ValueError(f"must be a whole number from {least} to {most}")
-        return int(given)
+        return int(text)
 
     return read
 
 
-def real(given: str) -> float:
+def real(text: str) -> float:
     """Return a finite number."""
     try:
-        number = float(given) if given.isascii() and "_" not in given else math.nan
+        number = float(text) if text.isascii() and "_" not in text else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
@@ -96,8 +103,8 @@ def real(given: str) -> float:
 def amount(most: float) -> Reader:
     """Return a reader of numbers from 0 to `most`."""
 
-    def read(given: str) -> float:
-        number = real(given)
+    def read(text: str) -> float:
+        number = real(text)
         if not 0 <= number <= most:
             raise ValueError(f"must be a number from 0 to {most:.15g}")
         return number
@@ -105,48 +112,48 @@ def amount(most: float) -> Reader:
     return read
 
 
-def boolean(given: str) -> bool:
+def boolean(text: str) -> bool:
     """Return true or false."""
-    if given not in ("true", "false"):
+    if text not in ("true", "false"):
         raise ValueError("must be true or false")
-    return given == "true"
+    return text == "true"
 
 
-def day(given: str) -> date:
+def day(text: str) -> date:
     """Return a date."""
     try:
-        return date.fromisoformat(given if DAY.fullmatch(given) else "")
+        return date.fromisoformat(text if DAY.fullmatch(text) else "")
     except ValueError:
         raise ValueError("must be a date, for example 2025-04-18") from None
 
 
-def instant(given: str) -> datetime:
+def instant(text: str) -> datetime:
     """Return an aware instant in UTC."""
     try:
-        moment = datetime.fromisoformat(given if given.isascii() else "")
+        moment = datetime.fromisoformat(text if text.isascii() else "")
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
-    raise ValueError("must be an instant with its offset, for example 2025-04-18T06:00:00Z (write + as %2B)")
+    raise ValueError(INSTANT_IN_ADDRESS)
 
 
 def one_of(*words: str) -> Reader:
     """Return a reader of one of these words."""
 
-    def read(given: str) -> str:
-        if given not in words:
+    def read(text: str) -> str:
+        if text not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
-        return given
+        return text
 
     return read
 
 
 def listed(read: Reader) -> Reader:
-    """Return a reader of comma separated values, sorted and without doubles."""
+    """Return a reader of comma-separated values, sorted and without doubles."""
 
-    def read_all(given: str) -> tuple[Any, ...]:
-        parts = given.split(",")
+    def read_all(text: str) -> tuple[Any, ...]:
+        parts = text.split(",")
         if len(parts) > MOST_VALUES:
             raise ValueError(f"must have at most {MOST_VALUES} values")
         return tuple(sorted({read(part) for part in parts}))
@@ -167,18 +174,16 @@ def parse_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError as error:
-        raise UsageError(
-            f"'{text}' is not a date. Write it as YYYY-MM-DD, for example 2025-04-15."
-        ) from error
+        raise UsageError(NO_DATE.format(text)) from error
 
 
 def parse_instant(text: str) -> datetime:
-    """Return an aware instant in UTC from an ISO text, which counts as UTC where it names no zone; raises UsageError."""
+    """Return an aware instant in UTC from an ISO text, by default in UTC; raises UsageError."""
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UsageError(f"'{text}' is not an instant. Write it as 2025-04-15T06:00Z.") from error
+        raise UsageError(NO_INSTANT.format(text)) from error
 
 
 Text = Annotated[str, AfterValidator(storable)]

@@ -88,9 +88,10 @@ class Settings(BaseModel):
 
     @classmethod
     def _variables(cls, environment: Mapping[str, str], *, without: Collection[str]) -> dict[str, str]:
-        """Return the documented variables of fields that are not named in `without`; an empty one counts as unset.
+        """Return the documented variables of all fields but those in `without`; an empty one counts as unset.
 
-        Other names do not count, so that HOME does not pass for ALMANAC_HOME. Upper and lower case are the same.
+        Other names do not count, so that HOME does not pass for ALMANAC_HOME. Upper and lower case are the
+        same.
         """
         texts = {name.upper(): text for name, text in environment.items() if text}
         variables = {

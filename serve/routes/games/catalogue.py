@@ -51,8 +51,8 @@ EXAMPLE = {
     "pool": [["steam:72850", 0.407]],
 }
 GAME_COLUMNS = (
-    "game_id", "title", "rank", "year", "released", "genres", "themes", "platforms", "developer", "publisher", "rating",
-    "popularity", "adult", "players",
+    "game_id", "title", "rank", "year", "released", "genres", "themes", "platforms", "developer", "publisher",
+    "rating", "popularity", "adult", "players",
 )  # fmt: skip
 NEIGHBOUR_COLUMNS = (
     Column(name="game_id", type="text", doc="The neighbour."),

@@ -46,8 +46,8 @@ LATE = {"in": "body", "name": "from_year", "reason": "must not be later than to_
 Name = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS)]
 Platform = Literal["windows", "mac", "linux", "playstation", "xbox", "nintendo"]
 Year = Annotated[int, Field(ge=1950, le=2100)]
-# A name may be an id or a whole title; of several games with one title the most popular is meant. One query is
-# faster than two.
+# A name may be an id or a whole title; of several games with one title the most popular is meant. One query
+# is faster than two.
 COMBINED = """
 WITH names AS (
     SELECT * FROM unnest(%(names)s::text[], %(keys)s::text[]) WITH ORDINALITY AS names(name, key, place)
@@ -73,7 +73,8 @@ WITH names AS (
     FROM near{fitting} GROUP BY near.game_id ORDER BY score DESC, place, game_id LIMIT %(limit)s
 )
 SELECT (SELECT coalesce(array_agg(place), '{{}}') FROM resolved),
-    (SELECT coalesce(json_agg(json_build_object('game_id', game_id, 'title', title) ORDER BY place), '[]')::text
+    (SELECT coalesce(
+        json_agg(json_build_object('game_id', game_id, 'title', title) ORDER BY place), '[]')::text
      FROM liked),
     (SELECT coalesce(json_agg(row_to_json(shown)), '[]')::text FROM (
         SELECT game.game_id, game.title, game.year, game.platforms,
@@ -118,7 +119,7 @@ class Liked(StrictModel):
 
 
 class Combination(NamedTuple):
-    """The places (from 1) of the names that mean a game, and the JSON of these games and of the combined list."""
+    """The places (from 1) of names that mean a game, and the JSON of these games and of the combined list."""
 
     places: list[int]
     games: str
@@ -141,8 +142,8 @@ class Combination(NamedTuple):
 async def recommend(liked: Annotated[Liked, body(Liked, BODY, doc=DOC)], release: GamesRelease) -> Response:
     """What to play after several games
 
-    The published neighbours of all liked games, combined: a game near to many of them, or very near to some, stands
-    first.
+    The published neighbours of all liked games, combined: a game near to many of them, or very near to some,
+    stands first.
     """
     if liked.is_contradictory:
         raise refused(LATE)
@@ -165,7 +166,7 @@ async def _combine(release: Release, liked: Liked, names: list[str]) -> Combinat
 
 
 async def _search(release: Release, names: list[str], places: list[int]) -> dict[int, str]:
-    """Return the ids that a search finds for the first names that are neither an id nor a whole title, by place."""
+    """Return ids by place for the first names that are neither an id nor a whole title, found by search."""
     ids = {}
     for place in _missing(names, places)[:MOST_SEARCHED]:
         title = names[place - 1]

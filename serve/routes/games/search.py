@@ -70,8 +70,8 @@ async def search_games(
 ) -> Response:
     """Games by their title
 
-    Whole titles first, then titles that begin so, then others with these words; within each the popular first. A
-    mistake is forgiven.
+    Whole titles first, then titles that begin so, then others with these words; within each the popular
+    first. A mistake is forgiven.
     """
     games = await titles.search(release, query.q, query.limit)
     return release.answer(rows=f"[{','.join(game.row for game in games)}]")
@@ -94,8 +94,8 @@ async def recommend_by_title(
 ) -> Response:
     """The list of the game that a query means
 
-    Searches as /v1/games/search does and answers with the recommendations of the first game; `match` is null where none
-    is found.
+    Searches as /v1/games/search does and answers with the recommendations of the first game; `match` is null
+    where none is found.
     """
     games = await titles.search(release, title.query, 1)
     if not games:

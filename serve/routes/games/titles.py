@@ -33,8 +33,9 @@ WITH forms AS (
     FROM unnest(%(parts)s::int[], %(lows)s::text[], %(highs)s::text[]) AS plain(part, low, high)
     UNION ALL SELECT part, word, word, 1 FROM likely
 ), hits AS (
-    SELECT word.game_id, terms.part, min(terms.cost) AS cost, min(word.rank) AS rank, min(word.place) AS place,
-        min(word.of) AS of, bool_or(terms.cost = 0 AND word.word = terms.low) AS is_exact
+    SELECT word.game_id, terms.part, min(terms.cost) AS cost, min(word.rank) AS rank,
+        min(word.place) AS place, min(word.of) AS of,
+        bool_or(terms.cost = 0 AND word.word = terms.low) AS is_exact
     FROM terms JOIN api.games_words AS word
         ON word.run_id = %(run)s AND word.word >= terms.low AND word.word <= terms.high
     GROUP BY word.game_id, terms.part
@@ -66,7 +67,8 @@ def words_to_search(title: str) -> list[str]:
 async def search(release: Release, title: str, limit: int, *, whole: bool = False) -> list[Game]:
     """Return the games whose titles fit best: whole titles, beginnings, then misspelt words.
 
-    Where no title has all words, those with the most of them are returned, unless the `whole` title has to fit.
+    Where no title has all words, those with the most of them are returned, unless the `whole` title has to
+    fit.
     """
     words = words_to_search(title)
     values = _values(words) | {"run": release.run_id, "limit": limit}
