@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("serve/**/*.py")])
 PROGRAMS = sorted([*ROOT.glob("benchmarks/**/*.py"), *ROOT.glob(".github/scripts/*.py")])
 SOURCES = MODULES + PROGRAMS
+TESTS = sorted(ROOT.glob("tests/**/*.py"))
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*/*.ipynb"))
 STEPS = ["1_collect.ipynb", "2_train.ipynb", "3_evaluate.ipynb", "4_predict.ipynb"]
 HOMES = {
@@ -44,64 +45,10 @@ HEAVY = {
 MODULES_OF_THE_SERVER = "connection_strings|contract|discovery|errors|fields|log_lines|run_columns|settings"
 SHARED = re.compile(rf"almanac(\.({MODULES_OF_THE_SERVER}|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?")
 # Names that say nothing of what a value is.
-# A folder joins WORDS_DONE or LINES_DONE when its count is 0, and never leaves it.
 BANNED = {"told", "found", "known", "wanted", "given", "asked", "made", "held", "kept", "shown"}
 # Parameters of estimators are attributes in model files, which have to load for ever.
 FROZEN_NAMES = {("src/almanac/workloads/games/played.py", "kept")}
 LONGEST_LINE = 110
-WORDS_DONE = (
-    "benchmarks",
-    "serve/*.py",
-    "serve/routes",
-    "src/almanac/cli",
-    "src/almanac/download",
-    "src/almanac/judging",
-    "src/almanac/operations",
-    "src/almanac/registry",
-    "src/almanac/runner",
-    "src/almanac/scaffold",
-    "src/almanac/steps",
-    "src/almanac/store",
-    "src/almanac/workloads/events",
-    "src/almanac/workloads/football",
-    "src/almanac/workloads/games",
-    "src/almanac/workloads/logs",
-    "tests/*.py",
-    "tests/cli",
-    "tests/events",
-    "tests/football",
-    "tests/games",
-    "tests/logs",
-    "tests/runner",
-    "tests/serve",
-    "tests/state",
-    "tests/store",
-)
-LINES_DONE = (
-    "benchmarks",
-    "src/almanac/cli",
-    "src/almanac/download",
-    "src/almanac/judging",
-    "src/almanac/operations",
-    "src/almanac/registry",
-    "src/almanac/runner",
-    "src/almanac/scaffold",
-    "src/almanac/steps",
-    "src/almanac/workloads/events",
-    "src/almanac/workloads/football",
-    "src/almanac/workloads/games",
-    "src/almanac/workloads/logs",
-    "tests/*.py",
-    "tests/cli",
-    "tests/events",
-    "tests/football",
-    "tests/games",
-    "tests/logs",
-    "tests/runner",
-    "tests/serve",
-    "tests/state",
-    "tests/store",
-)
 # How many files and folders a folder may have.
 MOST_ENTRIES = {"serve": 9, "src/almanac/store": 7, "src/almanac/workloads/*": 21}
 LEFT_TO_DO = re.compile(r"\b(?:TODO|FIXME|XXX|HACK)\b.*")
@@ -164,15 +111,6 @@ def named(node: ast.AST) -> str | None:
     if isinstance(node, ast.arg):
         return node.arg
     return node.name if isinstance(node, Function | ast.ClassDef) else None
-
-
-def below(folders: tuple[str, ...]) -> list[Path]:
-    """Return the Python files of these folders; `tests/*.py` means the files of the folder itself."""
-    return sorted(
-        path
-        for folder in folders
-        for path in (ROOT.glob(folder) if folder.endswith(".py") else (ROOT / folder).rglob("*.py"))
-    )
 
 
 def entries(folder: Path) -> list[str]:
@@ -281,7 +219,7 @@ def test_a_function_has_at_most_five_arguments() -> None:
 def test_a_name_says_what_a_thing_is() -> None:
     assert [
         (name_of(path), name)
-        for path in below(WORDS_DONE)
+        for path in SOURCES + TESTS
         for node in ast.walk(tree(path))
         if (name := named(node)) in BANNED and (name_of(path), name) not in FROZEN_NAMES
     ] == []
@@ -290,7 +228,7 @@ def test_a_name_says_what_a_thing_is() -> None:
 def test_a_line_has_at_most_110_characters() -> None:
     assert [
         f"{name_of(path)}:{number}"
-        for path in below(LINES_DONE)
+        for path in SOURCES + TESTS
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if len(line) > LONGEST_LINE
     ] == []

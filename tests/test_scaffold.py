@@ -106,11 +106,11 @@ def test_a_test_that_has_the_name_already_is_not_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(discovery, "WORKLOADS", tmp_path / "workloads")
-    test = tmp_path / "tests" / "test_metrics.py"
+    test = tmp_path / "tests" / "test_demand.py"
     test.parent.mkdir()
     test.write_text("def test_scores(): ...")
-    with pytest.raises(UsageError, match=r"test_metrics\.py exists already"):
-        scaffold.create(tmp_path, "metrics")
+    with pytest.raises(UsageError, match=r"test_demand\.py exists already"):
+        scaffold.create(tmp_path, "demand")
     assert (test.read_text(), list(tmp_path.iterdir())) == ("def test_scores(): ...", [test.parent])
 
 

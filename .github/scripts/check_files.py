@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LARGEST_BYTES = 500_000
-# What an earlier program left behind, generated data only: made once by tests/state/make_state.py, restored by a test ever after.
+# What an earlier program left behind, generated data only.
+# tests/state/make_state.py made it once; a test restores it.
 STATE = {"tests/state/database.sql.xz", "tests/state/mlruns.tar.xz"}
 LARGEST_STATE_BYTES = 3_000_000
 # A short table of facts, or one made up for a test, is source; a longer one is data.
@@ -49,17 +50,17 @@ def complaints(path: Path) -> Iterator[str]:
         yield f"{path}: data stays out of git; let a source fetch it or a test make it."
     if path.name in KEY_FILES or path.suffix in {".key", ".pem"}:
         yield f"{path}: a file of keys; keep it in the environment or a secret store."
-    if found := KEYS.search(content):
-        line = content.count(b"\n", 0, found.start()) + 1
+    if match := KEYS.search(content):
+        line = content.count(b"\n", 0, match.start()) + 1
         yield f"{path}:{line}: looks like a key. If it is real, revoke it: git remembers."
 
 
 def main(names: list[str]) -> int:
     """Print every complaint; return 1 if there is one."""
-    found = [complaint for name in names if Path(name).is_file() for complaint in complaints(Path(name))]
-    for complaint in found:
+    problems = [complaint for name in names if Path(name).is_file() for complaint in complaints(Path(name))]
+    for complaint in problems:
         print(complaint)
-    return bool(found)
+    return bool(problems)
 
 
 if __name__ == "__main__":

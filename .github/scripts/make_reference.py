@@ -1,4 +1,4 @@
-"""Make the tables of docs/reference.md from the command line, the settings and the errors; --check only compares."""
+"""Make the tables of docs/reference.md from commands, settings and errors; --check only compares."""
 
 import re
 import sys

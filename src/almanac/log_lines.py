@@ -1,4 +1,4 @@
-"""Log lines of server and laboratory: JSON for programs that collect logs, text for a person at a terminal."""
+"""Log lines of server and laboratory: JSON for programs, text for a person at a terminal."""
 
 import json
 import logging

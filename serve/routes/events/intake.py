@@ -70,8 +70,8 @@ async def store_events(
 ) -> Response:
     """Store many events
 
-    At most 1000 events as a JSON array or as lines of JSON, gzip allowed. Each is judged by itself: a bad one stops no
-    other.
+    At most 1000 events as a JSON array or as lines of JSON, gzip allowed.
+    Each is judged by itself: a bad one stops no other.
     """
     outcomes = iter(await _store(ingest, [event for event in events if isinstance(event, Event)]))
     results = [_result(index, event, outcomes) for index, event in enumerate(events)]

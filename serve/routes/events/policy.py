@@ -90,8 +90,8 @@ async def read_policy(
 ) -> Response:
     """What to do in one state of the queue
 
-    The row of the released policy whose bands hold this state; 404 if there is none. /v1/events/predictions lists all
-    states.
+    The row of the released policy whose bands hold this state; 404 if there is none.
+    /v1/events/predictions lists all states.
     """
     rows = await release.rows(STATE, _values(query, release))
     if not rows:

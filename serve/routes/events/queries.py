@@ -64,7 +64,8 @@ WORKER_COLUMNS = (
     Column(name="batches", type="json", doc="Its batches, counted by what sized them."),
     Column(name="events", type="bigint"),
 )
-# Waiting events are read twice, because each half has an index of its own; one query would read all stored events.
+# Waiting events are read twice, because each half has an index of its own.
+# One query would read all stored events.
 STATS = b"""
 WITH waiting AS (
     SELECT event_type, priority, false AS again, count(*) AS events, min(received_at) AS since

@@ -136,8 +136,8 @@ class BatchQuery(QueryModel):
 async def read_stats(query: Annotated[HoursQuery, Depends(HoursQuery.read)], service: ServiceDep) -> Response:
     """The queue in numbers
 
-    Events by state, priority and type (the hundred most frequent); batches and their cost in these hours; roughly how
-    many rows the tables have.
+    Events by state, priority and type (the hundred most frequent).
+    Batches and their cost in these hours. Roughly how many rows the tables have.
     """
     return await _document(service, queries.STATS, {"hours": query.hours})
 
@@ -160,8 +160,8 @@ async def list_batches(
 async def read_cost(query: Annotated[CostQuery, Depends(CostQuery.read)], service: ServiceDep) -> Response:
     """Cost, size and wait over time, for a chart
 
-    One row for each interval in which batches began; beside it what batches of a fixed size would have cost, had all
-    been full.
+    One row for each interval in which batches began.
+    Beside it: what batches of a fixed size would have cost, had all been full.
     """
     interval = query.hours * 3600.0 / query.points
     values = {"hours": query.hours, "interval": interval, "size": float(query.fixed_size)}

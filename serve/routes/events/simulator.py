@@ -90,8 +90,8 @@ async def control_simulator(
 ) -> Response:
     """Start or stop simulated traffic
 
-    Stores the request; `almanac simulate events --listen` obeys it. At most 2,000 events a second and an hour at a
-    time.
+    Stores the request; `almanac simulate events --listen` obeys it.
+    At most 2,000 events a second and an hour at a time.
     """
     values = (STATES[order.action], order.trace, order.speed, order.seconds)
     await ingest.rows(REQUEST_STATE, values)

@@ -54,7 +54,8 @@ LEAGUE_EXAMPLE = schemas.example_row(LEAGUES.columns) | {
     "first_season": "2015-16",
 }
 PICK_COLUMNS = (
-    "match_id", "league", "league_name", "date", "kickoff", "home", "away", "pick", "confidence", "reason", "odds",
+    "match_id", "league", "league_name", "date", "kickoff", "home", "away", "pick", "confidence", "reason",
+    "odds",
 )  # fmt: skip
 PICKS = page_of(
     CONTRACT,
@@ -93,8 +94,8 @@ async def list_league_predictions(
 ) -> Response:
     """The coming matches of one league
 
-    As /v1/football/predictions, for one league. An unknown league is 404, a league without coming matches an empty
-    list.
+    As /v1/football/predictions, for one league.
+    An unknown league is 404, a league without coming matches an empty list.
     """
     if not await release.exists(LEAGUES, query.code):
         raise release.not_found()
@@ -107,7 +108,7 @@ async def list_picks(
 ) -> Response:
     """Suggested picks with their confidence and reason
 
-    One pick for each coming match. /v1/football/statistics tells how often picks of a confidence came true. Chances are
-    estimates of a model. They are no betting advice.
+    One pick for each coming match. /v1/football/statistics tells how often picks of a confidence came true.
+    Chances are estimates of a model. They are no betting advice.
     """
     return await release.page(query.parameters(), columns=PICK_COLUMNS, notice=NOTICE_JSON)

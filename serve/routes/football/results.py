@@ -54,8 +54,8 @@ RESULT_EXAMPLE = (
 SUMMARY_EXAMPLE = {"matches": 1, "hits": 1, "hit_rate": 1.0, "promised": 0.78}
 EMPTY_SUMMARY = '{"matches":0,"hits":0,"hit_rate":null,"promised":null}'
 
-# For each match with a result, the newest prediction that was served before the match. A demo release is served after
-# its matches, so its predictions count as if they had been served before.
+# For each match with a result, the newest prediction that was served before the match.
+# A demo release is served after its matches, so its predictions count as if they had been served before.
 SERVED = """
 WITH served AS (
     SELECT DISTINCT ON (result.date, result.match_id)
@@ -102,8 +102,8 @@ async def list_results(
 ) -> Response:
     """What was served, beside what happened
 
-    The results that the live release knows, each with the last prediction that was served before the match, or with
-    that of `release`.
+    The results that the live release knows.
+    Each has the last prediction that was served before the match, or that of `release`.
     """
     if query.release is not None and await service.editions.release(CONTRACT, query.release) is None:
         raise NotFound(UNKNOWN_RELEASE)

@@ -38,8 +38,8 @@ STATISTICS = released(
 async def read_statistics(release: FootballRelease) -> Response:
     """Averages of all leagues and of each, and how often picks came true
 
-    `bands` compares the confidence of picks on held-out matches with how often they came true, with n and a 95 %
-    interval.
+    `bands` compares the confidence of picks on held-out matches with how often they came true.
+    Each band has n and a 95 % interval.
     """
     averages = await release.row(AVERAGES, ALL_LEAGUES)
     leagues = await release.whole(AVERAGES, ("scope", OTHER), values=(ALL_LEAGUES,))

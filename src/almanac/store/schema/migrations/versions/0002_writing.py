@@ -1,4 +1,4 @@
-"""What workloads bring themselves: their own tables and functions, and a role that may only call these functions."""
+"""Tables and functions that workloads bring, and a role that may only call these functions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,7 +11,7 @@ NOW = sa.text("clock_timestamp()")
 
 
 def upgrade() -> None:
-    """Remember which files of workloads were applied; let functions be called by those only who were given the right."""
+    """Remember which files of workloads were applied; only who has the right may call functions."""
     op.create_table(
         "workload_migrations",
         sa.Column("workload", sa.Text(), nullable=False),

@@ -1,4 +1,4 @@
-"""Incremental workloads: how far a run covers the entries, which run took over its rows, and what was erased from it."""
+"""Incremental workloads: what a run covers, which run took over its rows, what was erased from it."""
 
 from pathlib import Path
 

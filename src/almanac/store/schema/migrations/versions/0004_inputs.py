@@ -1,4 +1,7 @@
-"""What a run of an incremental workload knew beside its entries, kept so that its predictions can be made again."""
+"""What a run of an incremental workload knew beside its entries.
+
+It is kept so that the predictions of the run can be made again.
+"""
 
 import sqlalchemy as sa
 from alembic import op
