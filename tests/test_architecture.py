@@ -41,7 +41,7 @@ HEAVY = {
     "skops",
     "sqlalchemy",
 }
-MODULES_OF_THE_SERVER = "contract|discovery|errors|fields|log_lines|run_columns|settings"
+MODULES_OF_THE_SERVER = "connection_strings|contract|discovery|errors|fields|log_lines|run_columns|settings"
 SHARED = re.compile(rf"almanac(\.({MODULES_OF_THE_SERVER}|workloads(\.\w+(\.(contract|shared(\.\w+)?))?)?))?")
 # Names that say nothing of what a value is.
 # A folder joins WORDS_DONE or LINES_DONE when its count is 0, and never leaves it.

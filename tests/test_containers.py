@@ -119,6 +119,7 @@ def test_the_servers_image_holds_no_model_no_notebook_and_no_writing_side() -> N
         for name in (
             "__init__",
             "contract",
+            "connection_strings",
             "discovery",
             "errors",
             "fields",
