@@ -88,12 +88,12 @@ class Client(asyncio.Protocol):
 
 def run(port: int, paths: Sequence[str], requests: int, *, connections: int = CONNECTIONS) -> Load:
     """Send `requests` GET requests for `paths` in turn over several connections."""
-    return send(
-        port,
-        [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths],
-        requests,
-        connections=connections,
-    )
+    return send(port, gets(paths), requests, connections=connections)
+
+
+def gets(paths: Sequence[str]) -> list[bytes]:
+    """Return a GET request for each path."""
+    return [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
 
 
 def posted(path: str, body: bytes) -> bytes:

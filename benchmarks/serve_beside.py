@@ -128,11 +128,9 @@ def almanac(cache_mb: float) -> Callable[[Rows], Any]:
 
     @contextmanager
     def start(rows: Rows) -> Iterator[Running]:
-        with _serving.almanac(os.environ["DATABASE_URL"], cache_mb=cache_mb) as (port, _, _):
+        with _serving.almanac(os.environ["DATABASE_URL"], cache_mb=cache_mb) as server:
             paths = [f"/v1/football/predictions/{identity}" for identity in rows.identities]
-            yield Running(
-                port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths]
-            )
+            yield Running(server.port, _load.gets(paths))
 
     return start
 
@@ -163,8 +161,8 @@ def mlflow_server(rows: Rows) -> Iterator[Running]:
     # MLflow looks for uvicorn on the path.
     search_path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     variables = {"PATH": search_path, "OMP_NUM_THREADS": "1"}
-    with _serving.started(command, ready="/ping", variables=variables) as (port, _, _):
-        yield Running(port, [_load.posted("/invocations", body) for body in bodies])
+    with _serving.started(command, ready="/ping", variables=variables) as server:
+        yield Running(server.port, [_load.posted("/invocations", body) for body in bodies])
 
 
 def each(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -201,12 +199,10 @@ def feast(rows: Rows) -> Iterator[Running]:
         "{port}",
         "--no-access-log",
     ]
-    with _serving.started(command, ready="/health", variables={"FEAST_USAGE": "False"}, folder=place) as (
-        port,
-        _,
-        _,
-    ):
-        yield Running(port, [_load.posted("/get-online-features", body) for body in bodies])
+    with _serving.started(
+        command, ready="/health", variables={"FEAST_USAGE": "False"}, folder=place
+    ) as server:
+        yield Running(server.port, [_load.posted("/get-online-features", body) for body in bodies])
 
 
 @contextmanager
@@ -226,9 +222,9 @@ def datasette(rows: Rows) -> Iterator[Running]:
         "--port",
         "{port}",
     ]
-    with _serving.started(command, ready="/-/versions.json", variables={}, folder=place) as (port, _, _):
+    with _serving.started(command, ready="/-/versions.json", variables={}, folder=place) as server:
         paths = [f"/football/predictions/{identity}.json?_shape=objects" for identity in rows.identities]
-        yield Running(port, [f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode() for path in paths])
+        yield Running(server.port, _load.gets(paths))
 
 
 STARTS: dict[str, Callable[[Rows], Any]] = {

@@ -6,8 +6,11 @@ A constant route of the same server is the comparison.
 import argparse
 import json
 import random
+import sys
 import tempfile
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from statistics import median
@@ -30,6 +33,7 @@ MATCHES = 1_000
 SLICES, SLICE_REQUESTS = 7, 4_000
 MEMORY_REQUESTS = 100_000
 STARTS = 5
+REST_SECONDS = 1.0
 VALUES: dict[str, Any] = {
     "integer": 1,
     "bigint": 1,
@@ -45,18 +49,31 @@ def main() -> None:
     """Publish made-up matches, read them beside the constant route, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter for the server, of a venv with serve.txt alone"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
         url = embedded.start(Path(folder, "pg"))
-        paths = [f"/v1/football/predictions/{identity}" for identity in published(url)]
-        random.Random(1).shuffle(paths)  # noqa: S311  # an order that is the same each time, no secret
-        result = {"kept": measured(url, paths, cache_mb=8), "read": measured(url, paths, cache_mb=0)}
-        result |= {"memory_mb": memory(url, paths), "start_to_ready_seconds": starting(url)}
+        result = figures(url, options.python)
         embedded.stop(Path(folder, "pg"))
-    print(json.dumps(result, indent=2))
+    text = json.dumps(result, indent=2)
+    print(text)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(result, indent=2) + "\n")
+        options.json.write_text(f"{text}\n")
+
+
+def figures(url: str, python: str) -> dict[str, Any]:
+    """Return everything that this program measures, on the database at `url`."""
+    paths = [f"/v1/football/predictions/{identity}" for identity in published(url)]
+    random.Random(1).shuffle(paths)  # noqa: S311  # an order that is the same each time, no secret
+    return {
+        "kept": measured(url, paths, cache_mb=8),
+        "read": measured(url, paths, cache_mb=0),
+        "memory_mb": memory(url, paths, python),
+        "start_to_ready_seconds": starting(url, python),
+    }
 
 
 def published(url: str) -> list[str]:
@@ -97,18 +114,15 @@ def made_up(contract: Contract, table: Table) -> pd.DataFrame:
 
 
 def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, Any]:
-    """Alternate slices of the constant route and of random ids.
-
-    The share is the median over neighbouring slices.
-    """
-    with _serving.almanac(url, cache_mb=cache_mb) as (port, _, _):
-        _load.run(port, paths, SLICE_REQUESTS)
-        pairs = [
-            (_load.run(port, [CONSTANT], SLICE_REQUESTS), _load.run(port, paths, SLICE_REQUESTS))
-            for _ in range(SLICES)
-        ]
-    constant, reads = (_load.joined([pair[which] for pair in pairs]) for which in (0, 1))
-    shares = [read.per_second / still.per_second for still, read in pairs]
+    """Alternate slices of the constant route and of random ids; the share is the median over both of a round."""
+    with _serving.almanac(url, cache_mb=cache_mb) as server:
+        _load.run(server.port, paths, SLICE_REQUESTS)
+        constant, reads = Slices(server, [CONSTANT]), Slices(server, paths)
+        for _ in range(SLICES):
+            constant.load()
+            reads.load()
+    rounds = zip(constant.loads, reads.loads, strict=True)
+    shares = [read.per_second / still.per_second for still, read in rounds]
     return {
         "share_of_constant": round(median(shares), 3),
         "constant": constant.figures(),
@@ -116,22 +130,50 @@ def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, An
     }
 
 
-def memory(url: str, paths: Sequence[str]) -> dict[str, float]:
-    """Return the server's memory in megabytes when it is ready and after many requests."""
+@dataclass
+class Slices:
+    """Loads of one kind of request, and the CPU time that the server took for them."""
+
+    server: _serving.Server
+    paths: Sequence[str]
+    loads: list[_load.Load] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+
+    def load(self) -> None:
+        """Send one slice of requests."""
+        before = self.server.cpu_seconds
+        self.loads.append(_load.run(self.server.port, self.paths, SLICE_REQUESTS))
+        self.cpu_seconds += self.server.cpu_seconds - before
+
+    def figures(self) -> dict[str, float]:
+        """Return rates and latencies over all slices, and microseconds of CPU for each request."""
+        requests = SLICE_REQUESTS * len(self.loads)
+        cpu = {"cpu_us": round(self.cpu_seconds / requests * 1e6)}
+        return _load.joined(self.loads).figures() | cpu
+
+
+def memory(url: str, paths: Sequence[str], python: str) -> dict[str, float]:
+    """Return the server's memory at rest, after requests for predictions and lists, and after /openapi.json."""
     lists = [f"/v1/football/predictions?limit={limit}" for limit in (10, 50, 200)]
-    with _serving.almanac(url, cache_mb=8) as (port, process, _):
-        before = process.memory_info().rss
-        _load.run(port, [*paths, *lists], MEMORY_REQUESTS)
-        after = process.memory_info().rss
-    return {"ready": round(before / 1e6, 1), f"after {MEMORY_REQUESTS} requests": round(after / 1e6, 1)}
+    with _serving.almanac(url, cache_mb=8, python=python) as server:
+        time.sleep(REST_SECONDS)
+        at_rest = server.memory_mb
+        _load.run(server.port, [*paths, *lists], MEMORY_REQUESTS)
+        after = server.memory_mb
+        _load.run(server.port, ["/openapi.json"], 1, connections=1)
+        return {
+            "at rest": at_rest,
+            f"after {MEMORY_REQUESTS} requests": after,
+            "and after /openapi.json": server.memory_mb,
+        }
 
 
-def starting(url: str) -> float:
+def starting(url: str, python: str) -> float:
     """Return the median seconds from starting the program to its first ready answer."""
     seconds = []
     for _ in range(STARTS):
-        with _serving.almanac(url, cache_mb=8) as (_, _, waited):
-            seconds.append(waited)
+        with _serving.almanac(url, cache_mb=8, python=python) as server:
+            seconds.append(server.start_seconds)
     return round(median(seconds), 2)
 
 

@@ -67,16 +67,13 @@ WORKLOAD_EXAMPLE = {
 
 @router.get("/livez", **answers(STATUS, {"status": "alive"}))
 async def is_alive() -> Response:
-    """Is the process alive?
-
-    Needs nothing.
-    """
+    """Check that the process is alive."""
     return responses.fresh(b'{"status":"alive"}')
 
 
 @router.get("/readyz", **answers(STATUS, {"status": "ready"}, 503))
 async def is_ready(service: ServiceDep) -> Response:
-    """Can it answer?
+    """Check that the server can answer.
 
     200 while the server knows which releases are live, 503 while its database is away. A stale release does
     not make it unready.
@@ -88,10 +85,7 @@ async def is_ready(service: ServiceDep) -> Response:
 
 @router.get("/version", **answers(VERSION, VERSION_EXAMPLE))
 async def read_version(service: ServiceDep) -> Response:
-    """Versions
-
-    Of the server, its Python and its schema.
-    """
+    """Return the versions of the server, its schema and its Python."""
     python = platform.python_version()
     version = {"version": service.version, "schema_revision": SCHEMA_REVISION, "python": python}
     return responses.fresh(ENCODE(version).encode())
@@ -99,7 +93,7 @@ async def read_version(service: ServiceDep) -> Response:
 
 @router.get("/metrics", **answers(TEXT, METRICS_EXAMPLE, media_types=(MEDIA_TYPE,)))
 async def read_metrics(service: ServiceDep) -> Response:
-    """Metrics for Prometheus
+    """Return metrics for Prometheus.
 
     Latency per route, the pool, the age of live releases, runs and their success. Keep it from the public at
     the proxy.
@@ -123,7 +117,7 @@ async def read_metrics(service: ServiceDep) -> Response:
     ),
 )
 async def list_workloads(request: Request, service: ServiceDep) -> Response:
-    """What is served here
+    """List the workloads.
 
     Every workload with its live release, its filters and its addresses.
     """

@@ -107,9 +107,9 @@ class ListQuery(GameQuery):
     ),
 )
 async def read_game(query: Annotated[GameQuery, Depends(GameQuery.read)], release: GamesRelease) -> Response:
-    """One game
+    """Return one game.
 
-    What is known of a game; its lists have addresses of their own.
+    Its lists have addresses of their own.
     """
     rows = await release.rows(GAME, (release.run_id, query.game))
     if not rows:
@@ -121,9 +121,9 @@ async def read_game(query: Annotated[GameQuery, Depends(GameQuery.read)], releas
 async def list_recommendations(
     query: Annotated[ListQuery, Depends(ListQuery.read)], release: GamesRelease
 ) -> Response:
-    """What players of a game took to as well
+    """List what players of a game also liked.
 
-    The ten best, each with score and reason. Where nobody's plays are known, both lists are by content.
+    The ten best, each with score and reason. Without data on players, both lists are by content.
     """
     return await _list(RECOMMENDED, query, release)
 
@@ -132,9 +132,9 @@ async def list_recommendations(
 async def list_similar(
     query: Annotated[ListQuery, Depends(ListQuery.read)], release: GamesRelease
 ) -> Response:
-    """The games most like a game
+    """List the games most like a game.
 
-    The ten best, each with score and reason. Where nobody's plays are known, both lists are by content.
+    The ten best, each with score and reason. Without data on players, both lists are by content.
     """
     return await _list(SIMILAR, query, release)
 
@@ -154,9 +154,9 @@ async def list_similar(
     ),
 )
 async def read_model(release: GamesRelease) -> Response:
-    """Games: the model that answers
+    """Return the model that answers, with the health of its lists.
 
-    Version, held-out figures and what it was trained on, and how the live release looks as a whole.
+    Version, held-out figures, what it was trained on, and figures of the release as a whole.
     """
     model = await release.model()
     return release.answer(model=model, health=await release.whole(HEALTH))

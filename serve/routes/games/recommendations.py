@@ -140,7 +140,7 @@ class Combination(NamedTuple):
     ),
 )
 async def recommend(liked: Annotated[Liked, body(Liked, BODY, doc=DOC)], release: GamesRelease) -> Response:
-    """What to play after several games
+    """Recommend games for several liked games.
 
     The published neighbours of all liked games, combined: a game near to many of them, or very near to some,
     stands first.

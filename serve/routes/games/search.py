@@ -68,7 +68,7 @@ class Title(StrictModel):
 async def search_games(
     query: Annotated[SearchQuery, Depends(SearchQuery.read)], release: GamesRelease
 ) -> Response:
-    """Games by their title
+    """Find games by title.
 
     Whole titles first, then titles that begin so, then others with these words; within each the popular
     first. A mistake is forgiven.
@@ -92,7 +92,7 @@ async def recommend_by_title(
     ],
     release: GamesRelease,
 ) -> Response:
-    """The list of the game that a query means
+    """Recommend games for a title.
 
     Searches as /v1/games/search does and answers with the recommendations of the first game; `match` is null
     where none is found.
