@@ -114,7 +114,7 @@ def made_up(contract: Contract, table: Table) -> pd.DataFrame:
 
 
 def measured(url: str, paths: Sequence[str], *, cache_mb: float) -> dict[str, Any]:
-    """Alternate slices of the constant route and of random ids; the share is the median over both of a round."""
+    """Alternate slices of the constant route and of random ids; the share is the median over rounds."""
     with _serving.almanac(url, cache_mb=cache_mb) as server:
         _load.run(server.port, paths, SLICE_REQUESTS)
         constant, reads = Slices(server, [CONSTANT]), Slices(server, paths)
@@ -153,7 +153,7 @@ class Slices:
 
 
 def memory(url: str, paths: Sequence[str], python: str) -> dict[str, float]:
-    """Return the server's memory at rest, after requests for predictions and lists, and after /openapi.json."""
+    """Return the server's memory at rest, after reads, and after /openapi.json."""
     lists = [f"/v1/football/predictions?limit={limit}" for limit in (10, 50, 200)]
     with _serving.almanac(url, cache_mb=8, python=python) as server:
         time.sleep(REST_SECONDS)

@@ -50,7 +50,7 @@ INGEST = b"SELECT outcome FROM api.events_ingest(%s) ORDER BY place"
 
 @router.post("", **STORED)
 async def store_event(event: Annotated[Event, body(Event, EXAMPLE)], ingest: IngestDep) -> Response:
-    """Store an event
+    """Store an event.
 
     The same id with the same body is a duplicate and harmless; with another body it is refused with 409.
     """
@@ -68,7 +68,7 @@ async def store_events(
     ],
     ingest: IngestDep,
 ) -> Response:
-    """Store many events
+    """Store many events.
 
     At most 1000 events as a JSON array or as lines of JSON, gzip allowed.
     Each is judged by itself: a bad one stops no other.

@@ -88,7 +88,7 @@ class StateQuery(EditionQuery):
 async def read_policy(
     query: Annotated[StateQuery, Depends(StateQuery.read)], release: EventsRelease
 ) -> Response:
-    """What to do in one state of the queue
+    """Return what the policy does in one state of the queue.
 
     The row of the released policy whose bands hold this state; 404 if there is none.
     /v1/events/predictions lists all states.

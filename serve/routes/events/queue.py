@@ -134,7 +134,7 @@ class BatchQuery(QueryModel):
 
 @router.get("/stats", **STATS)
 async def read_stats(query: Annotated[HoursQuery, Depends(HoursQuery.read)], service: ServiceDep) -> Response:
-    """The queue in numbers
+    """Return counts and rates of the queue.
 
     Events by state, priority and type (the hundred most frequent).
     Batches and their cost in these hours. Roughly how many rows the tables have.
@@ -146,7 +146,7 @@ async def read_stats(query: Annotated[HoursQuery, Depends(HoursQuery.read)], ser
 async def list_batches(
     request: Request, query: Annotated[BatchQuery, Depends(BatchQuery.read)], service: ServiceDep
 ) -> Response:
-    """What was processed together, newest first
+    """List batches, newest first.
 
     Each with its waits, the parts of its cost, and what the policy had predicted.
     """
@@ -158,7 +158,7 @@ async def list_batches(
 
 @router.get("/cost", **COST)
 async def read_cost(query: Annotated[CostQuery, Depends(CostQuery.read)], service: ServiceDep) -> Response:
-    """Cost, size and wait over time, for a chart
+    """Return cost, size and wait over time, for a chart.
 
     One row for each interval in which batches began.
     Beside it: what batches of a fixed size would have cost, had all been full.
@@ -173,7 +173,7 @@ async def read_cost(query: Annotated[CostQuery, Depends(CostQuery.read)], servic
 async def list_workers(
     query: Annotated[HoursQuery, Depends(HoursQuery.read)], service: ServiceDep
 ) -> Response:
-    """Who is at work, and by which policy
+    """List the workers and the policy of each.
 
     The workers seen in these hours, newest sign of life first.
     """

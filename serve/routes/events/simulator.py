@@ -75,7 +75,7 @@ class SimulatorRequest(StrictModel):
 
 @router.get("/simulator", **answers(SCHEMA, EXAMPLE, 503))
 async def read_simulator(service: ServiceDep) -> Response:
-    """The state of the simulator, and what was requested
+    """Return the state of the simulator and the last request.
 
     `seen_at` tells when a simulator last listened; without one nothing is sent.
     """
@@ -88,7 +88,7 @@ async def control_simulator(
     ingest: IngestDep,
     service: ServiceDep,
 ) -> Response:
-    """Start or stop simulated traffic
+    """Start or stop simulated traffic.
 
     Stores the request; `almanac simulate events --listen` obeys it.
     At most 2,000 events a second and an hour at a time.

@@ -81,7 +81,7 @@ LeagueMatchQuery = filtered(CONTRACT, without="league", base=LeagueQuery)
     **released(CONTRACT, {"rows": schemas.array(schemas.row(LEAGUES.columns))}, {"rows": [LEAGUE_EXAMPLE]}),
 )
 async def list_leagues(release: FootballRelease) -> Response:
-    """The leagues of this release
+    """List the leagues of this release.
 
     Each with the number of coming matches that are predicted and of played matches that the model knows.
     """
@@ -92,7 +92,7 @@ async def list_leagues(release: FootballRelease) -> Response:
 async def list_league_predictions(
     query: Annotated[LeagueQuery, Depends(LeagueMatchQuery.read)], release: FootballRelease
 ) -> Response:
-    """The coming matches of one league
+    """List the coming matches of one league.
 
     As /v1/football/predictions, for one league.
     An unknown league is 404, a league without coming matches an empty list.
@@ -106,7 +106,7 @@ async def list_league_predictions(
 async def list_picks(
     query: Annotated[PageQuery, Depends(MatchQuery.read)], release: FootballRelease
 ) -> Response:
-    """Suggested picks with their confidence and reason
+    """List suggested picks with confidence and reason.
 
     One pick for each coming match. /v1/football/statistics tells how often picks of a confidence came true.
     Chances are estimates of a model. They are no betting advice.

@@ -100,7 +100,7 @@ class ResultQuery(CursorQuery):
 async def list_results(
     query: Annotated[ResultQuery, Depends(ResultQuery.read)], release: FootballRelease, service: ServiceDep
 ) -> Response:
-    """What was served, beside what happened
+    """List results, each with the prediction that was served.
 
     The results that the live release knows.
     Each has the last prediction that was served before the match, or that of `release`.

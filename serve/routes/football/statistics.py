@@ -36,7 +36,7 @@ STATISTICS = released(
 
 @router.get("/statistics", **STATISTICS)
 async def read_statistics(release: FootballRelease) -> Response:
-    """Averages of all leagues and of each, and how often picks came true
+    """Return averages by league, and how often picks came true.
 
     `bands` compares the confidence of picks on held-out matches with how often they came true.
     Each band has n and a 95 % interval.

@@ -87,7 +87,7 @@ class AlertQuery(QueryModel):
 async def list_alerts(
     query: Annotated[AlertsQuery, Depends(AlertsQuery.read)], service: ServiceDep
 ) -> Response:
-    """Alerts, newest first
+    """List alerts, newest first.
 
     Each run judges the rules. A rule opens one alert, and the first run that counts less than its threshold
     again closes it.

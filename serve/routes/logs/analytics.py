@@ -91,7 +91,7 @@ class AnalyticsQuery(PeriodQuery, EditionQuery):
 async def read_analytics(
     query: Annotated[AnalyticsQuery, Depends(AnalyticsQuery.read)], release: LogsRelease
 ) -> Response:
-    """The course over time
+    """Return counts over time.
 
     Entries and anomalies in each bucket by level, severity, source or template (hours at least), and the
     error rate. The newest 2,000 rows.

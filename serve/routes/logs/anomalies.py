@@ -73,7 +73,7 @@ class AnomaliesQuery(PeriodQuery, EditionQuery):
 async def list_anomalies(
     query: Annotated[AnomaliesQuery, Depends(AnomaliesQuery.read)], release: LogsRelease
 ) -> Response:
-    """What is abnormal, worst first
+    """List anomalies, worst first.
 
     Abnormal sessions with the reasons in words, and abnormal lines with their kind (session, burst, rare). By
     default of the last day that is published.

@@ -90,7 +90,7 @@ async def classify(
     service: ServiceDep,
     ingest: IngestDep,
 ) -> Response:
-    """What level would this text get?
+    """Predict the level of a text.
 
     The text is masked and looked up among those that are published. If it is new, 202 says where the answer
     of the next run will be. Only the masked form of the text is stored, for 24 hours.
@@ -107,7 +107,7 @@ async def classify(
 async def read_classification(
     query: Annotated[TextQuery, Depends(TextQuery.read)], service: ServiceDep
 ) -> Response:
-    """The answer to an earlier question
+    """Return an earlier prediction for a text.
 
     200 once a run has predicted the text, 202 while it waits, 404 where nobody asked or 24 hours have passed.
     """

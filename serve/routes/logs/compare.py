@@ -89,7 +89,7 @@ class CompareQuery(PeriodQuery):
 async def compare_versions(
     request: Request, service: ServiceDep, query: Annotated[CompareQuery, Depends(CompareQuery.read)]
 ) -> Response:
-    """Two model versions beside each other
+    """Compare two model versions.
 
     How many entries that both versions have predicted get another level, severity or anomaly, and the newest
     of them; by default of the last day.

@@ -82,7 +82,7 @@ class Place(NamedTuple):
 async def read_entry(
     query: Annotated[EntryQuery, Depends(EntryQuery.read)], release: LogsRelease
 ) -> Response:
-    """One entry with the session around it
+    """Return one entry with the session around it.
 
     The entry, and up to 10 entries of its session before and after it. What the model says is null while no
     run has predicted the entry.

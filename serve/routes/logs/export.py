@@ -57,7 +57,7 @@ class Format(NamedTuple):
 async def export_entries(
     request: Request, service: ServiceDep, query: Annotated[ExportQuery, Depends(ExportQuery.read)]
 ) -> Response:
-    """Entries as a file, newest first
+    """Export entries as a file, newest first.
 
     All entries that /v1/logs/search would find, of one release to the end, as they are read. In CSV a quote
     stands before a text that a spreadsheet would take for a formula.

@@ -64,7 +64,7 @@ ENTRIES = body(
 
 @router.post("", **answers(RESULTS, RESULTS_EXAMPLE, 503))
 async def store_entries(entries: Annotated[list[Entry | BadItem], ENTRIES], ingest: IngestDep) -> Response:
-    """Store log entries
+    """Store log entries.
 
     Up to 1,000 entries as a JSON array or as lines of JSON, 5 MB unpacked. An entry whose `id` is stored
     already is a duplicate and changes nothing; without `id` every call stores it. `time` is the time of

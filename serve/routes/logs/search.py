@@ -38,7 +38,7 @@ class SearchQuery(EntriesQuery, PageQuery):
 async def search_entries(
     query: Annotated[SearchQuery, Depends(SearchQuery.read)], release: LogsRelease
 ) -> Response:
-    """Search entries, newest first
+    """Search entries, newest first.
 
     An entry fits if it has all words, "words in quotes" side by side, and no -word; `or` between two words
     asks for one of them. A search finds an entry once a run has predicted it. `total` counts up to 10,000.

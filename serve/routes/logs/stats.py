@@ -62,7 +62,7 @@ class StatsQuery(PeriodQuery, EditionQuery):
 async def read_stats(
     request: Request, service: ServiceDep, query: Annotated[StatsQuery, Depends(StatsQuery.read)]
 ) -> Response:
-    """Figures of a day
+    """Return the figures of a day.
 
     Entries, errors and anomalies by level, severity and source, by default of the last 24 hours of event time
     that are published, and the entries that wait for a run.

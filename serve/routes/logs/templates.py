@@ -57,7 +57,7 @@ class TemplatesQuery(EditionQuery):
 async def list_templates(
     query: Annotated[TemplatesQuery, Depends(TemplatesQuery.read)], release: LogsRelease
 ) -> Response:
-    """Templates, most frequent first
+    """List templates, most frequent first.
 
     Each with its level, how many entries have it, and when the first and the last of them were written.
     """
