@@ -13,7 +13,7 @@ STATE = """
     (SELECT count(*) FROM almanac.decisions), (SELECT count(*) FROM pg_tables WHERE schemaname = 'staging')"""
 
 
-# Each takes a minute: those of the template and of one workload run always, the others with the heavy repeats.
+# Each takes a minute: the template and one workload run always, the others with the heavy repeats.
 BY_HAND = [
     WORKLOAD,
     *(
