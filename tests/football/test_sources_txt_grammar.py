@@ -269,3 +269,7 @@ def _runs(words: list[str]) -> set[str]:
 def test_no_text_breaks_the_parser(text: str) -> None:
     parsed = read(text)
     assert all(is_club_name(match.home) and is_club_name(match.away) for match in parsed.matches)
+
+
+def test_a_line_of_a_megabyte_is_cut_and_listed() -> None:
+    assert [len(text) for text in unparsed("a b " * 250_000)] == [500]

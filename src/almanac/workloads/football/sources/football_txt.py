@@ -10,6 +10,7 @@ from almanac.workloads.football.sources.txt_days import DAY, SPAN, TIME, Years, 
 from almanac.workloads.football.sources.txt_details import Details
 from almanac.workloads.football.sources.txt_matches import MatchLine, read_match
 
+MOST_CHARACTERS = 500
 DAY_LINE = re.compile(rf"(?P<open>\[)?{DAY}(?:,?\s+{TIME})?(?:\s+@\s*(?P<place>\S.*))?(?(open)\])")
 TOTAL = re.compile(r"#\s*Matches\s+(\d+)")
 COMMENT = re.compile(r"\s#+(?:\s.*)?$")
@@ -63,7 +64,9 @@ class _Parser:
 
     def read(self, line: str, number: int) -> None:
         """Read one line: a header, a day, the heading of a round, a match or details of it."""
-        if line.startswith("#"):
+        if len(line) > MOST_CHARACTERS:
+            self._refuse(line[:MOST_CHARACTERS], number)
+        elif line.startswith("#"):
             self._read_header(line)
         elif not self._read_structure(line, number):
             self._read_content(line, number)
@@ -158,7 +161,9 @@ def _is_title(line: str) -> bool:
 
 def _content(line: str) -> str:
     """Return a line without the comment behind it."""
-    return line if line.startswith("#") else COMMENT.sub("", line).rstrip()
+    if "#" not in line or line.startswith("#"):
+        return line
+    return COMMENT.sub("", line).rstrip()
 
 
 def parse(text: str, season: str) -> Parsed:

@@ -72,7 +72,9 @@ def read_match(line: str) -> MatchLine | None:
     True
     """
     head = _HEAD.match(line)
-    rest = _PLACE_AHEAD.sub("", line[head.end() :], count=1) if head else line
+    rest = line[head.end() :] if head else line
+    if rest.startswith("@"):
+        rest = _PLACE_AHEAD.sub("", rest, count=1)
     try:
         return _read(head, rest)
     except _NotUnderstood:
@@ -108,8 +110,8 @@ def _time(head: re.Match[str] | None) -> str | None:
 def _without_tail(text: str) -> tuple[str, list[str]]:
     """Return the pairing with its score, and the notes that stand behind it, before or behind the place."""
     notes: list[str] = []
-    if place := _PLACE_BEHIND.search(text):
-        name, notes = _without_notes(place["place"], is_place=True)
+    if "@" in text and (place := _PLACE_BEHIND.search(text)):
+        name, notes = _without_notes(place["place"].rstrip(), is_place=True)
         if not any(map(str.isalpha, name)) or _PAIRING.search(name):
             raise _NotUnderstood
         text = text[: place.start()]
@@ -119,14 +121,14 @@ def _without_tail(text: str) -> tuple[str, list[str]]:
 
 def _without_notes(text: str, *, is_place: bool = False) -> tuple[str, list[str]]:
     notes: list[str] = []
-    while note := _SQUARE_NOTE.search(text) or _ROUND_NOTE.search(text):
+    while text.endswith(("]", ")")) and (note := _SQUARE_NOTE.search(text) or _ROUND_NOTE.search(text)):
         in_brackets = note["text"].strip()
         is_square = note[0].strip().startswith("[")
         if not is_square and not _is_note(in_brackets, is_place=is_place):
             break
         notes.append(in_brackets)
-        text = text[: note.start()]
-    return text.rstrip(), notes
+        text = text[: note.start()].rstrip()
+    return text, notes
 
 
 def _is_note(in_brackets: str, *, is_place: bool) -> bool:
@@ -139,7 +141,7 @@ def _is_note(in_brackets: str, *, is_place: bool) -> bool:
 
 def _goals(text: re.Match[str], notes: list[str]) -> Goals | None:
     """Return the goals after 90 minutes, None where nothing was played."""
-    meanings = {note_of(note) for note in notes}
+    meanings = {note_of(note) for note in notes} if notes else set()
     if Note.EXTRA_TIME in meanings:
         raise _NotUnderstood
     if text["drawn"]:
@@ -178,13 +180,15 @@ def _before_extra_time(text: re.Match[str], final: Goals) -> Goals:
 
 
 def _pair(text: str) -> Goals:
-    home, away = re.split("[-–]", text)
+    home, _, away = text.replace("–", "-").partition("-")
     return int(home), int(away)
 
 
 def _status(text: re.Match[str], notes: list[str], *, has_goals: bool) -> str:
     groups = text.groupdict()
-    words = [groups.get(name) for name in ("status", "alone", "last_status")]
+    words = {groups.get(name) for name in ("status", "alone", "last_status")} - {None}
+    if not words and not notes:
+        return "played" if has_goals else "scheduled"
     stated = {status_of(word) for word in words if word}
     noted = [note_of(note) for note in notes]
     # Behind a status, a note only explains it.
