@@ -225,9 +225,9 @@ def test_whatever_the_order_of_runs_the_live_one_is_never_older_than_one_before(
             assert run_id
             update = runs.RunUpdate(data_as_of=cut, rows=1)
             runs.finish(connection, run_id, "succeeded", update=update)
-            kept = ledger.reason_to_keep(connection, runs.get(connection, run_id))
-            assert bool(kept) == bool(best and (slot < best[0] or cut < best[1]))
-            if not kept:
+            reason = ledger.reason_to_keep(connection, runs.get(connection, run_id))
+            assert bool(reason) == bool(best and (slot < best[0] or cut < best[1]))
+            if not reason:
                 ledger.append(connection, ledger.NewRelease(run_id, "publish", None, "test"))
                 best = (slot, cut)
         connection.rollback()

@@ -23,6 +23,14 @@ ALL_ALONE = (
     "--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went."
 )
 
+Release = Annotated[
+    bool | None,
+    typer.Option(
+        "--release/--no-release",
+        help="Release also a run that lies before the live release, or keep every run.",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to the application."""
@@ -42,13 +50,7 @@ def run_command(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value for the notebooks.")
     ] = None,
-    release: Annotated[
-        bool | None,
-        typer.Option(
-            "--release/--no-release",
-            help="Release also a run that lies before the live release, or keep every run.",
-        ),
-    ] = None,
+    release: Release = None,
     all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
     json: Json = False,

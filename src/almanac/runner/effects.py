@@ -60,11 +60,11 @@ def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
     if shadow is not None:
         _publish_shadow(attempt, _without_unsaved_input(shadow, staged))
     if attempt.request.release is not True and "in_place_of_champion" in results:
-        kept = _publish(attempt, attempt.run_id, staged, usage)
-        return replace(kept, reason=NOT_CHAMPION.format(version=staged["model_version"]))
+        publication = _publish(attempt, attempt.run_id, staged, usage)
+        return replace(publication, reason=NOT_CHAMPION.format(version=staged["model_version"]))
     if attempt.request.release is False:
-        kept = _publish(attempt, attempt.run_id, staged, usage)
-        return replace(kept, reason=NOT_TO_BE_RELEASED)
+        publication = _publish(attempt, attempt.run_id, staged, usage)
+        return replace(publication, reason=NOT_TO_BE_RELEASED)
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
     return _publish(attempt, attempt.run_id, staged, usage, why=why)
 
