@@ -30,7 +30,8 @@ _LAST_STATUS = rf"(?:\s+(?P<last_status>{STATUS_WORD}))?"
 _BETWEEN_CLUBS = rf"(?:{_SCORE}{_STATUS}|(?P<alone>{STATUS_WORD})|(?<=\s\s)(?P<dash>-)(?=\s\s))"
 
 _VERSUS = re.compile(
-    rf"(?P<home>\S.*?)\s+(?:v|vs\.?|VS)\s+(?P<away>\S.*?)(?:\s+{_SCORE}(?=\s|$|[a-zA-Z]){_STATUS}|{_LAST_STATUS})"
+    rf"(?P<home>\S.*?)\s+(?:v|vs\.?|VS)\s+(?P<away>\S.*?)"
+    rf"(?:\s+{_SCORE}(?=\s|$|[a-zA-Z]){_STATUS}|{_LAST_STATUS})"
 )
 _BETWEEN = re.compile(rf"(?P<home>\S.*?)\s+{_BETWEEN_CLUBS}\s+(?P<away>\S.*?){_LAST_STATUS}")
 _HAS_VERSUS = re.compile(r"\s(?:v|vs\.?|VS)\s")
