@@ -116,7 +116,7 @@ def test_the_chain_behind_a_release_holds(loaded_installation: Installation) -> 
     assert set(states.values()) == {"ok"}
     assert [name for name in states if not name.startswith("release ")] == [
         "run", "artifacts", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
-        "training data", "scored data", "model version 1", "figures", "predictions", "commit",
+        "training data", "scored data", "model version 1", "cut-off", "figures", "predictions", "commit",
     ]  # fmt: skip
 
 
