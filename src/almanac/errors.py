@@ -17,6 +17,10 @@ class IncompleteVersion(UsageError):
     """A version has not predicted all the entries that readers get predictions for."""
 
 
+class LookAhead(UsageError):
+    """A model version was trained on days that its run must not know."""
+
+
 class UnknownWorkload(UsageError):
     """No workload has this name."""
 

@@ -74,6 +74,7 @@ def words(name: str, request: RunRequest) -> list[str]:
         "--only": request.only,
         "--from": request.start,
     }
+    release = {None: [], True: ["--release"], False: ["--no-release"]}[request.release]
     pairs = [(option, value) for option, value in options.items() if value]
     pairs += [("-p", f"{parameter}={value}") for parameter, value in request.parameters.items()]
-    return ["run", name, "--quiet", *(word for pair in pairs for word in pair)]
+    return ["run", name, "--quiet", *release, *(word for pair in pairs for word in pair)]

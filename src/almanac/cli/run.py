@@ -23,6 +23,14 @@ ALL_ALONE = (
     "--all takes neither a workload nor --json. `almanac runs --json` tells afterwards how all of them went."
 )
 
+Release = Annotated[
+    bool | None,
+    typer.Option(
+        "--release/--no-release",
+        help="Release also a run that lies before the live release, or keep every run.",
+    ),
+]
+
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to the application."""
@@ -42,6 +50,7 @@ def run_command(
     parameter: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", help="name=value for the notebooks.")
     ] = None,
+    release: Release = None,
     all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
     json: Json = False,
@@ -57,6 +66,7 @@ def run_command(
         only=only,
         start=start,
         parameters=dict(_parameter(text) for text in parameter or []),
+        release=release,
     )
     duration = interval(every) if every else None
     _refuse_unclear_workload(workload, all_workloads=all_workloads, json=json)

@@ -12,7 +12,7 @@ from almanac.store.records import releases, runs, versions
 def verify(project: Project, run_id: str) -> list[Link]:
     """Return every link behind a run with its state; raises NotFound.
 
-    The order is release, run, notebooks, data, model, figures, predictions, commit.
+    The order is release, run, artifacts, notebooks, data, model, cut-off, figures, predictions, commit.
     """
     with project.database.engine.begin() as connection:
         chain = read_chain(connection, project, run_id)
@@ -20,11 +20,13 @@ def verify(project: Project, run_id: str) -> list[Link]:
         figures = _figures(connection, chain)
     return [
         *first,
+        files.check_place(chain),
         *files.check_notebooks(chain),
         files.check_training_data(chain),
         inputs.check_scored_data(chain),
         *inputs.check_earlier_state(chain),
         files.check_model(chain),
+        _cut_off(chain),
         figures,
         check_predictions(chain),
         _commit(chain),
@@ -78,6 +80,16 @@ def _figures(connection: Connection, chain: Chain) -> Link:
         recorded[:12],
         f"the figures of version {version} are not those that were measured",
     )
+
+
+def _cut_off(chain: Chain) -> Link:
+    """Compare the days that the model was trained on with those that the run may know."""
+    day = chain.run["data_as_of"]
+    if chain.version is None or day is None:
+        return Link("cut-off", "none", "no model version, or no cut-off on record")
+    number, trained_until = chain.version["version"], chain.version["trained_until"]
+    detail = f"knows nothing from {day} on, version {number} was trained until {trained_until}"
+    return compared("cut-off", trained_until <= day, detail, detail)
 
 
 def _commit(chain: Chain) -> Link:

@@ -15,7 +15,10 @@ OnProgress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What to run. `slot` None is the present slot; `forced` takes this very second as a slot of its own."""
+    """What to run. `slot` None is the present slot; `forced` takes this very second as a slot of its own.
+
+    `release` True releases also a run that lies before the live release, False keeps every run without one.
+    """
 
     workload: str
     slot: datetime | None = None
@@ -25,6 +28,7 @@ class RunRequest:
     only: str = ""
     start: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    release: bool | None = None
 
     def of(self, workload: str) -> "RunRequest":
         """Return the same request for another workload."""

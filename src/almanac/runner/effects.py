@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,11 +20,19 @@ NO_COLUMNS = ("absorbed", "covered_after", "known")
 # What a shadow takes from the run beside which it was scored.
 ORIGIN = ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")
 NOTHING_STAGED = "predict: the notebook staged no predictions; call step.stage(…) in it."
+NOT_TO_BE_RELEASED = "--no-release asked for that"
+NOT_CHAMPION = (
+    "version {version} was trained in this run and is not the champion, which knows later days; "
+    "--release releases such a run all the same"
+)
 log = logging.getLogger("almanac")
 
 
 def apply_results(attempt: Attempt, step: str) -> None:
-    """Apply what a step reported: record the cut-off, write the decision, point the aliases."""
+    """Apply what a step reported: record the cut-off, write the decision, point the aliases.
+
+    A run that is not to be released moves no alias.
+    """
     with attempt.project.database.engine.begin() as connection:
         results = run_steps.results(connection, attempt.run_id, step)
         decision = results.get("decision")
@@ -32,9 +41,10 @@ def apply_results(attempt: Attempt, step: str) -> None:
         if decision:
             _write_decision(connection, attempt, decision)
         on_hold = releases.is_on_hold(connection, attempt.workload)
-    if step == "train" and "model_version" in results:
+        may_move = not _reason_to_keep(connection, attempt)
+    if step == "train" and "model_version" in results and may_move:
         attempt.project.registry.set_alias(attempt.workload, CHALLENGER, results["model_version"])
-    if decision and decision["promoted"] and not on_hold:
+    if decision and decision["promoted"] and may_move and not on_hold:
         attempt.project.registry.set_alias(attempt.workload, CHAMPION, decision["challenger"])
 
 
@@ -49,6 +59,12 @@ def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
         upkeep.prepare(attempt.project.database, attempt.contract, staged["covered_until"])
     if shadow is not None:
         _publish_shadow(attempt, _without_unsaved_input(shadow, staged))
+    if attempt.request.release is not True and "in_place_of_champion" in results:
+        publication = _publish(attempt, attempt.run_id, staged, usage)
+        return replace(publication, reason=NOT_CHAMPION.format(version=staged["model_version"]))
+    if attempt.request.release is False:
+        publication = _publish(attempt, attempt.run_id, staged, usage)
+        return replace(publication, reason=NOT_TO_BE_RELEASED)
     why = f"slot {attempt.slot:%Y-%m-%dT%H:%MZ}"
     return _publish(attempt, attempt.run_id, staged, usage, why=why)
 
@@ -58,7 +74,15 @@ def _record_cut_off(connection: Connection, attempt: Attempt, cut: Mapping[str, 
     day = date.fromisoformat(cut["data_as_of"])
     update = runs.RunUpdate(day, cut["demo"], cut["simulated"], cut["source"])
     runs.update(connection, attempt.run_id, update)
-    ledger.refuse_downgrade(connection, attempt.workload, demo=cut["demo"], simulated=cut["simulated"])
+    if not _reason_to_keep(connection, attempt):
+        ledger.refuse_downgrade(connection, attempt.workload, demo=cut["demo"], simulated=cut["simulated"])
+
+
+def _reason_to_keep(connection: Connection, attempt: Attempt) -> str | None:
+    """Return why a run will not be released, as far as that is clear before its end, or None."""
+    if attempt.request.release is not None:
+        return None if attempt.request.release else NOT_TO_BE_RELEASED
+    return ledger.reason_to_keep(connection, runs.get(connection, attempt.run_id))
 
 
 def _write_decision(connection: Connection, attempt: Attempt, decision: Mapping[str, Any]) -> None:
@@ -99,7 +123,8 @@ def _publish(
     data_hash = _data_hash(attempt, staged["model_version"])
     update = runs.RunUpdate(**columns, **facts, data_hash=data_hash)
     absorbed = tuple(staged.get("absorbed", ()))
-    request = PublishRequest(attempt.contract, run_id, update, why, absorbed)
+    keep_behind = attempt.request.release is not True
+    request = PublishRequest(attempt.contract, run_id, update, why, absorbed, keep_behind)
     return publish(attempt.project.database, request)
 
 

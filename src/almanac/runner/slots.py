@@ -14,6 +14,11 @@ from almanac.steps import STEPS
 from almanac.store.connections.database import Connection
 from almanac.store.records import run_steps, runs
 
+FUTURE_SLOT = (
+    "Slot {slot:%Y-%m-%dT%H:%M:%SZ} lies in the future (now is {now:%Y-%m-%dT%H:%M:%SZ}); "
+    "a run for it would know what was not there yet. Leave out --slot for the present slot."
+)
+
 
 def slot_of(instant: datetime, cadence: timedelta) -> datetime:
     """Return the slot in which an instant lies: the instant rounded down to the cadence, in UTC.
@@ -35,10 +40,16 @@ def requested_slot(request: RunRequest, contract: Contract, *, predicts: bool) -
             "Steps without predict publish nothing and take no slot. "
             "Leave out --slot, or add predict to --only."
         )
-    if request.slot:
-        return request.slot
     now = datetime.now(UTC)
+    if request.slot:
+        _refuse_future(request.slot, now)
+        return request.slot
     return slot_of(now, contract.cadence) if predicts and not request.forced else now
+
+
+def _refuse_future(slot: datetime, now: datetime) -> None:
+    if slot > now:
+        raise UsageError(FUTURE_SLOT.format(slot=slot.astimezone(UTC), now=now))
 
 
 @dataclass(frozen=True)

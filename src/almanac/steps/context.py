@@ -70,6 +70,19 @@ class StepContext:
         return discovery.module(self.workload, name)
 
     @cached_property
+    def _reported_cut_off(self) -> list[date]:
+        """The cut-off that this step has reported, empty before it does."""
+        return []
+
+    @property
+    def cut_off(self) -> date | None:
+        """The day from which on this step knows nothing; None where nothing says so yet."""
+        if self._reported_cut_off:
+            return self._reported_cut_off[-1]
+        recorded: date | None = None if self.is_exploration else self._run["data_as_of"]
+        return recorded or self.requested_date
+
+    @cached_property
     def _run(self) -> runs.RunRow:
         with self.database.engine.begin() as connection:
             return runs.get(connection, self.run_id)

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from almanac import provenance
-from almanac.errors import NotFound
+from almanac.errors import LookAhead, NotFound
 from almanac.judging.promotion import without_champion
 from almanac.registry import CHALLENGER, CHAMPION, Submission, Version, frame_bytes
 from almanac.steps.reports import Reports
@@ -19,6 +19,13 @@ from almanac.store.rows.json_values import canonical_json, plain_json
 
 NO_VERSION = (
     "'{workload}' has no model version yet. Run its notebook 2_train first, or `almanac run {workload}`."
+)
+
+
+TRAINED_LATER = (
+    "Version {version} of '{workload}' was trained on the days before {trained_until}. "
+    "A run that knows nothing from {cut_off} on must not use it. Train in the same run "
+    "(`almanac run {workload} --data-as-of {cut_off}`), or name a cut-off from {trained_until} on."
 )
 
 
@@ -89,12 +96,16 @@ class Models(Reports):
     def serving_version(self, *, simulated: bool | None = None) -> int:
         """Return the version to predict with: the champion, or without one an exploration's challenger.
 
-        Raises NotFound.
+        It was trained on days before the cut-off only. Where the champion was not, the version that this run
+        has trained takes its place, and the run is kept without a release. Raises NotFound, LookAhead.
         """
         number = self._of_ledger(releases.version_on_hold) or self.champion(simulated=simulated)
         if number is None and not self.is_exploration:
             raise NotFound(without_champion(self.workload, self._decision()))
-        return number or self.challenger()
+        chosen = number or self.challenger()
+        if not self._looks_ahead(chosen):
+            return chosen
+        return self._trained_in_time(chosen)
 
     def shadow_version(self, serving: int) -> int | None:
         """Return the other version to score: challenger or replaced champion.
@@ -107,7 +118,9 @@ class Models(Reports):
         else:
             is_challenger = decision["challenger"] == serving
             other = decision["champion"] if is_challenger else decision["challenger"]
-        return int(other) if other is not None and other != serving else None
+        if other is None or other == serving or self._looks_ahead(other):
+            return None
+        return int(other)
 
     def _hashes(self, submission: Submission, training: pd.DataFrame) -> dict[str, str]:
         """Return the hash of the training data, and the hash of the code with the parameters."""
@@ -133,6 +146,35 @@ class Models(Reports):
         with self.database.engine.begin() as connection:
             versions.add(connection, row)
         return version
+
+    def refuse_look_ahead(self, version: int) -> None:
+        """Raise LookAhead where a version was trained on days from the cut-off on."""
+        if self._looks_ahead(version):
+            raise self._trained_later(version)
+
+    def _looks_ahead(self, version: int) -> bool:
+        cut_off = self.cut_off
+        return cut_off is not None and self.version(version)["trained_until"] > cut_off
+
+    def _trained_later(self, version: int) -> LookAhead:
+        names = {"version": version, "workload": self.workload, "cut_off": self.cut_off}
+        trained_until = self.version(version)["trained_until"]
+        return LookAhead(TRAINED_LATER.format(**names, trained_until=trained_until))
+
+    def _trained_in_time(self, refused: int) -> int:
+        """Return a version that was trained in time: this run's own, in an exploration the newest such one.
+
+        Raises LookAhead about the version `refused`.
+        """
+        own = self._newest_before_cut_off() if self.is_exploration else self._trained_version()
+        if own is None or self._looks_ahead(own):
+            raise self._trained_later(refused)
+        self.report(in_place_of_champion=own)
+        return own
+
+    def _newest_before_cut_off(self) -> int | None:
+        with self.database.engine.begin() as connection:
+            return versions.newest(connection, self.workload, until=self.cut_off)
 
     def _trained_version(self) -> int | None:
         if self.is_exploration:

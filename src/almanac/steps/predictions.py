@@ -29,8 +29,9 @@ class Predictions(Models):
 
         `content` has one frame per released table. `scored` are the rows that the model has scored, saved for
         `almanac reproduce`; of `unscored_entries` only the hash and the numbers are saved. The inputs of a
-        shadow are those of its run. An exploration drops what it has audited.
+        shadow are those of its run. An exploration drops what it has audited. Raises LookAhead, AuditFailed.
         """
+        self.refuse_look_ahead(version)
         run_id = self._staging_run_id(shadow=shadow)
         staged = self._load(content, run_id, version, scored)
         if self.is_exploration:

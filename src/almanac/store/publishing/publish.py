@@ -1,6 +1,7 @@
 """Publish: attach a run's audited tables and write its release, in one transaction or not at all."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -8,12 +9,12 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract
-from almanac.errors import AuditFailed, RunFenced
+from almanac.errors import AuditFailed, LookAhead, RunFenced
 from almanac.store.connections.database import Database, driver_connection
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.publishing.staging import Checkpoint, no_checkpoint
 from almanac.store.publishing.staging_tables import partition_name, staging_table
-from almanac.store.records import ledger, runs
+from almanac.store.records import ledger, runs, versions
 from almanac.store.rows.hashes import combined_hash, table_hash
 from almanac.store.rows.names import qualified_name, workload_table
 from almanac.store.schema.tables import SCHEMA, STAGING
@@ -27,13 +28,19 @@ NOT_RUNNING = "Run {run_id} is {status}, no longer running; it may not publish."
 ABSORBED_GONE = "Run {run_id} took over rows of runs that are no longer kept ({absorbed}); run it again."
 ON_HOLD = "'{workload}' is on hold after a rollback; promote a version or resume to release again"
 
+RELEASE_ALL_THE_SAME = "{reason}; --release releases such a run all the same"
+LOOKS_AHEAD = (
+    "Run {run_id} knows nothing from {data_as_of} on, but its model version {version} was trained until "
+    "{trained_until}; nothing was published."
+)
+
 
 @dataclass(frozen=True)
 class PublishRequest:
     """What is to be published: a run, the update of its record, and why it becomes live (None: no release).
 
     `absorbed` are the runs whose rows the run has taken over; readers no longer use them once it is
-    published.
+    published. With `keep_behind` a run is not released whose slot or cut-off lies before the live one's.
     """
 
     contract: Contract
@@ -41,6 +48,7 @@ class PublishRequest:
     update: runs.RunUpdate
     why: str | None
     absorbed: tuple[str, ...] = ()
+    keep_behind: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,8 @@ def publish(database: Database, request: PublishRequest, *, at: Checkpoint = no_
     """Attach the staged rows of a run, mark it succeeded and, if there is a reason why, make it live.
 
     `update.prediction_hash` is what staging returned; other rows than those are refused with AuditFailed. A
-    run that is no longer running raises RunFenced. `at` is called at the named points after_audit,
-    before_commit and after_commit.
+    run that is no longer running raises RunFenced, one whose model was trained past its cut-off LookAhead.
+    `at` is called at the named points after_audit, before_commit and after_commit.
     """
     with database.connect() as connection:
         _seal(connection, request)
@@ -102,8 +110,21 @@ def _finish_run(connection: sa.Connection, request: PublishRequest) -> None:
     if not runs.finish(connection, run_id, "succeeded", update=request.update):
         status = runs.get(connection, run_id)["status"]
         raise RunFenced(NOT_RUNNING.format(run_id=run_id, status=status))
+    _refuse_look_ahead(runs.get(connection, run_id), _trained_until(connection, request))
     if not runs.absorb(connection, run_id, request.absorbed):
         raise RunFenced(ABSORBED_GONE.format(run_id=run_id, absorbed=", ".join(request.absorbed)))
+
+
+def _trained_until(connection: sa.Connection, request: PublishRequest) -> date | None:
+    """Return until when the model of a run was trained; None where no version is on record."""
+    version = request.update.model_version
+    return versions.trained_until(connection, request.contract.name, version) if version else None
+
+
+def _refuse_look_ahead(run: runs.RunRow, trained_until: date | None) -> None:
+    if trained_until and run["data_as_of"] and trained_until > run["data_as_of"]:
+        names = {"run_id": run["run_id"], "data_as_of": run["data_as_of"], "version": run["model_version"]}
+        raise LookAhead(LOOKS_AHEAD.format(**names, trained_until=trained_until))
 
 
 def _attach(connection: psycopg.Connection[Any], contract: Contract, run_id: str) -> None:
@@ -123,7 +144,16 @@ def _release(connection: sa.Connection, request: PublishRequest) -> Publication:
     if request.why is None:
         return Publication(None, "kept without being released")
     workload = request.contract.name
+    behind = _reason_to_keep(connection, request) if request.keep_behind else None
+    if behind:
+        return Publication(None, RELEASE_ALL_THE_SAME.format(reason=behind))
     release = ledger.NewRelease(request.run_id, "publish", None, request.why)
     release_id = ledger.publish(connection, workload, release)
     reason = request.why if release_id is not None else ON_HOLD.format(workload=workload)
     return Publication(release_id, reason)
+
+
+def _reason_to_keep(connection: sa.Connection, request: PublishRequest) -> str | None:
+    """Return why a run is kept; the lock keeps other releases away until this transaction ends."""
+    ledger.lock(connection, request.contract.name)
+    return ledger.reason_to_keep(connection, runs.get(connection, request.run_id))

@@ -45,6 +45,10 @@ LOWER_RANK = (
     "'{workload}' is answered from {live} release {release}; a {rank} run never replaces it. "
     "The old release answers."
 )
+EARLIER_SLOT = (
+    "its slot {slot:%Y-%m-%dT%H:%MZ} lies before that of live release {release} ({live:%Y-%m-%dT%H:%MZ})"
+)
+EARLIER_CUT_OFF = "its cut-off {cut_off} lies before that of live release {release} ({live})"
 NOTHING_TO_ROLL_BACK = "'{workload}' has no release yet, so there is nothing to roll back."
 NOTHING_EARLIER = (
     "Release {release} of '{workload}' is the first that is kept; there is no earlier run to go back to."
@@ -98,6 +102,30 @@ def rollback(connection: sa.Connection, workload: str, *, who: str, to: str | No
     release_id = _write(connection, NewRelease(target, "rollback", who, why), current, instant)
     set_hold(connection, workload, on_hold=True)
     return release_id
+
+
+def reason_to_keep(connection: sa.Connection, run: runs.RunRow) -> str | None:
+    """Return why a run is to be kept without a release: its slot or cut-off lies before the live one's.
+
+    Cut-offs compare only where both are of simulated data, or neither is. A run of a lower rank is refused
+    and not kept, unless somebody has named its cut-off. None where it may be released.
+    """
+    current = releases.live(connection, run["workload"])
+    if current is None or current["run_id"] == run["run_id"]:
+        return None
+    if run["slot"] < current["slot"]:
+        return EARLIER_SLOT.format(slot=run["slot"], release=current["release_id"], live=current["slot"])
+    if not _has_comparable_cut_off(run, current) or run["data_as_of"] >= current["data_as_of"]:
+        return None
+    names = {"cut_off": run["data_as_of"], "release": current["release_id"]}
+    return EARLIER_CUT_OFF.format(**names, live=current["data_as_of"])
+
+
+def _has_comparable_cut_off(run: runs.RunRow, current: ReleaseRow) -> bool:
+    if None in (run["data_as_of"], current["data_as_of"]) or run["simulated"] != current["simulated"]:
+        return False
+    rank, live_rank = (_rank(demo=row["demo"], simulated=row["simulated"]) for row in (run, current))
+    return rank >= live_rank or "DATA_AS_OF" in run["parameters"]
 
 
 def lock(connection: sa.Connection, workload: str) -> datetime:

@@ -29,7 +29,8 @@ HASHED_COLUMNS = (
 # Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would build a query as long as
 # PostgreSQL runs it.
 LIVE = sa.text("""
-    SELECT l.*, r.demo, r.simulated, r.covered_until
+    SELECT l.*, r.demo, r.simulated, r.covered_until, least(r.slot, l.released_at) AS slot,
+           least(r.data_as_of, (l.released_at AT TIME ZONE 'UTC')::date + 1) AS data_as_of
     FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
     WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity')
     ORDER BY l.release_id DESC LIMIT 1
@@ -51,7 +52,11 @@ PREVIOUS_RUN = sa.text("""
 
 
 def live(connection: sa.Connection, workload: str, as_of: datetime | None = None) -> ReleaseRow | None:
-    """Return the release that answers now, or answered at `as_of`, with `demo` and `simulated` of its run."""
+    """Return the release that answers now, or answered at `as_of`, with `demo` and `simulated` of its run.
+
+    `slot` and `data_as_of` of its run come with it, neither later than the release: earlier programs took
+    slots in the future.
+    """
     return connection.execute(LIVE, {"workload": workload, "as_of": as_of}).mappings().first()
 
 

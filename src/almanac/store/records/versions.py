@@ -1,6 +1,7 @@
 """Records of model versions: what each was made from, and the hash its files must have."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,11 +33,20 @@ def get(connection: sa.Connection, workload: str, version: int) -> VersionRow:
     return row
 
 
-def newest(connection: sa.Connection, workload: str) -> int | None:
-    """Return the number of the newest version, or None."""
+def newest(connection: sa.Connection, workload: str, *, until: date | None = None) -> int | None:
+    """Return the number of the newest version, or None; with `until`, of those trained up to that day."""
     query = sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)
+    if until:
+        query = query.where(COLUMNS.trained_until <= until)
     number: int | None = connection.execute(query).scalar()
     return number
+
+
+def trained_until(connection: sa.Connection, workload: str, version: int) -> date | None:
+    """Return the day from which on a version knows nothing, or None where it is not on record."""
+    query = sa.select(COLUMNS.trained_until).where(_is_version(workload, version))
+    day: date | None = connection.execute(query).scalar()
+    return day
 
 
 def find_same(
