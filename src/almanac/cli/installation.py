@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -86,7 +87,7 @@ def predict_one_command(
     check(step.database)
     features, model = _features_and_model(workload)
     version = step.serving_version()
-    rows = _features(features, step, values)
+    rows = _features(features, replace(step, sample=step.sample_of(version)), values)
     prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
     if json:
         show.as_json({"model_version": version, **prediction})
