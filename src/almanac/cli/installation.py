@@ -34,7 +34,8 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
     """Make a new workload: package, four notebooks and a test; it runs at once."""
     settings = Settings.read()
     for path in scaffold.create(settings.home, name):
-        show.line(f"  {path.relative_to(settings.home)}")
+        inside = path.is_relative_to(settings.home)
+        show.line(f"  {path.relative_to(settings.home) if inside else path}")
     show.line(f"Next: almanac run {name} --sample mock")
 
 

@@ -20,6 +20,8 @@ MISSING_TABLES = sa.text("""
 HAS_MOCK_RUN = sa.text(
     "SELECT EXISTS (SELECT FROM almanac.runs WHERE workload = :workload AND sample = 'mock')"
 )
+HAS_RUN = sa.text("SELECT EXISTS (SELECT FROM almanac.runs WHERE workload = :workload)")
+IS_RECORDED = sa.text("SELECT EXISTS (SELECT FROM almanac.workloads WHERE workload = :workload)")
 log = logging.getLogger("almanac")
 
 
@@ -55,6 +57,16 @@ def is_applied(connection: sa.Connection, contract: Contract) -> bool:
     query = sa.select(tables.workloads.c.contract).where(tables.workloads.c.workload == contract.name)
     is_same = connection.execute(query).scalar() == contract.model_dump(mode="json")
     return is_same and not _missing_mock_tables(connection, contract)
+
+
+def is_due(connection: sa.Connection, workload: str) -> bool:
+    """Tell whether a workload is new to the database, or has SQL files that are.
+
+    A workload that was retired is not new: its runs are on record.
+    """
+    if not connection.execute(IS_RECORDED, {"workload": workload}).scalar():
+        return not connection.execute(HAS_RUN, {"workload": workload}).scalar()
+    return bool(workload_sql.pending(connection, workload))
 
 
 def warnings(connection: sa.Connection, contract: Contract) -> list[str]:
