@@ -21,6 +21,7 @@ MODULES = [
         "sources.match_frame",
         "sources.odds_frame",
         "sources.openfootball",
+        *("sources.txt_days", "sources.txt_matches", "sources.txt_names", "sources.txt_notes"),
     ),
 ]
 

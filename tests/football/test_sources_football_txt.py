@@ -202,7 +202,7 @@ def test_goal_scorers_and_comments_are_ignored() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Attendance was low", "A Town v B Town  [moved somewhere]", "A Town  1:0  B Town", "Sat Foo 31"],
+    ["Attendance was low", "A Town v B Town  [moved somewhere]", "A Town  1:0  B Town", "no day at all"],
 )
 def test_an_unparsed_line_is_listed_with_its_number(line: str) -> None:
     parsed = parse(f"Matchday 1\nSat Aug 10\n\n  {line}\n  A Town v C Town 0-0", "2024-25")

@@ -11,7 +11,7 @@ from almanac import discovery
 from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, ContractError, SchemaMismatch
-from almanac.registry import open_registry
+from almanac.registry import locations, open_registry
 from almanac.runner.notebooks import plan
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
@@ -144,7 +144,9 @@ def _mlflow(settings: Settings) -> Finding:
             registry.experiment("almanac-doctor")
     except (AlmanacError, OSError) as error:
         return Finding("mlflow", "error", str(error), MLFLOW_ADVICE)
-    return Finding("mlflow", "ok", "own server" if is_own else "local store in mlruns/")
+    kind = "own server" if is_own else "local store in mlruns/"
+    place = locations.readable(registry.artifact_root) if registry.artifact_root else "where it keeps them"
+    return Finding("mlflow", "ok", f"{kind}, artifacts: {place}")
 
 
 def _disk(settings: Settings) -> Finding:

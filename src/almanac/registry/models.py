@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from almanac.errors import ModelTampered, RegistryError
+from almanac.registry import locations
 from almanac.registry.files import folder_hash
 from almanac.registry.tracking import Tracking
 from almanac.settings import Settings
@@ -21,6 +22,15 @@ TAMPERED = (
     "Version {version} of '{workload}' has files with hash {actual:.12}, recorded was {expected:.12}. "
     "It is not loaded; restore the artifact or promote another version."
 )
+GONE = (
+    "Files of version {version} of '{workload}' are gone at {place}: {missing}. "
+    "Restore them from a copy, or promote another version."
+)
+NO_SUCH_NAME = (
+    "MLflow cannot open {database}, since a path of SQLite may have no question mark. Rename the folder."
+)
+# What each version consists of, whatever else was saved with it.
+MODEL_FILES = ("MLmodel", "model.skops", "requirements.txt")
 
 
 @dataclass(frozen=True)
@@ -120,14 +130,22 @@ class Registry(Tracking):
 
     @contextmanager
     def _downloaded(self, workload: str, version: int) -> Iterator[Path]:
+        """Yield a folder with a copy of a version's files; raises RegistryError where some are gone."""
         import mlflow
 
         with tempfile.TemporaryDirectory() as folder:
+            copy = folder
             with self.explained():
                 self.client.get_model_version(workload, str(version))
-                uri = f"models:/{workload}/{version}"
-                path = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
-            yield Path(path)
+                place = self.client.get_model_version_download_uri(workload, str(version))
+                if not locations.is_gone(place):
+                    uri = f"models:/{workload}/{version}"
+                    copy = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
+            missing = [name for name in MODEL_FILES if not Path(copy, name).exists()]
+            if missing:
+                names = {"version": version, "workload": workload, "missing": ", ".join(missing)}
+                raise RegistryError(GONE.format(place=locations.readable(place), **names))
+            yield Path(copy)
 
 
 def _output(submission: Submission) -> Any:
@@ -138,10 +156,22 @@ def _output(submission: Submission) -> Any:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Return the registry of these settings: MLFLOW_TRACKING_URI, or SQLite and files under mlruns/."""
-    if settings.mlflow_tracking_uri:
-        return Registry(settings.mlflow_tracking_uri.get_secret_value(), settings.artifact_root)
-    local = settings.home / "mlruns"
-    local.mkdir(parents=True, exist_ok=True)
-    artifact_root = settings.artifact_root or (local / "artifacts").as_uri()
-    return Registry(f"sqlite:///{local / 'mlflow.db'}", artifact_root)
+    """Return the registry of these settings: MLFLOW_TRACKING_URI, or SQLite and files under mlruns/.
+
+    An SQLite file has its artifacts beside it, unless ALMANAC_ARTIFACT_ROOT names another place. Raises
+    RegistryError for a path that MLflow cannot open.
+    """
+    if settings.mlflow_tracking_uri is None:
+        database = settings.home / "mlruns" / "mlflow.db"
+    else:
+        uri = settings.mlflow_tracking_uri.get_secret_value()
+        own = locations.database_file(uri)
+        if own is None:
+            return Registry(uri, settings.artifact_root)
+        # Notebooks run in folders of their own, so a relative path counts from the project.
+        database = settings.home / own
+    if "?" in str(database):
+        raise RegistryError(NO_SUCH_NAME.format(database=database))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    artifact_root = settings.artifact_root or (database.resolve().parent / "artifacts").as_uri()
+    return Registry(f"{locations.SQLITE}{database}", artifact_root)

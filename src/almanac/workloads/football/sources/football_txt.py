@@ -1,49 +1,30 @@
-"""Parses the three layouts of the Football.TXT format: text in, matches and unparsed lines out."""
+"""Parses the Football.TXT format: text in, matches and lines that were not understood out."""
 
 import re
-from dataclasses import dataclass, field
+import unicodedata
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-# Not from `calendar`, whose names follow the locale.
-MONTH_NAMES = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
-WEEKDAY_NAMES = "Mon Tue Wed Thu Fri Sat Sun".split()
-MONTHS = {name: number for number, name in enumerate(MONTH_NAMES, start=1)}
-WEEKDAYS = {name: number for number, name in enumerate(WEEKDAY_NAMES)}
-# A month from July on belongs to the first year of a season.
-FIRST_MONTH = 7
-STATUS_OF_NOTE = {
-    "awarded": "awarded",
-    "walkover": "awarded",
-    "cancelled": "cancelled",
-    "annulled": "cancelled",
-    "void": "cancelled",
-    "postponed": "postponed",
-    "abandoned": "abandoned",
-    "suspended": "abandoned",
-}
+from almanac.workloads.football.sources import txt_days
+from almanac.workloads.football.sources.txt_days import DAY, SPAN, TIME, Years, clock
+from almanac.workloads.football.sources.txt_details import Details
+from almanac.workloads.football.sources.txt_matches import MatchLine, read_match
 
-_ANY_MONTH, _ANY_WEEKDAY = "|".join(MONTHS), "|".join(WEEKDAYS)
-_DAY = (
-    rf"(?:(?P<weekday>{_ANY_WEEKDAY})[a-z]*\.?,?\s+)?"
-    rf"(?P<month>{_ANY_MONTH})[a-z]*[/ ](?P<day>\d{{1,2}})(?:,?\s+(?P<year>\d{{4}}))?"
-)
-_LAST_DAY = rf"(?:{_ANY_WEEKDAY})\s+\w{{3}}[/ ]\d{{1,2}}(?:\s+(?P<last>\d{{4}}))?"
-_TIME = r"(?:(?P<time>\d{1,2}[.:]\d{2})\s+)?"
-_PAIR = r"\d+-\d+"
-_PENALTIES = rf"(?:{_PAIR}\s+pen\.?\s+)?"
-_EARLIER = rf"(?:\s*\((?P<earlier>{_PAIR})(?:,\s*{_PAIR})*\))?"
-_SCORE = rf"{_PENALTIES}(?P<score>{_PAIR})(?P<extra>\s+a\.?e\.?t\.?)?{_EARLIER}(?:,?\s+{_PAIR}\s+pen\.?)?"
-_NOTE = r"(?:\s*\[(?P<note>[^\]]*)\])?"
-
-DATE = re.compile(rf"\[?{_DAY}\]?")
-SPAN = re.compile(rf"#\s*Date\s+{_DAY}(?:\s+-\s+{_LAST_DAY})?")
+MOST_CHARACTERS = 500
+DAY_LINE = re.compile(rf"(?P<open>\[)?{DAY}(?:,?\s+{TIME})?(?:\s+@\s*(?P<place>\S.*))?(?(open)\])")
 TOTAL = re.compile(r"#\s*Matches\s+(\d+)")
-ROUND = re.compile(r"(?P<mark>={2,}|[▪»]+)?\s*(?P<name>.+)")
-BARE_ROUND = re.compile(r"(?:Matchday|Round|Week|Quarterfinals?|Semifinals?|Finals?|Play-?offs?)\b[\w ,/-]*")
-BEFORE_AFTER = re.compile(rf"{_TIME}(?P<home>\S.*?)\s+v\s+(?P<away>\S.*?)(?:\s+{_SCORE})?{_NOTE}")
-BETWEEN = re.compile(rf"{_TIME}(?P<home>\S.*?)\s+(?:{_SCORE}|\s-\s)\s+(?P<away>\S.*?){_NOTE}")
+COMMENT = re.compile(r"\s#+(?:\s.*)?$")
+ROUND = re.compile(r"(?P<mark>={2,}|[▪»]+)?\s*(?P<name>.+?):?")
+BARE_ROUND = re.compile(
+    r"(?:Matchday|Gameweek|Round|Week|Group|Regular Season|(?:Quarter|Semi)[- ]?finals?|Finals?|Play-?offs?"
+    r"|Third[ -]place|Preliminary|Qualifying|Knockout|\d{1,2}(?:\.|st|nd|rd|th) Round|1/\d{1,2} Finals?)"
+    r"\b[\w ,/-]*:?",
+    re.IGNORECASE,
+)
+DEFINITION = re.compile(r"(?:Group|Matchday|Round|Week|Stage)\b[^|]*\|[^|]*", re.IGNORECASE)
+RULE = re.compile(r"[-_*~.]{3,}")
+PAIRING = re.compile(r"\s(?:v|vs\.?)\s|\s\d{1,2}[-–]\d{1,2}(?:\s|$)")
 REGULAR = re.compile(r"^Regular(?: Season)?(?:, |$)")
-GOALS = re.compile(r".*\d'.*")
 
 
 @dataclass(frozen=True)
@@ -72,50 +53,55 @@ class Parsed:
 
 @dataclass
 class _Parser:
-    first_year: int
-    last_year: int
+    years: Years
     rounds: list[tuple[int, str]] = field(default_factory=list)
     day: date | None = None
     kickoff: str | None = None
     declared: int | None = None
     matches: list[Match] = field(default_factory=list)
     unparsed: list[tuple[int, str]] = field(default_factory=list)
+    details: Details = field(default_factory=Details)
 
     def read(self, line: str, number: int) -> None:
-        """Read one line: a header, a day, the heading of a round, a match or its goal scorers."""
-        if line.startswith("#"):
+        """Read one line: a header, a day, the heading of a round, a match or details of it."""
+        if len(line) > MOST_CHARACTERS:
+            self._refuse(line[:MOST_CHARACTERS], number)
+        elif line.startswith("#"):
             self._read_header(line)
-        elif day := DATE.fullmatch(line):
-            self.day, self.kickoff = self._date(day), None
-        elif line[0] in "=▪»" or BARE_ROUND.fullmatch(line):
-            self._read_round(line)
-        elif text := (BEFORE_AFTER if " v " in line else BETWEEN).fullmatch(line):
-            self._read_match(text, number)
-        elif not GOALS.fullmatch(line):
-            self.unparsed.append((number, line))
+        elif not self._read_structure(line, number):
+            self._read_content(line, number)
 
     def _read_header(self, line: str) -> None:
         if span := SPAN.match(line):
-            self.first_year = int(span["year"] or self.first_year)
-            self.last_year = int(span["last"] or self.first_year + 1)
+            self.years.take_span(span)
         elif total := TOTAL.match(line):
             self.declared = int(total[1])
 
-    def _date(self, text: re.Match[str]) -> date | None:
-        month = MONTHS[text["month"]]
-        day = int(text["day"])
-        if text["year"]:
-            return _day(int(text["year"]), month, day)
-        usual = self.first_year if month >= FIRST_MONTH else self.last_year
-        years = [usual, *range(self.first_year, self.last_year + 1)]
-        candidates = [_day(year, month, day) for year in years]
-        # The weekday tells the year: in 2019-20, August is both the beginning and the end of the season.
-        weekday = WEEKDAYS.get(text["weekday"] or "")
-        return next((each for each in candidates if each and each.weekday() == weekday), candidates[0])
+    def _read_structure(self, line: str, number: int) -> bool:
+        """Read a day or a heading; return False if the line is neither."""
+        if (day := DAY_LINE.fullmatch(line)) and not PAIRING.search(day["place"] or ""):
+            self._read_day(day, line, number)
+        elif line[0] in "=▪»" or (BARE_ROUND.fullmatch(line) and not PAIRING.search(line)):
+            self._read_round(line, number)
+        elif not (DEFINITION.fullmatch(line) or RULE.fullmatch(line)):
+            return False
+        self.details.close()
+        return True
 
-    def _read_round(self, line: str) -> None:
+    def _read_day(self, text: re.Match[str], line: str, number: int) -> None:
+        self.day = self.years.date(text)
+        self.kickoff = clock(text["time"]) if text["time"] else None
+        is_other_weekday = self.day is not None and not txt_days.is_on_weekday(self.day, text)
+        if is_other_weekday or (text["time"] and self.kickoff is None):
+            # A day of another weekday is a day all the same: its matches stay, the contradiction is listed.
+            self.unparsed.append((number, line))
+
+    def _read_round(self, line: str, number: int) -> None:
         heading = ROUND.fullmatch(line)
         if heading is None or _is_title(line):
+            return
+        if PAIRING.search(heading["name"]) or txt_days.names_a_day(heading["name"]):
+            self._refuse(line, number)
             return
         mark = heading["mark"] or ""
         depth = 0 if mark.startswith("=") else len(mark) or 1
@@ -123,18 +109,46 @@ class _Parser:
         self.rounds = [*above, (depth, heading["name"].strip())]
         self.kickoff = None
 
-    def _read_match(self, text: re.Match[str], number: int) -> None:
-        """Read a match; without a day, a known status or clear goals its line counts as unparsed."""
-        status = _status(text)
-        score = text["earlier"] if text["extra"] else text["score"]
-        if self.day is None or status is None or (text["extra"] and not score):
-            self.unparsed.append((number, text[0]))
+    def _read_content(self, line: str, number: int) -> None:
+        match = read_match(line)
+        if self.details.is_open and (match is None or match.is_fixture_with_dash):
+            self.details.go_on(line)
+        elif match is not None:
+            self._read_match(match, line, number)
+        elif self.details.take(line):
+            self._take_status()
+        else:
+            self._refuse(line, number)
+
+    def _read_match(self, match: MatchLine, line: str, number: int) -> None:
+        """Read a match; without a clear day its line counts as unparsed."""
+        if match.day:
+            self.day, self.kickoff = self.years.date(match.day), None
+            if self.day and not txt_days.is_on_weekday(self.day, match.day):
+                self.day = None
+        if self.day is None:
+            self.unparsed.append((number, line))
+            self.details.close()
             return
         # A match without a time starts with the one above it, if that is on the same day.
-        self.kickoff = _time(text["time"]) if text["time"] else self.kickoff
-        home_goals, away_goals = map(int, score.split("-")) if score else (None, None)
-        setting = (self._round_name(), self.day, self.kickoff, text["home"], text["away"])
-        self.matches.append(Match(*setting, home_goals, away_goals, status, number))
+        self.kickoff = match.time or self.kickoff
+        home_goals, away_goals = match.goals or (None, None)
+        setting = (self._round_name(), self.day, self.kickoff, match.home, match.away)
+        self.matches.append(Match(*setting, home_goals, away_goals, match.status, number))
+        self.details.follow(match)
+
+    def _take_status(self) -> None:
+        if self.details.status:
+            self.matches[-1] = replace(self.matches[-1], status=self.details.status)
+
+    def _refuse(self, line: str, number: int) -> None:
+        """List a line. What it may have said of day and time is unknown from here on."""
+        self.unparsed.append((number, line))
+        self.details.close()
+        if txt_days.may_be_day(line):
+            self.day = None
+        if re.match(TIME, line):
+            self.kickoff = None
 
     def _round_name(self) -> str | None:
         names = ", ".join(name for _, name in self.rounds)
@@ -145,21 +159,11 @@ def _is_title(line: str) -> bool:
     return line.startswith("=") and not line.startswith("==")
 
 
-def _day(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _time(text: str) -> str:
-    return text.replace(".", ":").zfill(5)
-
-
-def _status(text: re.Match[str]) -> str | None:
-    if text["note"] is not None:
-        return STATUS_OF_NOTE.get(text["note"].strip().lower())
-    return "played" if text["score"] else "scheduled"
+def _content(line: str) -> str:
+    """Return a line without the comment behind it."""
+    if "#" not in line or line.startswith("#"):
+        return line
+    return COMMENT.sub("", line).rstrip()
 
 
 def parse(text: str, season: str) -> Parsed:
@@ -174,8 +178,9 @@ def parse(text: str, season: str) -> Parsed:
     [(4, 'what?')]
     """
     first_year = int(season[:4])
-    parser = _Parser(first_year, first_year + 1)
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), start=1):
-        if line.strip():
-            parser.read(line.strip(), number)
+    parser = _Parser(Years(first_year, first_year + 1))
+    plain = unicodedata.normalize("NFC", text.lstrip("\ufeff")).replace("\u00a0", " ")
+    for number, line in enumerate(plain.splitlines(), start=1):
+        if content := _content(line.strip()):
+            parser.read(content, number)
     return Parsed(parser.matches, parser.declared, parser.unparsed)
