@@ -101,7 +101,8 @@ def test_an_earlier_program_without_mock_runs_leaves_nothing_to_them(step: Any, 
 
 def register(step: Step, *, simulated: bool) -> None:
     """Register as far as a test without a model gets."""
-    step.register(None, pd.DataFrame(), trained_until=date(2025, 4, 15), simulated=simulated)  # type: ignore[arg-type]
+    nothing: Any = None
+    step.register(nothing, pd.DataFrame(), trained_until=date(2025, 4, 15), simulated=simulated)
 
 
 class Reached(Exception):
