@@ -66,7 +66,7 @@ def _job(attempt: Attempt, notebook: Notebook) -> Job:
     return Job(
         path=notebook.path,
         output=attempt.folder / notebook.path.name,
-        parameters=_own_parameters(attempt) | notebook.declared(attempt.parameters),
+        parameters=_own_parameters(attempt) | notebook.typed(attempt.request.parameters),
         environment=environment.kernel_environment(settings, attempt.project.worker),
         limits=_limits(attempt),
         secrets=environment.secrets(settings),
