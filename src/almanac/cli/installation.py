@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -33,7 +34,8 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
     """Make a new workload: package, four notebooks and a test; it runs at once."""
     settings = Settings.read()
     for path in scaffold.create(settings.home, name):
-        show.line(f"  {path.relative_to(settings.home)}")
+        inside = path.is_relative_to(settings.home)
+        show.line(f"  {path.relative_to(settings.home) if inside else path}")
     show.line(f"Next: almanac run {name} --sample mock")
 
 
@@ -86,7 +88,7 @@ def predict_one_command(
     check(step.database)
     features, model = _features_and_model(workload)
     version = step.serving_version()
-    rows = _features(features, step, values)
+    rows = _features(features, replace(step, sample=step.sample_of(version)), values)
     prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
     if json:
         show.as_json({"model_version": version, **prediction})

@@ -10,12 +10,12 @@ import psycopg
 from almanac import discovery
 from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
-from almanac.errors import AlmanacError, SchemaMismatch
+from almanac.errors import AlmanacError, ContractError, SchemaMismatch
 from almanac.registry import locations, open_registry
 from almanac.runner.notebooks import plan
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
-from almanac.store.schema import migrate
+from almanac.store.schema import ensure, migrate
 
 LEAST_FREE_GB = 2
 ROLES: tuple[Role, ...] = ("owner", "worker", "reader", "ingest")
@@ -27,6 +27,8 @@ REMOTE_TRACKING = ("http://", "https://", "databricks", "postgresql", "mysql", "
 REMOTE_ARTIFACTS = ("s3://", "gs://", "mlflow-artifacts:", "http://", "https://")
 DATABASE_ADVICE = "Check DATABASE_URL, or unset it to use the embedded server."
 MLFLOW_ADVICE = "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+CONTRACT_ADVICE = "Declare the column again, or leave it: new rows have no value there."
+NOT_APPLIED_ADVICE = "almanac db migrate, or the next run of this workload"
 NOTEBOOK_ADVICE = "Restore the notebook, or run `almanac new` for a fresh set to compare with."
 DURABILITY_ADVICE = {
     "DATABASE_URL": "Predictions would be lost with the runner. Set it to a PostgreSQL server of your own.",
@@ -108,6 +110,28 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", "ok", f"{kind}, schema revision {revision}")
     for role in ROLES:
         yield examine_role(open_database(settings, role))
+    database = open_database(settings, "owner")
+    yield from (_contract(database, name) for name in discovery.names())
+    database.engine.dispose()
+
+
+def _contract(database: Database, workload: str) -> Finding:
+    """Examine whether the tables of a workload fit its contract; changes nothing."""
+    what = f"contract {workload}"
+    try:
+        contract = discovery.contract(workload)
+        with database.engine.begin() as connection:
+            warnings = ensure.warnings(connection, contract)
+            is_applied = ensure.is_applied(connection, contract)
+    except ContractError as error:
+        return Finding(what, "error", str(error))
+    except AlmanacError as error:
+        return Finding(what, "warning", f"not examined: {error}")
+    if warnings:
+        return Finding(what, "warning", "; ".join(warnings), CONTRACT_ADVICE)
+    if not is_applied:
+        return Finding(what, "warning", "its tables are not made or changed yet", NOT_APPLIED_ADVICE)
+    return Finding(what, "ok", "its tables fit")
 
 
 def _mlflow(settings: Settings) -> Finding:
