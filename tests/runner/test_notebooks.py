@@ -175,10 +175,9 @@ def test_a_value_of_another_type_is_refused(name: str, text: str, folder: Path) 
 
 
 def test_an_unknown_parameter_is_refused_naming_those_that_are_declared(folder: Path) -> None:
-    with pytest.raises(
-        BadParameter,
-        match=r"Unknown parameter 'SEDE'\. The notebooks declare: LEAGUES, QUICK, RATE, SEED, SHIFT, SIZE, TAGS, TEAM, WORD\.",
-    ):
+    names = "LEAGUES, QUICK, RATE, SEED, SHIFT, SIZE, TAGS, TEAM, WORD"
+    message = rf"Unknown parameter 'SEDE'\. The notebooks declare: {names}\."
+    with pytest.raises(BadParameter, match=message):
         plan.check_parameters(plan.find(folder, "stub"), {"SEDE": "3"})
 
 
