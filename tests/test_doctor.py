@@ -1,19 +1,20 @@
 """What doctor says of an installation that is well, broken, or would not survive its machine."""
 
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from almanac import discovery
+from almanac import discovery, provenance
 from almanac.contract import SCHEMA_REVISION
-from almanac.operations import doctor
-from almanac.operations.doctor import Finding
-from almanac.registry import open_registry
+from almanac.operations import doctor, packages
+from almanac.operations.finding import Finding
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
-from tests.stub import STUB
+from almanac.store.records import run_steps
+from tests.stub import STUB, release
 
 DATABASE = {"database_url": "postgresql://db/a"}
 SERVER, FILE = {"mlflow_tracking_uri": "https://mlflow"}, {"mlflow_tracking_uri": "sqlite:///m.db"}
@@ -111,53 +112,41 @@ def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:
     assert {finding.level for finding in findings} == {"ok"}
 
 
-def test_the_disk_of_the_state_is_looked_at_where_it_will_be(settings: Settings, tmp_path: Path) -> None:
-    state = tmp_path / "elsewhere" / "deep"
-    finding = doctor._disk(settings.model_copy(update={"state": state, "home": tmp_path}))
-    assert f"free at {tmp_path}" in finding.detail
+PROJECT = """
+[project]
+dependencies = ["pydantic==0.0.1"]
+[project.optional-dependencies]
+lab = ["almanac[serve]", "no-such-package==1", "numpy==0.1; sys_platform", "numpy=={numpy}", "{own}"]
+"""
 
 
-@pytest.mark.slow
-def test_doctor_makes_no_experiment(settings: Settings, registry_loaded: None) -> None:
-    assert doctor._mlflow(settings).level == "ok"
-    assert [each.name for each in open_registry(settings).client.search_experiments()] == ["Default"]
+def test_installed_packages_that_are_not_those_of_the_project_are_named(settings: Settings) -> None:
+    path = settings.home / "pyproject.toml"
+    path.write_text(PROJECT.format(numpy=version("numpy"), own=f"scipy=={version('scipy')}"))
+    finding = packages.examine_pins(settings)
+    own = version("pydantic")
+    assert (finding.level, finding.detail) == (
+        "warning",
+        f"no-such-package is not installed (pinned: 1), pydantic {own} (pinned: 0.0.1)",
+    )
+    assert "requirements/lab.txt" in finding.advice
 
 
-def test_an_advice_stands_once(settings: Settings) -> None:
-    away = settings.model_copy(update={"database_url": SecretStr("postgresql://127.0.0.1:9/x")})
-    (finding,) = doctor._database(away)
-    assert (finding.level, finding.advice) == ("error", doctor.DATABASE_ADVICE)
-    assert doctor.DATABASE_ADVICE not in finding.detail
+@pytest.mark.parametrize("text", ["", "[project]", "not = toml = at all", None])
+def test_a_project_that_pins_nothing_is_well(text: str | None, settings: Settings) -> None:
+    if text is not None:
+        (settings.home / "pyproject.toml").write_text(text)
+    assert packages.examine_pins(settings).level == "ok"
 
 
-@pytest.mark.parametrize(
-    ("statement", "level", "detail"),
-    [
-        ("SELECT 1", "ok", "its tables fit"),
-        ("ALTER TABLE almanac.stub_facts ADD COLUMN extra text", "warning", "has column 'extra'"),
-        ("ALTER TABLE almanac.stub_facts DROP COLUMN source", "error", "lacks column 'source'"),
-        ("ALTER TABLE almanac.stub_facts ALTER value TYPE bigint", "error", "of type BIGINT"),
-        ("UPDATE almanac.workloads SET contract = '{}'", "warning", "not made or changed yet"),
-        ("DROP TABLE almanac.stub_facts CASCADE", "warning", "not made or changed yet"),
-    ],
-)
-def test_doctor_names_a_contract_that_does_not_fit(
-    statement: str, level: str, detail: str, owner: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(discovery, "contract", {STUB.name: STUB}.__getitem__)
+def test_a_live_run_of_other_packages_is_named_with_the_way_out(owner: Database) -> None:
+    run_id = release(owner)
+    assert list(packages.examine_live_runs(owner, [STUB.name, "nothing"])) == []
+    here = provenance.packages(Path("nowhere"))
     with owner.engine.begin() as connection:
-        connection.exec_driver_sql(statement)
-    finding = doctor._contract(owner, "stub")
-    assert (finding.what, finding.level) == ("contract stub", level)
-    assert detail in finding.detail
-
-
-def test_doctor_warns_of_a_database_that_every_account_may_enter(settings: Settings, owner: Database) -> None:
-    login = open_database(settings, "login")
-    (finding,) = doctor._separation(login)
-    assert (finding.level, "every account of the server may connect" in finding.detail) == ("warning", True)
-    with login.connect(autocommit=True) as connection:
-        name = connection.info.dbname
-        connection.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC".encode())
-        (finding,) = doctor._separation(login)
-    assert finding.level == "ok"
+        run_steps.start(connection, run_id, "collect", packages=here | {"scikit-learn": "1.0", "gone": "2"})
+        run_steps.start(connection, run_id, "predict")
+    (finding,) = packages.examine_live_runs(owner, [STUB.name])
+    own = version("scikit-learn")
+    assert finding.detail == f"in the live run gone was 2, is not installed, scikit-learn was 1.0, is {own}"
+    assert finding.advice.endswith(f"almanac run {STUB.name} --slot now")

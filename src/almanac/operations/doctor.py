@@ -3,7 +3,6 @@
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -12,6 +11,8 @@ from almanac import discovery
 from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, ContractError, SchemaMismatch
+from almanac.operations import packages
+from almanac.operations.finding import Finding
 from almanac.registry import locations, open_registry
 from almanac.runner.notebooks import plan
 from almanac.settings import Settings
@@ -47,24 +48,15 @@ DURABILITY_ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was examined: `level` is ok, warning or error; `advice` is the way out."""
-
-    what: str
-    level: str
-    detail: str
-    advice: str = ""
-
-
 def examine(settings: Settings) -> list[Finding]:
-    """Examine database, roles, MLflow, disk, port, notebooks and keys."""
+    """Examine database, roles, MLflow, disk, port, notebooks, packages and keys."""
     return [
         *_database(settings),
         _mlflow(settings),
         _disk(settings),
         _port(settings),
         *(_notebooks(settings, name) for name in discovery.names()),
+        packages.examine_pins(settings),
         *_keys(settings),
     ]
 
@@ -122,6 +114,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield from _separation(open_database(settings, "login"))
     database = open_database(settings, "owner")
     yield from (_contract(database, name) for name in discovery.names())
+    yield from packages.examine_live_runs(database, discovery.names())
     database.engine.dispose()
 
 

@@ -22,8 +22,8 @@ NO_GAMES = (
 UNMATCHED = "Games that match none of the catalogue; nothing is guessed"
 BAD_ROWS = "Rows that were skipped"
 COUNTS = (
-    "{counts.inserted} plays new, {counts.updated} corrected, {counts.unchanged} known already;"
-    " {plays.duplicates} lines added to another."
+    "{plays.lines} lines: {counts.inserted} plays new, {counts.updated} corrected,"
+    " {counts.unchanged} known already; {plays.duplicates} lines added to another."
 )
 FILE_HELP = "CSV with user_id, game_id or title, hours and time."
 
@@ -54,6 +54,7 @@ def import_plays(
 
 def _as_json(counts: UpsertCounts, plays: PlaysImport) -> dict[str, object]:
     return {
+        "lines": plays.lines,
         "inserted": counts.inserted,
         "updated": counts.updated,
         "unchanged": counts.unchanged,
