@@ -1,4 +1,4 @@
-"""Replays the first run of a new football user at many cut-offs: is a first version released, and why not?"""
+"""Replays the first run of a new football user at many cut-offs, and counts the releases."""
 
 import argparse
 import json
