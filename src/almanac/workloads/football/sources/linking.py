@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 
 import pandas as pd
 
+from almanac.errors import UsageError
 from almanac.workloads.football.sources import clubs
 from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.openfootball import LEAGUES
@@ -18,6 +19,9 @@ NEAR_DAYS = {"scheduled": 30, "postponed": 30, "gone": -1}
 OWN_DAYS = 1
 MOST_CHARACTERS = 200
 UNMATCHED_COLUMNS = ["country", "name", "candidates"]
+
+# What reading a member of an item raises where the item is not as its source documents it.
+UNREADABLE = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, UsageError)
 
 
 class BadRow(NamedTuple):
@@ -39,8 +43,29 @@ class Problems:
 
     def add_row(self, file: str, number: int, error: Exception, item: object) -> None:
         """Record an item that cannot be parsed."""
-        reason = f"{type(error).__name__}: {error}"
-        self.rows.append(BadRow(file, number, reason, str(item)[:MOST_CHARACTERS]))
+        self.add(file, number, f"{type(error).__name__}: {printable(str(error))}", item)
+
+    def add(self, file: str, number: int, reason: str, item: object) -> None:
+        """Record an item that is left out for this reason."""
+        self.rows.append(BadRow(file, number, reason, printable(str(item))[:MOST_CHARACTERS]))
+
+
+def printable(text: str) -> str:
+    """Return a text whose control characters and halves of characters are escaped.
+
+    >>> printable("Köln\x1b[31m")
+    'Köln\\x1b[31m'
+    """
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def name_of(value: object) -> str:
+    """Return a name that a source sent; raises ValueError where it sent none or one that cannot be stored."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a club is not decided yet")
+    if not value.isprintable():
+        raise ValueError(f"the name '{printable(value)}' holds characters that no name has")
+    return value.strip()
 
 
 class Meeting(NamedTuple):

@@ -50,3 +50,16 @@ def three_way(texts: Iterable[object], bookmaker: str) -> tuple[float, float, fl
         reason = f"imply chances that add up to {implied:.2f}, not to {least} to {most}"
         raise ValueError(f"odds of {home:g}, {draw:g} and {away:g} {reason}")
     return home, draw, away
+
+
+def first_open(fetched: pd.DataFrame, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return fetched odds without the opening ones of which an earlier quote is stored: the first one counts.
+
+    A stored quote whose prices do not fit together is no quote.
+    """
+    prices = stored[["home_odds", "draw_odds", "away_odds"]]
+    implied = (1 / prices).sum(axis=1)
+    earlier = stored[implied.between(*IMPLIED_SUM_OF_BEST) & (stored["taken"] == "open")]
+    keys = pd.MultiIndex.from_frame(earlier[["match_id", "bookmaker"]])
+    is_later = pd.MultiIndex.from_frame(fetched[["match_id", "bookmaker"]]).isin(keys)
+    return fetched[~(is_later & (fetched["taken"] == "open"))].reset_index(drop=True)
