@@ -115,7 +115,7 @@ def test_the_chain_behind_a_release_holds(loaded_installation: Installation) -> 
     states = links(loaded_installation, run_id)
     assert set(states.values()) == {"ok"}
     assert [name for name in states if not name.startswith("release ")] == [
-        "run", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
+        "run", "artifacts", "notebook collect", "notebook train", "notebook evaluate", "notebook predict",
         "training data", "scored data", "model version 1", "cut-off", "figures", "predictions", "commit",
     ]  # fmt: skip
 

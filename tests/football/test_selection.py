@@ -91,4 +91,4 @@ def test_a_single_match_needs_both_clubs() -> None:
 
 def test_a_match_that_its_source_gave_up_is_not_selected() -> None:
     rows = pd.DataFrame({"source": "openfootball", "status": ["gone", "scheduled", "played"]})
-    assert select(rows, sample="full")["status"].to_list() == ["scheduled", "played"]
+    assert sources.select(rows, sample="full")["status"].to_list() == ["scheduled", "played"]

@@ -64,6 +64,9 @@ class FakeRegistry:
         self.files[path.name] = path.read_bytes()
         return f"runs:/{run_id}/{folder}/{path.name}"
 
+    def place(self, run_id: str) -> str:
+        return f"memory:/{run_id}"
+
     def fetch(self, uri: str, folder: Path) -> Path:
         path = folder / uri.rsplit("/", 1)[-1]
         if path.name not in self.files:

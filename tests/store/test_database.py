@@ -114,5 +114,7 @@ def test_the_embedded_server_can_be_joined_and_keeps_its_data_when_it_stops() ->
 
 def test_an_embedded_server_that_cannot_start_names_its_log_and_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file, no folder")
-    with pytest.raises(DatabaseError, match=r"did not start .*set DATABASE_URL to a server of your own"):
+    with pytest.raises(
+        DatabaseError, match=r"did not start: .*Not a directory.*set DATABASE_URL to a server of your own"
+    ):
         embedded.start(tmp_path / "taken" / "postgres")

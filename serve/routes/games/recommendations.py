@@ -55,7 +55,7 @@ WITH names AS (
     SELECT names.place, 0 AS preference, 0 AS rank, game.game_id
     FROM names JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = names.name
     UNION ALL
-    SELECT names.place, 1, game.rank, game.game_id
+    SELECT names.place, CASE WHEN game.title = names.name THEN 1 ELSE 2 END, game.rank, game.game_id
     FROM names JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.title_key = names.key
 ), resolved AS (
     SELECT DISTINCT ON (place) place, game_id FROM meant ORDER BY place, preference, rank
@@ -170,7 +170,10 @@ async def _search(release: Release, names: list[str], places: list[int]) -> dict
     ids = {}
     for place in _missing(names, places)[:MOST_SEARCHED]:
         title = names[place - 1]
-        if titles.words_to_search(title) and (games := await titles.search(release, title, 1, whole=True)):
+        if not titles.is_searchable(title):
+            continue
+        games = await titles.search(release, title, 1, whole=True)
+        if games and games[0].is_meant:
             ids[place] = games[0].game_id
     return ids
 

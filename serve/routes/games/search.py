@@ -31,7 +31,7 @@ MOST_CHARACTERS = 500
 
 
 def _searchable(text: str) -> str:
-    if not titles.words_to_search(text):
+    if not titles.is_searchable(text):
         raise ValueError("must hold a letter or a digit")
     return text
 
@@ -70,8 +70,8 @@ async def search_games(
 ) -> Response:
     """Find games by title.
 
-    Whole titles first, then titles that begin so, then others with these words; within each the popular
-    first. A mistake is forgiven.
+    The whole title first, then titles that begin so, then others with these words; within each the popular
+    first. Abbreviations are known (GTA 5, CSGO), and a mistake is forgiven.
     """
     games = await titles.search(release, query.q, query.limit)
     return release.answer(rows=f"[{','.join(game.row for game in games)}]")
@@ -95,10 +95,10 @@ async def recommend_by_title(
     """Recommend games for a title.
 
     Searches as /v1/games/search does and answers with the recommendations of the first game; `match` is null
-    where none is found.
+    where the words that tell a title, no numbers, stop words or names of editions, fit none.
     """
     games = await titles.search(release, title.query, 1)
-    if not games:
+    if not games or not games[0].is_meant:
         return release.answer(match="null", rows="[]")
     [(match, rows)] = await release.rows(RECOMMENDED, (title.limit, release.run_id, games[0].game_id))
     return release.answer(match=match, rows=rows)

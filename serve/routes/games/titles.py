@@ -1,106 +1,125 @@
-"""Games found by their title: by the beginnings of its words, then by misspelt words; the popular first."""
+"""Games by their title: whole titles, beginnings, abbreviations, then misspelt words; the popular first."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from almanac.workloads.games.shared.spelling import (
-    MISSPELT_FROM,
-    OPEN_END,
-    SHORT_LETTERS,
-    spellings,
-    words_of,
-)
+from almanac.workloads.games.shared.spelling import words_of
 from serve.answers.release import Release
+from serve.routes.games.terms import MISSPELT, Form, Search
 
-MOST_WORDS = 8
 MOST_LIKENESSES = 40
-# Words that stand in thousands of titles say nothing beside others.
-COMMON = frozenset({"a", "an", "and", "of", "the"})
-# Sorts after every word with the same beginning.
-LAST = "\U0010ffff"
 COLUMNS = ("game_id", "title", "year", "main_genre", "rank", "rating", "adult")
-# A misspelt word costs 1, so its games stand behind all others: one query finds both kinds.
-SEARCH = f"""
+# A misspelt word costs most, so its games stand behind all others: one query finds both kinds. A whole title
+# is first whatever its words are.
+SEARCH = """
 WITH forms AS (
-    SELECT * FROM unnest(%(forms)s::text[], %(owners)s::int[]) AS forms(spelling, part)
+    SELECT * FROM unnest(%(forms)s::text[], %(owners)s::int[], %(patterns)s::text[])
+        AS forms(spelling, part, patterns)
 ), likely AS (
     SELECT DISTINCT forms.part, spelt.word,
         abs(length(spelt.word) - length((%(words)s::text[])[forms.part + 1])) AS apart
     FROM forms JOIN api.games_spellings AS spelt ON spelt.run_id = %(run)s AND spelt.spelling = forms.spelling
-    WHERE spelt.word <> (%(words)s::text[])[forms.part + 1] ORDER BY apart, part, word LIMIT {MOST_LIKENESSES}
+    WHERE spelt.word <> (%(words)s::text[])[forms.part + 1]
+        AND spelt.word LIKE ANY (string_to_array(forms.patterns, '|')){unless}
+    ORDER BY apart, part, word LIMIT {likenesses}
 ), terms AS (
-    SELECT part, low, high, 0 AS cost
-    FROM unnest(%(parts)s::int[], %(lows)s::text[], %(highs)s::text[]) AS plain(part, low, high)
-    UNION ALL SELECT part, word, word, 1 FROM likely
+    SELECT * FROM unnest(%(parts)s::text[], %(lows)s::text[], %(highs)s::text[], %(costs)s::int[])
+        AS terms(parts, low, high, cost)
+    UNION ALL SELECT part::text, word, word, {misspelt} FROM likely
 ), hits AS (
-    SELECT word.game_id, terms.part, min(terms.cost) AS cost, min(word.rank) AS rank,
-        min(word.place) AS place, min(word.of) AS of,
-        bool_or(terms.cost = 0 AND word.word = terms.low) AS is_exact
+    SELECT word.game_id, part, min(terms.cost) AS cost, min(word.rank) AS rank, min(word.place) AS place
     FROM terms JOIN api.games_words AS word
-        ON word.run_id = %(run)s AND word.word >= terms.low AND word.word <= terms.high
-    GROUP BY word.game_id, terms.part
+            ON word.run_id = %(run)s AND word.word >= terms.low AND word.word <= terms.high
+        CROSS JOIN LATERAL unnest(string_to_array(terms.parts, ' ')::int[]) AS part
+    GROUP BY word.game_id, part
+), whole AS (
+    SELECT game_id, rank, CASE WHEN title = %(title)s THEN 4 WHEN lower(title) = lower(%(title)s) THEN 3
+        WHEN title_key = (%(keys)s::text[])[1] THEN 2 ELSE 1 END AS likeness
+    FROM api.games_predictions WHERE run_id = %(run)s AND title_key = ANY (%(keys)s::text[])
+    UNION ALL SELECT game_id, rank, 1 FROM api.games_words
+    WHERE run_id = %(run)s AND word = ANY (%(wholes)s::text[])
 ), best AS (
-    SELECT game_id, count(*) AS parts, sum(cost) AS cost, min(rank) AS popular,
-        bool_or(part = 0 AND place = 0) AS is_first,
-        bool_and(is_exact) AND count(*) = %(all)s AND min(of) = %(all)s AS is_whole
-    FROM hits GROUP BY game_id HAVING count(*) >= %(least)s
-    ORDER BY parts DESC, is_whole DESC, cost, is_first DESC, popular, game_id LIMIT %(limit)s
+    SELECT game_id, max(likeness) AS likeness, count(part) AS parts,
+        count(part) FILTER (WHERE part = ANY (%(telling)s::int[])) AS telling,
+        count(part) FILTER (WHERE cost = {misspelt}) AS misspelt, sum(cost) AS cost,
+        bool_or(part = 0 AND place = 0) AS is_first, min(rank) AS popular
+    FROM (
+        SELECT game_id, part, cost, place, rank, 0 AS likeness FROM hits
+        UNION ALL SELECT game_id, NULL, NULL, NULL, rank, likeness FROM whole
+    ) AS every
+    GROUP BY game_id
+    HAVING max(likeness) > 0 OR CASE WHEN %(partly)s
+        THEN bool_or(part = ANY (%(telling)s::int[]))
+        ELSE count(part) FILTER (WHERE part = ANY (%(required)s::int[]))
+            = cardinality(%(required)s::int[]) END
+    ORDER BY {order} LIMIT %(limit)s
 )
-SELECT (SELECT row_to_json(shown)::text FROM (SELECT {", ".join(COLUMNS)}) AS shown), game_id
+SELECT (SELECT row_to_json(shown)::text FROM (SELECT {columns}) AS shown), game_id,
+    likeness > 0 OR cost < 0 OR (telling > 0 AND telling = cardinality(%(telling)s::int[]))
 FROM best JOIN api.games_predictions AS game USING (game_id) WHERE game.run_id = %(run)s
-ORDER BY parts DESC, is_whole DESC, cost, is_first DESC, popular, game_id""".encode()
+ORDER BY {order}"""
+ORDER = "likeness DESC, telling DESC, misspelt, parts DESC, cost, is_first DESC, popular, game_id"
+# A word of some title is no misspelt one.
+IS_WORD = """
+        AND NOT EXISTS (
+            SELECT FROM api.games_words
+            WHERE run_id = %(run)s AND word = (%(words)s::text[])[forms.part + 1])"""
+FACTS = {
+    "columns": ", ".join(COLUMNS),
+    "likenesses": MOST_LIKENESSES,
+    "misspelt": MISSPELT,
+    "order": ORDER,
+}
+FORGIVING, STRICT = (SEARCH.format(unless=unless, **FACTS).encode() for unless in ("", IS_WORD))
 
 
 class Game(NamedTuple):
-    """A game that a search returns: its JSON and its id."""
+    """A game that a search returns: its JSON, its id, and whether all words that tell a title are in its."""
 
     row: str
     game_id: str
+    is_meant: bool
 
 
-def words_to_search(title: str) -> list[str]:
-    """Return the words that a title is searched by; none where it has no letter and no digit."""
-    words = words_of(title)[:MOST_WORDS]
-    return [word for word in words if word not in COMMON] or words
+def is_searchable(title: str) -> bool:
+    """Tell whether a title has a letter or a digit to search by."""
+    return bool(words_of(title))
 
 
 async def search(release: Release, title: str, limit: int, *, whole: bool = False) -> list[Game]:
     """Return the games whose titles fit best: whole titles, beginnings, then misspelt words.
 
-    Where no title has all words, those with the most of them are returned, unless the `whole` title has to
-    fit.
+    All words that tell a title have to fit, and of a `whole` title all words but its edition. Where no title
+    has all telling words, those with the most of them are returned, unless the `whole` title has to fit.
     """
-    words = words_to_search(title)
-    values = _values(words) | {"run": release.run_id, "limit": limit}
-    rows = await release.rows(SEARCH, values | {"least": len(words)})
-    if not rows and not whole and len(words) > 1:
-        rows = await release.rows(SEARCH, values | {"least": 1})
+    request = Search(title)
+    values = _values(request, whole=whole) | {"run": release.run_id, "limit": limit}
+    rows = await release.rows(STRICT if whole else FORGIVING, values | {"partly": False})
+    if not rows and not whole and len(request.telling) > 1:
+        # What is neither whole nor well spelt is another game.
+        rows = await release.rows(FORGIVING, values | {"partly": True} | _spellings([]))
     return [Game(*row) for row in rows]
 
 
-def _values(words: Sequence[str]) -> dict[str, Any]:
-    ranges = [_range(word, alone=len(words) == 1) for word in words]
-    forms = _forms(words)
-    return {
-        "words": list(words),
-        "parts": list(range(len(words))),
-        "lows": [low for low, _ in ranges],
-        "highs": [high for _, high in ranges],
-        "forms": [form for form, _ in forms],
-        "owners": [part for _, part in forms],
-        "all": len(words),
+def _values(search: Search, *, whole: bool) -> dict[str, Any]:
+    terms = search.terms()
+    values = {
+        "title": search.title,
+        "words": search.words,
+        "telling": search.telling,
+        "required": search.all_but_edition if whole else search.telling or search.all_but_edition,
+        "keys": search.keys,
+        "wholes": search.wholes,
+        "parts": [" ".join(map(str, term.parts)) for term in terms],
+        "lows": [term.low for term in terms],
+        "highs": [term.high for term in terms],
+        "costs": [term.cost for term in terms],
     }
+    return values | _spellings(search.forms())
 
 
-def _forms(words: Sequence[str]) -> list[tuple[str, int]]:
-    """Return the spellings one letter away from each word, with the place of the word."""
-    long = [(part, word) for part, word in enumerate(words) if len(word) >= MISSPELT_FROM]
-    return [(form, part) for part, word in long for form in sorted(spellings(word))]
-
-
-def _range(word: str, *, alone: bool) -> tuple[str, str]:
-    """Return the first and the last word with the same beginning."""
-    if len(word) > SHORT_LETTERS:
-        return word, word + LAST
-    entry = word + OPEN_END if alone else word
-    return entry, entry
+def _spellings(forms: list[Form]) -> dict[str, Any]:
+    return {
+        "forms": [form.spelling for form in forms],
+        "owners": [form.part for form in forms],
+        "patterns": [form.patterns for form in forms],
+    }

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from almanac.errors import RegistryError
 from almanac.operations.chain import Chain, Link, compared
-from almanac.registry import file_hash
+from almanac.registry import file_hash, locations
 from almanac.store.records.versions import VersionRow
+
+MOST_CHARACTERS = 500
 
 
 def check_notebooks(chain: Chain) -> list[Link]:
@@ -16,6 +18,20 @@ def check_notebooks(chain: Chain) -> list[Link]:
         check_file(chain, f"notebook {step['step']}", step["notebook_uri"], step["notebook_hash"])
         for step in chain.steps
     ]
+
+
+def check_place(chain: Chain) -> Link:
+    """Name the place where the registry keeps the files of a run; broken where it is gone."""
+    mlflow_run_id = chain.maker["mlflow_run_id"]
+    if not mlflow_run_id:
+        return Link("artifacts", "none", "nothing was kept")
+
+    def look() -> Link:
+        place = chain.project.registry.place(mlflow_run_id)
+        detail = locations.readable(place)
+        return compared("artifacts", not locations.is_gone(place), detail, f"gone at {detail}")
+
+    return _reached("artifacts", look)
 
 
 def check_training_data(chain: Chain) -> Link:
@@ -68,4 +84,4 @@ def _reached(name: str, check: Callable[[], Link]) -> Link:
     try:
         return check()
     except (RegistryError, OSError) as error:
-        return Link(name, "broken", f"cannot be read: {error}"[:200])
+        return Link(name, "broken", f"cannot be read: {error}"[:MOST_CHARACTERS])

@@ -12,7 +12,7 @@ from almanac.store.records import releases, runs, versions
 def verify(project: Project, run_id: str) -> list[Link]:
     """Return every link behind a run with its state; raises NotFound.
 
-    The order is release, run, notebooks, data, model, cut-off, figures, predictions, commit.
+    The order is release, run, artifacts, notebooks, data, model, cut-off, figures, predictions, commit.
     """
     with project.database.engine.begin() as connection:
         chain = read_chain(connection, project, run_id)
@@ -20,6 +20,7 @@ def verify(project: Project, run_id: str) -> list[Link]:
         figures = _figures(connection, chain)
     return [
         *first,
+        files.check_place(chain),
         *files.check_notebooks(chain),
         files.check_training_data(chain),
         inputs.check_scored_data(chain),

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from almanac.errors import RegistryError
+from almanac.registry import locations
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 URI_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
-# User and password inside a URL.
-CREDENTIALS = re.compile(r"://[^/@\s]*@")
 # A registry that is away answers in seconds, not in the four minutes of MLflow's defaults.
 CLIENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -27,7 +25,6 @@ CLIENT_DEFAULTS = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-SQLITE = "sqlite:///"
 MLFLOW_FAILED = "MLflow at {uri} said: {reason}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
 FILES_FAILED = (
     "MLflow at {uri} cannot read or write its files: {reason}. See to its rights and space, then try again."
@@ -54,12 +51,13 @@ class Store:
         with _environment_as_before():
             mlflow.set_tracking_uri(self.uri)
             mlflow.set_registry_uri(self.uri)
-        with _sqlite_lock(self.uri) as is_sqlite, self.explained():
+        with _sqlite_lock(self.uri) as database, self.explained():
             client = mlflow.MlflowClient(self.uri, self.uri)
-            if is_sqlite:
+            if database is not None:
                 # The first query makes MLflow's tables.
                 client.search_experiments(max_results=1)
                 client.search_registered_models(max_results=1)
+                locations.follow(database, self.artifact_root)
         return client
 
     @contextmanager
@@ -77,7 +75,7 @@ class Store:
 
 
 def _without_password(message: str) -> RegistryError:
-    return RegistryError(CREDENTIALS.sub("://", message))
+    return RegistryError(locations.CREDENTIALS.sub("://", message))
 
 
 @contextmanager
@@ -91,13 +89,13 @@ def _environment_as_before() -> Iterator[None]:
 
 
 @contextmanager
-def _sqlite_lock(uri: str) -> Iterator[bool]:
-    """Let one process at a time make the tables of an SQLite store; yield whether the store is SQLite."""
-    if not uri.startswith(SQLITE):
-        yield False
+def _sqlite_lock(uri: str) -> Iterator[Path | None]:
+    """Let one process at a time open an SQLite store; yield its file, or None for another store."""
+    path = locations.database_file(uri)
+    if path is None:
+        yield None
         return
-    path = Path(uri.removeprefix(SQLITE))
     path.parent.mkdir(parents=True, exist_ok=True)
     with Path(f"{path}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield True
+        yield path

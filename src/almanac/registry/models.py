@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from almanac.errors import ModelTampered, RegistryError
+from almanac.registry import locations, trust
 from almanac.registry.files import folder_hash
 from almanac.registry.tracking import Tracking
 from almanac.settings import Settings
@@ -21,6 +22,15 @@ TAMPERED = (
     "Version {version} of '{workload}' has files with hash {actual:.12}, recorded was {expected:.12}. "
     "It is not loaded; restore the artifact or promote another version."
 )
+GONE = (
+    "Files of version {version} of '{workload}' are gone at {place}: {missing}. "
+    "Restore them from a copy, or promote another version."
+)
+NO_SUCH_NAME = (
+    "MLflow cannot open {database}, since a path of SQLite may have no question mark. Rename the folder."
+)
+# What each version consists of, whatever else was saved with it.
+MODEL_FILES = ("MLmodel", "model.skops", "requirements.txt")
 
 
 @dataclass(frozen=True)
@@ -51,8 +61,16 @@ class Registry(Tracking):
     """One MLflow store with its runs and model versions; nothing is contacted before the first call."""
 
     def register(self, workload: str, run_id: str, submission: Submission) -> Version:
-        """Save the pipeline without pickle, register it as the next version and return it with its hash."""
-        number = self._log_model(workload, run_id, submission)
+        """Save the pipeline without pickle, register it as the next version and return it with its hash.
+
+        Raises RegistryError, which names all types that are not trusted.
+        """
+        try:
+            number = self._log_model(workload, run_id, submission)
+        except RegistryError:
+            # What MLflow says of a model that cannot be saved is cut, and names other ways out than ours.
+            trust.check_saving(workload, submission.pipeline, submission.trusted_types)
+            raise
         for name, value in submission.tags.items():
             self.client.set_model_version_tag(workload, str(number), name, value)
         return Version(number, run_id, self.version_hash(workload, number))
@@ -62,14 +80,12 @@ class Registry(Tracking):
 
         Trusted types come from the caller's code, never from the model.
         """
-        import skops.io
-
         with self._downloaded(workload, version) as folder:
             actual = folder_hash(folder)
             if actual != artifact_hash:
                 names = {"version": version, "workload": workload}
                 raise ModelTampered(TAMPERED.format(actual=actual, expected=artifact_hash, **names))
-            return skops.io.load(folder / "model.skops", trusted=list(trusted_types))
+            return trust.load(folder, workload, version, trusted_types)
 
     def version_hash(self, workload: str, version: int) -> str:
         """Return the hash of a version's files as they are now."""
@@ -109,7 +125,7 @@ class Registry(Tracking):
                 submission.pipeline,
                 name="model",
                 serialization_format="skops",
-                skops_trusted_types=list(submission.trusted_types),
+                skops_trusted_types=trust.trusted(submission.trusted_types),
                 registered_model_name=workload,
                 signature=signature,
                 input_example=submission.example,
@@ -120,14 +136,22 @@ class Registry(Tracking):
 
     @contextmanager
     def _downloaded(self, workload: str, version: int) -> Iterator[Path]:
+        """Yield a folder with a copy of a version's files; raises RegistryError where some are gone."""
         import mlflow
 
         with tempfile.TemporaryDirectory() as folder:
+            copy = folder
             with self.explained():
                 self.client.get_model_version(workload, str(version))
-                uri = f"models:/{workload}/{version}"
-                path = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
-            yield Path(path)
+                place = self.client.get_model_version_download_uri(workload, str(version))
+                if not locations.is_gone(place):
+                    uri = f"models:/{workload}/{version}"
+                    copy = mlflow.artifacts.download_artifacts(uri, dst_path=folder)
+            missing = [name for name in MODEL_FILES if not Path(copy, name).exists()]
+            if missing:
+                names = {"version": version, "workload": workload, "missing": ", ".join(missing)}
+                raise RegistryError(GONE.format(place=locations.readable(place), **names))
+            yield Path(copy)
 
 
 def _output(submission: Submission) -> Any:
@@ -138,10 +162,22 @@ def _output(submission: Submission) -> Any:
 
 
 def open_registry(settings: Settings) -> Registry:
-    """Return the registry of these settings: MLFLOW_TRACKING_URI, or SQLite and files under mlruns/."""
-    if settings.mlflow_tracking_uri:
-        return Registry(settings.mlflow_tracking_uri.get_secret_value(), settings.artifact_root)
-    local = settings.home / "mlruns"
-    local.mkdir(parents=True, exist_ok=True)
-    artifact_root = settings.artifact_root or (local / "artifacts").as_uri()
-    return Registry(f"sqlite:///{local / 'mlflow.db'}", artifact_root)
+    """Return the registry of these settings: MLFLOW_TRACKING_URI, or SQLite and files under mlruns/.
+
+    An SQLite file has its artifacts beside it, unless ALMANAC_ARTIFACT_ROOT names another place. Raises
+    RegistryError for a path that MLflow cannot open.
+    """
+    if settings.mlflow_tracking_uri is None:
+        database = settings.home / "mlruns" / "mlflow.db"
+    else:
+        uri = settings.mlflow_tracking_uri.get_secret_value()
+        own = locations.database_file(uri)
+        if own is None:
+            return Registry(uri, settings.artifact_root)
+        # Notebooks run in folders of their own, so a relative path counts from the project.
+        database = settings.home / own
+    if "?" in str(database):
+        raise RegistryError(NO_SUCH_NAME.format(database=database))
+    database.parent.mkdir(parents=True, exist_ok=True)
+    artifact_root = settings.artifact_root or (database.resolve().parent / "artifacts").as_uri()
+    return Registry(f"{locations.SQLITE}{database}", artifact_root)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from almanac.errors import RegistryError
+from almanac.registry import locations
 from almanac.registry.client import Store
 from almanac.registry.files import file_hash, frame_bytes
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RUN_URI = "runs:/"
+GONE = "{uri} is gone at {place}. Restore the file from a copy, or run all steps again."
 FILE_CHANGED = (
     "{uri} has hash {actual:.12}, recorded was {expected:.12}. It was changed; run all steps again."
 )
@@ -78,10 +80,21 @@ class Tracking(Store):
             return self.log_file(run_id, path, "data"), file_hash(path)
 
     def fetch(self, uri: str, folder: Path) -> Path:
-        """Download one artifact `runs:/<run>/<path>` into `folder` and return its path."""
+        """Download one artifact `runs:/<run>/<path>` into `folder` and return its path.
+
+        Raises RegistryError, which names the place where a file is gone.
+        """
         run_id, _, path = uri.removeprefix(RUN_URI).partition("/")
+        place = f"{self.place(run_id)}/{path}"
+        if locations.is_gone(place):
+            raise RegistryError(GONE.format(uri=uri, place=locations.readable(place)))
         with self.explained():
             return Path(self.client.download_artifacts(run_id, path, str(folder)))
+
+    def place(self, run_id: str) -> str:
+        """Return the location of the files of an MLflow run."""
+        with self.explained():
+            return str(self.client.get_run(run_id).info.artifact_uri)
 
     def fetch_frame(self, uri: str, expected: str) -> pd.DataFrame:
         """Return a frame that was saved; raises RegistryError unless the file has the hash `expected`."""

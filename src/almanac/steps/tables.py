@@ -25,17 +25,21 @@ class TableAccess(StepContext):
     """Raw tables, the workload's own views and functions, and the entries of an incremental workload."""
 
     def upsert(self, table: str, frame: pd.DataFrame) -> raw.UpsertCounts:
-        """Bring rows into a raw table; corrections are updated and logged, refused rows are named."""
-        counts = raw.upsert(self.database, self.contract, table, frame, run_id=self.run_id or None)
+        """Bring rows into a raw table of this step's sample; log corrections and refused rows."""
+        name = raw.of_sample(table, self.sample)
+        counts = raw.upsert(self.database, self.contract, name, frame, run_id=self.run_id or None)
         for refusal in counts.refusals[:MOST_NAMED]:
-            log.warning("%s.%s refuses row %s: %s", self.workload, table, *refusal)
+            log.warning("%s.%s refuses row %s: %s", self.workload, name, *refusal)
         if counts.refused > MOST_NAMED:
-            log.warning("%s.%s refuses %d rows in all", self.workload, table, counts.refused)
+            log.warning("%s.%s refuses %d rows in all", self.workload, name, counts.refused)
         return counts
 
     def read(self, table: str) -> pd.DataFrame:
-        """Return a raw table as a frame."""
-        return raw.read(self.database, self.contract, table)
+        """Return a raw table of this step's sample as a frame: a real run sees no row of a mock run."""
+        frame = raw.read(self.database, self.contract, raw.of_sample(table, self.sample))
+        if self.sample == "mock" and len(frame):
+            self._made_up_tables.append(table)
+        return frame
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""

@@ -86,9 +86,10 @@ WORDS = Table(
     name="words",
     key=("word", "game_id"),
     doc="The words of each title; a word ending in * means all words with this beginning,"
-    " of the most popular games only.",
+    " of the most popular games only. After # is a whole title without blanks, after = its initials,"
+    " after ~ its initials with further letters.",
     columns=(
-        Column(name="word", type="text", doc="Word of a title."),
+        Column(name="word", type="text", doc="Word of a title, or a run of letters or digits in it."),
         Column(name="game_id", type="text", doc="As in predictions."),
         Column(name="rank", type="integer", doc="As in predictions.", minimum=1),
         Column(

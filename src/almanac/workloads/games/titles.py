@@ -3,14 +3,9 @@
 import re
 from functools import lru_cache
 
+from almanac.workloads.games.shared.editions import EDITION_WORDS, without_edition
 from almanac.workloads.games.shared.spelling import title_key, words_of
 
-EDITION_WORDS = frozenset(
-    "anniversary beta bundle classic collection collectors complete cut definitive deluxe demo digital"
-    " directors dx edition enhanced expanded extended final gold goty hd legendary mac multiplayer pack"
-    " platinum premium redux reloaded remake remaster remastered server singleplayer source special"
-    " standard test ultimate uncut version vr".split()
-)
 FILLERS = frozenset({"the", "and", "for", "game"})
 BRACKETS = re.compile(r"[(\[].*?[)\]]")
 # A series name ends before a colon, a dash, a bar or a bracket.
@@ -40,17 +35,8 @@ def work_of(title: str) -> str:
     >>> work_of("Total War™: ROME II - Emperor Edition"), work_of("Divinity: Original Sin (Classic)")
     ('total war rome 2', 'divinity original sin')
     """
-    key = title_key(BRACKETS.sub(" ", title))
-    words = key.replace("game of the year", "goty").split()
-    return " ".join(_without_edition(words)) or title_key(title) or title
-
-
-def _without_edition(words: list[str]) -> list[str]:
-    while len(words) > 1 and words[-1] in EDITION_WORDS:
-        # The word before "edition" names it: Emperor Edition.
-        has_name = words[-1] == "edition" and len(words) > 2
-        words = words[:-2] if has_name else words[:-1]
-    return words
+    words = words_of(BRACKETS.sub(" ", title))
+    return " ".join(without_edition(words)) or title_key(title) or title
 
 
 @lru_cache(maxsize=CACHE_SIZE)

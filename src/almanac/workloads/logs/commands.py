@@ -27,7 +27,13 @@ RULE_COLUMNS = ("name", "kind", "from", "within minutes", "source", "active", "n
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Files = Annotated[
     list[Path],
-    typer.Argument(exists=True, dir_okay=False, readable=True, help="Log files, plain or gzipped."),
+    typer.Argument(
+        exists=True,
+        dir_okay=False,
+        readable=True,
+        allow_dash=True,
+        help="Log files, plain or packed by gzip, bzip2 or xz; - is standard input.",
+    ),
 ]
 Format = Annotated[str, typer.Option("--format", help=f"{', '.join(FORMATS)}; detected by default.")]
 Source = Annotated[
@@ -86,12 +92,12 @@ def ingest_command(
     check_format(form)
     project = Project(Settings.read())
     options, load = ReadOptions(form, source, year), Load(binary_copy.encode)
-    connect = project.worker.connect
-    reports = {str(path): ingest.ingest(connect, path, options, load) for path in files}
+    reports = ingest.ingest_all(project.worker.connect, files, options, load)
     if json:
-        show.as_json({path: asdict(report) for path, report in reports.items()})
+        show.as_json({path: _as_json(report) for path, report in reports.items()})
     else:
         show.table("Stored", REPORT_COLUMNS, _report_rows(reports))
+    ingest.raise_problems(reports, form)
 
 
 def delete_command(where: Where, why: Why, json: Json = False) -> None:
@@ -133,6 +139,12 @@ def remove_rule_command(name: Annotated[str, typer.Argument(help="The rule's nam
         is_deleted = rules.remove(connection, name)
     note = "" if is_deleted else ": its alerts stay, so it is switched off"
     show.line(f"'{show.escape(name)}' opens no more alerts{note}.")
+
+
+def _as_json(report: FileReport) -> dict[str, object]:
+    """Return the counts of a file, and its problem where it has one."""
+    problem = {"problem": str(report.problem)} if report.problem else {}
+    return {"lines": report.lines, "raw": report.raw, "stored": asdict(report.stored), **problem}
 
 
 def _report_rows(reports: Mapping[str, FileReport]) -> list[Sequence[object]]:

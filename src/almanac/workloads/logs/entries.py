@@ -1,9 +1,11 @@
 """The table of entries, for workers: stores each entry once through COPY, and reads for notebooks."""
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -38,6 +40,7 @@ IS_EMPTY = "SELECT NOT EXISTS (SELECT FROM almanac.log_entries WHERE %s OR NOT d
 LEVELLED = """
     SELECT source, text, level, event_time FROM almanac.log_entries
     WHERE level IS NOT NULL AND NOT demo AND NOT raw ORDER BY entry_id DESC LIMIT %s"""
+COMPLETE = "SELECT almanac.log_complete(%s, %s)"
 PENDING_TEXTS = "SELECT text_id, masked FROM almanac.log_questions ORDER BY text_id"
 
 
@@ -77,6 +80,14 @@ def store(connection: Connection, entries: pa.Table, load: Load, *, ids: bytes |
         rows = _rows(new, numbers[numbers > 0], moment, demo=load.demo)
         copy_in(connection, COPY, rows, load.encode)
     return Stored(len(new), len(entries) - len(new))
+
+
+def complete(connection: Connection, entry: pa.Table, entry_id: bytes) -> None:
+    """Replace what was stored of one entry (columns of `formats.SCHEMA`) before it was finished."""
+    fresh = {name: values[0].as_py() for name, values in _texts(entry).items()}
+    (moment,) = entry["event_time"].filter(_is_possible(entry["event_time"])).to_pylist() or [None]
+    fresh |= {"event_time": moment and moment.isoformat(), "raw": entry["raw"][0].as_py()}
+    connection.execute(COMPLETE, [UUID(bytes=entry_id), json.dumps(fresh)])
 
 
 def is_empty(connection: Connection, *, demo: bool = True) -> bool:

@@ -9,6 +9,7 @@ from typing import NamedTuple, Self
 import pandas as pd
 
 from almanac.errors import UsageError
+from almanac.fields import printable
 from almanac.workloads.football.sources import clubs
 from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.openfootball import LEAGUES
@@ -48,15 +49,6 @@ class Problems:
     def add(self, file: str, number: int, reason: str, item: object) -> None:
         """Record an item that is left out for this reason."""
         self.rows.append(BadRow(file, number, reason, printable(str(item))[:MOST_CHARACTERS]))
-
-
-def printable(text: str) -> str:
-    """Return a text whose control characters and halves of characters are escaped.
-
-    >>> printable("Köln\x1b[31m")
-    'Köln\\x1b[31m'
-    """
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
 def name_of(value: object) -> str:

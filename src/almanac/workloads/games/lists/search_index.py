@@ -1,4 +1,4 @@
-"""The search index, computed ahead: the words of all titles, and their forms with one letter left out."""
+"""The search index, computed ahead: words and abbreviations of titles, and words with one letter left out."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,10 +7,26 @@ from itertools import chain
 import pandas as pd
 
 from almanac.workloads.games.contract import SPELLINGS, WORDS
-from almanac.workloads.games.shared.spelling import OPEN_END, SHORT_LETTERS, spellings, words_of
+from almanac.workloads.games.lists.abbreviations import initials_of, loose_initials_of
+from almanac.workloads.games.shared.spelling import (
+    INITIALS,
+    LOOSE,
+    OPEN_END,
+    SHORT_LETTERS,
+    WHOLE,
+    compact,
+    runs_of,
+    spellings,
+    tokens_of,
+    without_article,
+    words_of,
+)
 
 # For a beginning of one or two letters only so many titles are indexed, the most popular ones.
 MOST_TITLES = 50
+# Only the most popular games have abbreviations, and still fewer those that a rule may get wrong.
+MOST_ABBREVIATED, MOST_LOOSE = 5000, 500
+MARKS = (WHOLE, INITIALS, LOOSE)
 
 # A row of the contract's `words`: word, game_id, rank, place of the word in the title, words in the title.
 Row = tuple[str, str, int, int, int]
@@ -28,7 +44,8 @@ def words(predictions: pd.DataFrame) -> pd.DataFrame:
     for game, title, rank in _titles(predictions):
         title_words = words_of(title)
         facts = game, rank, len(title_words)
-        rows += _rows(_first_places(enumerate(title_words)), facts)
+        entries = chain(enumerate(title_words), _runs(title), _marked(title, title_words, rank))
+        rows += _rows(_first_places(entries), facts)
         beginnings.add(_rows(_first_places(_beginnings_of(title_words)), facts))
     return pd.DataFrame(rows + beginnings.rows(), columns=WORDS.column_names)
 
@@ -56,6 +73,27 @@ def _titles(predictions: pd.DataFrame) -> Iterator[tuple[str, str, int]]:
     return zip(*columns, strict=True)
 
 
+def _runs(title: str) -> Iterator[tuple[int, str]]:
+    """Yield the runs of letters or digits inside the words of a title: "hawx2" is found by both of its."""
+    runs = runs_of(title)
+    skipped = len(runs) - len(without_article(tokens_of(title)))
+    for place, inside in enumerate(runs[skipped:]):
+        yield from ((place, run) for run in inside)
+
+
+def _marked(title: str, title_words: list[str], rank: int) -> Iterator[tuple[int, str]]:
+    """Yield the entries that are not one word: whole titles without blanks, and abbreviations."""
+    if not title_words:
+        return
+    written = without_article(tokens_of(title))
+    wholes = sorted(compact(title_words) | compact(written))
+    yield from ((0, WHOLE + whole) for whole in wholes)
+    if rank <= MOST_ABBREVIATED:
+        yield from ((0, INITIALS + form) for form in sorted(initials_of(title)))
+    if rank <= MOST_LOOSE:
+        yield from ((0, LOOSE + form) for form in sorted(loose_initials_of(title)))
+
+
 def _first_places(words: Iterable[tuple[int, str]]) -> dict[str, int]:
     places = dict[str, int]()
     for place, word in words:
@@ -77,6 +115,6 @@ def _rows(places: Mapping[str, int], facts: tuple[str, int, int]) -> Iterator[Ro
 def spelling_forms(index: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `spellings` for the rows of `words`."""
     words = sorted(index["word"].unique())
-    whole = (word for word in words if not word.endswith(OPEN_END))
-    rows = ((spelling, word) for word in whole for spelling in sorted(spellings(word)))
+    plain = (word for word in words if not word.endswith(OPEN_END) and not word.startswith(MARKS))
+    rows = ((spelling, word) for word in plain for spelling in sorted(spellings(word)))
     return pd.DataFrame(rows, columns=SPELLINGS.column_names)

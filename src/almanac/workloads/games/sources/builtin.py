@@ -18,6 +18,8 @@ PLATFORM_LETTERS = {
     "x": "xbox",
     "n": "nintendo",
 }
+# Ids stay as they were released, also where titles are spelt by newer rules.
+RELEASED_NAMES = {"Final Fantasy XV": "final-fantasy-xv"}
 
 
 def catalogue() -> pd.DataFrame:
@@ -28,10 +30,9 @@ def catalogue() -> pd.DataFrame:
 
 
 def _game(row: dict[str, str]) -> dict[str, object]:
-    key = title_key(row["title"])
     platforms = [PLATFORM_LETTERS[letter] for letter in row["platforms"]]
     return {
-        "game_id": f"sample:{key.replace(' ', '-')}",
+        "game_id": f"sample:{_name(row['title'])}",
         "title": row["title"],
         "released": date(int(row["year"]), 7, 1),
         "genres": row["genres"],
@@ -41,3 +42,7 @@ def _game(row: dict[str, str]) -> dict[str, object]:
         "publisher": row["developer"],
         "source": SOURCE,
     }
+
+
+def _name(title: str) -> str:
+    return RELEASED_NAMES.get(title) or title_key(title.replace("&", " ")).replace(" ", "-")

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import layouts
 from almanac.workloads.logs.formats.layouts import Layout
-from almanac.workloads.logs.shared.cleaning import decoded
 
-HEAD_BYTES = 65_536
+HEAD_LENGTH = 65_536
 LINES = 200
 JSON_LINES = 20
-PARQUET = b"PAR1"
 # A layout is chosen from this share of the lines on; lines of a stack trace do not count.
 LEAST_SHARE = 0.3
 FORMATS = (
@@ -23,10 +21,8 @@ FORMATS = (
 )
 
 
-def detect(head: bytes) -> str:
-    """Return one of FORMATS for a file that begins with these bytes; `plain` where nothing fits."""
-    if head.startswith(PARQUET):
-        return "hdfs_parquet"
+def detect(head: str) -> str:
+    """Return one of FORMATS for a file that begins with this text; `plain` where nothing fits."""
     lines = lines_of(head)
     if lines and lines[0].startswith("LineId,") and "Content" in lines[0]:
         return "loghub_csv"
@@ -43,13 +39,13 @@ def check_format(form: str) -> None:
         raise UsageError(f"Unknown log format '{form}'. Known: {formats}.")
 
 
-def lines_of(head: bytes) -> list[str]:
+def lines_of(head: str) -> list[str]:
     """Return the first lines that are not blank."""
-    lines = decoded(head[:HEAD_BYTES]).split("\n")
+    lines = head[:HEAD_LENGTH].split("\n")
     return [line for line in lines if line.strip()][:LINES]
 
 
-def layout_of(head: bytes, form: str) -> Layout:
+def layout_of(head: str, form: str) -> Layout:
     """Return the layout of a format which fits these first lines best; its first one where none does."""
     of_format = [layout for layout in layouts.LAYOUTS if layout.format == form]
     lines = lines_of(head)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from almanac.workloads.logs.formats import chunks, entries
 from almanac.workloads.logs.formats.entries import Defaults, Line, Parsed
 from almanac.workloads.logs.formats.layouts import Layout
-from almanac.workloads.logs.shared.cleaning import bounded, decoded
+from almanac.workloads.logs.shared.cleaning import bounded
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 from almanac.workloads.logs.terms import arrays
 
@@ -46,11 +46,11 @@ class _Split(NamedTuple):
         return self.before.count("\n") + in_entries
 
 
-def parse(blocks: Iterable[bytes], layout: Layout, defaults: Defaults) -> Iterator[Parsed]:
+def parse(blocks: Iterable[str], layout: Layout, defaults: Defaults) -> Iterator[Parsed]:
     """Yield the entries of a file in blocks; the last entry of a block waits for the next block."""
     rest, place = "", 1
     for block in blocks:
-        complete, rest = _cut(rest + decoded(block), layout)
+        complete, rest = _cut(rest + block, layout)
         if complete:
             parsed = _parsed(complete, place, layout, defaults)
             place += parsed.lines

@@ -6,9 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from almanac.workloads.logs.formats import entries, times
-from almanac.workloads.logs.formats.chunks import whole_lines
 from almanac.workloads.logs.formats.entries import Defaults, Line, Parsed
-from almanac.workloads.logs.shared.cleaning import clean, decoded
+from almanac.workloads.logs.shared.cleaning import clean
 
 # The first of these members that an object has counts.
 NAMES = {
@@ -29,11 +28,11 @@ Object = Mapping[str, Any]
 Row = dict[str, Any]
 
 
-def parse(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
+def parse(blocks: Iterable[str], defaults: Defaults) -> Iterator[Parsed]:
     """Yield the entries; a line that is not a JSON object with a message becomes a raw entry."""
     place = 1
-    for block in whole_lines(blocks):
-        lines = decoded(block).removesuffix("\n").split("\n")
+    for block in blocks:
+        lines = block.removesuffix("\n").split("\n")
         yield _parsed(lines, place, defaults)
         place += len(lines)
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 
-from almanac.workloads.logs.formats.chunks import whole_lines
 from almanac.workloads.logs.formats.entries import Defaults, Parsed, raw_entries
-from almanac.workloads.logs.shared.cleaning import clean, decoded
+from almanac.workloads.logs.shared.cleaning import clean
 
 
-def parse(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
+def parse(blocks: Iterable[str], defaults: Defaults) -> Iterator[Parsed]:
     """Yield every line that is not blank as a raw entry."""
     place = 1
-    for block in whole_lines(blocks):
-        lines = decoded(block).removesuffix("\n").split("\n")
+    for block in blocks:
+        lines = block.removesuffix("\n").split("\n")
         texts = [(number, clean(line)) for number, line in enumerate(lines, start=place) if line.strip()]
         place += len(lines)
         yield Parsed(raw_entries(texts, defaults), len(lines), len(texts))

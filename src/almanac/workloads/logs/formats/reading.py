@@ -1,77 +1,83 @@
-"""Opens a log, detects its format and hands its blocks to the parser of that format."""
+"""Detects the format of a log and hands its text to the parser of that format."""
 
-import gzip
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from itertools import chain
 from pathlib import Path
-from typing import IO
 
 from almanac.workloads.logs.formats import headed, json_lines, plain, tables
-from almanac.workloads.logs.formats.chunks import whole_lines
-from almanac.workloads.logs.formats.detection import HEAD_BYTES, check_format, detect, layout_of
+from almanac.workloads.logs.formats.chunks import text_blocks
+from almanac.workloads.logs.formats.detection import check_format, detect, layout_of
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
+from almanac.workloads.logs.formats.opening import open_log
 
-BLOCK_BYTES = 4 << 20
-GZIP = b"\x1f\x8b"
+PARQUET = b"PAR1"
+# What sees the text on its way to the parser.
+Through = Callable[[Iterator[str]], Iterator[str]]
 
 
 def parse_file(path: Path, *, form: str = "", source: str = "", year: int | None = None) -> Iterator[Parsed]:
-    """Yield the entries of a file, which may be gzipped; `source` defaults to its name.
+    """Yield the entries of a file, which may be compressed; `source` defaults to its name.
 
-    Raises UsageError for an unknown format or a table with other columns, OSError for an unreadable file.
+    Raises UsageError for an unknown format or a table with other columns, SourceUnavailable for a file that
+    cannot be opened, and SourceCorrupt behind the last entry that could be read.
     """
-    name, _, _ = path.name.removesuffix(".gz").partition(".")
-    with gzip.open(path) if _is_gzipped(path) else path.open("rb") as file:
-        yield from parse(blocks(file), form=form, source=source or name, year=year)
+    with open_log(path) as opened:
+        yield from parse(opened.blocks(), form=form, source=source or opened.name, year=year)
+        if opened.problem:
+            raise opened.problem
 
 
 def parse(
-    content: Iterable[bytes], *, form: str = "", source: str = "", year: int | None = None
+    content: Iterable[bytes],
+    *,
+    form: str = "",
+    source: str = "",
+    year: int | None = None,
+    through: Through = iter,
 ) -> Iterator[Parsed]:
     """Yield the entries of a log that comes in blocks of bytes; without `form` the format is detected.
 
-    `year` is for formats whose times have none; it defaults to the present one. Raises UsageError.
+    `year` is for formats whose times have none; it defaults to the present one. `through` sees the text
+    before it is parsed, in blocks that end with a line; of a Parquet file it sees one line.
+    Raises UsageError.
     """
     check_format(form)
-    rest = iter(content)
-    head = _head(rest)
-    detected = form or detect(head[:HEAD_BYTES])
     defaults = Defaults(source or "log", year or datetime.now(UTC).year)
-    yield from _parser(detected, head, rest, defaults)
+    blocks = iter(content)
+    head = _first(blocks)
+    whole = chain([head], blocks)
+    if form == "hdfs_parquet" or (not form and head.startswith(PARQUET)):
+        yield from _parse_parquet(b"".join(whole), defaults, through)
+    else:
+        yield from _parse_text(through(text_blocks(whole)), form, defaults)
 
 
-def blocks(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
-    """Yield a file in blocks."""
-    while block := file.read(BLOCK_BYTES):
-        yield block
-
-
-def _is_gzipped(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(len(GZIP)) == GZIP
-
-
-def _head(content: Iterator[bytes]) -> bytes:
-    """Return the first blocks, of at least HEAD_BYTES where there are so many."""
+def _first(blocks: Iterator[bytes]) -> bytes:
     head = b""
-    for block in content:
+    for block in blocks:
         head += block
-        if len(head) >= HEAD_BYTES:
+        if len(head) >= len(PARQUET):
             break
     return head
 
 
-def _parser(form: str, head: bytes, rest: Iterator[bytes], defaults: Defaults) -> Iterator[Parsed]:
-    whole = chain([head] if head else [], rest)
-    match form:
-        case "hdfs_parquet":
-            return tables.parse_hdfs(io.BytesIO(b"".join(whole)), defaults)
+def _parse_parquet(content: bytes, defaults: Defaults, through: Through) -> Iterator[Parsed]:
+    for _ in through(iter([f"{sha256(content).hexdigest()}\n"])):
+        yield from tables.parse_hdfs(io.BytesIO(content), defaults)
+
+
+def _parse_text(blocks: Iterator[str], form: str, defaults: Defaults) -> Iterator[Parsed]:
+    head = next(blocks, "")
+    detected = form or detect(head)
+    whole = chain([head] if head else [], blocks)
+    match detected:
         case "loghub_csv":
             return tables.parse_loghub(whole, defaults)
         case "jsonl":
             return json_lines.parse(whole, defaults)
         case "plain":
             return plain.parse(whole, defaults)
-    return headed.parse(whole_lines(whole), layout_of(head[:HEAD_BYTES], form), defaults)
+    return headed.parse(whole, layout_of(head, detected), defaults)

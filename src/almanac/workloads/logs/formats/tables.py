@@ -14,7 +14,7 @@ from pyarrow import csv, parquet
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
-from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean, decoded
+from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean
 from almanac.workloads.logs.terms import arrays
 
 HDFS_COLUMNS = {
@@ -31,9 +31,9 @@ ROWS_AT_A_TIME = 50_000
 ReadTime = Callable[[str], datetime | None]
 
 
-def parse_loghub(blocks: Iterable[bytes], defaults: Defaults) -> Iterator[Parsed]:
+def parse_loghub(blocks: Iterable[str], defaults: Defaults) -> Iterator[Parsed]:
     """Yield the entries of a structured CSV of loghub; raises UsageError without the column Content."""
-    rows = _csv(decoded(b"".join(blocks)).encode())
+    rows = _csv("".join(blocks).encode())
     names = rows.column_names
     if "Content" not in names:
         raise UsageError(
