@@ -68,16 +68,32 @@ class Prior:
 
 
 class LowScores(NamedTuple):
-    """The correction 1 + dependence * factor of the scores 0-0, 0-1, 1-0 and 1-1.
+    """The matches that ended 0-0, 0-1, 1-0 or 1-1, whose chance is corrected by 1 + dependence * factor.
 
-    `at` are the places of these matches. `no_home` and `no_away` are 1 where a club scored no goal: there the
-    factor grows with the club's mean.
+    `home` and `away` are the places of their goals in a vector of all home goals, then all away goals.
+    `no_home` and `no_away` are 1 where a club scored no goal: there the factor grows with the club's mean.
     """
 
-    at: Integers
-    factor: Floats
+    home: Integers
+    away: Integers
+    weight: Floats
     no_home: Floats
     no_away: Floats
+
+    @classmethod
+    def of(cls, goals: WeightedGoals) -> "LowScores":
+        """Return the low scores among weighted goals."""
+        at = np.flatnonzero((goals.home <= 1) & (goals.away <= 1))
+        away = at + len(goals.home)
+        return cls(at, away, goals.weight[at], 1 - goals.home[at], 1 - goals.away[at])
+
+    def factors(self, rate: Floats) -> Floats:
+        """Return the factor of each match, for the means of all home goals, then of all away goals."""
+        sign = np.where(self.no_home == self.no_away, -1.0, 1.0)
+        home = np.where(self.no_home == 1, rate[self.home], 1.0)
+        away = np.where(self.no_away == 1, rate[self.away], 1.0)
+        factors: Floats = sign * home * away
+        return factors
 
 
 @dataclass(frozen=True)
@@ -237,9 +253,10 @@ def fit(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Flo
     # of steps.
     information = _information(design, goals, start)
     unit = 1 / np.sqrt(information + prior.precision)
+    posterior = Posterior.of(design, goals, prior)
 
     def scaled(parameters: Floats) -> tuple[float, Floats]:
-        value, gradient = loss(parameters * unit, design, goals, prior)
+        value, gradient = posterior.loss(parameters * unit)
         return value, gradient * unit
 
     optimum = minimize(scaled, start / unit, jac=True, **SOLVER)
@@ -255,38 +272,40 @@ def _information(design: sparse.csr_array, goals: WeightedGoals, parameters: Flo
     return np.append(information, goals.weight.sum() / 10)
 
 
-def loss(
-    parameters: Floats, design: sparse.csr_array, goals: WeightedGoals, prior: Prior
-) -> tuple[float, Floats]:
-    """Return the weighted negative log-posterior, without constant terms, and its gradient."""
-    scored = np.concatenate([goals.home, goals.away])
-    weight = np.tile(goals.weight, 2)
-    dependence = parameters[-1]
-    log_rate = design @ parameters[:-1]
-    rate = np.exp(log_rate)
-    low = _low_scores(goals, rate)
-    low_weight = goals.weight[low.at]
-    correction = np.maximum(1 + dependence * low.factor, LEAST_CORRECTION)
+@dataclass(frozen=True)
+class Posterior:
+    """The posterior of the parameters, with everything that does not change from step to step."""
 
-    poisson = weight @ (scored * log_rate - rate)
-    off = parameters - prior.mean
-    density = poisson + low_weight @ np.log(correction) - 0.5 * prior.precision @ off**2
+    design: sparse.csr_array
+    transposed: sparse.csc_array
+    scored: Floats
+    weight: Floats
+    low: LowScores
+    prior: Prior
 
-    slope = scored - rate
-    home_slope = slope[: len(goals.home)]
-    away_slope = slope[len(goals.home) :]
-    home_slope[low.at] += dependence * low.factor * low.no_home / correction
-    away_slope[low.at] += dependence * low.factor * low.no_away / correction
-    dependence_slope = low_weight @ (low.factor / correction)
-    gradient = np.append(design.T @ (weight * slope), dependence_slope)
-    return -float(density), -(gradient - prior.precision * off)
+    @classmethod
+    def of(cls, design: sparse.csr_array, goals: WeightedGoals, prior: Prior) -> "Posterior":
+        """Return the posterior for weighted goals, home goals first in every vector."""
+        scored = np.concatenate([goals.home, goals.away])
+        weight = np.tile(goals.weight, 2)
+        return cls(design, design.T, scored, weight, LowScores.of(goals), prior)
 
+    def loss(self, parameters: Floats) -> tuple[float, Floats]:
+        """Return the weighted negative log-posterior, without constant terms, and its gradient."""
+        low, prior = self.low, self.prior
+        dependence = parameters[-1]
+        log_rate = self.design @ parameters[:-1]
+        rate = np.exp(log_rate)
+        factor = low.factors(rate)
+        correction = np.maximum(1 + dependence * factor, LEAST_CORRECTION)
 
-def _low_scores(goals: WeightedGoals, rate: Floats) -> LowScores:
-    at = np.flatnonzero((goals.home <= 1) & (goals.away <= 1))
-    no_home = 1 - goals.home[at]
-    no_away = 1 - goals.away[at]
-    home_rate, away_rate = np.split(rate, 2)
-    sign = np.where(no_home == no_away, -1.0, 1.0)
-    factor = sign * home_rate[at] ** no_home * away_rate[at] ** no_away
-    return LowScores(at, factor, no_home, no_away)
+        poisson = self.weight @ (self.scored * log_rate - rate)
+        off = parameters - prior.mean
+        density = poisson + low.weight @ np.log(correction) - 0.5 * prior.precision @ off**2
+
+        slope = self.scored - rate
+        slope[low.home] += dependence * factor * low.no_home / correction
+        slope[low.away] += dependence * factor * low.no_away / correction
+        dependence_slope = low.weight @ (factor / correction)
+        gradient = np.append(self.transposed @ (self.weight * slope), dependence_slope)
+        return -float(density), -(gradient - prior.precision * off)
