@@ -16,9 +16,9 @@ from almanac.store.publishing.incremental import erasures
 from almanac.store.rows import binary_copy
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
-from almanac.workloads.logs.formats import FORMATS, check_format
+from almanac.workloads.logs.formats import FORMATS, ReadOptions
 from almanac.workloads.logs.keeping import deletion, ingest, recount, rules
-from almanac.workloads.logs.keeping.ingest import FileReport, ReadOptions
+from almanac.workloads.logs.keeping.ingest import FileReport
 from almanac.workloads.logs.keeping.rules import RuleState
 
 REPORT_COLUMNS = ("file", "lines", "entries", "there already", "not understood")
@@ -41,7 +41,10 @@ Source = Annotated[
 ]
 Year = Annotated[
     int | None,
-    typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one."),
+    typer.Option(min=1970, max=9998, help="Year of times without one; by default the latest not ahead."),
+]
+Timezone = Annotated[
+    str, typer.Option(help="Zone of times that name none, such as Europe/Berlin; by default UTC.")
 ]
 Where = Annotated[
     list[str],
@@ -85,13 +88,18 @@ def _stay_a_group() -> None:
     """Make a group of one command a group; typer would make it a command."""
 
 
-def ingest_command(
-    files: Files, form: Format = "", source: Source = "", year: Year = None, json: Json = False
+def ingest_command(  # noqa: PLR0913  # one for each option
+    files: Files,
+    form: Format = "",
+    source: Source = "",
+    year: Year = None,
+    timezone: Timezone = "",
+    json: Json = False,
 ) -> None:
     """Store log files; entries that are there already are counted and not changed."""
-    check_format(form)
-    project = Project(Settings.read())
-    options, load = ReadOptions(form, source, year), Load(binary_copy.encode)
+    options = ReadOptions(form, source, year, timezone)
+    options.check()
+    project, load = Project(Settings.read()), Load(binary_copy.encode)
     reports = ingest.ingest_all(project.worker.connect, files, options, load)
     if json:
         show.as_json({path: _as_json(report) for path, report in reports.items()})
