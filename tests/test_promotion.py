@@ -45,13 +45,47 @@ CASES = {
     "a first version that beats the baseline": (GOOD, True, f"first version, beats the baseline: {FIGURES}"),
     "a first version that may be luck": (
         replace(GOOD, against_baseline=PERHAPS_LUCK),
-        False,
-        "does not beat the baseline: log_loss -0.0200 [-0.0410, +0.0010] on 900 cases",
+        True,
+        "first version, within 0.002 of the baseline: log_loss -0.0200 [-0.0410, +0.0010] on 900 cases",
+    ),
+    "a first version that does not beat the baseline at all": (
+        replace(GOOD, against_baseline=EQUAL),
+        True,
+        "first version, within 0.002 of the baseline: log_loss +0.0000 [-0.0010, +0.0010] on 900 cases",
     ),
     "a first version at the very edge": (
-        replace(GOOD, against_baseline=AT_THE_EDGE),
+        replace(GOOD, against_baseline=WITHIN_MARGIN),
+        True,
+        "first version, within 0.002 of the baseline: log_loss -0.0030 [-0.0080, +0.0020] on 900 cases",
+    ),
+    "a first version on too few cases to tell": (
+        replace(GOOD, against_baseline=BEYOND_MARGIN),
         False,
-        "does not beat the baseline: log_loss -0.0200 [-0.0400, +0.0000] on 900 cases",
+        (
+            "does not beat the baseline beyond noise (these cases tell differences from 0.0055):"
+            " log_loss -0.0030 [-0.0090, +0.0021] on 900 cases"
+        ),
+    ),
+    "a first version that is worse than the baseline": (
+        replace(GOOD, against_baseline=WORSE),
+        False,
+        "does not beat the baseline: log_loss +0.0020 [+0.0010, +0.0030] on 900 cases",
+    ),
+    "the champion's recipe on newer data within the margin": (
+        replace(LATER, against_baseline=WITHIN_MARGIN, same_recipe=True),
+        True,
+        (
+            "the champion's recipe on newer data, within 0.002 of the baseline:"
+            " log_loss -0.0030 [-0.0080, +0.0020] on 900 cases"
+        ),
+    ),
+    "another recipe that is only within the margin of the baseline": (
+        replace(LATER, against_baseline=WITHIN_MARGIN),
+        False,
+        (
+            "does not beat the baseline beyond noise (these cases tell differences from 0.0050):"
+            " log_loss -0.0030 [-0.0080, +0.0020] on 900 cases"
+        ),
     ),
     "a first version with one case too few": (
         replace(GOOD, cases=199),
@@ -170,18 +204,22 @@ def test_the_rule_decides_and_gives_the_reason_for(what: str) -> None:
 def test_every_combination_of_evidence_passes_the_same_gates() -> None:
     """Compare the decisions over a grid with the conditions written as one expression."""
     minimum = {"losses": 200, "plays": 100, "proxy": 30}
-    baselines = (GOOD.against_baseline, AT_THE_EDGE, PERHAPS_LUCK, WORSE)
+    baselines = (GOOD.against_baseline, AT_THE_EDGE, PERHAPS_LUCK, WITHIN_MARGIN, BEYOND_MARGIN, WORSE)
     champions = (None, LATER.against_champion, EQUAL, WORSE, WITHIN_MARGIN, BEYOND_MARGIN)
     counts, errors, flags = (0, 29, 30, 99, 100, 199, 200), (0.010, 0.0215, 0.0225), (False, True)
     grid = product(minimum, counts, baselines, champions, errors, flags, flags)
     for kind, cases, baseline, champion, error, same_version, same_recipe in grid:
         flags_and_kind: Any = (same_version, same_recipe, kind)
         evidence = Evidence("score", cases, baseline, error, champion, 0.012, *flags_and_kind)
-        beats_baseline = cases >= minimum[kind] and baseline.high < 0
+        has_enough = cases >= minimum[kind]
+        beats_baseline = baseline.high < 0
+        is_close = baseline.high <= (0.002 if kind == "losses" else -1e-9)
         beats_champion = champion is None or (
             champion.estimate < 0 and champion.high <= 0.002 and error - 0.012 <= 0.01
         )
-        expected = not same_version and beats_baseline and (same_recipe or beats_champion)
+        is_simple = champion is None or same_recipe
+        is_better = is_close if is_simple else beats_baseline and beats_champion
+        expected = not same_version and has_enough and is_better
         assert decide(evidence).promoted == expected, evidence
 
 

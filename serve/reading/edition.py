@@ -47,11 +47,12 @@ def edition(row: tuple[Any, ...]) -> Edition:
 COLUMNS = (
     "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source"
 )
+# A release whose run was pruned answers nobody: its workload was retired, or began anew.
 LIVE = f"""
 SELECT {COLUMNS} FROM unnest(%s::text[]) AS workloads(name)
 CROSS JOIN LATERAL (
     SELECT * FROM api.releases WHERE workload = workloads.name ORDER BY release_id DESC LIMIT 1
-) AS newest""".encode()
+) AS newest WHERE newest.pruned_at IS NULL""".encode()
 NEWEST_RELEASE = """
 SELECT {columns}, pruned_at IS NOT NULL, {entry} FROM api.releases
 WHERE workload = %s AND {condition} ORDER BY release_id DESC LIMIT 1"""

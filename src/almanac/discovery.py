@@ -1,5 +1,6 @@
 """The workloads: every package below `workloads/` with a `contract` module is one."""
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,6 +9,8 @@ from types import ModuleType
 from almanac.contract import Contract
 from almanac.errors import ContractError, UnknownWorkload
 
+UNREADABLE = "The contract of '{name}' cannot be read: {reason}. Mend workloads/{name}/contract.py."
+log = logging.getLogger("almanac")
 WORKLOADS = Path(__file__).with_name("workloads")
 # Every module of a workload that the platform looks for; all but the contract are optional.
 HOOKS = {
@@ -34,7 +37,7 @@ def contract(name: str) -> Contract:
     """Return the contract of one workload; raises UnknownWorkload, ContractError."""
     if name not in names():
         raise UnknownWorkload(name, names())
-    declared: Contract = import_module(f"almanac.workloads.{name}.contract").CONTRACT
+    declared = _declared(name)
     if declared.name != name:
         where = f"The contract in workloads/{name}"
         raise ContractError(f"{where} calls itself '{declared.name}'; use the folder's name.")
@@ -42,8 +45,37 @@ def contract(name: str) -> Contract:
 
 
 def contracts() -> dict[str, Contract]:
-    """Return every workload's contract by name."""
-    return {name: contract(name) for name in names()}
+    """Return every workload's contract by name; one that cannot be read is logged and left out."""
+    unreadable = refusals()
+    for refusal in unreadable.values():
+        log.warning(refusal)
+    return {name: contract(name) for name in names() if name not in unreadable}
+
+
+def refusals() -> dict[str, ContractError]:
+    """Return why the contracts of some workloads cannot be read, by name."""
+    return {name: error for name in names() for error in _refusal(name)}
+
+
+def _refusal(name: str) -> list[ContractError]:
+    try:
+        contract(name)
+    except ContractError as error:
+        return [error]
+    return []
+
+
+def _declared(name: str) -> Contract:
+    """Import the contract of a workload; raises ContractError for whatever is wrong with its file."""
+    try:
+        declared = import_module(f"almanac.workloads.{name}.contract").CONTRACT
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ContractError(UNREADABLE.format(name=name, reason=reason[:300])) from error
+    if not isinstance(declared, Contract):
+        reason = f"CONTRACT is of type {type(declared).__name__}"
+        raise ContractError(UNREADABLE.format(name=name, reason=reason))
+    return declared
 
 
 def migrations(name: str) -> list[Path]:

@@ -16,6 +16,10 @@ from almanac.errors import UsageError
 Reader = Callable[[str], Any]
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# What moves the cursor, hides text or turns it around: control characters, but no tab and line end.
+UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
+)
 MOST_CHARACTERS = 1_000
 MOST_VALUES = 100
 # More digits than any bigint has; int() of a very long text takes long.
@@ -39,6 +43,15 @@ def storable(text: str) -> str:
     if UNSTORABLE.search(text):
         raise ValueError("must not contain NUL")
     return text
+
+
+def printable(text: str) -> str:
+    r"""Return a text that a terminal shows as it is: what would control it is written as an escape.
+
+    >>> print(printable("\x1b[31mred"))
+    \x1b[31mred
+    """
+    return UNPRINTABLE.sub(lambda sign: sign[0].encode("unicode_escape").decode(), text)
 
 
 def _instant(value: Any) -> datetime:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from almanac import discovery
 from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
-from almanac.store.schema.migrate import check, migrate
+from almanac.store.schema.migrate import check, prepare
 
 
 @dataclass(frozen=True)
@@ -20,11 +19,11 @@ class Project:
     def database(self) -> Database:
         """The database in the role of its owner.
 
-        The embedded server is started and migrated. A server of your own must be at the right revision; else
-        raises DatabaseError.
+        The embedded server is started and prepared; tables of a workload change only when it runs, or with
+        `almanac db migrate`. A server of your own must be at the right revision; else raises DatabaseError.
         """
         if self.settings.database_url is None:
-            migrate(open_database(self.settings, "login"), discovery.contracts())
+            prepare(open_database(self.settings, "login"))
         owner = open_database(self.settings, "owner")
         check(owner)
         return owner

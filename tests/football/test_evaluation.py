@@ -165,6 +165,12 @@ def test_the_days_on_the_edges_of_a_split_are_in_one_part_only() -> None:
     assert [part.index.tolist() for part in parts] == [[1], [2, 3], [4, 5]]
 
 
+@pytest.mark.parametrize("as_of", [date(2025, 5, 11), date(2025, 7, 15), date(2026, 11, 30)])
+def test_between_seasons_a_split_counts_back_from_the_newest_result(as_of: date) -> None:
+    parts = evaluation.split_by_days(PLAYED, as_of=as_of, test_days=10, validation_days=20)
+    assert [part.index.tolist() for part in parts] == [[1], [2, 3], [4, 5]]
+
+
 def test_the_periods_of_a_split_have_its_matches_and_days() -> None:
     parts = evaluation.split_by_days(PLAYED, as_of=date(2025, 5, 10), test_days=30, validation_days=0)
     periods = evaluation.periods(parts)

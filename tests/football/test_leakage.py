@@ -49,6 +49,37 @@ def test_scores_from_the_cut_on_change_no_feature() -> None:
     pd.testing.assert_frame_equal(sample_features(), other, check_exact=True)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("day", ["2021-09-18", "2022-09-16", "2024-02-10", "2025-05-03"])
+@pytest.mark.parametrize("horizon_days", [0, 14])
+def test_matches_after_a_day_leave_every_feature_up_to_that_day_bit_identical(
+    day: str, horizon_days: int
+) -> None:
+    cut = date.fromisoformat(day)
+    until_that_day = sample()[sample()["date"] <= day].reset_index(drop=True)
+    expected = features.build(until_that_day, as_of=cut, horizon_days=horizon_days)
+    for matches in (sample(), later_season(sample()), later_season(until_that_day)):
+        frame = features.build(matches, as_of=cut, horizon_days=horizon_days)
+        assert len(frame) > len(expected)
+        same = frame[frame["date"] <= day].reset_index(drop=True)
+        pd.testing.assert_frame_equal(same, expected, check_exact=True)
+
+
+def later_season(matches: pd.DataFrame) -> pd.DataFrame:
+    """Return the matches and one more season with clubs that were promoted, relegated and never seen."""
+    last = matches[matches["season"] == matches["season"].max()]
+    clubs = sorted(last["home"].unique())
+    names = dict(zip(clubs, [*clubs[1:], "FC New"], strict=True))
+    moved = last.assign(
+        match_id="later-" + last["match_id"],
+        season="2030-31",
+        date=pd.Timestamp("2030-08-01") + (last["date"] - last["date"].min()),
+        home=last["home"].map(names),
+        away=last["away"].map(names),
+    )
+    return pd.concat([matches, moved], ignore_index=True)
+
+
 def test_a_match_before_the_cut_has_the_same_features_whatever_the_cut() -> None:
     early = features.build(sample(), as_of=date(2024, 1, 1))
     before = early["outcome"].notna()

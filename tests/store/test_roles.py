@@ -140,10 +140,11 @@ WORKER_MAY_UPDATE = [("model_versions", "metrics"), ("run_steps", "reported"), (
 def test_a_worker_has_these_rights_and_no_others(owner: Database) -> None:
     contracts = [*discovery.contracts().values(), STUB]
     raw_tables = [
-        f"{contract.name}_{table.name}"
+        f"{contract.name}_{table.name}{sample}"
         for contract in contracts
         if contract.name != "events"
         for table in contract.raw_tables
+        for sample in ("", "$mock")
     ]
     on_raw_tables = [(name, right) for name in raw_tables for right in ("INSERT", "UPDATE")]
     assert sorted(rows(owner, WORKER_GRANTS)) == sorted(WORKER_MAY + on_raw_tables)

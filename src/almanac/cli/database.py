@@ -75,9 +75,12 @@ def status(json: Json = False) -> None:
 
 def migrate_command() -> None:
     """Create roles, tables and views, or bring them up to date; safe to repeat and while readers read."""
-    revision = migrate.migrate(open_database(Settings.read(), "login"), discovery.contracts())
-    workloads = ", ".join(discovery.names()) or "no workload"
+    contracts = discovery.contracts()
+    revision = migrate.migrate(open_database(Settings.read(), "login"), contracts)
+    workloads = ", ".join(contracts) or "no workload"
     show.line(f"The database is at revision {revision}, with the tables of {workloads}.")
+    for refusal in discovery.refusals().values():
+        raise refusal
 
 
 def url(role: RoleName = "login") -> None:

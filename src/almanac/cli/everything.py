@@ -8,7 +8,7 @@ from almanac import discovery
 from almanac.cli import show, summary
 from almanac.cli.displays import Display, LineDisplay, LiveDisplay
 from almanac.cli.processes import Processes
-from almanac.errors import AlmanacError, StepFailed
+from almanac.errors import AlmanacError, ContractError, StepFailed
 from almanac.project import Project
 from almanac.runner.attempt import RunRequest
 from almanac.runner.run import Result, finished
@@ -50,7 +50,11 @@ def _typical_seconds(connection: Connection, name: str, sample: str) -> float:
     filters = {"kind": "run", "status": "succeeded", "sample": sample}
     newest = runs.newest(connection, name, limit=1, **filters)
     recorded = newest[0]["seconds"] if newest else None
-    return float(recorded or discovery.contract(name).typical_seconds)
+    try:
+        return float(recorded or discovery.contract(name).typical_seconds)
+    except ContractError:
+        # Its process says what is wrong.
+        return 0.0
 
 
 def _finished(project: Project, request: RunRequest) -> dict[str, Result]:

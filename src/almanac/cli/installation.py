@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from almanac.cli import show
 from almanac.cli.options import Json, name_and_value
 from almanac.errors import AlmanacError, UsageError
 from almanac.operations import doctor
+from almanac.operations.finding import Finding
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.steps import Step
@@ -33,7 +35,8 @@ def new_command(name: Annotated[str, typer.Argument(help="Name of the new worklo
     """Make a new workload: package, four notebooks and a test; it runs at once."""
     settings = Settings.read()
     for path in scaffold.create(settings.home, name):
-        show.line(f"  {path.relative_to(settings.home)}")
+        inside = path.is_relative_to(settings.home)
+        show.line(f"  {path.relative_to(settings.home) if inside else path}")
     show.line(f"Next: almanac run {name} --sample mock")
 
 
@@ -86,7 +89,7 @@ def predict_one_command(
     check(step.database)
     features, model = _features_and_model(workload)
     version = step.serving_version()
-    rows = _features(features, step, values)
+    rows = _features(features, replace(step, sample=step.sample_of(version)), values)
     prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
     if json:
         show.as_json({"model_version": version, **prediction})
@@ -121,8 +124,9 @@ def _serve(environment: dict[str, str]) -> int:
     return 128 - code if code < 0 else code
 
 
-def _refuse_errors(findings: Iterable[doctor.Finding]) -> None:
+def _refuse_errors(findings: Iterable[Finding]) -> None:
     errors = [finding for finding in findings if finding.level == "error"]
-    texts = [f"{error.what}: {error.detail.rstrip('.')}. {error.advice}".rstrip() for error in errors]
+    # The table, or the JSON, has said what to do.
+    texts = [f"{error.what}: {error.detail.rstrip('.')}" for error in errors]
     if texts:
         raise AlmanacError("; ".join(texts))

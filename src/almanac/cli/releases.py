@@ -7,7 +7,7 @@ import typer
 from almanac import discovery
 from almanac.cli import show
 from almanac.cli.options import LARGEST_VERSION, AnyWorkload, Json, Limit
-from almanac.errors import RegistryError, UsageError
+from almanac.errors import ContractError, RegistryError, UsageError
 from almanac.operations import compare, promote
 from almanac.project import Project
 from almanac.registry import CHAMPION
@@ -144,16 +144,25 @@ def _overview(project: Project, name: str) -> dict[str, Any]:
     release = {column: live[column] if live else None for column in LIVE_COLUMNS}
     if champion != release["model_version"] and not problem:
         problem = f"champion is {champion}, readers get {release['model_version']}"
-    warnings = ["on hold" if on_hold else "", problem]
+    title, refusal = _title(name)
+    warnings = ["on hold" if on_hold else "", problem, refusal]
     return {
         "name": name,
-        "title": discovery.contract(name).title,
+        "title": title,
         "champion": champion,
         "live_version": release["model_version"],
         "release": release["release_id"],
         "released_at": release["released_at"],
         "warning": "; ".join(filter(None, warnings)),
     }
+
+
+def _title(name: str) -> tuple[str, str]:
+    """Return the title of a workload, and what is wrong with its contract."""
+    try:
+        return discovery.contract(name).title, ""
+    except ContractError as error:
+        return name, str(error)
 
 
 def _resume(project: Project, workload: str) -> None:

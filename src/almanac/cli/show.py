@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from almanac.fields import printable
 from almanac.runner.attempt import OnProgress, no_progress
 from almanac.settings import Settings
 from almanac.steps import STEPS
@@ -63,8 +64,8 @@ def plain_table(columns: Sequence[str]) -> Table:
 
 
 def escape(text: str) -> str:
-    """Return text in which brackets mean nothing to the printer."""
-    return markup.escape(text)
+    """Return text in which brackets mean nothing to the printer, and nothing controls the terminal."""
+    return markup.escape(printable(text))
 
 
 def instant(value: datetime | None) -> str:

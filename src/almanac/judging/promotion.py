@@ -16,10 +16,12 @@ CALIBRATION_MARGIN = 0.01
 class Kind:
     """How many cases one kind of evidence needs, and how its reasons are worded.
 
-    The texts are filled with `metric`, `interval`, `cases` and `minimum`.
+    Without a champion a challenger may be worse than the baseline by at most `margin`, at the upper end of
+    the interval. The texts are filled with `metric`, `interval`, `cases` and `minimum`.
     """
 
     minimum_cases: int
+    margin: float
     baseline: str
     too_few_cases: str
     baseline_figures: str
@@ -29,6 +31,7 @@ class Kind:
 def _scores_of(cases: str, minimum_cases: int) -> Kind:
     return Kind(
         minimum_cases=minimum_cases,
+        margin=0.0,
         baseline="popularity",
         too_few_cases=f"not enough evidence on {cases}: {{minimum}} are needed; champion stays",
         baseline_figures=f"{{metric}} of popularity less the challenger's {{interval}} on {cases}",
@@ -39,6 +42,7 @@ def _scores_of(cases: str, minimum_cases: int) -> Kind:
 KINDS: Mapping[str, Kind] = {
     "losses": Kind(
         minimum_cases=MINIMUM_CASES,
+        margin=MARGIN,
         baseline="the baseline",
         too_few_cases="no new evidence: {cases} cases after both models' training end, {minimum} are needed;"
         " champion stays",
@@ -106,10 +110,11 @@ def judge(step: DecidingStep, challenger: int, champion: int | None, evidence: E
 def decide(evidence: Evidence) -> Decision:
     """Decide whether the challenger becomes champion.
 
-    The challenger must beat the baseline beyond noise on enough cases. Then it is promoted if it is the first
-    version, or the champion's recipe on newer data. Any other must be better than the champion on average,
-    not worse by more than MARGIN at the upper end of the interval, and not worse calibrated by more than
-    CALIBRATION_MARGIN.
+    A first version, or the champion's recipe on newer data, must not be worse than the baseline by more than
+    the kind's margin at the upper end of the interval (non-inferiority). To beat the baseline beyond noise
+    would need more cases than a user has in the first year.
+    Any other challenger must beat the baseline, be better than the champion on average, not worse by more
+    than MARGIN at the upper end of the interval, and not worse calibrated by more than CALIBRATION_MARGIN.
 
     >>> decide(Evidence("log_loss", 900, Interval(-0.02, -0.03, -0.01), 0.01)).promoted
     True
@@ -130,13 +135,26 @@ def _too_few_cases(evidence: Evidence) -> Decision:
 
 
 def _against_baseline(evidence: Evidence) -> Decision:
-    kind = KINDS[evidence.kind]
-    figures = _figures(kind.baseline_figures, evidence, evidence.against_baseline)
-    if evidence.against_baseline.high >= 0:
-        return Decision(False, f"does not beat {kind.baseline}: {figures}")
-    is_first = evidence.against_champion is None
-    version = "first version" if is_first else "the champion's recipe on newer data"
-    return Decision(True, f"{version}, beats {kind.baseline}: {figures}")
+    kind, difference = KINDS[evidence.kind], evidence.against_baseline
+    figures = _figures(kind.baseline_figures, evidence, difference)
+    beats_baseline = difference.high < 0
+    is_close = 0 <= difference.high <= kind.margin and kind.margin > 0
+    needs_to_beat = evidence.against_champion is not None and not evidence.same_recipe
+    if not beats_baseline and (needs_to_beat or not is_close):
+        return Decision(False, f"{_doubt(evidence)}: {figures}")
+    version = "the champion's recipe on newer data" if evidence.same_recipe else "first version"
+    merit = "beats" if beats_baseline else f"within {kind.margin:g} of"
+    return Decision(True, f"{version}, {merit} {kind.baseline}: {figures}")
+
+
+def _doubt(evidence: Evidence) -> str:
+    """Return what speaks against a challenger that does not beat the baseline."""
+    kind, difference = KINDS[evidence.kind], evidence.against_baseline
+    objection = f"does not beat {kind.baseline}"
+    if difference.estimate >= 0 or not kind.margin:
+        return objection
+    half_width = (difference.high - difference.low) / 2
+    return f"{objection} beyond noise (these cases tell differences from {half_width:.4f})"
 
 
 def _against_champion(evidence: Evidence, difference: Interval) -> Decision:

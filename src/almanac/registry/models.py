@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from almanac.errors import ModelTampered, RegistryError
-from almanac.registry import locations
+from almanac.registry import locations, trust
 from almanac.registry.files import folder_hash
 from almanac.registry.tracking import Tracking
 from almanac.settings import Settings
@@ -61,8 +61,16 @@ class Registry(Tracking):
     """One MLflow store with its runs and model versions; nothing is contacted before the first call."""
 
     def register(self, workload: str, run_id: str, submission: Submission) -> Version:
-        """Save the pipeline without pickle, register it as the next version and return it with its hash."""
-        number = self._log_model(workload, run_id, submission)
+        """Save the pipeline without pickle, register it as the next version and return it with its hash.
+
+        Raises RegistryError, which names all types that are not trusted.
+        """
+        try:
+            number = self._log_model(workload, run_id, submission)
+        except RegistryError:
+            # What MLflow says of a model that cannot be saved is cut, and names other ways out than ours.
+            trust.check_saving(workload, submission.pipeline, submission.trusted_types)
+            raise
         for name, value in submission.tags.items():
             self.client.set_model_version_tag(workload, str(number), name, value)
         return Version(number, run_id, self.version_hash(workload, number))
@@ -72,14 +80,12 @@ class Registry(Tracking):
 
         Trusted types come from the caller's code, never from the model.
         """
-        import skops.io
-
         with self._downloaded(workload, version) as folder:
             actual = folder_hash(folder)
             if actual != artifact_hash:
                 names = {"version": version, "workload": workload}
                 raise ModelTampered(TAMPERED.format(actual=actual, expected=artifact_hash, **names))
-            return skops.io.load(folder / "model.skops", trusted=list(trusted_types))
+            return trust.load(folder, workload, version, trusted_types)
 
     def version_hash(self, workload: str, version: int) -> str:
         """Return the hash of a version's files as they are now."""
@@ -119,7 +125,7 @@ class Registry(Tracking):
                 submission.pipeline,
                 name="model",
                 serialization_format="skops",
-                skops_trusted_types=list(submission.trusted_types),
+                skops_trusted_types=trust.trusted(submission.trusted_types),
                 registered_model_name=workload,
                 signature=signature,
                 input_example=submission.example,

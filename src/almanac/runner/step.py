@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from almanac import provenance
 from almanac.errors import StepFailed
 from almanac.log_lines import fields
 from almanac.runner import environment
@@ -34,8 +35,7 @@ def open_mlflow_run(attempt: Attempt) -> str:
 def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") -> NotebookResult:
     """Run one step and return how its notebook ended; raises StepFailed, or Terminated after a signal."""
     step = notebook.step
-    with attempt.project.database.engine.begin() as connection:
-        run_steps.start(connection, attempt.run_id, step)
+    _start(attempt, step)
     log.info("step starts", extra=fields(run=attempt.run_id, step=step))
     result = _executor()(_job(attempt, notebook))
     reason = result.reason or _missing_report(attempt, step)
@@ -48,6 +48,14 @@ def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") ->
         raise StepFailed(f"{step}: {reason.rstrip('.')}. The notebook is kept at {place}")
     apply_results(attempt, step)
     return result
+
+
+def _start(attempt: Attempt, step: str) -> None:
+    """Record that a step begins; the first one of a run carries the versions of the packages."""
+    with attempt.project.database.engine.begin() as connection:
+        is_first = not run_steps.of_run(connection, attempt.run_id)
+        packages = provenance.packages(attempt.project.settings.home) if is_first else None
+        run_steps.start(connection, attempt.run_id, step, packages=packages)
 
 
 def _executor() -> Callable[[Job], NotebookResult]:
@@ -66,7 +74,7 @@ def _job(attempt: Attempt, notebook: Notebook) -> Job:
     return Job(
         path=notebook.path,
         output=attempt.folder / notebook.path.name,
-        parameters=_own_parameters(attempt) | notebook.declared(attempt.parameters),
+        parameters=_own_parameters(attempt) | notebook.typed(attempt.request.parameters),
         environment=environment.kernel_environment(settings, attempt.project.worker),
         limits=_limits(attempt),
         secrets=environment.secrets(settings),

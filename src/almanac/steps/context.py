@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from almanac import discovery
-from almanac.contract import Contract
+from almanac.contract import Contract, CutOff
 from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
@@ -59,7 +59,10 @@ class StepContext:
         if not self.is_exploration:
             return runs.mlflow_run(self.database, self.run_id)
         tags = {"almanac.kind": "exploration", "almanac.step": self.name}
-        return self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        run_id = self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        # Nobody tells when a notebook is closed, and MLflow takes in what is logged later too.
+        self.registry.end_run(run_id, succeeded=True)
+        return run_id
 
     def _migrate_embedded(self) -> None:
         from almanac.store.schema.migrate import migrate
@@ -70,17 +73,29 @@ class StepContext:
         return discovery.module(self.workload, name)
 
     @cached_property
-    def _reported_cut_off(self) -> list[date]:
+    def _reported_cut_off(self) -> list[CutOff]:
         """The cut-off that this step has reported, empty before it does."""
+        return []
+
+    @cached_property
+    def _made_up_tables(self) -> list[str]:
+        """The raw tables of which this step has read made-up rows."""
         return []
 
     @property
     def cut_off(self) -> date | None:
         """The day from which on this step knows nothing; None where nothing says so yet."""
         if self._reported_cut_off:
-            return self._reported_cut_off[-1]
+            return self._reported_cut_off[-1].data_as_of
         recorded: date | None = None if self.is_exploration else self._run["data_as_of"]
         return recorded or self.requested_date
+
+    @property
+    def _has_simulated_data(self) -> bool:
+        """Whether this step, or an earlier one of its run, has said that the data are simulated."""
+        if self._reported_cut_off:
+            return self._reported_cut_off[-1].simulated
+        return not self.is_exploration and bool(self._run["simulated"])
 
     @cached_property
     def _run(self) -> runs.RunRow:

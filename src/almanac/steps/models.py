@@ -8,12 +8,12 @@ from typing import Any
 import pandas as pd
 
 from almanac import provenance
-from almanac.errors import LookAhead, NotFound
+from almanac.errors import LookAhead, NotFound, UsageError
 from almanac.judging.promotion import without_champion
 from almanac.registry import CHALLENGER, CHAMPION, Submission, Version, frame_bytes
 from almanac.steps.reports import Reports
 from almanac.store.connections.database import Connection
-from almanac.store.records import releases, versions
+from almanac.store.records import releases, runs, versions
 from almanac.store.rows.hashes import combined_hash
 from almanac.store.rows.json_values import canonical_json, plain_json
 
@@ -22,6 +22,15 @@ NO_VERSION = (
 )
 
 
+MADE_UP_ROWS = (
+    "A version of '{workload}' that was trained on rows of `--sample mock` (table {names}) cannot be "
+    "registered as real. Let the cut-off say `simulated` for this sample, and register the version with "
+    "simulated=cut.simulated."
+)
+SIMULATED_RUN = (
+    "The cut-off of this run of '{workload}' says that its data are simulated, so its version cannot be "
+    "registered as real. Register it with simulated=cut.simulated."
+)
 TRAINED_LATER = (
     "Version {version} of '{workload}' was trained on the days before {trained_until}. "
     "A run that knows nothing from {cut_off} on must not use it. Train in the same run "
@@ -37,8 +46,11 @@ class Models(Reports):
     ) -> Version:
         """Register a fitted pipeline with its training data.
 
-        The same data, code and parameters give no new version.
+        The same data, code and parameters give no new version. Raises UsageError where made-up rows would
+        pass for real ones.
         """
+        if not simulated:
+            self._refuse_made_up_rows()
         hashes = self._hashes(submission, training)
         with self.database.engine.begin() as connection:
             same = versions.find_same(connection, self.workload, **hashes)
@@ -121,6 +133,27 @@ class Models(Reports):
         if other is None or other == serving or self._looks_ahead(other):
             return None
         return int(other)
+
+    def sample_of(self, version: int) -> str:
+        """Return the sample whose rows a version was trained on, this step's where no run made it."""
+        run_id = self.version(version)["run_id"]
+        if not run_id:
+            return self.sample
+        with self.database.engine.begin() as connection:
+            return str(runs.get(connection, run_id)["sample"])
+
+    def _refuse_made_up_rows(self) -> None:
+        """Raise UsageError where this run says that its data are simulated, or has read rows of a mock run.
+
+        A version of an incremental workload is about the entries, which are real wherever some were sent.
+        """
+        if self.contract.incremental:
+            return
+        if self._made_up_tables:
+            names = ", ".join(sorted(set(self._made_up_tables)))
+            raise UsageError(MADE_UP_ROWS.format(workload=self.workload, names=names))
+        if self._has_simulated_data:
+            raise UsageError(SIMULATED_RUN.format(workload=self.workload))
 
     def _hashes(self, submission: Submission, training: pd.DataFrame) -> dict[str, str]:
         """Return the hash of the training data, and the hash of the code with the parameters."""

@@ -44,7 +44,7 @@ class Reports(StepContext):
             names = {"cut_off": cut.data_as_of, "run_id": self.run_id, "recorded": recorded}
             raise UsageError(OTHER_CUT_OFF.format(**names))
         self.report(cut_off=asdict(cut))
-        self._reported_cut_off.append(cut.data_as_of)
+        self._reported_cut_off.append(cut)
         return cut.data_as_of
 
     def report(self, **results: Any) -> None:

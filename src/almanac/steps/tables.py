@@ -20,12 +20,16 @@ class TableAccess(StepContext):
     """Raw tables, the workload's own views and functions, and the entries of an incremental workload."""
 
     def upsert(self, table: str, frame: pd.DataFrame) -> raw.UpsertCounts:
-        """Bring rows into a raw table; corrections are updated and logged."""
-        return raw.upsert(self.database, self.contract, table, frame, run_id=self.run_id or None)
+        """Bring rows into a raw table of this step's sample; corrections are updated and logged."""
+        name = raw.of_sample(table, self.sample)
+        return raw.upsert(self.database, self.contract, name, frame, run_id=self.run_id or None)
 
     def read(self, table: str) -> pd.DataFrame:
-        """Return a raw table as a frame."""
-        return raw.read(self.database, self.contract, table)
+        """Return a raw table of this step's sample as a frame: a real run sees no row of a mock run."""
+        frame = raw.read(self.database, self.contract, raw.of_sample(table, self.sample))
+        if self.sample == "mock" and len(frame):
+            self._made_up_tables.append(table)
+        return frame
 
     def corrections(self, *, limit: int = 10) -> pd.DataFrame:
         """Return the newest corrections of this workload's raw tables."""

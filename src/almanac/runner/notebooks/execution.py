@@ -7,12 +7,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.translators import PythonTranslator, papermill_translators
 
 from almanac.runner.environment import redact
 from almanac.runner.notebooks.job import Job, Limits, NotebookResult
@@ -20,7 +22,7 @@ from almanac.runner.notebooks.kernel import Engine, Gauge
 
 ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.
-KERNEL = "python3"
+KERNEL, LANGUAGE = "python3", "python"
 MOST_CHARACTERS = 500
 FAILURES = (
     PapermillExecutionError,
@@ -32,10 +34,20 @@ FAILURES = (
 )
 
 
+class Literals(PythonTranslator):  # type: ignore[misc]  # papermill comes without types
+    """Write parameters as the literals that they are; papermill makes texts of tuples."""
+
+    @classmethod
+    def translate(cls, val: Any) -> str:
+        """Return the spelling of a value."""
+        return repr(val)
+
+
 def execute(job: Job) -> NotebookResult:
     """Execute a notebook and save it at `job.output`, whole, also when it fails or is stopped."""
     started, gauge = time.monotonic(), Gauge()
     papermill_engines.register(ENGINE, Engine)
+    papermill_translators.register(LANGUAGE, Literals)
     with _folder() as folder:
         draft = Path(folder, job.output.name)
         reason, stopped = _run(job, draft, gauge)
@@ -73,6 +85,7 @@ def _run_papermill(job: Job, draft: Path, gauge: Gauge, work: str) -> None:
         parameters=dict(job.parameters),
         engine_name=ENGINE,
         kernel_name=KERNEL,
+        language=LANGUAGE,
         progress_bar=False,
         autosave_cell_every=0,
         cwd=work,

@@ -28,12 +28,15 @@ HASHED_COLUMNS = (
 )
 # Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would build a query as long as
 # PostgreSQL runs it.
+# A release whose run was pruned answers nobody: its workload was retired, or began anew.
 LIVE = sa.text("""
-    SELECT l.*, r.demo, r.simulated, r.covered_until, least(r.slot, l.released_at) AS slot,
-           least(r.data_as_of, (l.released_at AT TIME ZONE 'UTC')::date + 1) AS data_as_of
-    FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
-    WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity')
-    ORDER BY l.release_id DESC LIMIT 1
+    SELECT * FROM (
+        SELECT l.*, r.pruned_at, r.demo, r.simulated, r.covered_until, least(r.slot, l.released_at) AS slot,
+               least(r.data_as_of, (l.released_at AT TIME ZONE 'UTC')::date + 1) AS data_as_of
+        FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
+        WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity')
+        ORDER BY l.release_id DESC LIMIT 1
+    ) AS newest WHERE pruned_at IS NULL
 """)
 PREVIOUS_RUN = sa.text("""
     SELECT newest.run_id FROM almanac.releases AS l

@@ -19,6 +19,11 @@ def workload_table(contract: Contract, table: Table) -> sql.Identifier:
     return qualified_name(table_name(contract, table))
 
 
+def raw_table(contract: Contract, name: str) -> sql.Identifier:
+    """Return the quoted name of the raw table that the contract, or `raw.of_sample`, calls `name`."""
+    return qualified_name(f"{contract.name}_{name}")
+
+
 def column_list(names: Iterable[str]) -> sql.Composed:
     """Return quoted column names, separated by commas."""
     return sql.SQL(", ").join(map(sql.Identifier, names))

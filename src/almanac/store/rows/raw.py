@@ -1,4 +1,7 @@
-"""Raw tables: the same rows may be loaded again and again, and every correction is logged."""
+"""Raw tables: the same rows may be loaded again and again, and every correction is logged.
+
+The made-up rows of `--sample mock` have tables of their own, so that no real run reads them.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +15,8 @@ from almanac.contract import Contract, Table
 from almanac.errors import UsageError
 from almanac.store.connections.database import Database
 from almanac.store.rows import frames
-from almanac.store.rows.names import column_list, workload_table
+from almanac.store.rows.names import column_list, raw_table
+from almanac.store.schema.contract_tables import MOCK, MOCK_SUFFIX
 from almanac.store.schema.tables import raw_changes
 
 CORRECTION_COLUMNS = ("table_name", "key", "before", "after", "changed_at")
@@ -24,6 +28,15 @@ LOG_CHANGES = sql.SQL("""
 """)
 UPDATE_CHANGED = sql.SQL("UPDATE {} AS t SET {} FROM incoming AS i WHERE {} AND ({})")
 INSERT_NEW = sql.SQL("INSERT INTO {0} ({1}) SELECT {1} FROM incoming ON CONFLICT ({2}) DO NOTHING")
+
+
+def of_sample(name: str, sample: str) -> str:
+    """Return what `upsert` and `read` call raw table `name` with the rows of a sample.
+
+    >>> of_sample("facts", "full"), of_sample("facts", "mock")
+    ('facts', 'facts$mock')
+    """
+    return f"{name}{MOCK_SUFFIX}" if sample == MOCK else name
 
 
 @dataclass(frozen=True)
@@ -44,11 +57,11 @@ def upsert(
     AuditFailed for values that cannot be stored and for two rows with one key. Then nothing is changed.
     """
     table = _raw_table(contract, name)
-    target = workload_table(contract, table)
+    target = raw_table(contract, name)
     with database.connect() as connection:
         connection.execute(MAKE_INCOMING.format(target))
         frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
-        _log_changes(connection, contract, table, run_id)
+        _log_changes(connection, contract, name, run_id)
         updated = _update_changed(connection, target, table)
         inserted = _insert_new(connection, target, table)
     return UpsertCounts(inserted, updated, len(frame) - inserted - updated)
@@ -57,7 +70,7 @@ def upsert(
 def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:
     """Return a raw table as a frame in key order; dates are datetime64[s]."""
     table = _raw_table(contract, name)
-    target = workload_table(contract, table)
+    target = raw_table(contract, name)
     query = sql.SQL("SELECT {} FROM {} ORDER BY {}")
     with database.connect() as connection:
         ordered = query.format(column_list(table.column_names), target, column_list(table.key))
@@ -75,24 +88,26 @@ def corrections(database: Database, workload: str, *, limit: int) -> pd.DataFram
 
 
 def _raw_table(contract: Contract, name: str) -> Table:
-    """Return the raw table called `name`; raises UsageError."""
+    """Return the declaration of the raw table called `name`, of whichever sample; raises UsageError."""
+    declared = name.removesuffix(MOCK_SUFFIX)
     names = sorted(table.name for table in contract.raw_tables)
-    if name not in names:
+    if declared not in names:
         listed = ", ".join(names) or "none"
-        raise UsageError(f"'{contract.name}' has no raw table '{name}'. Its raw tables: {listed}.")
-    return contract.table(name)
+        raise UsageError(f"'{contract.name}' has no raw table '{declared}'. Its raw tables: {listed}.")
+    return contract.table(declared)
 
 
 def _log_changes(
-    connection: psycopg.Connection[Any], contract: Contract, table: Table, run_id: str | None
+    connection: psycopg.Connection[Any], contract: Contract, name: str, run_id: str | None
 ) -> None:
-    pairs = [sql.SQL("{}, t.{}").format(name, sql.Identifier(name)) for name in table.key]
+    table = _raw_table(contract, name)
+    pairs = [sql.SQL("{}, t.{}").format(part, sql.Identifier(part)) for part in table.key]
     statement = LOG_CHANGES.format(
         workload=contract.name,
-        name=table.name,
+        name=name,
         key=sql.SQL(", ").join(pairs),
         run_id=run_id,
-        target=workload_table(contract, table),
+        target=raw_table(contract, name),
         same_key=_same_key(table),
         differs=_differs(table),
     )

@@ -10,6 +10,9 @@ from almanac.store.schema.tables import SCHEMA
 
 # PostgreSQL cuts longer names.
 LONGEST_NAME = 63
+FULL, MOCK = SAMPLES = ("full", "mock")
+# No name that a contract may declare has this character.
+MOCK_SUFFIX = "$mock"
 TYPES: dict[str, sa.types.TypeEngine[Any]] = {
     # Bytewise order: the same on every machine, and the order of hashes and cursors.
     "text": sa.Text(collation="C"),
@@ -28,10 +31,16 @@ def table_name(contract: Contract, table: Table) -> str:
     return f"{contract.name}_{table.name}"
 
 
+def raw_table_name(contract: Contract, table: Table, sample: str) -> str:
+    """Return the database name of a raw table; the rows of the sample mock have a table of their own."""
+    return f"{table_name(contract, table)}{MOCK_SUFFIX if sample == MOCK else ''}"
+
+
 def declared_tables(contract: Contract) -> list[sa.Table]:
     """Return the SQLAlchemy table of every table that the contract declares."""
     released = [_released_table(contract, table) for table in contract.released_tables]
-    return released + [_raw_table(contract, table) for table in contract.raw_tables]
+    raw = [_raw_table(contract, table, sample) for table in contract.raw_tables for sample in SAMPLES]
+    return released + raw
 
 
 def indexes(contract: Contract, table: Table) -> list[tuple[str, ...]]:
@@ -46,9 +55,10 @@ def indexes(contract: Contract, table: Table) -> list[tuple[str, ...]]:
     return declared
 
 
-def _raw_table(contract: Contract, table: Table) -> sa.Table:
+def _raw_table(contract: Contract, table: Table, sample: str) -> sa.Table:
     columns = [_column(table, column, primary_key=column.name in table.key) for column in table.columns]
-    return sa.Table(table_name(contract, table), sa.MetaData(schema=SCHEMA), *columns, *_checks(table))
+    name = raw_table_name(contract, table, sample)
+    return sa.Table(name, sa.MetaData(schema=SCHEMA), *columns, *_checks(table))
 
 
 def _released_table(contract: Contract, table: Table) -> sa.Table:

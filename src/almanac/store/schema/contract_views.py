@@ -1,8 +1,10 @@
 """The views through which readers see a workload's tables, made from its contract."""
 
+import psycopg
 import sqlalchemy as sa
 
 from almanac.contract import Contract
+from almanac.errors import ContractError
 from almanac.store.schema.contract_tables import table_name
 from almanac.store.schema.tables import API, SCHEMA
 
@@ -17,6 +19,11 @@ LIVE_ROWS = """
     )::text[])
 """
 
+IN_USE = (
+    "The views of '{workload}' must be made again, but others show them: {detail}. "
+    "Drop these, migrate, and make them again."
+)
+
 
 def lock_views(connection: sa.Connection, contract: Contract) -> None:
     """Lock the views before the tables, in the order of their readers.
@@ -29,7 +36,41 @@ def lock_views(connection: sa.Connection, contract: Contract) -> None:
 
 
 def make_views(connection: sa.Connection, contract: Contract) -> None:
-    """Make or replace a view for each released table, and the view of the live predictions."""
+    """Make or replace a view for each released table, and the view of the live predictions.
+
+    PostgreSQL replaces no view that would lose a column, or have another type in its place; such views are
+    dropped and made again. Raises ContractError where a view of somebody else shows them.
+    """
+    try:
+        with connection.begin_nested():
+            _make_views(connection, contract)
+    except sa.exc.ProgrammingError as error:
+        if not isinstance(error.orig, psycopg.errors.InvalidTableDefinition):
+            raise
+        drop_views(connection, contract)
+        _make_views(connection, contract)
+
+
+def drop_views(connection: sa.Connection, contract: Contract) -> None:
+    """Drop the views of a workload; raises ContractError that names a view of somebody else on them."""
+    names = [_live_name(contract), *(table_name(contract, table) for table in contract.released_tables)]
+    views = ", ".join(f'{API}."{name}"' for name in names)
+    try:
+        with connection.begin_nested():
+            connection.execute(sa.text(f"DROP VIEW IF EXISTS {views}"))
+    except sa.exc.InternalError as error:
+        raise _in_use(contract, error) from error
+
+
+def _in_use(contract: Contract, error: sa.exc.InternalError) -> Exception:
+    """Return the error to raise where a view cannot be dropped."""
+    if not isinstance(error.orig, psycopg.errors.DependentObjectsStillExist):
+        return error
+    detail = (error.orig.diag.message_detail or "").replace("\n", "; ")
+    return ContractError(IN_USE.format(workload=contract.name, detail=detail))
+
+
+def _make_views(connection: sa.Connection, contract: Contract) -> None:
     for table in contract.released_tables:
         _make_table_view(connection, table_name(contract, table))
     predictions = table_name(contract, contract.predictions)

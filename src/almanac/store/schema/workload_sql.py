@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
+import psycopg
 import sqlalchemy as sa
 from psycopg import sql
 
@@ -22,6 +23,9 @@ MISSING = (
     "The database has migration {name} of '{workload}', which this program lacks. "
     "Use the program that brought it, or a newer one."
 )
+FAILED = (
+    "Migration {name} of '{workload}' failed and was undone: {reason}. Mend the file, then migrate again."
+)
 NEWEST_ROWS = sql.SQL(
     "SELECT * FROM (SELECT * FROM {view} ORDER BY {by} DESC LIMIT {limit}) AS newest ORDER BY {by}"
 )
@@ -37,10 +41,16 @@ def migrate(connection: sa.Connection, workload: str) -> list[str]:
     applied = _applied_hashes(connection, workload)
     _refuse_missing(workload, files, applied)
     _refuse_changed(workload, files, applied)
-    pending = [path for name, path in files.items() if name not in applied]
-    for path in pending:
+    new_files = pending(connection, workload)
+    for path in new_files:
         _apply(connection, workload, path)
-    return [path.name for path in pending]
+    return [path.name for path in new_files]
+
+
+def pending(connection: sa.Connection, workload: str) -> list[Path]:
+    """Return the files of a workload that are new to the database."""
+    applied = _applied_hashes(connection, workload)
+    return [path for path in discovery.migrations(workload) if path.name not in applied]
 
 
 def newest_rows(database: Database, workload: str, view: str, *, by: str, limit: int) -> pd.DataFrame:
@@ -75,7 +85,11 @@ def _refuse_changed(workload: str, files: Mapping[str, Path], applied: Mapping[s
 
 def _apply(connection: sa.Connection, workload: str, path: Path) -> None:
     # Without parameters psycopg leaves percent signs alone, and one call may hold many statements.
-    driver_connection(connection).execute(path.read_bytes())
+    try:
+        driver_connection(connection).execute(path.read_bytes())
+    except (psycopg.ProgrammingError, psycopg.DataError, psycopg.IntegrityError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise ContractError(FAILED.format(name=path.name, workload=workload, reason=reason)) from error
     values = {"workload": workload, "name": path.name, "sha256": _hash(path)}
     connection.execute(sa.insert(workload_migrations).values(values))
 

@@ -32,10 +32,11 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
 def import_odds(file: CsvFile, json: AsJson = False) -> None:
     """Import odds from a CSV with Div, Date, HomeTeam, AwayTeam and odds such as B365H, B365D, B365A."""
     project = Project(Settings.read())
-    stored = raw.read(project.database, CONTRACT, "matches")
-    matches = sources.select(stored, sample=project.settings.sample)
+    sample = project.settings.sample
+    stored = raw.read(project.database, CONTRACT, raw.of_sample("matches", sample))
+    matches = sources.select(stored, sample=sample)
     imported = odds_csv.read_odds(file, matches)
-    loaded = raw.upsert(project.worker, CONTRACT, "odds", imported.odds)
+    loaded = raw.upsert(project.worker, CONTRACT, raw.of_sample("odds", sample), imported.odds)
     if json:
         show.as_json(_as_json(loaded, imported))
         return

@@ -1,7 +1,7 @@
 """How good forecasts are on matches later than the training, beside intervals and baselines."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -46,10 +46,12 @@ def split_by_season(frame: pd.DataFrame, *, validation: str, test: str) -> Split
 def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validation_days: int) -> Split:
     """Split played matches before `as_of` without the first season.
 
-    The last `test_days` are the test part, the `validation_days` before them the validation part.
+    The last `test_days` are the test part, the `validation_days` before them the validation part. They count
+    back from the cut-off, or from the newest result where that is older, as it is between seasons.
     """
     played = _usable(frame)
-    test_from = pd.Timestamp(as_of - timedelta(days=test_days))
+    end = min(pd.Timestamp(as_of), played["date"].max() + pd.Timedelta(days=1))
+    test_from = end - pd.Timedelta(days=test_days)
     validation_from = test_from - pd.Timedelta(days=validation_days)
     is_test = played["date"] >= test_from
     is_train = played["date"] < validation_from

@@ -22,8 +22,8 @@ NO_GAMES = (
 UNMATCHED = "Games that match none of the catalogue; nothing is guessed"
 BAD_ROWS = "Rows that were skipped"
 COUNTS = (
-    "{counts.inserted} plays new, {counts.updated} corrected, {counts.unchanged} known already;"
-    " {plays.duplicates} lines added to another."
+    "{plays.lines} lines: {counts.inserted} plays new, {counts.updated} corrected,"
+    " {counts.unchanged} known already; {plays.duplicates} lines added to another."
 )
 FILE_HELP = "CSV with user_id, game_id or title, hours and time."
 
@@ -40,11 +40,12 @@ def import_plays(
 ) -> None:
     """Import who played what from a CSV: user_id, game_id or title, hours and, where known, time."""
     project = Project(Settings.read())
-    games = raw.read(project.database, CONTRACT, "games")
+    sample = project.settings.sample
+    games = raw.read(project.database, CONTRACT, raw.of_sample("games", sample))
     if games.empty:
         raise UsageError(NO_GAMES)
-    plays = plays_csv.read_plays(file, sources.select(games, sample=project.settings.sample))
-    counts = raw.upsert(project.worker, CONTRACT, "plays", plays.plays)
+    plays = plays_csv.read_plays(file, sources.select(games, sample=sample))
+    counts = raw.upsert(project.worker, CONTRACT, raw.of_sample("plays", sample), plays.plays)
     if json:
         show.as_json(_as_json(counts, plays))
     else:
@@ -53,6 +54,7 @@ def import_plays(
 
 def _as_json(counts: UpsertCounts, plays: PlaysImport) -> dict[str, object]:
     return {
+        "lines": plays.lines,
         "inserted": counts.inserted,
         "updated": counts.updated,
         "unchanged": counts.unchanged,

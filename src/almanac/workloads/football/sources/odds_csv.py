@@ -1,7 +1,5 @@
 """Reads a CSV of odds that the user owns, with columns as in the files of football-data.co.uk."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,13 +7,16 @@ from pathlib import Path
 
 import pandas as pd
 
+from almanac import csv_rows
 from almanac.errors import UsageError
+from almanac.fields import printable
 from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.linking import Directory, unmatched_frame
 from almanac.workloads.football.sources.odds_frame import OddsRow, decimal_odds, odds_frame
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 SOURCE = "csv"
+MOST_ECHO = 600
 MANDATORY = ("Div", "Date", "HomeTeam", "AwayTeam")
 DATE_FORMATS = ("%d/%m/%Y", "%d/%m/%y")
 # Closing odds carry a C before H, D and A, and VC is a bookmaker.
@@ -99,7 +100,7 @@ class _Import:
         return OddsImport(
             odds=odds_frame(self.rows.values()),
             unmatched_clubs=unmatched_frame(self.names),
-            bad_rows=pd.DataFrame(self.bad, columns=["line", "reason"]),
+            bad_rows=pd.DataFrame(sorted(self.bad), columns=["line", "reason"]),
         )
 
 
@@ -109,31 +110,11 @@ def read_odds(source: Path | str, matches: pd.DataFrame) -> OddsImport:
     Bad rows are reported by line and left out. Raises UsageError if the file cannot be read, or with the
     names of the columns it lacks.
     """
-    text = source if isinstance(source, str) else _text(source)
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), restkey="surplus")
-    header = [name.strip() for name in reader.fieldnames or []]
-    reading = _Import(Directory.of(matches), _markets(header))
-    for record in reader:
-        row = _stripped(record)
-        if any(row.values()):
-            reading.read(row, reader.line_num)
+    rows = csv_rows.read(source, fallback="latin-1")
+    reading = _Import(Directory.of(matches), _markets(rows.header), bad=rows.bad_rows)
+    for line, row in rows:
+        reading.read(row, line)
     return reading.result()
-
-
-def _stripped(record: Mapping[str, object]) -> dict[str, str]:
-    """Return the texts of a record; a missing cell is None, surplus cells are a list."""
-    return {str(name).strip(): text.strip() for name, text in record.items() if isinstance(text, str)}
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror or error}.") from None
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
 
 
 def _markets(header: list[str]) -> list[_Market]:
@@ -144,7 +125,7 @@ def _markets(header: list[str]) -> list[_Market]:
         missing.append("three columns of odds, for example B365H, B365D, B365A")
     if missing:
         needed = f"{', '.join(MANDATORY)} and odds ending in H, D, A"
-        columns = ", ".join(header) or "nothing"
+        columns = printable(", ".join(header))[:MOST_ECHO] or "nothing"
         raise UsageError(f"The file lacks {', '.join(missing)}. Needed: {needed}. It has: {columns}.")
     return [_market(prefix, prefixes) for prefix in prefixes]
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
-from almanac.workloads.football.strength.timeline import Floats, Integers, Timeline
+from almanac.workloads.football.strength.timeline import Appearances, Floats, Integers, Timeline
 
 USUAL_DEPENDENCE = -0.06
 USUAL_LEVEL = 0.25
@@ -159,28 +159,27 @@ class Layout:
 def expected(timeline: Timeline, *, hyper: Hyperparameters = Hyperparameters()) -> ExpectedGoals:
     """Return the expected goals of every match, from a fit to earlier matches every `refit_days`."""
     goals = ExpectedGoals(*np.full((3, len(timeline)), np.nan))
-    members = timeline.members()
+    clubs = timeline.appearances()
     # On vectors this short several BLAS threads are ten times slower than one, and sums would depend on their
     # number.
     with threadpool_limits(limits=1, user_api="blas"):
         for country in range(int(timeline.country.max()) + 1):
             matches = np.flatnonzero(timeline.country == country)
-            _expect(Layout.of(timeline, matches), members, hyper, goals)
+            _expect(Layout.of(timeline, matches), clubs, hyper, goals)
     return goals
 
 
-def _expect(layout: Layout, members: list[Integers], hyper: Hyperparameters, goals: ExpectedGoals) -> None:
+def _expect(layout: Layout, clubs: Appearances, hyper: Hyperparameters, goals: ExpectedGoals) -> None:
     """Write the expected goals of one country's matches into `goals`."""
     prior = layout.prior(hyper)
     parameters = prior.mean
-    club_tier = np.zeros(len(layout.clubs), dtype=np.int64)
     for day, coming in _refits(layout, hyper):
-        _move_clubs(club_tier, layout, members, coming)
+        club_tier = _tiers(layout, clubs, day)
         training = _training_matches(layout, day, hyper)
         if len(training) >= FEWEST_MATCHES:
             design = layout.design(training, club_tier)
             weighted = _weighted(layout.timeline, training, day, hyper)
-            parameters = fit(design, weighted, prior, parameters)
+            parameters = _fit_present(design, weighted, prior, parameters)
         log_goals = layout.design(coming, club_tier) @ parameters[:-1]
         goals.home[coming], goals.away[coming] = np.split(np.exp(log_goals), 2)
         goals.dependence[coming] = parameters[-1]
@@ -194,13 +193,17 @@ def _refits(layout: Layout, hyper: Hyperparameters) -> Iterator[tuple[int, Integ
         yield int(day), layout.matches[days == day]
 
 
-def _move_clubs(club_tier: Integers, layout: Layout, members: list[Integers], coming: Integers) -> None:
-    """Write the tier in which each club of the coming matches plays into `club_tier`."""
-    editions, firsts = np.unique(layout.timeline.edition[coming], return_index=True)
-    # If two seasons are coming at once, a club belongs where it plays first, which is written last.
-    for place in np.argsort(-firsts):
-        clubs = np.searchsorted(layout.clubs, members[editions[place]])
-        club_tier[clubs] = layout.timeline.tier[coming[firsts[place]]]
+def _tiers(layout: Layout, clubs: Appearances, day: int) -> Integers:
+    """Return the tier of each club on a day: of its latest season, or of its first one if none has begun."""
+    is_here = np.isin(clubs.club, layout.clubs)
+    places = np.searchsorted(layout.clubs, clubs.club[is_here])
+    tiers = clubs.tier[is_here]
+    tier = np.zeros(len(layout.clubs), dtype=np.int64)
+    # The last assignment of a repeated place stays.
+    tier[places[::-1]] = tiers[::-1]
+    begun = clubs.day[is_here] <= day
+    tier[places[begun]] = tiers[begun]
+    return tier
 
 
 def _training_matches(layout: Layout, day: int, hyper: Hyperparameters) -> Integers:
@@ -214,6 +217,18 @@ def _training_matches(layout: Layout, day: int, hyper: Hyperparameters) -> Integ
 def _weighted(timeline: Timeline, at: Integers, day: int, hyper: Hyperparameters) -> WeightedGoals:
     weight = np.exp2((timeline.day[at] - day) / hyper.half_life_days)
     return WeightedGoals(timeline.home_goals[at], timeline.away_goals[at], weight)
+
+
+def _fit_present(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Floats) -> Floats:
+    """Fit the parameters that occur in `design`; the others keep the mean of their prior.
+
+    So clubs of later seasons do not change the length of any sum.
+    """
+    present = np.append(np.unique(design.indices), len(start) - 1)
+    parameters = prior.mean.copy()
+    own_prior = Prior(prior.mean[present], prior.precision[present])
+    parameters[present] = fit(design[:, present[:-1]], goals, own_prior, start[present])
+    return parameters
 
 
 def fit(design: sparse.csr_array, goals: WeightedGoals, prior: Prior, start: Floats) -> Floats:

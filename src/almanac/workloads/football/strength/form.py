@@ -79,7 +79,7 @@ def _last_wins(timeline: Timeline, club: Integers, margin: Floats) -> Floats:
 def rest_days(timeline: Timeline) -> HomeAway:
     """Return the days since each club's match before, at most 14, whether or not its score is known."""
     events = KeyDays.of_clubs(timeline, timeline.day)
-    order = np.argsort(events.place)
+    order = np.argsort(events.place, kind="stable")
     is_same_club = np.diff(events.key[order]) == 0
     gaps = np.diff(events.day[order])
     later = order[1:][is_same_club]
@@ -118,9 +118,9 @@ def season_matches(timeline: Timeline) -> HomeAway:
 
 def rounds(timeline: Timeline) -> Floats:
     """Return how many matches a double round of the league has for each club."""
-    opponents = np.array([len(clubs) - 1 for clubs in timeline.members()])
+    opponents = timeline.appearances().members(timeline.edition, timeline.day) - 1
     matches: Floats = 2.0 * np.maximum(opponents, 1)
-    return matches[timeline.edition]
+    return matches
 
 
 def home_win_rate(timeline: Timeline) -> Floats:

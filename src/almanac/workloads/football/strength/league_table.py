@@ -27,19 +27,23 @@ def positions(timeline: Timeline) -> HomeAway:
 
     Before the first match of a season all positions are 0.5.
     """
-    members = timeline.members()
-    sizes = np.array([len(clubs) for clubs in members])[timeline.edition]
-    rivals = _rivals(timeline, members, sizes)
+    rivals, sizes = _rivals(timeline)
     scores = decayed_sums(_season_events(timeline), _scores(timeline), rivals)
     own = HomeAway.of_halves(season_sums(timeline, _scores(timeline)))
     return HomeAway(_position(scores, own.home, sizes), _position(scores, own.away, sizes))
 
 
-def _rivals(timeline: Timeline, members: list[Integers], sizes: Integers) -> KeyDays:
-    """Return every club of the league's season for each match, match after match."""
-    clubs = np.concatenate([members[edition] for edition in timeline.edition])
-    key = _season_key(timeline, np.repeat(timeline.edition, sizes), clubs)
-    return KeyDays(key, np.repeat(timeline.snapshot_day, sizes))
+def _rivals(timeline: Timeline) -> tuple[KeyDays, Integers]:
+    """Return the members of the league on the day of each match, match after match, and their number."""
+    clubs = timeline.appearances()
+    by_edition = np.argsort(clubs.edition, kind="stable")
+    first = np.searchsorted(clubs.edition[by_edition], timeline.edition)
+    sizes = clubs.members(timeline.edition, timeline.day)
+    # Within an edition the clubs are sorted by day, so the members on a day are the first ones.
+    places = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    rivals = clubs.club[by_edition][np.repeat(first, sizes) + places]
+    key = _season_key(timeline, np.repeat(timeline.edition, sizes), rivals)
+    return KeyDays(key, np.repeat(timeline.snapshot_day, sizes)), sizes
 
 
 def _position(scores: Floats, own: Floats, sizes: Integers) -> Floats:

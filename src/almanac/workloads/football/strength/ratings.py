@@ -73,17 +73,17 @@ class HomeAway:
 
 
 class _Start(NamedTuple):
-    """The clubs of a league whose season begins."""
+    """The clubs of a league whose season begins on a day, and those of its season before."""
 
     clubs: Integers
+    peers: Integers
     tier: int
 
 
-class _Moment(NamedTuple):
-    """The matches of one snapshot, the same matches day by day, and the seasons that begin with them."""
+class _Day(NamedTuple):
+    """The matches of a day, and the seasons that begin with them."""
 
-    block: slice
-    days: list[slice]
+    matches: slice
     starts: list[_Start]
 
 
@@ -91,12 +91,13 @@ def elo(timeline: Timeline, *, rules: EloRules = EloRules()) -> HomeAway:
     """Rate clubs by results; a wide margin moves the ratings more, with diminishing weight."""
     state = _EloState.fresh(timeline)
     before = HomeAway.empty(timeline)
-    for block, days, starts in _moments(timeline):
-        for start in starts:
-            state.begin_season(start, rules.seasons)
-        before.home[block] = state.rating[timeline.home[block]]
-        before.away[block] = state.rating[timeline.away[block]]
-        for day in days:
+    for days in _snapshots(timeline):
+        for day, starts in days:
+            for start in starts:
+                state.begin_season(start, rules.seasons)
+            before.home[day] = state.rating[timeline.home[day]]
+            before.away[day] = state.rating[timeline.away[day]]
+        for day, _ in days:
             state.move(timeline, _played(timeline, day), rules)
     return before
 
@@ -137,11 +138,12 @@ def goals(timeline: Timeline, *, rules: GoalRules = GoalRules()) -> HomeAway:
     """
     state = _GoalState.fresh(timeline)
     before = HomeAway.empty(timeline)
-    for block, days, starts in _moments(timeline):
-        for start in starts:
-            state.begin_season(start, rules.seasons)
-        before.home[block], before.away[block] = state.expected(timeline, _indices(block))
-        for day in days:
+    for days in _snapshots(timeline):
+        for day, starts in days:
+            for start in starts:
+                state.begin_season(start, rules.seasons)
+            before.home[day], before.away[day] = state.expected(timeline, _indices(day))
+        for day, _ in days:
             state.move(timeline, _played(timeline, day), rules)
     return before
 
@@ -199,13 +201,33 @@ class _GoalState:
         _count(self.matches, home, away)
 
 
-def _moments(timeline: Timeline) -> Iterator[_Moment]:
-    members, begun = timeline.members(), set[int]()
-    for block, days in timeline.blocks():
-        tiers = dict(zip(timeline.edition[block].tolist(), timeline.tier[block].tolist(), strict=True))
-        new = sorted(tiers.keys() - begun)
-        begun.update(new)
-        yield _Moment(block, days, [_Start(members[edition], tiers[edition]) for edition in new])
+def _snapshots(timeline: Timeline) -> Iterator[list[_Day]]:
+    """Yield the days of each snapshot.
+
+    A season begins for a club with its first match of it. So fixtures of later days change nothing.
+    """
+    starts = _starts(timeline)
+    for _, days in timeline.blocks():
+        yield [_Day(day, starts.get(int(timeline.day[day.start]), [])) for day in days]
+
+
+def _starts(timeline: Timeline) -> dict[int, list[_Start]]:
+    """Return which clubs begin a season on each day."""
+    clubs = timeline.appearances()
+    edges = np.flatnonzero(np.diff(clubs.day)) + 1
+    league_of = np.full(timeline.club_count, -1)
+    peers: dict[int, Integers] = {}
+    starts = {}
+    for day in np.split(np.arange(len(clubs.day)), edges):
+        editions, firsts = np.unique(clubs.edition[day], return_index=True)
+        for edition, first in zip(editions.tolist(), day[firsts], strict=True):
+            peers.setdefault(edition, np.flatnonzero(league_of == clubs.league[first]))
+        starts[int(clubs.day[day[0]])] = [
+            _Start(clubs.club[day][clubs.edition[day] == edition], peers[edition], int(clubs.tier[first]))
+            for edition, first in zip(editions.tolist(), day[firsts], strict=True)
+        ]
+        league_of[clubs.club[day]] = clubs.league[day]
+    return starts
 
 
 def _indices(block: slice) -> Integers:
@@ -222,14 +244,15 @@ def _unrated(timeline: Timeline) -> Floats:
 
 
 def _begin(rating: Floats, start: _Start, rules: SeasonRules) -> None:
-    """Pull the ratings of a league's clubs to their mean, and give newcomers one below it."""
-    rated = start.clubs[~np.isnan(rating[start.clubs])]
-    is_linked = len(rated) >= FEWEST_PEERS
-    usual = rules.middle - start.tier * rules.tier_gap
-    mean = rating[rated].mean() if is_linked else usual
+    """Pull the ratings of starting clubs to the mean of their league, and give newcomers one below it."""
+    peers = rating[start.peers]
+    peers = peers[~np.isnan(peers)]
+    is_linked = len(peers) >= FEWEST_PEERS
+    mean = peers.mean() if is_linked else rules.middle - start.tier * rules.tier_gap
+    is_new = np.isnan(rating[start.clubs])
+    rated = start.clubs[~is_new]
     rating[rated] -= rules.pull * (rating[rated] - mean)
-    unrated = np.setdiff1d(start.clubs, rated)
-    rating[unrated] = mean - (rules.newcomer if is_linked else 0.0)
+    rating[start.clubs[is_new]] = mean - (rules.newcomer if is_linked else 0.0)
 
 
 def _forget(matches: Floats, start: _Start) -> None:

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from almanac.workloads.football.strength.timeline import Floats, Integers, Timeline
-
-MOST_DAYS = 1 << 20
+from almanac.workloads.football.strength.timeline import MOST_DAYS, Floats, Integers, Timeline
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from almanac.workloads.football.sources.openfootball import LEAGUES
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+# More days than any calendar here: a key and a day make one number that sorts by key, then day.
+MOST_DAYS = 1 << 20
 KEYS = ["match_id", "league", "season", "date", "kickoff", "home", "away", "outcome"]
 GOALS = ["home_goals", "away_goals"]
 # In the order of the sign of home goals minus away goals; the last one stands for an unknown score.
@@ -62,7 +64,8 @@ class Timeline:
     def _numbered(cls, frame: pd.DataFrame, snapshot_day: Integers) -> "Timeline":
         countries = frame["league"].map(COUNTRIES)
         names = [countries + " " + frame[side] for side in ("home", "away")]
-        home, away = np.split(_numbers(pd.concat(names)), 2)
+        # Match after match, so that later matches change no number of an earlier club.
+        home, away = _numbers(pd.Series(np.stack(names, axis=1).ravel())).reshape(-1, 2).T
         home_goals, away_goals = goals_of(frame)
         return cls(
             frame=frame.assign(outcome=outcomes(home_goals, away_goals)),
@@ -106,16 +109,43 @@ class Timeline:
         for block in _runs(self.snapshot_day, 0):
             yield block, list(_runs(self.day[block], block.start))
 
-    def members(self) -> list[Integers]:
-        """Return the clubs of each edition, without guests that only appear in its play-offs."""
-        editions = np.tile(self.edition, 2)
-        days = np.tile(self.day, 2)
-        first_days = np.full(editions.max() + 1, self.day.max())
-        np.minimum.at(first_days, editions, days)
-        is_early = days <= first_days[editions] + MEMBERS_APPEAR_WITHIN_DAYS
-        pairs = np.stack([editions, self.clubs])[:, is_early]
-        edition, club = np.unique(pairs, axis=1)
-        return np.split(club, _edges(edition))
+    def appearances(self) -> "Appearances":
+        """Return the first match of each club in each edition, by day.
+
+        Guests that first appear in the play-offs of an edition are left out.
+        """
+        edition = np.tile(self.edition, 2)
+        day = np.tile(self.day, 2)
+        first_days = np.full(edition.max() + 1, self.day.max())
+        np.minimum.at(first_days, edition, day)
+        order = np.lexsort((self.clubs, day))
+        _, firsts = np.unique(np.stack([edition, self.clubs])[:, order], axis=1, return_index=True)
+        at = order[np.sort(firsts)]
+        at = at[day[at] <= first_days[edition[at]] + MEMBERS_APPEAR_WITHIN_DAYS]
+        match = at % len(self)
+        return Appearances(day[at], edition[at], self.clubs[at], self.league[match], self.tier[match])
+
+
+@dataclass(frozen=True)
+class Appearances:
+    """The first match of each club in each season of a league, sorted by day.
+
+    From that match on a club is a member of the league. Earlier matches do not see it, so that fixtures of
+    later days change nothing.
+    """
+
+    day: Integers
+    edition: Integers
+    club: Integers
+    league: Integers
+    tier: Integers
+
+    def members(self, edition: Integers, day: Integers) -> Integers:
+        """Return how many clubs each edition has on each day."""
+        order = np.lexsort((self.day, self.edition))
+        places = self.edition * MOST_DAYS + self.day
+        counts: Integers = np.searchsorted(places[order], edition * MOST_DAYS + day, side="right")
+        return counts - np.searchsorted(self.edition[order], edition, side="left")
 
 
 def days_of(dates: pd.Series) -> Integers:

@@ -1,125 +1,182 @@
 """Reads a CSV of plays that the user owns: user_id, game_id or title, hours, and a time where known."""
 
-import csv
-import io
 import math
+import re
+import sys
+import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
 
+from almanac import csv_rows, fields
 from almanac.errors import UsageError
+from almanac.fields import printable
 from almanac.workloads.games.contract import PLAYS
 from almanac.workloads.games.shared.spelling import title_key
 
 SOURCE = "csv"
 MOST_HOURS = 200_000.0
 MOST_CHARACTERS = 500
+# About half a kilobyte of memory each (measured); more players than these teach a model nothing new.
+MOST_PLAYS = 3_000_000
+TOO_MANY = (
+    "The file has more than {most:,} plays, more than fit into memory. Split it by user_id, or leave out"
+    " players with few plays. Nothing was changed."
+)
 # PostgreSQL and Python both know these years; nothing was played outside them.
 FIRST_YEAR, LAST_YEAR = 1970, 2100
+# Clocks and time zones differ by less.
+TOLERANCE = timedelta(days=1)
 NO_TIME = "time must be a date or an instant, for example 2025-04-18 or 2025-04-18T06:00:00Z"
+FUTURE = "time must not lie in the future"
+ADDED_UP = f"hours must add up to at most {MOST_HOURS:g} with the earlier lines of this game and user"
+# An appid, or an id with the name of its source before it.
+ID = re.compile(r"\d+|(?:steam|igdb|sample):\S+", re.IGNORECASE)
+# No title has it as its key; a title of signs alone has no key.
+NO_KEY = " "
 # User, game_id, hours, time, source.
 Play = tuple[str, str, float, datetime | None, str]
 EXAMPLE_HEADER = "user_id,game_id,hours,time (or title for game_id)"
+MOST_ECHO = 600
 
 
 @dataclass(frozen=True)
 class PlaysImport:
     """Plays as in the contract, unmatched games (game, lines), bad rows (line, reason), and repeated plays.
 
-    `duplicates` counts the lines that were added to an earlier play of the same game by the same user.
+    `duplicates` counts the lines that were added to an earlier play of the same game by the same user, and
+    `lines` all lines with a value below the header.
     """
 
     plays: pd.DataFrame
     unmatched: pd.DataFrame
     bad_rows: pd.DataFrame
     duplicates: int
+    lines: int = 0
 
 
-def read_plays(source: Path | str, catalogue: pd.DataFrame) -> PlaysImport:
+def read_plays(source: Path | str, catalogue: pd.DataFrame, *, now: datetime | None = None) -> PlaysImport:
     """Read plays of the games of a catalogue (game_id, title, reviews) from a file (Path) or its text (str).
 
-    A title that several games share means the most reviewed one. Bad rows are reported by line and left out.
-    Raises UsageError where the file cannot be read or lacks columns.
+    A game is meant by its exact id, then by its exact title, then by the words of its title; what looks like
+    an id is no title. A title that several games share means the most reviewed one. Bad rows are reported by
+    line and left out, also those later than `now` (by default the present). Raises UsageError where the file
+    cannot be read, lacks columns, or has more than MOST_PLAYS plays.
     """
-    text = source if isinstance(source, str) else _text(source)
-    reader = csv.DictReader(io.StringIO(text), restkey="surplus")
-    _require_columns([name.strip() for name in reader.fieldnames or []])
-    collection = _Collection(_index(catalogue))
-    for line, row in _rows(reader):
+    rows = csv_rows.read(source)
+    _require_columns(rows.header)
+    latest = (now or datetime.now(UTC)) + TOLERANCE
+    collection = _Collection(_Index.of(catalogue), rows.bad_rows)
+    for line, row in rows:
         try:
-            collection.add(_line(row))
+            collection.add(_line(row, latest))
         except ValueError as error:
             collection.bad_rows.append((line, str(error)))
     return collection.result()
 
 
-def _rows(reader: "csv.DictReader[str]") -> Iterator[tuple[int, dict[str, str]]]:
-    for record in reader:
-        texts = ((name, value) for name, value in record.items() if isinstance(value, str))
-        yield reader.line_num, {str(name).strip(): value.strip() for name, value in texts}
-
-
 def frame(rows: Sequence[Play]) -> pd.DataFrame:
     """Return rows as the contract's `plays`."""
-    plays = pd.DataFrame(rows, columns=PLAYS.column_names).astype({"hours": "float64"})
+    return _typed(pd.DataFrame(rows, columns=PLAYS.column_names))
+
+
+def _typed(plays: pd.DataFrame) -> pd.DataFrame:
     played_at = pd.to_datetime(plays["played_at"], utc=True).dt.as_unit("us")
-    return plays.assign(played_at=played_at)
+    return plays.assign(played_at=played_at).astype({"hours": "float64"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Line:
     user: str
-    game: str
+    game_id: str
+    title: str
     hours: float
     at: datetime | None
 
-    def plus(self, other: "_Line") -> "_Line":
-        """Return both lines as one: the hours added up, the earlier time."""
-        moments = [line.at for line in (self, other) if line.at]
-        return replace(self, hours=self.hours + other.hours, at=min(moments, default=None))
+
+@dataclass(frozen=True)
+class _Index:
+    """The games of a catalogue by id and by title; a shared title belongs to the most reviewed game."""
+
+    ids: frozenset[str]
+    titles: Mapping[str, str]
+    keys: Mapping[str, str]
+
+    @classmethod
+    def of(cls, catalogue: pd.DataFrame) -> "_Index":
+        ordered = catalogue.sort_values(["reviews", "game_id"], ascending=[True, False])
+        games, titles = ordered["game_id"].tolist(), ordered["title"].tolist()
+        by_form = (dict(zip(map(form, titles), games, strict=True)) for form in (_exact, title_key))
+        return cls(frozenset(games), *by_form)
+
+    def game_of(self, line: _Line) -> str | None:
+        """Return the id of the game that a line means."""
+        if line.game_id in self.ids:
+            return line.game_id
+        # A file without a column of titles may have titles in the column of ids.
+        title = line.title or ("" if ID.fullmatch(line.game_id) else line.game_id)
+        return self.titles.get(_exact(title)) or self.keys.get(title_key(title) or NO_KEY)
+
+
+def _exact(title: str) -> str:
+    return unicodedata.normalize("NFC", title.strip())
 
 
 @dataclass
 class _Collection:
-    """The lines read so far, by user and game id; `index` has game ids by id and by title."""
+    """The plays so far by user and game id: hours added up, and the earliest time."""
 
-    index: Mapping[str, str]
-    lines: dict[tuple[str, str], _Line] = field(default_factory=dict)
+    index: _Index
+    bad_rows: list[tuple[int, str]]
+    plays: dict[tuple[str, str], tuple[float, datetime | None]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
-    bad_rows: list[tuple[int, str]] = field(default_factory=list)
     duplicates: int = 0
 
     def add(self, line: _Line) -> None:
-        game_id = self.index.get(line.game) or self.index.get(title_key(line.game))
+        """Add a line.
+
+        Raises ValueError for hours that add up to too many, UsageError for too many plays.
+        """
+        game_id = self.index.game_of(line)
         if game_id is None:
-            self.unmatched[line.game] += 1
+            self.unmatched[line.title or line.game_id] += 1
             return
-        key = line.user, game_id
-        earlier = self.lines.get(key)
+        # The same few names are in millions of lines; each is stored once.
+        key = sys.intern(line.user), sys.intern(game_id)
+        earlier = self.plays.get(key)
+        if earlier is None and len(self.plays) == MOST_PLAYS:
+            raise UsageError(TOO_MANY.format(most=MOST_PLAYS))
+        self.plays[key] = _sum(earlier, line) if earlier else (line.hours, line.at)
         self.duplicates += earlier is not None
-        self.lines[key] = earlier.plus(line) if earlier else line
 
     def result(self) -> PlaysImport:
-        rows = [(*key, line.hours, line.at, SOURCE) for key, line in self.lines.items()]
-        bad_rows = pd.DataFrame(self.bad_rows, columns=["line", "reason"])
-        return PlaysImport(frame(rows), self._unmatched(), bad_rows, self.duplicates)
+        bad_rows = pd.DataFrame(sorted(self.bad_rows), columns=["line", "reason"])
+        lines = len(self.plays) + self.duplicates + self.unmatched.total() + len(bad_rows)
+        return PlaysImport(self._frame(), self._unmatched(), bad_rows, self.duplicates, lines)
+
+    def _frame(self) -> pd.DataFrame:
+        columns = {
+            "user_id": [user for user, _ in self.plays],
+            "game_id": [game for _, game in self.plays],
+            "hours": [hours for hours, _ in self.plays.values()],
+            "played_at": [moment for _, moment in self.plays.values()],
+        }
+        return _typed(pd.DataFrame(columns).assign(source=SOURCE))
 
     def _unmatched(self) -> pd.DataFrame:
         lines = pd.DataFrame(list(self.unmatched.items()), columns=["game", "lines"])
         return lines.sort_values(["lines", "game"], ascending=[False, True], ignore_index=True)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode("utf-8-sig").replace("\0", "")
-    except OSError as error:
-        raise UsageError(f"'{path}' cannot be read: {error.strerror or error}.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"'{path}' is not UTF-8. Save it as CSV in UTF-8.") from None
+def _sum(earlier: tuple[float, datetime | None], line: _Line) -> tuple[float, datetime | None]:
+    hours, moments = earlier[0] + line.hours, [moment for moment in (earlier[1], line.at) if moment]
+    if hours > MOST_HOURS:
+        raise ValueError(ADDED_UP)
+    return hours, min(moments, default=None)
 
 
 def _require_columns(header: list[str]) -> None:
@@ -127,28 +184,20 @@ def _require_columns(header: list[str]) -> None:
     if "game_id" not in header and "title" not in header:
         missing.append("game_id or title")
     if missing:
+        columns = printable(str(header))[:MOST_ECHO]
         raise UsageError(
-            f"The file lacks the columns {missing}; it has {header}. It begins: {EXAMPLE_HEADER}."
+            f"The file lacks the columns {missing}; it has {columns}. It begins: {EXAMPLE_HEADER}."
         )
 
 
-def _index(catalogue: pd.DataFrame) -> Mapping[str, str]:
-    """Return game ids by id and by title key; a shared title belongs to the most reviewed game."""
-    ordered = catalogue.sort_values(["reviews", "game_id"], ascending=[True, False])
-    games, keys = ordered["game_id"], ordered["title"].map(title_key)
-    by_title = dict(zip(keys, games, strict=True))
-    by_title.pop("", None)
-    return by_title | dict(zip(games, games, strict=True))
+def _line(row: Mapping[str, str], latest: datetime) -> _Line:
+    user, game_id, title = _name(row["user_id"]), row.get("game_id", ""), row.get("title", "")
+    _name(game_id or title)
+    _name(title or game_id)
+    return _Line(user, game_id, title, _hours(row["hours"]), _moment(row.get("time", ""), latest))
 
 
-def _line(row: Mapping[str, str]) -> _Line:
-    user = _name(row.get("user_id"))
-    game = _name(row.get("game_id") or row.get("title"))
-    hours, moment = _hours(row.get("hours", "")), _moment(row.get("time", ""))
-    return _Line(user, game, hours, moment)
-
-
-def _name(text: str | None) -> str:
+def _name(text: str) -> str:
     if not text:
         raise ValueError("user or game is empty")
     if len(text) > MOST_CHARACTERS:
@@ -158,7 +207,7 @@ def _name(text: str | None) -> str:
 
 def _hours(text: str) -> float:
     try:
-        hours = float(text)
+        hours = fields.real(text)
     except ValueError:
         hours = math.nan
     if not 0 <= hours <= MOST_HOURS:
@@ -166,7 +215,7 @@ def _hours(text: str) -> float:
     return hours
 
 
-def _moment(text: str) -> datetime | None:
+def _moment(text: str, latest: datetime) -> datetime | None:
     if not text:
         return None
     try:
@@ -175,4 +224,7 @@ def _moment(text: str) -> datetime | None:
         raise ValueError(NO_TIME) from None
     if not FIRST_YEAR <= moment.year <= LAST_YEAR:
         raise ValueError(f"time must lie in the years {FIRST_YEAR} to {LAST_YEAR}")
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > latest:
+        raise ValueError(FUTURE)
+    return moment

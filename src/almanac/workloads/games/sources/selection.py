@@ -40,8 +40,8 @@ def select_plays(plays: pd.DataFrame, games: pd.DataFrame) -> pd.DataFrame:
 def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, requested: date | None, slot: date) -> CutOff:
     """Return the cut-off: the requested day, or a default of the sources.
 
-    The default is the slot's day with a live source or fresh plays, otherwise the end of the catalogue. A
-    cut-off before the slot is a demonstration; simulated games are marked as simulated.
+    The default is the slot's day with a live source or plays of the days up to it, otherwise the end of the
+    catalogue. A cut-off before the slot is a demonstration; simulated games are marked as simulated.
     """
     is_simulated = set(games["source"]) <= {simulated.SOURCE}
     names = {*games["source"], *plays["source"]}
@@ -58,5 +58,7 @@ def _default_day(slot: date, *, is_live: bool, is_simulated: bool) -> date:
 
 
 def _has_fresh_play(plays: pd.DataFrame, slot: date) -> bool:
-    is_fresh = plays["played_at"] >= pd.Timestamp(slot - FRESH, tz="UTC")
-    return bool(is_fresh.any())
+    played_at, day_after = plays["played_at"], slot + timedelta(days=1)
+    is_recent = played_at >= pd.Timestamp(slot - FRESH, tz="UTC")
+    is_past = played_at < pd.Timestamp(day_after, tz="UTC")
+    return bool((is_recent & is_past).any())

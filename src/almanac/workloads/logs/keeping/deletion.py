@@ -27,7 +27,11 @@ DELETE = """
               CASE WHEN level IS NOT NULL THEN text END"""
 DELETE_FROM_INDEX = "DELETE FROM almanac.log_search WHERE entry_id = ANY (%s)"
 DELETE_IDS = "DELETE FROM almanac.log_ids WHERE entry_id = ANY (%s)"
-DELETE_STATEMENTS = "DELETE FROM almanac.logs_statements WHERE statement_id = ANY (%s)"
+# Of both samples: a mock run has learned from entries too.
+DELETE_STATEMENTS = (
+    "DELETE FROM almanac.logs_statements WHERE statement_id = ANY (%s)",
+    "DELETE FROM almanac.logs_statements$mock WHERE statement_id = ANY (%s)",
+)
 
 Deletion = Callable[[Connection], list[int]]
 
@@ -83,4 +87,6 @@ def _delete_statements(connection: Connection, learned: Sequence[tuple[str, str]
     if not learned:
         return
     sources, texts = zip(*learned, strict=True)
-    connection.execute(DELETE_STATEMENTS, [own.statement_ids(sources, texts)])
+    numbers = own.statement_ids(sources, texts)
+    for statement in DELETE_STATEMENTS:
+        connection.execute(statement, [numbers])

@@ -1,39 +1,44 @@
-"""Masks texts before they are looked up or learned: values and secrets become <*> (standard library only)."""
+"""Masks texts before they are looked up or learned: values and secrets become <*> (standard library only).
+
+`features.mask_all` does the same to whole columns, with the rules that Python's `re` and RE2 share.
+"""
 
 import hashlib
 import re
-from typing import NamedTuple
+from functools import reduce
+from typing import Final
+from unicodedata import category
 
-MASK = "<*>"
-TRACE = "<trace>"
-LONGEST = 400
+from almanac.workloads.logs.shared import addresses, codes, secrets
+from almanac.workloads.logs.shared.rules import WORD_WITH_DIGITS, Rule
 
+MASK: Final = "<*>"
+TRACE: Final = "<trace>"
+LONGEST: Final = 400
+# The white space of both dialects.
+SPACE: Final = r" \t\n\v\f\r"
 
-class Rule(NamedTuple):
-    """One replacement in the dialect that Python's `re` and RE2 share: no look-around, ASCII classes."""
-
-    pattern: str
-    replacement: str
-
-
-# Runs on every text, so it is one plain class: a word with a digit is a number, an address, an id or a path.
-WORDS_WITH_DIGITS = Rule(r"[A-Za-z0-9_./@$#%&*+~?!|\\^-]*[0-9][A-Za-z0-9_./@$#%&*+~?!|\\^-]*", MASK)
+# Blank lines around a text say nothing.
+EDGES: Final = Rule(rf"^(?:[ \t\v\f]*[\r\n])+|[\r\n][{SPACE}]*$", "")
 # Lines after the first are a stack trace. That there is one says more than its words.
-FIRST_LINE = Rule(r"(?s)[\r\n].*", f" {TRACE}")
-SECRETS = "passw(?:or)?d|passwd|pwd|secret|token|credentials?|api[_-]?key|access[_-]?key|private[_-]?key"
+FIRST_LINE: Final = Rule(r"(?s)[\r\n].*", f" {TRACE}")
+WORDS_WITH_DIGITS: Final = Rule(WORD_WITH_DIGITS, MASK)
+# A digit of any script counts as one of ASCII. Python has no class of them, so this is RE2's.
+OTHER_DIGITS: Final = Rule(r"[\p{Nd}\p{No}]", "0")
+NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+# A line with one of these may hold a secret or an address without digits; `hidden` looks closer.
+HINT: Final = f"{secrets.HINT}|{addresses.HINT}"
 # Run on distinct texts only, in this order.
-REST = (
-    Rule(rf"(?i)((?:{SECRETS})[\"']?[ ]*[:=]+[ ]*)(?:\"[^\"]*\"|'[^']*'|[^\s,;&)\]}}]+)", r"\1<*>"),
-    Rule(r"(?i)\b((?:basic|bearer) )[^\s,;\"')\]}]+", r"\1<*>"),
-    Rule(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"')\]}>]*", MASK),
-    Rule(r"[^\s\"'()\[\]{}<>,;:=]+@[^\s\"'()\[\]{}<>,;]+", MASK),
+REST: Final = (
+    Rule(rf"[A-Za-z][A-Za-z0-9+.-]*://[^{SPACE}\"')\]}}>]*", MASK),
+    Rule(rf"[^{SPACE}\"'()\[\]{{}}<>,;:=]+@[^{SPACE}\"'()\[\]{{}}<>,;]+", MASK),
     Rule(r"\"[^\"]*\"", MASK),
     Rule(r"(^|[ =:(\[])'[^']*'", r"\1<*>"),
     Rule(r"%\([A-Za-z_]*\)[a-z]|%[sdirfx]|\{[A-Za-z_.]*(?:![rs])?(?::[^{}]*)?\}", MASK),
     Rule(r"(?:[A-Za-z]:)?(?:[/\\][A-Za-z_.<*>-]+){2,}[/\\]?", MASK),
     Rule(r"[A-Za-z_+/=-]{40,}", MASK),
     Rule(r"<\*>(?:[ ,:./|_-]*<\*>)+", MASK),
-    Rule(r"\s+", " "),
+    Rule(rf"[{SPACE}]+", " "),
     Rule(r"^ | $", ""),
 )
 
@@ -45,14 +50,19 @@ def mask(text: str) -> str:
 
     >>> mask("Served block blk_38865049064139660 to /10.251.91.84 in 12 ms")
     'Served block <*> to <*> in <*> ms'
-    >>> mask("login failed: password=hunter two")
-    'login failed: password=<*> two'
+    >>> mask("login failed: password=hunter two, exit code 137")
+    'login failed: password=<*> two, exit code 137'
     """
-    line = _applied(FIRST_LINE, text)
-    masked = _applied(WORDS_WITH_DIGITS, line[:LONGEST])
-    for rule in REST:
-        masked = _applied(rule, masked)
-    return masked
+    line = FIRST_LINE.apply(EDGES.apply(text))[:LONGEST]
+    line = NOT_ASCII.sub(_ascii_digit, line)
+    if re.search(HINT, line):
+        line = hidden(line)
+    return reduce(_applied, REST, _without_numbers(line))
+
+
+def hidden(line: str) -> str:
+    """Return a line without secrets and without addresses of machines."""
+    return addresses.hide(secrets.hide(line))
 
 
 def text_id(masked: str) -> str:
@@ -64,5 +74,16 @@ def text_id(masked: str) -> str:
     return hashlib.sha256(masked.encode()).hexdigest()[:12]
 
 
-def _applied(rule: Rule, text: str) -> str:
-    return re.sub(rule.pattern, rule.replacement, text)
+def _without_numbers(line: str) -> str:
+    """Return a line with <*> in place of words with digits; status and exit codes stay."""
+    if re.search(codes.HINT, line):
+        return reduce(_applied, (*codes.PROTECT, codes.WORDS, *codes.RESTORE), line)
+    return WORDS_WITH_DIGITS.apply(line)
+
+
+def _ascii_digit(character: re.Match[str]) -> str:
+    return "0" if category(character[0]) in ("Nd", "No") else character[0]
+
+
+def _applied(text: str, rule: Rule) -> str:
+    return rule.apply(text)

@@ -3,6 +3,7 @@
 The tree is small because texts are masked first.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 
 from almanac.workloads.logs.shared.masking import MASK, text_id
@@ -13,7 +14,10 @@ LEAST_WORDS = 3
 MOST_SIBLINGS = 200
 
 Words = tuple[str, ...]
-Leaf = tuple[int, str]
+# How many words there are, the first, and each word with a status or exit code with its place.
+Leaf = tuple[int, str, tuple[tuple[int, str], ...]]
+# Masking keeps the digits of codes only.
+DIGIT = re.compile("[0-9]")
 
 
 class Templates:
@@ -72,7 +76,7 @@ class Templates:
 
 
 def leaf(text: str) -> Leaf:
-    """Return the number of words and the first word; a text and its template have both in common."""
+    """Return what a text and its template have in common: number of words, first word, words with codes."""
     return _leaf(_split(text))
 
 
@@ -81,7 +85,8 @@ def _split(text: str) -> Words:
 
 
 def _leaf(words: Words) -> Leaf:
-    return len(words), words[0]
+    codes = tuple((place, word) for place, word in enumerate(words) if DIGIT.search(word))
+    return len(words), words[0], codes
 
 
 def _similarity(template: Words, words: Words) -> float:
