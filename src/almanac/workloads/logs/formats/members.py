@@ -1,6 +1,7 @@
 """Finds what a log entry says among the members of an object, by the names that many programs use."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 Object = Mapping[str, Any]
@@ -57,12 +58,19 @@ TRACE: Final = (
 WRAPPED: Final = ("stringValue", "intValue", "doubleValue", "boolValue")
 
 
-def values(members: Object, names: Iterable[str]) -> Iterator[tuple[str, Any]]:
+def values(members: Object, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """Yield name and value of those members that are there and not null."""
-    for name in names:
+    for name in _present(names, tuple(members)):
         value = member(members, name)
         if value is not None:
             yield name, value
+
+
+@lru_cache(maxsize=4096)
+def _present(names: tuple[str, ...], keys: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those names that an object with these keys may have; lines of a program have the same keys."""
+    first_parts = frozenset(keys)
+    return tuple(name for name in names if name in first_parts or name.partition(".")[0] in first_parts)
 
 
 def member(members: Object, name: str) -> Any:

@@ -52,7 +52,7 @@ def text_of(value: Any) -> str | None:
     return _of_bytes(value) if isinstance(value, list) else None
 
 
-def first_text(entry: Object, names: Sequence[str]) -> str | None:
+def first_text(entry: Object, names: tuple[str, ...]) -> str | None:
     """Return the first usable text, cleaned."""
     texts = (text_of(value) for _, value in members.values(entry, names))
     text = next((text for text in texts if text is not None), None)

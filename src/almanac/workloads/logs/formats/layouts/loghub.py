@@ -45,7 +45,8 @@ LAYOUTS: Final = (
         r"(?P<time>\d{8}-\d{1,2}:\d{1,2}:\d{1,2}:\d{1,3})\|(?P<logger>[^|\n]+)\|\d+\|",
         times.each(
             times.by_fields(
-                r"(?P<Y>\d{4})(?P<m>\d\d)(?P<d>\d\d)-(?P<H>\d{1,2}):(?P<M>\d{1,2}):(?P<S>\d{1,2}):(?P<ms>\d{1,3})$"
+                r"(?P<Y>\d{4})(?P<m>\d\d)(?P<d>\d\d)-"
+                r"(?P<H>\d{1,2}):(?P<M>\d{1,2}):(?P<S>\d{1,2}):(?P<ms>\d{1,3})$"
             )
         ),
     ),
