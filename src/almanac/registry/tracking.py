@@ -29,7 +29,8 @@ MARK = "almanac.database"
 OTHER_DATABASE = (
     "The experiment '{workload}' in MLflow at {uri} belongs to another database; "
     "aliases would move under the releases of that one. "
-    "Give each database a store of its own (MLFLOW_TRACKING_URI, or another ALMANAC_HOME). Where that database is gone for good, delete the tag '{mark}' of the experiment."
+    "Give each database a store of its own (MLFLOW_TRACKING_URI, or another ALMANAC_HOME). "
+    "Where that database is gone for good, delete the tag '{mark}' of the experiment."
 )
 DELETED_EXPERIMENT = (
     "The experiment '{workload}' was deleted in MLflow. Restore it there, or by "
