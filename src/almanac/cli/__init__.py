@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from almanac import discovery
-from almanac.cli import database, installation, releases, retiring, run, runs, show
+from almanac.cli import database, decisions, installation, releases, retiring, run, runs, show
 from almanac.errors import AlmanacError
 from almanac.store.connections.database import connection_lost
 
