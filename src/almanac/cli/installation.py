@@ -126,6 +126,7 @@ def _serve(environment: dict[str, str]) -> int:
 
 def _refuse_errors(findings: Iterable[Finding]) -> None:
     errors = [finding for finding in findings if finding.level == "error"]
-    texts = [f"{error.what}: {error.detail.rstrip('.')}. {error.advice}".rstrip() for error in errors]
+    # The table, or the JSON, has said what to do.
+    texts = [f"{error.what}: {error.detail.rstrip('.')}" for error in errors]
     if texts:
         raise AlmanacError("; ".join(texts))

@@ -59,7 +59,10 @@ class StepContext:
         if not self.is_exploration:
             return runs.mlflow_run(self.database, self.run_id)
         tags = {"almanac.kind": "exploration", "almanac.step": self.name}
-        return self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        run_id = self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        # Nobody tells when a notebook is closed, and MLflow takes in what is logged later too.
+        self.registry.end_run(run_id, succeeded=True)
+        return run_id
 
     def _migrate_embedded(self) -> None:
         from almanac.store.schema.migrate import migrate
