@@ -19,7 +19,9 @@ COLUMNS = {
     "who": "who",
     "reason": "reason",
 }
-NOT_PROMOTED = "Version {version} was not promoted: {reason}. `almanac decisions {workload}` lists all decisions."
+NOT_PROMOTED = (
+    "Version {version} was not promoted: {reason}. `almanac decisions {workload}` lists all decisions."
+)
 PROMOTED = "Version {version} was promoted: {reason}."
 
 

@@ -118,7 +118,7 @@ def _print_metrics(workload: str, metrics: Mapping[str, Any]) -> None:
         return
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     if metrics:
-        figures = " · ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        figures = " · ".join(f"{name} {show.number(value)}" for name, value in numbers.items())
         show.line(f"Held-out figures: {figures}")
 
 
