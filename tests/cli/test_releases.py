@@ -266,7 +266,8 @@ def test_promote_and_rollback_answer_as_json_too(
     back = ask("rollback", WORKLOAD, "--to", restored.first_run)
     release_id, run_id, version = restored.live()
     assert back == {
-        "workload": WORKLOAD, "release_id": release_id, "run_id": run_id, "model_version": version, "on_hold": True,
+        "workload": WORKLOAD, "on_hold": True,
+        "release_id": release_id, "run_id": run_id, "model_version": version,
     }  # fmt: skip
     assert ask("rollback", WORKLOAD, "--resume") == {
         "workload": WORKLOAD,
