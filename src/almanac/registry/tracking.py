@@ -13,6 +13,7 @@ from almanac.errors import RegistryError
 from almanac.registry import locations
 from almanac.registry.client import Store
 from almanac.registry.files import file_hash, frame_bytes
+from almanac.writing import naming
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,7 +122,8 @@ class Tracking(Store):
         """Save a frame with a run as `data/<name>.parquet`; return its URI and SHA-256."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, f"{name}.parquet")
-            path.write_bytes(frame_bytes(frame))
+            with self.explained(), naming(path):
+                path.write_bytes(frame_bytes(frame))
             return self.log_file(run_id, path, "data"), file_hash(path)
 
     def fetch(self, uri: str, folder: Path) -> Path:
