@@ -189,6 +189,9 @@ JUL = (
     "Apr 15, 2025 6:00:00 AM com.example.Main main\nSEVERE: it failed\njava.lang.Error\n\tat b.c(d)\n"
     "Apr 15, 2025 6:00:01 PM com.example.Main main\nINFO: ok\n"
 )
+ERLANG = (
+    "=INFO REPORT==== 15-Apr-2025::06:00:00 ===\nhello\n\n=ERROR REPORT==== 15-Apr-2025::06:00:01 ===\nboom\n"
+)
 FRAMES = (
     "<34>1 2025-04-15T06:00:00Z host app 12 ID7 - first",
     "<35>1 2025-04-15T06:00:01Z host app 12 ID7 - se\ncond",
