@@ -1,16 +1,20 @@
 """What doctor says of an installation that is well, broken, or would not survive its machine."""
 
 import socket
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
-from almanac import discovery
+from almanac import discovery, provenance
 from almanac.contract import SCHEMA_REVISION
-from almanac.operations import doctor
-from almanac.operations.doctor import Finding
+from almanac.operations import doctor, packages
+from almanac.operations.finding import Finding
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
+from almanac.store.records import run_steps
+from tests.stub import STUB, release
 
 DATABASE = {"database_url": "postgresql://db/a"}
 SERVER, FILE = {"mlflow_tracking_uri": "https://mlflow"}, {"mlflow_tracking_uri": "sqlite:///m.db"}
@@ -106,3 +110,43 @@ def test_each_role_is_looked_at_in_its_own_way(settings: Settings) -> None:
         "works with its own rights only",
     )
     assert {finding.level for finding in findings} == {"ok"}
+
+
+PROJECT = """
+[project]
+dependencies = ["pydantic==0.0.1"]
+[project.optional-dependencies]
+lab = ["almanac[serve]", "no-such-package==1", "numpy==0.1; sys_platform", "numpy=={numpy}", "{own}"]
+"""
+
+
+def test_installed_packages_that_are_not_those_of_the_project_are_named(settings: Settings) -> None:
+    path = settings.home / "pyproject.toml"
+    path.write_text(PROJECT.format(numpy=version("numpy"), own=f"scipy=={version('scipy')}"))
+    finding = packages.examine_pins(settings)
+    own = version("pydantic")
+    assert (finding.level, finding.detail) == (
+        "warning",
+        f"no-such-package is not installed (pinned: 1), pydantic {own} (pinned: 0.0.1)",
+    )
+    assert "requirements/lab.txt" in finding.advice
+
+
+@pytest.mark.parametrize("text", ["", "[project]", "not = toml = at all", None])
+def test_a_project_that_pins_nothing_is_well(text: str | None, settings: Settings) -> None:
+    if text is not None:
+        (settings.home / "pyproject.toml").write_text(text)
+    assert packages.examine_pins(settings).level == "ok"
+
+
+def test_a_live_run_of_other_packages_is_named_with_the_way_out(owner: Database) -> None:
+    run_id = release(owner)
+    assert list(packages.examine_live_runs(owner, [STUB.name, "nothing"])) == []
+    here = provenance.packages(Path("nowhere"))
+    with owner.engine.begin() as connection:
+        run_steps.start(connection, run_id, "collect", packages=here | {"scikit-learn": "1.0", "gone": "2"})
+        run_steps.start(connection, run_id, "predict")
+    (finding,) = packages.examine_live_runs(owner, [STUB.name])
+    own = version("scikit-learn")
+    assert finding.detail == f"in the live run gone was 2, is not installed, scikit-learn was 1.0, is {own}"
+    assert finding.advice.endswith(f"almanac run {STUB.name} --slot now")

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from psycopg import sql
 
+from almanac import provenance
 from almanac.errors import BrokenChain, NotFound, UsageError
 from almanac.operations import reproduce
 from tests.installation import Installation
@@ -92,3 +96,42 @@ def test_a_run_without_kept_rows_cannot_be_made_again(loaded_installation: Insta
         pytest.raises(NotFound, match="kept no scored rows"),
     ):
         reproduce.reproduce(project, loaded_installation.first_run)
+
+
+def test_other_packages_are_refused_by_name_and_compared_when_asked(
+    loaded_installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = provenance._installed
+    others = {"scikit-learn": "1.8.0", "scipy": None}
+    monkeypatch.setattr(provenance, "_installed", lambda name: others.get(name, installed(name)))
+    with loaded_installation.project() as project:
+        with pytest.raises(UsageError) as refused:
+            reproduce.reproduce(project, loaded_installation.first_run)
+        anyway = reproduce.reproduce(project, loaded_installation.first_run, anyway=True)
+    assert anyway.differences[-2:] == (
+        f"scikit-learn was {version('scikit-learn')}, is 1.8.0",
+        f"scipy was {version('scipy')}, is not installed",
+    )
+    assert all(difference in str(refused.value) for difference in anyway.differences[-2:])
+    assert anyway.is_equal
+
+
+COMMIT = "cbd09f8a8c3d0123456789"
+PAIRS = {
+    (COMMIT, f"{COMMIT}+changes"): "commit was cbd09f8a8c3d, is cbd09f8a8c3d+changes",
+    (f"{COMMIT}+changes", COMMIT): "commit was cbd09f8a8c3d+changes, is cbd09f8a8c3d",
+    (COMMIT, f"{COMMIT}0"): f"commit was {COMMIT}, is {COMMIT}0",
+    ("unknown", COMMIT): "commit was unknown, is cbd09f8a8c3d",
+    ("None", COMMIT): "commit was None, is cbd09f8a8c3d",
+}
+
+
+@pytest.mark.parametrize(("then", "here"), PAIRS)
+def test_two_different_commits_never_look_the_same(then: str, here: str) -> None:
+    assert reproduce._difference("commit", then, here) == PAIRS[then, here]
+
+
+@given(st.text("abc+", min_size=1), st.text("abc+", min_size=1))
+def test_two_different_texts_never_look_the_same(then: str, here: str) -> None:
+    before, after = reproduce._difference("code", then, here).removeprefix("code was ").split(", is ")
+    assert (before == after) == (then == here)

@@ -14,7 +14,7 @@ from psycopg import errors
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from almanac import connection_strings
-from almanac.errors import UsageError
+from almanac.errors import DatabaseError, UsageError
 from almanac.settings import Settings
 from serve.http.deadline import ends_after
 from serve.http.problems import Unavailable
@@ -73,6 +73,7 @@ class Database:
             kwargs={"autocommit": True},
             open=False,
             reconnect_timeout=1.0,
+            configure=self._refuse_other_role,
         )
 
     async def open(self) -> None:
@@ -84,12 +85,23 @@ class Database:
         await self._pool.close(timeout=1.0)
 
     async def connect(self) -> Connection:
-        """Open a connection of its own, outside the pool; raises DatabaseError where the role is missing."""
+        """Open a connection of its own, outside the pool; raises DatabaseError where it lacks its role."""
         try:
-            return await Connection.connect(self._conninfo, autocommit=True)
+            connection = await Connection.connect(self._conninfo, autocommit=True)
+            await self._refuse_other_role(connection)
         except psycopg.OperationalError as error:
             if missing := connection_strings.missing_role(self._role, error):
                 raise missing from error
+            raise
+        return connection
+
+    async def _refuse_other_role(self, connection: Connection) -> None:
+        """Close a connection that does not work in this role, and raise DatabaseError."""
+        [(actual,)] = await connection.rows(connection_strings.CURRENT_USER)
+        try:
+            connection_strings.refuse_other_role(self._role, bytes(actual))
+        except DatabaseError:
+            await connection.close()
             raise
 
     async def rows(self, query: bytes, values: Values = ()) -> list[tuple[Any, ...]]:

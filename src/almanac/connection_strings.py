@@ -20,6 +20,14 @@ UNREADABLE = (
 )
 LACKS_ROLE = "The database lacks the role {role} or may not use it ({reason}). Run: almanac db migrate"
 
+OTHER_ROLE = (
+    "The connection for role {role} works as '{actual}': something between drops what a client asks for at "
+    "its start, as a transaction pooler such as PgBouncer does. Connect to PostgreSQL itself, or through a "
+    "pooler that gives each client a session and passes its startup `options` on."
+)
+# As bytes: a database without an encoding has no texts.
+CURRENT_USER = b"SELECT current_user::text::bytea"
+
 
 def url_of(settings: Settings, role: Role) -> str | None:
     """Return the connection string for `role`: its own, else DATABASE_URL, else None."""
@@ -66,6 +74,13 @@ def reason_of(error: psycopg.OperationalError) -> str:
     """Return the last line of the error's text; an indented line is advice on the line before it."""
     lines = [line for line in str(error).strip().splitlines() if not line.startswith("\t")]
     return lines[-1] if lines else type(error).__name__
+
+
+def refuse_other_role(role: Role, current_user: bytes) -> None:
+    """Raise DatabaseError where a connection does not work in its role."""
+    actual = current_user.decode("utf-8", "replace")
+    if role != "login" and actual != name_of(role):
+        raise DatabaseError(OTHER_ROLE.format(role=name_of(role), actual=actual))
 
 
 def missing_role(role: Role, error: psycopg.OperationalError) -> DatabaseError | None:

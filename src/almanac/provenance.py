@@ -2,9 +2,12 @@
 
 import hashlib
 import platform
+import re
 import subprocess
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from almanac.settings import Settings
@@ -14,6 +17,10 @@ PACKAGE = Path(__file__).parent
 RUN_FOLDERS = ("src", "notebooks", "requirements")
 # Modules and folders of the package that shape the predictions of every workload.
 SHARED_CODE = ("contract.py", "discovery.py", "judging", "registry", "steps")
+# Recorded where the project has no list of its own: packages that shape predictions and saved models.
+SHAPING = ("joblib", "numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "threadpoolctl")
+# A requirement such as numpy==2.4.6; python_version < '3.12'.
+PINNED = re.compile(r"\s*([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)")
 GIT_TIMEOUT_SECONDS = 20
 CHANGES = "+changes"
 
@@ -65,6 +72,39 @@ def lock_hash(home: Path) -> str:
     """Return the hash of the lock file, or "none" where the project runs without one."""
     lock = home / "requirements" / "lab.txt"
     return files_hash([lock]) if lock.exists() else "none"
+
+
+def pinned(home: Path) -> dict[str, set[str]]:
+    """Return the packages of the laboratory that the project pins, each with every version that it allows."""
+    try:
+        project = tomllib.loads((home / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        lines = [*project.get("dependencies", ()), *project["optional-dependencies"]["lab"]]
+    except (OSError, KeyError, ValueError):
+        return {}
+    versions: dict[str, set[str]] = {}
+    for name, number in (match.groups() for match in map(PINNED.match, lines) if match):
+        versions.setdefault(name, set()).add(number)
+    return versions
+
+
+def packages(home: Path) -> dict[str, str]:
+    """Return the installed versions of the packages that the project pins; one that is away is left out."""
+    installed = {name: _installed(name) for name in sorted({*SHAPING, *pinned(home)})}
+    return {name: number for name, number in installed.items() if number is not None}
+
+
+def drift(then: Mapping[str, str]) -> tuple[str, ...]:
+    """Return which packages have other versions here than `then`, as `name was 1.0, is 2.0`."""
+    here = {name: _installed(name) or "not installed" for name in then}
+    others = [name for name in sorted(then) if here[name] != then[name]]
+    return tuple(f"{name} was {then[name]}, is {here[name]}" for name in others)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
 
 
 def files_hash(paths: Iterable[Path]) -> str:

@@ -1,17 +1,23 @@
 """Notebooks are read by name, and their parameters are checked before anything runs."""
 
+import ast
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from almanac.errors import BadNotebook, BadParameter, UsageError
-from almanac.runner.notebooks import plan
+from almanac.runner.notebooks import parameters, plan
 from almanac.scaffold import as_notebook
 from tests.runner.workbench import NAMES, PARAMETERS
 
 TYPED = (
     PARAMETERS + 'SEED = 7\nRATE = 0.5\nQUICK = False\nWORD = "a"\nLEAGUES: list[str] = ["E0"]\nSHIFT = -1\n'
+    "TEAM = None\nSIZE = (1, 2)\nTAGS = {'a': 1}\n"
 )
 
 
@@ -21,6 +27,13 @@ def folder(tmp_path: Path) -> Path:
     for step, name in NAMES.items():
         write(tmp_path, name, TYPED if step == "train" else PARAMETERS)
     return tmp_path
+
+
+def typed(folder: Path, texts: dict[str, str]) -> dict[str, Any]:
+    """Return what the notebook of train gets."""
+    notebooks = plan.find(folder, "stub")
+    plan.check_parameters(notebooks, texts)
+    return notebooks[1].typed(texts)
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -38,6 +51,7 @@ def test_notebooks_are_found_by_name_in_the_order_of_the_steps(folder: Path) -> 
     assert by_step["train"].defaults == {
         "RUN_ID": "", "SLOT": "", "SAMPLE": "", "DATA_AS_OF": "",
         "SEED": 7, "RATE": 0.5, "QUICK": False, "WORD": "a", "LEAGUES": ["E0"], "SHIFT": -1,
+        "TEAM": None, "SIZE": (1, 2), "TAGS": {"a": 1},
     }  # fmt: skip
 
 
@@ -87,12 +101,54 @@ TYPES = {
     ("QUICK", "true"): True,
     ("WORD", "11"): "11",
     ("LEAGUES", "['D1', 'I1']"): ["D1", "I1"],
+    ("SIZE", "(3, 4)"): (3, 4),
+    ("TAGS", "{'b': [2]}"): {"b": [2]},
+    ("TEAM", "Arsenal"): "Arsenal",
+    ("TEAM", "'Arsenal'"): "Arsenal",
+    ("TEAM", "11"): 11,
+    ("TEAM", " 11 "): 11,
+    ("TEAM", "2.5"): 2.5,
+    ("TEAM", "None"): None,
+    ("TEAM", "True"): True,
+    ("TEAM", "['a', 'b']"): ["a", "b"],
+    ("TEAM", "2025-11-30"): "2025-11-30",
+    ("TEAM", "1. FC Köln"): "1. FC Köln",
+    ("TEAM", "a=b"): "a=b",
+    ("TEAM", ""): "",
+    ("TEAM", "1e999"): "1e999",
+    ("TEAM", "{1, 2}"): "{1, 2}",
+    ("TEAM", "b'x'"): "b'x'",
+    ("TEAM", "1+2j"): "1+2j",
+    ("TEAM", "[" * 500): "[" * 500,
 }
 
 
 @pytest.mark.parametrize(("name", "text"), TYPES)
 def test_a_parameter_takes_the_type_of_its_default(name: str, text: str, folder: Path) -> None:
-    assert plan.typed_parameters(plan.find(folder, "stub"), {name: text}) == {name: TYPES[name, text]}
+    value = typed(folder, {name: text})[name]
+    assert (value, type(value)) == (TYPES[name, text], type(TYPES[name, text]))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
+def test_no_text_is_lost_where_the_default_is_none(text: str) -> None:
+    value = parameters.typed({"TEAM": None}, {"TEAM": text})["TEAM"]
+    assert value == text or ast.literal_eval(text.strip()) == value
+
+
+@pytest.mark.parametrize(
+    "line", ["A = B = 1", "SEED += 1", "A, B = (1, 2)", "A: int", "del SEED", "A[0] = 1"]
+)
+def test_a_statement_that_would_lose_a_parameter_is_refused(line: str, folder: Path) -> None:
+    write(folder, NAMES["train"], f"{TYPED}{line}\n")
+    with pytest.raises(BadNotebook, match=f"may only assign plain values to names, found: {re.escape(line)}"):
+        plan.find(folder, "stub")
+
+
+def test_each_notebook_reads_a_parameter_by_its_own_default(folder: Path) -> None:
+    write(folder, NAMES["predict"], f'{PARAMETERS}SEED = "a"\n')
+    _, train, _, predict = plan.find(folder, "stub")
+    plan.check_parameters([train, predict], {"SEED": "3"})
+    assert (train.typed({"SEED": "3"}), predict.typed({"SEED": "3"})) == ({"SEED": 3}, {"SEED": "3"})
 
 
 @pytest.mark.parametrize(
@@ -105,32 +161,35 @@ def test_a_parameter_takes_the_type_of_its_default(name: str, text: str, folder:
         ("QUICK", "1"),
         ("LEAGUES", "E0"),
         ("SEED", "__import__('os')"),
+        ("SEED", ""),
+        ("RATE", "1e999"),
+        ("RATE", "None"),
+        ("TAGS", "{1: 2}"),
+        ("SIZE", "[1, 2]"),
     ],
 )
 def test_a_value_of_another_type_is_refused(name: str, text: str, folder: Path) -> None:
-    with pytest.raises(
-        BadParameter, match=rf"Parameter '{name}' has value '.+', which is not of type \w+ like its default"
-    ):
-        plan.typed_parameters(plan.find(folder, "stub"), {name: text})
+    message = rf"Parameter '{name}' has value .+, which is not of type \w+ like its default"
+    with pytest.raises(BadParameter, match=message):
+        plan.check_parameters(plan.find(folder, "stub"), {name: text})
 
 
 def test_an_unknown_parameter_is_refused_naming_those_that_are_declared(folder: Path) -> None:
-    with pytest.raises(
-        BadParameter,
-        match=r"Unknown parameter 'SEDE'\. The notebooks declare: LEAGUES, QUICK, RATE, SEED, SHIFT, WORD\.",
-    ):
-        plan.typed_parameters(plan.find(folder, "stub"), {"SEDE": "3"})
+    names = "LEAGUES, QUICK, RATE, SEED, SHIFT, SIZE, TAGS, TEAM, WORD"
+    message = rf"Unknown parameter 'SEDE'\. The notebooks declare: {names}\."
+    with pytest.raises(BadParameter, match=message):
+        plan.check_parameters(plan.find(folder, "stub"), {"SEDE": "3"})
 
 
 def test_a_parameter_that_the_runner_sets_is_refused(folder: Path) -> None:
     with pytest.raises(BadParameter, match="'RUN_ID' is set by the runner"):
-        plan.typed_parameters(plan.find(folder, "stub"), {"RUN_ID": "mine"})
+        plan.check_parameters(plan.find(folder, "stub"), {"RUN_ID": "mine"})
 
 
 def test_a_notebook_gets_only_the_parameters_that_it_declares(folder: Path) -> None:
     collect, train, *_ = plan.find(folder, "stub")
-    assert collect.declared({"SEED": 3}) == {}
-    assert train.declared({"SEED": 3}) == {"SEED": 3}
+    assert collect.typed({"SEED": "3"}) == {}
+    assert train.typed({"SEED": "3"}) == {"SEED": 3}
 
 
 @pytest.mark.parametrize(

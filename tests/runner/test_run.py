@@ -99,6 +99,17 @@ def test_a_notebook_without_parameters_cell_is_refused_before_anything_runs(benc
     assert runs_of(bench) == []
 
 
+def test_notebook_record_and_default_agree_on_each_parameter(bench: Bench) -> None:
+    cell = "TEAM = None\nCLUB = None\nSIZE = (1, 2)\nWORDS = None\nLEFT = None\n"
+    report = "step.report(got=repr((TEAM, CLUB, SIZE, WORDS, LEFT)))\n"
+    bench.write("collect", PARAMETERS + cell + OPEN.format(step="collect") + report)
+    texts = {"TEAM": '1. FC "Köln"\n$HOME', "CLUB": "7", "SIZE": "(3, 4)", "WORDS": "['a', None]"}
+    run_id = bench.run(parameters=texts).run_id
+    got = ('1. FC "Köln"\n$HOME', 7, (3, 4), ["a", None], None)
+    assert bench.steps(run_id)["collect"]["results"]["got"] == repr(got)
+    assert bench.record(run_id)["parameters"] == texts
+
+
 def test_an_unknown_parameter_is_refused_before_anything_runs(bench: Bench) -> None:
     with pytest.raises(BadParameter, match="Unknown parameter 'SEDE'"):
         bench.run(parameters={"SEDE": "3"})

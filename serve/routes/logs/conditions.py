@@ -8,10 +8,10 @@ from typing import Any
 from psycopg import sql
 
 from almanac.workloads.logs.contract import BLOCK, LEVELS, SEVERITIES, letter
-from serve.routes.logs import columns
+from serve.routes.logs import columns, words
 
 WRITTEN = {
-    "q": "f.document @@ websearch_to_tsquery('simple', {})",
+    "q": "f.document @@ {}",
     "session": "f.session = {}",
     "source": "f.source = {}",
     "since": "f.event_time >= {}",
@@ -89,7 +89,7 @@ def fitting(search: Search) -> sql.Composable:
 def tests(values: Mapping[str, Any], by_name: Mapping[str, str]) -> list[sql.Composable]:
     """Return the conditions of those parameters that have a value."""
     present = [name for name in by_name if name in values]
-    return [sql.SQL(by_name[name]).format(_literal(values[name])) for name in present]
+    return [sql.SQL(by_name[name]).format(_value(name, values[name])) for name in present]
 
 
 def joined(conditions: Sequence[sql.Composable]) -> sql.Composable:
@@ -105,8 +105,12 @@ def _source(search: Search) -> sql.SQL:
     return WITH_LETTERS if search.is_of_letters else WITH_PREDICTIONS
 
 
-def _literal(value: Any) -> sql.Literal:
-    return sql.Literal(list(value) if isinstance(value, tuple) else value)
+def _value(name: str, value: Any) -> sql.Composable:
+    return (
+        words.fitting(value)
+        if name == "q"
+        else sql.Literal(list(value) if isinstance(value, tuple) else value)
+    )
 
 
 def _letters(values: Mapping[str, Any]) -> list[str]:

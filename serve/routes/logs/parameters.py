@@ -23,6 +23,7 @@ from serve.http.query_models import (
 )
 from serve.reading.edition import Edition
 from serve.reading.request import parse
+from serve.routes.logs.words import WORDS
 
 LogsRelease = Annotated[Release, Depends(ReleaseOf(CONTRACT))]
 
@@ -65,8 +66,11 @@ class EntriesQuery(EditionQuery):
 
     q: Annotated[
         str | None,
-        TEXT,
-        Field(description="Words to search for.", examples=['connection "node 7" -heartbeat']),
+        WORDS,
+        Field(
+            description="Words to search for, with a letter or a digit.",
+            examples=['connection "node 7" -heartbeat'],
+        ),
     ] = None
     level: Levels = None
     severity: Annotated[

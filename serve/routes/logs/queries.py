@@ -7,7 +7,7 @@ from psycopg import sql
 
 from serve.reading.database import Database
 from serve.reading.edition import Edition
-from serve.routes.logs import columns, conditions, counts
+from serve.routes.logs import columns, conditions, counts, words
 from serve.routes.logs.conditions import Search
 from serve.routes.logs.statements import run
 
@@ -33,10 +33,14 @@ SELECT row_to_json(page)::text, json_build_array(event_time, entry_id)
 FROM ({}) AS page ORDER BY event_time DESC, entry_id DESC""")
 ALL = sql.SQL("{} WHERE {}{}")
 CONTINUED = sql.SQL(" AND (f.event_time, f.entry_id) < ({}, {})")
-# The marks stand in no log; nothing here is HTML.
-HIGHLIGHT = sql.SQL("""
-    ts_headline('simple', left(e.text, 20000), websearch_to_tsquery('simple', {}),
-        'StartSel=⟦, StopSel=⟧, MaxFragments=2, MaxWords=30, MinWords=8')""")
+# The text around the first of the words, each between marks. These stand in no log; nothing is HTML.
+HIGHLIGHT = sql.SQL("""(
+    SELECT CASE WHEN begin > 1 THEN '… ' ELSE '' END
+        || regexp_replace(substr(whole, begin, 300), pattern, '⟦\\&⟧', 'gi')
+        || CASE WHEN length(whole) > begin + 299 THEN ' …' ELSE '' END
+    FROM (SELECT {} COLLATE "default" AS pattern, left(e.text, 20000) COLLATE "default" AS whole) AS t,
+        LATERAL (SELECT greatest(regexp_instr(whole, pattern, 1, 1, 0, 'i') - 100, 1) AS begin) AS place
+)""")
 NO_HIGHLIGHT = sql.SQL("NULL::text")
 
 
@@ -117,8 +121,8 @@ def _lookup(search: Search) -> Lookup:
     return OF_DOCUMENTS if search.is_of_documents else OF_PREDICTIONS
 
 
-def _highlight(words: str | None) -> sql.Composable:
-    return NO_HIGHLIGHT if words is None else HIGHLIGHT.format(words)
+def _highlight(query: str | None) -> sql.Composable:
+    return NO_HIGHLIGHT if query is None else HIGHLIGHT.format(words.marked(query))
 
 
 def _continued(after: Sequence[Any]) -> sql.Composable:

@@ -41,7 +41,8 @@ async def search_entries(
     """Search entries, newest first.
 
     An entry fits if it has all words, "words in quotes" side by side, and no -word; `or` between two words
-    asks for one of them. A search finds an entry once a run has predicted it. `total` counts up to 10,000.
+    asks for one of them. node-7 asks for node and 7 side by side, as every word of several runs of letters
+    and digits. A search finds an entry once a run has predicted it. `total` counts up to 10,000.
     """
     database, cursor = release.service.database, release.read.cursor
     search = await queries.search_of(database, release.edition, query.parameters())

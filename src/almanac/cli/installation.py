@@ -16,6 +16,7 @@ from almanac.cli import show
 from almanac.cli.options import Json, name_and_value
 from almanac.errors import AlmanacError, UsageError
 from almanac.operations import doctor
+from almanac.operations.finding import Finding
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.steps import Step
@@ -123,8 +124,9 @@ def _serve(environment: dict[str, str]) -> int:
     return 128 - code if code < 0 else code
 
 
-def _refuse_errors(findings: Iterable[doctor.Finding]) -> None:
+def _refuse_errors(findings: Iterable[Finding]) -> None:
     errors = [finding for finding in findings if finding.level == "error"]
-    texts = [f"{error.what}: {error.detail.rstrip('.')}. {error.advice}".rstrip() for error in errors]
+    # The table, or the JSON, has said what to do.
+    texts = [f"{error.what}: {error.detail.rstrip('.')}" for error in errors]
     if texts:
         raise AlmanacError("; ".join(texts))

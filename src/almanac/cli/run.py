@@ -65,7 +65,7 @@ def run_command(
         sample=_sample(sample),
         only=only,
         start=start,
-        parameters=dict(_parameter(text) for text in parameter or []),
+        parameters=_parameters(parameter or []),
         release=release,
     )
     duration = interval(every) if every else None
@@ -120,6 +120,16 @@ def _sample(text: str) -> str:
     if text not in ("", "full", "mock"):
         raise UsageError(f"Unknown sample '{text}'. Use full or mock.")
     return text
+
+
+def _parameters(texts: list[str]) -> dict[str, str]:
+    """Return names and texts of parameters; raises UsageError for a name that comes twice."""
+    parameters: dict[str, str] = {}
+    for name, text in map(_parameter, texts):
+        if name in parameters:
+            raise UsageError(f"Parameter '{name}' comes twice: {parameters[name]!r} and {text!r}. Pass one.")
+        parameters[name] = text
+    return parameters
 
 
 def _parameter(text: str) -> tuple[str, str]:

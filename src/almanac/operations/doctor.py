@@ -3,7 +3,7 @@
 import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
@@ -11,6 +11,8 @@ from almanac import discovery
 from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, ContractError, SchemaMismatch
+from almanac.operations import packages
+from almanac.operations.finding import Finding
 from almanac.registry import locations, open_registry
 from almanac.runner.notebooks import plan
 from almanac.settings import Settings
@@ -27,6 +29,13 @@ REMOTE_TRACKING = ("http://", "https://", "databricks", "postgresql", "mysql", "
 REMOTE_ARTIFACTS = ("s3://", "gs://", "mlflow-artifacts:", "http://", "https://")
 DATABASE_ADVICE = "Check DATABASE_URL, or unset it to use the embedded server."
 MLFLOW_ADVICE = "Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+# Whether everybody may connect to this database, and how many others there are beside PostgreSQL's own.
+ACCESS = """
+    SELECT current_database(), has_database_privilege('public', current_database(), 'CONNECT'),
+           (SELECT count(*) FROM pg_database
+            WHERE datallowconn AND datname NOT IN (current_database(), 'postgres', 'template1'))
+"""
+ACCESS_ADVICE = "See docs/operate.md, Two environments on one server: REVOKE CONNECT … FROM PUBLIC."
 CONTRACT_ADVICE = "Declare the column again, or leave it: new rows have no value there."
 NOT_APPLIED_ADVICE = "almanac db migrate, or the next run of this workload"
 NOTEBOOK_ADVICE = "Restore the notebook, or run `almanac new` for a fresh set to compare with."
@@ -39,24 +48,15 @@ DURABILITY_ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was examined: `level` is ok, warning or error; `advice` is the way out."""
-
-    what: str
-    level: str
-    detail: str
-    advice: str = ""
-
-
 def examine(settings: Settings) -> list[Finding]:
-    """Examine database, roles, MLflow, disk, port, notebooks and keys."""
+    """Examine database, roles, MLflow, disk, port, notebooks, packages and keys."""
     return [
         *_database(settings),
         _mlflow(settings),
         _disk(settings),
         _port(settings),
         *(_notebooks(settings, name) for name in discovery.names()),
+        packages.examine_pins(settings),
         *_keys(settings),
     ]
 
@@ -100,7 +100,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         revision = migrate.revision(open_database(settings, "login"))
     except AlmanacError as error:
-        yield Finding("database", "error", str(error), DATABASE_ADVICE)
+        yield _of_error("database", error, DATABASE_ADVICE)
         return
     kind = "own server" if settings.database_url else "embedded"
     if revision != SCHEMA_REVISION:
@@ -110,9 +110,34 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", "ok", f"{kind}, schema revision {revision}")
     for role in ROLES:
         yield examine_role(open_database(settings, role))
+    if settings.database_url:
+        yield from _separation(open_database(settings, "login"))
     database = open_database(settings, "owner")
     yield from (_contract(database, name) for name in discovery.names())
+    yield from packages.examine_live_runs(database, discovery.names())
     database.engine.dispose()
+
+
+def _of_error(what: str, error: Exception, advice: str) -> Finding:
+    """Return an error with its way out once: most messages end with it, and some have another one."""
+    text = str(error)
+    if advice not in text:
+        return Finding(what, "error", text)
+    return Finding(what, "error", text.replace(advice, "").strip(), advice)
+
+
+def _separation(login: Database) -> Iterator[Finding]:
+    """Examine whether other accounts of the server may enter: roles belong to all its databases."""
+    with login.connect() as connection:
+        row = connection.execute(ACCESS).fetchone()
+    name, is_open, others = row or ("", False, 0)
+    if is_open and others:
+        detail = (
+            f"every account of the server may connect to '{name}'; {others} other databases share its roles"
+        )
+        yield Finding("access", "warning", detail, ACCESS_ADVICE)
+    else:
+        yield Finding("access", "ok", f"'{name}' is not shared with other databases")
 
 
 def _contract(database: Database, workload: str) -> Finding:
@@ -121,15 +146,14 @@ def _contract(database: Database, workload: str) -> Finding:
     try:
         contract = discovery.contract(workload)
         with database.engine.begin() as connection:
-            warnings = ensure.warnings(connection, contract)
-            is_applied = ensure.is_applied(connection, contract)
+            fit = ensure.examine(connection, contract)
     except ContractError as error:
         return Finding(what, "error", str(error))
     except AlmanacError as error:
         return Finding(what, "warning", f"not examined: {error}")
-    if warnings:
-        return Finding(what, "warning", "; ".join(warnings), CONTRACT_ADVICE)
-    if not is_applied:
+    if fit.warnings:
+        return Finding(what, "warning", "; ".join(fit.warnings), CONTRACT_ADVICE)
+    if not fit.is_applied:
         return Finding(what, "warning", "its tables are not made or changed yet", NOT_APPLIED_ADVICE)
     return Finding(what, "ok", "its tables fit")
 
@@ -138,24 +162,29 @@ def _mlflow(settings: Settings) -> Finding:
     is_own = settings.mlflow_tracking_uri is not None
     try:
         registry = open_registry(settings)
-        if is_own:
-            registry.client.search_experiments(max_results=1)
-        else:
-            registry.experiment("almanac-doctor")
+        registry.client.search_experiments(max_results=1)
     except (AlmanacError, OSError) as error:
-        return Finding("mlflow", "error", str(error), MLFLOW_ADVICE)
+        return _of_error("mlflow", error, MLFLOW_ADVICE)
     kind = "own server" if is_own else "local store in mlruns/"
     place = locations.readable(registry.artifact_root) if registry.artifact_root else "where it keeps them"
     return Finding("mlflow", "ok", f"{kind}, artifacts: {place}")
 
 
 def _disk(settings: Settings) -> Finding:
-    free = shutil.disk_usage(settings.home).free / 2**30
-    detail = f"{free:.1f} GiB free"
+    """Examine the disks of the database and of MLflow's files; the fuller one counts."""
+    places = [_existing(settings.state_folder), _existing(settings.home / "mlruns")]
+    place = min(places, key=lambda each: shutil.disk_usage(each).free)
+    free = shutil.disk_usage(place).free / 2**30
+    detail = f"{free:.1f} GiB free at {place}"
     if free >= LEAST_FREE_GB:
         return Finding("disk", "ok", detail)
     advice = f"Free at least {LEAST_FREE_GB} GiB; `almanac prune` drops old runs."
     return Finding("disk", "error", detail, advice)
+
+
+def _existing(path: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists: there it will be made."""
+    return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _port(settings: Settings) -> Finding:

@@ -93,15 +93,34 @@ def _recorded(project: Project, run_id: str) -> Recorded:
 def _differences(project: Project, run: runs.RunRow) -> tuple[str, ...]:
     """Return what differs between the program that made a run and this one."""
     now = provenance.origin(project.settings, run["workload"])
+    with project.database.engine.begin() as connection:
+        packages = run_steps.packages(connection, run["run_id"])
     pairs = {
         "commit": (run["git_commit"], now.git_commit),
         "code": (run["code_hash"], now.code_hash),
         "lock file": (run["lock_hash"], now.lock_hash),
         "Python": (run["python"], platform.python_version()),
     }
-    return tuple(
-        f"{name} was {str(then)[:12]}, is {here[:12]}" for name, (then, here) in pairs.items() if then != here
-    )
+    origins = (_difference(name, str(then), here) for name, (then, here) in pairs.items() if then != here)
+    return (*origins, *provenance.drift(packages))
+
+
+def _difference(name: str, then: str, here: str) -> str:
+    """Return what differs, as short as two different texts stay different.
+
+    >>> _difference("commit", "cbd09f8a8c3d01234", "cbd09f8a8c3d01234+changes")
+    'commit was cbd09f8a8c3d, is cbd09f8a8c3d+changes'
+    """
+    before, after = _short(then), _short(here)
+    if before == after:
+        before, after = then, here
+    return f"{name} was {before}, is {after}"
+
+
+def _short(text: str) -> str:
+    """Return the beginning of a hash or commit, and whether it had changes."""
+    start, plus, changes = text.partition("+")
+    return start[:12] + plus + changes
 
 
 def _predict(project: Project, recorded: Recorded) -> pd.DataFrame:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 from almanac.contract import Contract
 from almanac.project import Project
@@ -37,7 +36,7 @@ class RunRequest:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A run under way. `started` is a monotonic instant, `parameters` has typed values for the notebooks."""
+    """A run under way. `started` is a monotonic instant."""
 
     run_id: str
     request: RunRequest
@@ -46,7 +45,6 @@ class Attempt:
     slot: datetime
     started: float
     on_progress: OnProgress
-    parameters: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def workload(self) -> str:

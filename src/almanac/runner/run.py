@@ -16,7 +16,7 @@ from almanac.runner import end, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
 from almanac.runner.notebooks.job import Terminated
-from almanac.runner.notebooks.plan import Plan, make_plan, typed_parameters
+from almanac.runner.notebooks.plan import Plan, check_parameters, make_plan
 from almanac.runner.signals import raise_terminated
 from almanac.runner.slots import Start
 from almanac.runner.step import open_mlflow_run, run_step
@@ -92,7 +92,7 @@ def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attem
         if row:
             return _result_of(row)
         start = slots.continue_attempt(connection, Start(order.request, order.slot, order.plan.steps))
-        parameters = typed_parameters(order.plan.notebooks, start.request.parameters)
+        check_parameters(order.plan.notebooks, start.request.parameters)
         run_id = slots.take(connection, project.settings, start)
     return Attempt(
         run_id=run_id,
@@ -102,7 +102,6 @@ def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attem
         slot=order.slot,
         started=time.monotonic(),
         on_progress=on_progress,
-        parameters=parameters,
     )
 
 

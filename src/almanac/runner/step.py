@@ -4,7 +4,8 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 
-from almanac.errors import StepFailed
+from almanac import provenance
+from almanac.errors import RegistryError, StepFailed
 from almanac.log_lines import fields
 from almanac.runner import environment
 from almanac.runner.attempt import Attempt
@@ -22,10 +23,17 @@ log = logging.getLogger("almanac")
 def open_mlflow_run(attempt: Attempt) -> str:
     """Open the MLflow run of a run and return its id.
 
-    A thread does so beside the first step, since MLflow takes seconds to import.
+    A thread does so beside the first step, since MLflow takes seconds to import. Where it fails, the run is
+    marked as failed at once, so that no notebook waits for it.
     """
     tags = {"almanac.kind": "run", "almanac.run": attempt.run_id, "almanac.slot": attempt.slot.isoformat()}
-    mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
+    try:
+        mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
+    except RegistryError as error:
+        reason = environment.redact(str(error), environment.secrets(attempt.project.settings))
+        with attempt.project.database.engine.begin() as connection:
+            runs.finish(connection, attempt.run_id, "failed", reason)
+        raise
     with attempt.project.database.engine.begin() as connection:
         runs.update(connection, attempt.run_id, runs.RunUpdate(mlflow_run_id=mlflow_run_id))
     return mlflow_run_id
@@ -34,8 +42,7 @@ def open_mlflow_run(attempt: Attempt) -> str:
 def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") -> NotebookResult:
     """Run one step and return how its notebook ended; raises StepFailed, or Terminated after a signal."""
     step = notebook.step
-    with attempt.project.database.engine.begin() as connection:
-        run_steps.start(connection, attempt.run_id, step)
+    _start(attempt, step)
     log.info("step starts", extra=fields(run=attempt.run_id, step=step))
     result = _executor()(_job(attempt, notebook))
     reason = result.reason or _missing_report(attempt, step)
@@ -48,6 +55,14 @@ def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") ->
         raise StepFailed(f"{step}: {reason.rstrip('.')}. The notebook is kept at {place}")
     apply_results(attempt, step)
     return result
+
+
+def _start(attempt: Attempt, step: str) -> None:
+    """Record that a step begins; the first one of a run carries the versions of the packages."""
+    with attempt.project.database.engine.begin() as connection:
+        is_first = not run_steps.of_run(connection, attempt.run_id)
+        packages = provenance.packages(attempt.project.settings.home) if is_first else None
+        run_steps.start(connection, attempt.run_id, step, packages=packages)
 
 
 def _executor() -> Callable[[Job], NotebookResult]:
@@ -66,7 +81,7 @@ def _job(attempt: Attempt, notebook: Notebook) -> Job:
     return Job(
         path=notebook.path,
         output=attempt.folder / notebook.path.name,
-        parameters=_own_parameters(attempt) | notebook.declared(attempt.parameters),
+        parameters=_own_parameters(attempt) | notebook.typed(attempt.request.parameters),
         environment=environment.kernel_environment(settings, attempt.project.worker),
         limits=_limits(attempt),
         secrets=environment.secrets(settings),

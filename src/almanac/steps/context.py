@@ -11,6 +11,7 @@ from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
 from almanac.store.records import runs
+from almanac.store.records.installation import identity
 
 STEPS = ("collect", "train", "evaluate", "predict")
 
@@ -51,7 +52,7 @@ class StepContext:
     @cached_property
     def registry(self) -> Registry:
         """The model registry."""
-        return open_registry(self.settings)
+        return open_registry(self.settings, lambda: identity(self.database))
 
     @cached_property
     def mlflow_run_id(self) -> str:
@@ -59,7 +60,10 @@ class StepContext:
         if not self.is_exploration:
             return runs.mlflow_run(self.database, self.run_id)
         tags = {"almanac.kind": "exploration", "almanac.step": self.name}
-        return self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        run_id = self.registry.start_run(self.workload, f"exploration {self.name}", tags=tags)
+        # Nobody tells when a notebook is closed, and MLflow takes in what is logged later too.
+        self.registry.end_run(run_id, succeeded=True)
+        return run_id
 
     def _migrate_embedded(self) -> None:
         from almanac.store.schema.migrate import migrate

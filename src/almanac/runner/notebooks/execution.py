@@ -7,20 +7,23 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.engines import papermill_engines
 from papermill.exceptions import PapermillExecutionError
+from papermill.translators import PythonTranslator, papermill_translators
 
 from almanac.runner.environment import redact
 from almanac.runner.notebooks.job import Job, Limits, NotebookResult
 from almanac.runner.notebooks.kernel import Engine, Gauge
+from almanac.writing import naming, write_whole
 
 ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.
-KERNEL = "python3"
+KERNEL, LANGUAGE = "python3", "python"
 MOST_CHARACTERS = 500
 FAILURES = (
     PapermillExecutionError,
@@ -32,10 +35,20 @@ FAILURES = (
 )
 
 
+class Literals(PythonTranslator):  # type: ignore[misc]  # papermill comes without types
+    """Write parameters as the literals that they are; papermill makes texts of tuples."""
+
+    @classmethod
+    def translate(cls, val: Any) -> str:
+        """Return the spelling of a value."""
+        return repr(val)
+
+
 def execute(job: Job) -> NotebookResult:
     """Execute a notebook and save it at `job.output`, whole, also when it fails or is stopped."""
     started, gauge = time.monotonic(), Gauge()
     papermill_engines.register(ENGINE, Engine)
+    papermill_translators.register(LANGUAGE, Literals)
     with _folder() as folder:
         draft = Path(folder, job.output.name)
         reason, stopped = _run(job, draft, gauge)
@@ -57,7 +70,7 @@ def execute(job: Job) -> NotebookResult:
 def _run(job: Job, draft: Path, gauge: Gauge) -> tuple[str | None, bool]:
     """Run the notebook into `draft`; return why it did not end well, and whether a signal stopped it."""
     try:
-        with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime):
+        with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime), naming(draft):
             _run_papermill(job, draft, gauge, work)
     except KeyboardInterrupt as error:
         return str(error) or "stopped by an interrupt", True
@@ -73,6 +86,7 @@ def _run_papermill(job: Job, draft: Path, gauge: Gauge, work: str) -> None:
         parameters=dict(job.parameters),
         engine_name=ENGINE,
         kernel_name=KERNEL,
+        language=LANGUAGE,
         progress_bar=False,
         autosave_cell_every=0,
         cwd=work,
@@ -139,13 +153,7 @@ def _cell_seconds(notebook: nbformat.NotebookNode) -> float:
 
 
 def _save(job: Job, source: Path) -> str:
-    """Write the notebook beside its place, flush it to disk, rename it; return its SHA-256."""
+    """Save the executed notebook whole, without secrets, and return its SHA-256."""
     content = redact(source.read_text(encoding="utf-8"), job.secrets).encode()
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    part = job.output.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(job.output)
+    write_whole(job.output, content)
     return hashlib.sha256(content).hexdigest()

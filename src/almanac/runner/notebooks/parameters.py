@@ -11,6 +11,7 @@ from almanac.errors import BadNotebook, BadParameter
 # The runner sets these for every step.
 RESERVED = frozenset({"RUN_ID", "SLOT", "SAMPLE", "DATA_AS_OF"})
 BOOLEANS = {"true": True, "false": False}
+PLAIN = (bool, int, float, str)
 
 
 def defaults(path: Path) -> dict[str, Any]:
@@ -25,11 +26,8 @@ def defaults(path: Path) -> dict[str, Any]:
     return dict(_assignment(path, statement) for statement in module.body)
 
 
-def typed(defaults: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return texts as values of the types of their defaults.
-
-    Raises BadParameter for a name that the runner sets, an unknown name or a value of another type.
-    """
+def check_names(defaults: Mapping[str, Any], texts: Mapping[str, str]) -> None:
+    """Raise BadParameter for a name that the runner sets, or that has no default."""
     for name in texts:
         if name in RESERVED:
             raise BadParameter(
@@ -38,6 +36,10 @@ def typed(defaults: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, An
         if name not in defaults:
             declared = ", ".join(sorted(set(defaults) - RESERVED)) or "none"
             raise BadParameter(f"Unknown parameter '{name}'. The notebooks declare: {declared}.")
+
+
+def typed(defaults: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return texts as values of the types of their defaults; raises BadParameter for one of another type."""
     return {name: _typed(name, text, defaults[name]) for name, text in texts.items()}
 
 
@@ -76,8 +78,7 @@ def _parsed(path: Path, cell: str) -> ast.Module:
 
 def _assignment(path: Path, statement: ast.stmt) -> tuple[str, Any]:
     """Return name and value of an assignment of a plain value; raises BadNotebook for other statements."""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
-    value = getattr(statement, "value", None)
+    target, value = _sides(statement)
     try:
         if not isinstance(target, ast.Name) or value is None:
             raise ValueError
@@ -89,14 +90,26 @@ def _assignment(path: Path, statement: ast.stmt) -> tuple[str, Any]:
         ) from None
 
 
+def _sides(statement: ast.stmt) -> tuple[ast.expr | None, ast.expr | None]:
+    """Return target and value of `name = value`, with or without a type; of anything else None."""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        return statement.targets[0], statement.value
+    if isinstance(statement, ast.AnnAssign):
+        return statement.target, statement.value
+    return None, None
+
+
 def _typed(name: str, text: str, default: Any) -> Any:
+    """Return a text as a value of the type of its default; a default of None takes any value, or the text."""
+    if default is None:
+        return _literal(text, or_else=text)
     value = _value(text, default)
     if isinstance(default, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(default):
         kind = type(default).__name__
         raise BadParameter(
-            f"Parameter '{name}' has value '{text}', "
+            f"Parameter '{name}' has value {text!r}, "
             f"which is not of type {kind} like its default {default!r}."
         )
     return value
@@ -108,7 +121,24 @@ def _value(text: str, default: Any) -> Any:
         return text
     if isinstance(default, bool):
         return BOOLEANS.get(text.lower())
+    return _literal(text, or_else=None)
+
+
+def _literal(text: str, *, or_else: Any) -> Any:
+    """Return the value of a literal that a notebook can be given unchanged, or `or_else` for another text."""
     try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return None
+        value = ast.literal_eval(text.strip())
+        # Of an infinite number, for example, the spelling is no literal.
+        is_same = ast.literal_eval(repr(value)) == value
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return or_else
+    return value if is_same and _is_plain(value) else or_else
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether the record of a run and the metadata of a notebook can hold a value."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, PLAIN)

@@ -22,9 +22,10 @@ class Notebook:
     path: Path
     defaults: Mapping[str, Any]
 
-    def declared(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return those of the values that this notebook declares."""
-        return {name: value for name, value in values.items() if name in self.defaults}
+    def typed(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Return those of the texts that this notebook declares, as values of the types of its defaults."""
+        own = {name: text for name, text in texts.items() if name in self.defaults}
+        return parameters.typed(self.defaults, own)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def make_plan(folder: Path, request: RunRequest) -> Plan:
     """Return what a request runs; raises BadNotebook, UsageError or BadParameter and changes nothing."""
     notebooks = find(folder, request.workload)
     selected = select(notebooks, only=request.only, start=request.start)
-    typed_parameters(selected, request.parameters)
+    check_parameters(selected, request.parameters)
     return Plan(notebooks, selected)
 
 
@@ -86,9 +87,10 @@ def select(notebooks: Iterable[Notebook], *, only: str = "", start: str = "") ->
     return [notebook for notebook in notebooks if not names or notebook.step in names]
 
 
-def typed_parameters(notebooks: Iterable[Notebook], texts: Mapping[str, str]) -> dict[str, Any]:
-    """Return `texts` as values of the types that the notebooks declare; raises BadParameter."""
-    defaults: dict[str, Any] = {}
+def check_parameters(notebooks: Iterable[Notebook], texts: Mapping[str, str]) -> None:
+    """Raise BadParameter for a text that no notebook declares, or that does not fit one which does."""
+    notebooks = list(notebooks)
+    every = {name: value for notebook in notebooks for name, value in notebook.defaults.items()}
+    parameters.check_names(every, texts)
     for notebook in notebooks:
-        defaults |= dict(notebook.defaults)
-    return parameters.typed(defaults, texts)
+        notebook.typed(texts)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from psycopg.rows import TupleRow
 
 from almanac.connection_strings import (
+    CURRENT_USER,
     WITH_OWN_URL,
     Role,
     make,
@@ -18,6 +19,7 @@ from almanac.connection_strings import (
     name_of,
     parse,
     reason_of,
+    refuse_other_role,
     url_of,
 )
 from almanac.errors import DatabaseError
@@ -61,15 +63,26 @@ class Database:
 
     @contextmanager
     def connect(self, *, autocommit: bool = False) -> Iterator[psycopg.Connection[TupleRow]]:
-        """Open a psycopg connection; without `autocommit` the block is one transaction."""
+        """Open a psycopg connection; without `autocommit` the block is one transaction.
+
+        Raises DatabaseError where it does not work in this role.
+        """
         with self._connect(autocommit) as connection:
             yield connection
 
     def _connect(self, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
         try:
-            return psycopg.connect(self.conninfo, autocommit=autocommit)
+            connection = psycopg.connect(self.conninfo, autocommit=True)
+            actual = _current_user(connection)
         except psycopg.OperationalError as error:
             raise missing_role(self.role, error) or _unreachable(self, error) from error
+        try:
+            refuse_other_role(self.role, actual)
+        except DatabaseError:
+            connection.close()
+            raise
+        connection.autocommit = autocommit
+        return connection
 
 
 def open_database(settings: Settings, role: Role = "owner", *, keep_running: bool = False) -> Database:
@@ -95,6 +108,11 @@ def connection_lost(error: Exception) -> DatabaseError | None:
 def driver_connection(connection: sa.Connection) -> psycopg.Connection[TupleRow]:
     """Return the psycopg connection under a SQLAlchemy connection; both are in the same transaction."""
     return cast("psycopg.Connection[TupleRow]", connection.connection.driver_connection)
+
+
+def _current_user(connection: psycopg.Connection[TupleRow]) -> bytes:
+    [(name,)] = connection.execute(CURRENT_USER).fetchall()
+    return bytes(name)
 
 
 def _unreachable(database: Database, error: psycopg.OperationalError) -> DatabaseError:

@@ -19,9 +19,18 @@ NOT_FINISHED = (
 )
 
 
-def start(connection: sa.Connection, run_id: str, step: str) -> None:
-    """Record that a step of a run begins."""
-    connection.execute(sa.insert(run_steps).values(run_id=run_id, step=step))
+def start(
+    connection: sa.Connection, run_id: str, step: str, *, packages: Mapping[str, str] | None = None
+) -> None:
+    """Record that a step of a run begins, with the versions of `packages` for the first one."""
+    results = {"packages": dict(packages)} if packages else {}
+    connection.execute(sa.insert(run_steps).values(run_id=run_id, step=step, results=results))
+
+
+def packages(connection: sa.Connection, run_id: str) -> dict[str, str]:
+    """Return the package versions with which a run was made; earlier programs recorded none."""
+    recorded = [row["results"].get("packages") for row in of_run(connection, run_id)]
+    return dict(next(filter(None, recorded), {}))
 
 
 def report(connection: sa.Connection, run_id: str, step: str, results: Mapping[str, Any]) -> None:

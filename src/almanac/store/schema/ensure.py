@@ -1,6 +1,7 @@
 """Brings the tables and views of one workload to its contract, and refuses what would change data."""
 
 import logging
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -69,13 +70,23 @@ def is_due(connection: sa.Connection, workload: str) -> bool:
     return bool(workload_sql.pending(connection, workload))
 
 
-def warnings(connection: sa.Connection, contract: Contract) -> list[str]:
-    """Return what a person should know of a workload's tables; changes nothing.
+@dataclass(frozen=True)
+class Fit:
+    """How the tables of a workload fit its contract, and what a person should know of them."""
+
+    is_applied: bool
+    warnings: tuple[str, ...]
+
+
+def examine(connection: sa.Connection, contract: Contract) -> Fit:
+    """Return how the tables of a workload fit its contract; changes nothing.
 
     Raises ContractError for what `ensure` would refuse.
     """
     needed = [changes(connection, contract, table) for table in declared_tables(contract)]
-    return [warning for each in needed for warning in each.warnings]
+    is_complete = not any(each.statements for each in needed)
+    warnings = tuple(warning for each in needed for warning in each.warnings)
+    return Fit(is_complete and is_applied(connection, contract), warnings)
 
 
 def _missing_mock_tables(connection: sa.Connection, contract: Contract) -> list[Table]:

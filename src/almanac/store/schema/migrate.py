@@ -10,6 +10,7 @@ import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from psycopg.rows import TupleRow
 
 from almanac import discovery
 from almanac.contract import SCHEMA_REVISION, Contract
@@ -25,6 +26,11 @@ LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")
 MAY_NOT_CREATE = (
     "The user of DATABASE_URL may not create roles or schemas ({reason}). "
     "Let an administrator run {file} once, and GRANT {roles} TO that user."
+)
+OTHER_ENCODING = (
+    "Database '{name}' has the encoding {encoding}, which cannot hold every text. "
+    "Make one that can, and name it in DATABASE_URL: "
+    "CREATE DATABASE almanac TEMPLATE template0 ENCODING 'UTF8'"
 )
 log = logging.getLogger("almanac")
 NEVER_MIGRATED = (
@@ -110,8 +116,16 @@ def _upgrade(connection: sa.Connection) -> None:
     command.upgrade(_config(connection), "head")
 
 
+def _refuse_other_encoding(connection: psycopg.Connection[TupleRow]) -> None:
+    """Raise DatabaseError unless the database can hold every text."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise DatabaseError(OTHER_ENCODING.format(name=connection.info.dbname, encoding=encoding))
+
+
 def _bootstrap(login: Database) -> None:
     with login.connect() as connection:
+        _refuse_other_encoding(connection)
         try:
             connection.execute(BOOTSTRAP.read_bytes())
         except psycopg.errors.InsufficientPrivilege as error:

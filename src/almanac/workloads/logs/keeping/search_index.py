@@ -20,7 +20,7 @@ ORDER = sql.SQL("e.logger, left(e.text, 200)")
 FILL = sql.SQL("""
     INSERT INTO {} (entry_id, day, event_time, source, session, document)
     SELECT entry_id, day, event_time, source, session,
-           to_tsvector('simple', coalesce(logger || ' ', '') || text)
+           to_tsvector('simple', api.log_words(coalesce(logger || ' ', '') || text))
     FROM almanac.log_entries AS e WHERE day = {} AND entry_id > {} AND entry_id <= {} ORDER BY {}""")
 CLUSTER = sql.SQL("""
     INSERT INTO {} (entry_id, day, event_time, source, session, document)
