@@ -12,7 +12,7 @@ Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 # PostgreSQL cuts names at 63 bytes; a run's own table also carries the run id.
 LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
@@ -23,8 +23,9 @@ class _Declaration(BaseModel):
 
 
 class Column(_Declaration):
-    """One typed column; `minimum` and `maximum` are audited, `doc` reaches the API's documentation.
+    """One typed column; `doc` reaches the API's documentation.
 
+    `minimum` and `maximum` of numbers, `earliest` and `latest` of days hold for every row that is stored.
     `merge` says how rows with one key become one row. It is for side tables of incremental workloads, whose
     runs are merged.
     """
@@ -35,6 +36,8 @@ class Column(_Declaration):
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    earliest: date | None = None
+    latest: date | None = None
     merge: Merge | None = None
 
 
@@ -48,12 +51,16 @@ class Filter(_Declaration):
 
 
 class Table(_Declaration):
-    """A table with a key; as a prediction or side table it also carries the run."""
+    """A table with a key; as a prediction or side table it also carries the run.
+
+    `different` are pairs of columns that never have the same value in one row of a raw table.
+    """
 
     name: str = Field(pattern=IDENTIFIER)
     key: tuple[str, ...] = Field(min_length=1)
     columns: tuple[Column, ...] = Field(min_length=1)
     doc: str = ""
+    different: tuple[tuple[str, str], ...] = ()
 
     @model_validator(mode="after")
     def _column_names_are_unique_and_allowed(self) -> Self:
@@ -68,7 +75,8 @@ class Table(_Declaration):
 
     @model_validator(mode="after")
     def _key_is_made_of_columns(self) -> Self:
-        missing = [name for name in self.key if name not in self.column_names]
+        used = (*self.key, *(name for pair in self.different for name in pair))
+        missing = [name for name in used if name not in self.column_names]
         if missing:
             columns = self.column_names
             raise ValueError(f"key {missing} of table '{self.name}' is not among its columns {columns}")

@@ -87,3 +87,8 @@ def test_a_single_match_is_played_in_the_league_of_the_home_club() -> None:
 def test_a_single_match_needs_both_clubs() -> None:
     with pytest.raises(UsageError, match=r"A match needs \['away'\]"):
         features.one(lambda _table: matches(), {"home": "Arsenal FC"}, as_of=None)
+
+
+def test_a_match_that_its_source_gave_up_is_not_selected() -> None:
+    rows = pd.DataFrame({"source": "openfootball", "status": ["gone", "scheduled", "played"]})
+    assert sources.select(rows, sample="full")["status"].to_list() == ["scheduled", "played"]

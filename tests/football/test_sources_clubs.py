@@ -108,13 +108,13 @@ def test_a_new_club_of_the_leading_source_keeps_its_first_spelling() -> None:
     ]
 
 
-def meetings() -> pd.DataFrame:
+def meetings(status: str = "played") -> pd.DataFrame:
     pair = {
         "league": "E0",
         "season": "2024-25",
         "home": "Arsenal FC",
         "away": "Chelsea FC",
-        "status": "played",
+        "status": status,
         "source": "openfootball",
     }
     return match_frame(
@@ -141,13 +141,37 @@ def test_a_club_that_only_matches_have_is_linked() -> None:
     assert Directory.of(meetings()).club("E3", "TESTBURY TOWN FC") == "Testbury Town"
 
 
-def test_a_match_is_linked_by_its_nearest_date_within_thirty_days() -> None:
-    directory = Directory.of(meetings())
-    first, second = "E0-2024-25-arsenal-fc-chelsea-fc", "E0-2024-25-arsenal-fc-chelsea-fc-2"
+FIRST, SECOND = "E0-2024-25-arsenal-fc-chelsea-fc", "E0-2024-25-arsenal-fc-chelsea-fc-2"
+
+
+def linked(directory: Directory, day: str, league: str = "E0") -> str | None:
+    return directory.match_id(league, "Arsenal FC", "Chelsea FC", pd.Timestamp(day).date())
+
+
+@pytest.mark.parametrize("status", ["scheduled", "postponed"])
+def test_a_match_to_come_is_linked_by_its_nearest_date_within_thirty_days(status: str) -> None:
+    directory = Directory.of(meetings(status))
     days = ["2024-07-31", "2024-08-01", "2024-08-31", "2024-09-30", "2024-10-01", "2025-02-20"]
-    ids = [directory.match_id("E0", "Arsenal FC", "Chelsea FC", pd.Timestamp(day).date()) for day in days]
-    assert ids == [None, first, first, first, None, second]
-    assert directory.match_id("E1", "Arsenal FC", "Chelsea FC", pd.Timestamp("2024-08-31").date()) is None
+    assert [linked(directory, day) for day in days] == [None, FIRST, FIRST, FIRST, None, SECOND]
+    assert linked(directory, "2024-08-31", "E1") is None
+
+
+@pytest.mark.parametrize("status", ["played", "awarded", "abandoned", "cancelled"])
+def test_a_match_of_a_certain_day_is_linked_within_a_day(status: str) -> None:
+    directory = Directory.of(meetings(status))
+    days = ["2024-08-29", "2024-08-30", "2024-08-31", "2024-09-01", "2024-09-02", "2024-09-17"]
+    assert [linked(directory, day) for day in days] == [None, FIRST, FIRST, FIRST, None, None]
+
+
+def test_a_match_that_is_gone_is_linked_to_nothing() -> None:
+    assert linked(Directory.of(meetings("gone")), "2024-08-31") is None
+
+
+def test_a_played_match_leaves_the_quote_to_the_return_match_that_is_to_come() -> None:
+    matches = meetings("scheduled")
+    matches.loc[0, "status"] = "played"
+    directory = Directory.of(matches.assign(date=pd.to_datetime(["2025-02-20", "2025-03-01", "2025-03-08"])))
+    assert [linked(directory, day) for day in ("2025-02-20", "2025-02-23")] == [FIRST, SECOND]
 
 
 def test_a_moved_match_keeps_its_id_and_a_second_meeting_gets_its_own() -> None:

@@ -15,6 +15,7 @@ from almanac.workloads.football import sources
 from almanac.workloads.football.sources import Fetched, football_data_org, results, the_odds_api
 from almanac.workloads.football.sources.linking import Problems
 from almanac.workloads.football.sources.match_frame import match_frame
+from almanac.workloads.football.sources.odds_frame import odds_frame
 from tests.local_server import LocalServer, Response
 
 TOKEN, KEY = "tok-1234-secret", "key-5678-secret"
@@ -70,7 +71,7 @@ def premier_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(football_data_org, "COMPETITIONS", {"E0": "PL"})
 
 
-def team(name: str) -> dict[str, Any]:
+def team(name: str | None) -> dict[str, Any]:
     return {"id": 57, "name": name, "shortName": name, "tla": "XXX"}
 
 
@@ -409,3 +410,239 @@ def test_offline_nothing_is_requested_from_the_keyed_sources(server: LocalServer
     assert server.requests == []
     reason = "the network is off (ALMANAC_OFFLINE)"
     assert fetched.skipped_sources == [f"{name} ({reason})" for name in ("football-data.org", "the-odds-api")]
+
+
+@pytest.mark.usefixtures("premier_only")
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({"score": {"duration": "PENALTY_SHOOTOUT", "fullTime": {"home": 6, "away": 5}}}, "after 90 minutes"),
+        ({"score": {"duration": "EXTRA_TIME", "fullTime": {"home": 2, "away": 1}}}, "after 90 minutes"),
+        ({"score": {"duration": "REGULAR", "fullTime": {"home": None, "away": None}}}, "after 90 minutes"),
+        ({"score": {"duration": "REGULAR", "fullTime": {"home": "2", "away": 0}}}, "after 90 minutes"),
+        ({"score": {"fullTime": {"home": 99, "away": 0}}}, "more than 30 goals"),
+        ({"score": {"fullTime": {"home": -1, "away": 0}}}, "fewer than no goals"),
+        ({"awayTeam": team("Arsenal")}, "Arsenal FC cannot meet itself"),
+        ({"utcDate": "2205-10-04T14:00:00Z"}, "2205-10-04 is outside the season 2025-26"),
+        ({"homeTeam": team(None)}, "a club is not decided yet"),
+        ({"homeTeam": None}, "TypeError"),
+        ({"homeTeam": team("Arsenal\0")}, "holds characters that no name has"),
+        ({"homeTeam": team("Arsenal\ud800")}, "holds characters that no name has"),
+        ({"utcDate": 12}, "TypeError"),
+        ({"score": None}, "AttributeError"),
+    ],
+)
+def test_a_match_that_cannot_be_is_named_and_the_others_are_stored(
+    bad: dict[str, Any], reason: str, server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    good = item(home="Brighton & Hove Albion FC", matchday=8)
+    server.answer(PREMIER, page(item(**bad), good))
+    matches, problems = fetch_matches(keyed, fixtures)
+    assert matches["home"].to_list() == ["Brighton & Hove Albion FC"]
+    assert [reason in row.reason for row in problems.rows] == [True]
+
+
+@pytest.mark.usefixtures("premier_only")
+def test_an_awarded_match_may_have_no_goals_and_a_running_one_is_to_come(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    awarded = item("AWARDED", home="Chelsea FC")
+    running = [item(status, home=f"{home} FC") for status, home in RUNNING.items()]
+    server.answer(PREMIER, page(awarded, *running))
+    matches, problems = fetch_matches(keyed, fixtures)
+    assert problems == NO_PROBLEMS
+    assert matches["status"].to_list() == ["awarded", *["scheduled"] * len(RUNNING)]
+    assert matches["home_goals"].isna().all()
+
+
+RUNNING = {"EXTRA_TIME": "Fulham", "PENALTY_SHOOTOUT": "Everton", "PAUSED": "Arsenal"}
+
+
+@pytest.mark.usefixtures("premier_only")
+@pytest.mark.parametrize("status", ["POSTPONED", "TIMED", "CANCELLED"])
+def test_midnight_in_utc_is_no_kickoff(
+    status: str, server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(PREMIER, page(item(status, utcDate="2026-05-24T00:00:00Z")))
+    matches, _ = fetch_matches(keyed, fixtures)
+    assert matches["kickoff"].isna().all()
+    assert matches["date"].to_list() == [pd.Timestamp("2026-05-24")]
+
+
+@pytest.mark.usefixtures("premier_only")
+def test_a_match_that_is_listed_twice_on_a_day_is_one(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(PREMIER, page(item("TIMED"), item()))
+    matches, problems = fetch_matches(keyed, fixtures)
+    assert matches[["match_id", "status"]].to_numpy().tolist() == [[ARSENAL_WEST_HAM, "played"]]
+    assert "is listed in line" in problems.rows[0].reason
+
+
+@pytest.mark.parametrize("status", [400, 401, 500])
+def test_a_competition_that_fails_loses_no_other(
+    status: int,
+    server: LocalServer,
+    keyed: Settings,
+    fixtures: pd.DataFrame,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(football_data_org, "COMPETITIONS", {"E0": "PL", "E1": "ELC"})
+    server.answer(PREMIER, page(item()))
+    server.answer(CHAMPIONSHIP, Response({"message": "no"}, status))
+    matches, problems = fetch_matches(keyed, fixtures, Naps())
+    assert len(matches) == 1
+    assert problems.refused == [f"football-data.org: ELC 2025-26 (HTTP {status})"]
+
+
+@pytest.mark.usefixtures("premier_only")
+def test_a_later_page_that_fails_loses_no_earlier_one(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(PREMIER, page(item(), count=2), Response({"message": "no"}, 400))
+    matches, problems = fetch_matches(keyed, fixtures)
+    assert len(matches) == 1
+    assert problems.refused == ["football-data.org: PL 2025-26 (1 matches read, then HTTP 400)"]
+
+
+@pytest.mark.usefixtures("premier_only")
+@pytest.mark.parametrize("bad", [None, "text", 7, [], {}, [item()]])
+def test_an_item_of_another_kind_loses_no_other(
+    bad: Any, server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(PREMIER, page(bad, item()))
+    matches, problems = fetch_matches(keyed, fixtures)
+    assert (len(matches), len(problems.rows)) == (1, 1)
+
+
+D1 = "/sports/soccer_germany_bundesliga/odds"
+
+
+@pytest.mark.parametrize(
+    ("status", "rest"),
+    [
+        (401, "the key was refused before, HTTP 401"),
+        (429, "the key was refused before, HTTP 429"),
+        (500, "HTTP 500"),
+    ],
+)
+def test_a_league_that_is_refused_loses_nothing_that_was_paid(
+    status: int, rest: str, server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(EPL, Response([event()]))
+    for path in (D1, "/sports/soccer_italy_serie_a/odds"):
+        server.answer(path, Response({"message": "no"}, status))
+    policy = RequestPolicy(sleep=Naps())
+    odds, problems = the_odds_api.fetch(keyed, ["E0", "D1", "I1"], fixtures, policy)
+    assert len(odds) == 1
+    assert problems.refused == [f"the-odds-api: D1 (HTTP {status})", f"the-odds-api: I1 ({rest})"]
+
+
+def test_odds_in_another_format_lose_no_other_league(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(EPL, Response([event()]))
+    server.answer(D1, Response({"message": "no list"}))
+    odds, problems = the_odds_api.fetch(keyed, ["D1", "E0"], fixtures)
+    assert len(odds) == 1
+    assert "the source may have changed its format" in problems.refused[0]
+
+
+def bookmaker(name: Any = "good", home: Any = 1.5, **changes: Any) -> dict[str, Any]:
+    quote = event()["bookmakers"][0]
+    for outcome in quote["markets"][0]["outcomes"]:
+        outcome["price"] = home if outcome["name"] == "Arsenal" else outcome["price"]
+    return quote | {"key": name} | changes
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (bookmaker("bad", 1.0), "odds of 1.0 are not between 1 and 1001"),
+        (bookmaker("bad", 11.8), "imply chances that add up to"),
+        (bookmaker("bad", 1.01), "imply chances that add up to 1.38"),
+        (bookmaker("bad", None), "could not convert"),
+        (
+            bookmaker("bad", last_update="2025-10-04T15:40:00Z"),
+            "quoted at 2025-10-04 15:40 UTC, after the kick-off",
+        ),
+        (bookmaker("bad", last_update=None), "after the kick-off"),
+        (bookmaker("bad", last_update="yesterday"), "is not an instant"),
+        (bookmaker("bad", markets=None), "TypeError"),
+        (bookmaker("bad\ud800"), "holds characters that no name has"),
+        (bookmaker(None), "ValueError"),
+        ("text", "TypeError"),
+    ],
+)
+def test_a_bookmaker_that_cannot_be_used_loses_no_other(
+    bad: Any, reason: str, server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    server.answer(EPL, Response([event() | {"bookmakers": [bad, bookmaker()]}]))
+    odds, problems = the_odds_api.fetch(keyed, ["E0"], fixtures)
+    assert odds["bookmaker"].to_list() == ["good"]
+    assert [reason in row.reason for row in problems.rows] == [True]
+
+
+def test_the_market_tells_when_it_was_quoted(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame
+) -> None:
+    late = bookmaker("late")
+    late["markets"][0]["last_update"] = "2025-10-04T14:00:01Z"
+    server.answer(EPL, Response([event() | {"bookmakers": [late]}]))
+    odds, problems = the_odds_api.fetch(keyed, ["E0"], fixtures)
+    assert (len(odds), len(problems.rows)) == (0, 1)
+
+
+def test_the_first_opening_quote_stays() -> None:
+    def quotes(*rows: tuple[Any, ...]) -> pd.DataFrame:
+        return odds_frame((*row, "the-odds-api") for row in rows)
+
+    stored = quotes(("m1", "A", "open", 2.0, 3.4, 3.6), ("m2", "A", "open", 11.8, 75.0, 130.0))
+    later = quotes(
+        ("m1", "A", "open", 1.8, 3.6, 4.0),
+        ("m1", "A", "close", 1.8, 3.6, 4.0),
+        ("m1", "B", "open", 1.8, 3.6, 4.0),
+        ("m2", "A", "open", 1.8, 3.6, 4.0),
+    )
+    new = sources.first_open(later, stored)
+    # The stored quote of m2 was none.
+    assert new[["match_id", "bookmaker", "taken"]].to_numpy().tolist() == [
+        ["m1", "A", "close"],
+        ["m1", "B", "open"],
+        ["m2", "A", "open"],
+    ]
+    assert len(sources.first_open(later, quotes())) == 4
+    assert sources.first_open(quotes(), stored).empty
+
+
+@pytest.mark.usefixtures("public_fixtures")
+def test_each_league_is_asked_for_what_it_lacks(
+    server: LocalServer, keyed: Settings, fixtures: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(football_data_org, "COMPETITIONS", {"E0": "PL", "E1": "ELC", "D1": "BL1", "I1": "SA"})
+    row = {"source": "openfootball", "home": "A Town", "away": "B Town", "date": "2026-05-01"}
+    public = match_frame(
+        [
+            # All was played and the new season is there; results of the last season are missing; only the
+            # last season is there, with gaps and without.
+            row | {"league": "E0", "season": "2025-26", "status": "played"},
+            row | {"league": "E0", "season": "2026-27", "status": "scheduled", "date": "2027-03-01"},
+            row | {"league": "E1", "season": "2025-26", "status": "scheduled"},
+            row | {"league": "E1", "season": "2026-27", "status": "scheduled", "date": "2027-03-01"},
+            row | {"league": "D1", "season": "2025-26", "status": "postponed"},
+            row | {"league": "I1", "season": "2025-26", "status": "played"},
+        ]
+    )
+    nothing = results.empty()
+    read = results.Results(public, nothing.unparsed_lines, nothing.refused_rows, nothing.files)
+    monkeypatch.setattr(results, "read", lambda *_, **__: read)
+    for code in ("PL", "ELC", "BL1", "SA"):
+        server.answer(f"/competitions/{code}/matches", page())
+    fetch(keyed, today=date(2026, 11, 30))
+    requests = [(request.path.split("/")[2], request.query.get("season")) for request in server.requests]
+    assert [pair for pair in requests if pair[1]] == [
+        ("PL", "2026"),
+        *(("ELC", "2025"), ("ELC", "2026")),
+        *(("BL1", "2025"), ("BL1", "2026")),
+        ("SA", "2026"),
+    ]

@@ -44,9 +44,32 @@ def test_each_bookmaker_and_time_becomes_a_row(matches: pd.DataFrame) -> None:
     assert len(imported.bad_rows) == len(imported.unmatched_clubs) == 0
 
 
-@pytest.mark.parametrize("text", ["07/12/2024", "07/12/24", "7/12/24", "20/12/2024"])
-def test_years_have_two_or_four_digits_and_a_moved_match_is_linked(text: str, matches: pd.DataFrame) -> None:
+@pytest.mark.parametrize("text", ["07/12/2024", "07/12/24", "7/12/24", "06/12/2024", "08/12/2024"])
+def test_years_have_two_or_four_digits(text: str, matches: pd.DataFrame) -> None:
     assert len(read(matches, f"E0,{text},,{CLUBS},,,,1.62,4.2,5,,,,,,").odds) == 1
+
+
+@pytest.mark.parametrize(("status", "count"), [("played", 0), ("scheduled", 1), ("postponed", 1)])
+def test_only_a_match_to_come_may_have_moved(status: str, count: int, matches: pd.DataFrame) -> None:
+    imported = read(matches.assign(status=status), f"E0,20/12/2024,,{CLUBS},,,,1.62,4.2,5,,,,,,")
+    assert (len(imported.odds), len(imported.bad_rows)) == (count, 1 - count)
+
+
+@pytest.mark.parametrize(
+    "prices", ["11.8,75,130", "1.01,1.01,1.01", "1.1,1.1,9", "2.0,4.5,9.0", "1001,1001,1001"]
+)
+def test_prices_that_do_not_fit_together_are_refused(prices: str, matches: pd.DataFrame) -> None:
+    imported = read(matches, f"E0,07/12/2024,,{CLUBS},,,,{prices},2,3,4,,,")
+    assert [row[1] for row in rows(imported)] == ["Avg"]
+    assert "imply chances that add up to" in imported.bad_rows["reason"][0]
+
+
+@pytest.mark.parametrize(("name", "count"), [("Max", 1), ("Avg", 0)])
+def test_the_best_prices_of_all_bookmakers_may_add_up_to_less(
+    name: str, count: int, matches: pd.DataFrame
+) -> None:
+    header = f"Div,Date,HomeTeam,AwayTeam,{name}H,{name}D,{name}A"
+    assert len(read(matches, f"E0,07/12/2024,{CLUBS},2.3,3.6,4.8", header=header).odds) == count
 
 
 def test_a_bookmaker_whose_name_ends_in_c_does_not_count_as_closing_odds(matches: pd.DataFrame) -> None:

@@ -1,5 +1,7 @@
 """Raw tables: rows may be loaded again, corrections are logged, a bad load changes nothing."""
 
+from datetime import date
+
 import pandas as pd
 import pytest
 
@@ -65,23 +67,95 @@ def test_a_corrected_value_is_updated_and_logged_with_the_run_that_brought_it(
 
 
 @pytest.mark.parametrize(
-    ("frame", "reason"),
+    ("frame", "refusal"),
     [
+        (pd.concat([facts(a=5, b=5), facts(a=6)]), ("a", "repeats the key of another row")),
+        (facts(a=5, b=5, c=5).assign(source=["x", "x", None]), ("c", "source is missing")),
         (
-            pd.concat([facts(a=5, b=5), facts(a=6)]),
-            r"1 rows repeat the key of another row, for example \{'item': 'a'\}",
+            facts(a=5, b=5, c=5).assign(item=["a", "b", "c\0"]),
+            (r"c\x00", "item': 1 rows hold the character NUL"),
         ),
-        (facts(a=5, b=5).drop(columns="source"), r"needs column \['source'\]"),
-        (facts(a=5, b=5).assign(source=["x", None]), r"column 'source': 1 rows have none"),
-        (facts(a=5, b=5).assign(item=["a", "b\0"]), r"column 'item': 1 rows hold the character NUL"),
-        (facts(a=5, b=5).assign(value=[5, 2**40]), r"column 'value' is not all integer"),
+        (
+            facts(a=5, b=5, c=5).assign(item=pd.Series(["a", "b", "\ud800"], dtype=object)),
+            (r"\ud800", "is not all text"),
+        ),
+        (facts(a=5, b=5, c=5).assign(value=[5, 5, 2**40]), ("c", "value' is not all integer")),
+        (facts(a=5, b=5, c=5).assign(value=[5, 5, "many"]), ("c", "value' is not all integer")),
     ],
 )
-def test_a_load_with_one_bad_row_stores_nothing(worker: Database, frame: pd.DataFrame, reason: str) -> None:
-    raw.upsert(worker, STUB, "facts", facts(a=1))
-    with pytest.raises(AuditFailed, match=reason):
-        raw.upsert(worker, STUB, "facts", frame)
-    assert stored(worker) == {"a": 1}
+def test_a_bad_row_is_left_out_with_its_reason_and_the_others_are_stored(
+    worker: Database, frame: pd.DataFrame, refusal: tuple[str, str]
+) -> None:
+    counts = raw.upsert(worker, STUB, "facts", frame)
+    assert counts == raw.UpsertCounts(2, 0, 0, refused=1)
+    assert stored(worker) == {"a": 5, "b": 5}
+    key, reason = refusal
+    assert counts.refusals[0].key == key
+    assert reason in counts.refusals[0].reason
+
+
+def test_a_load_that_lacks_a_column_stores_nothing(worker: Database) -> None:
+    with pytest.raises(AuditFailed, match=r"needs column \['source'\]"):
+        raw.upsert(worker, STUB, "facts", facts(a=5).drop(columns="source"))
+    assert stored(worker) == {}
+
+
+def test_a_load_of_unreadable_rows_only_stores_nothing(worker: Database) -> None:
+    frame = pd.DataFrame({"item": [f"{n}" for n in range(1_500)], "value": "many", "source": "test"})
+    with pytest.raises(AuditFailed, match="more than 1000 rows: column 'value' is not all integer"):
+        raw.upsert(worker, STUB, "facts", pd.concat([facts(a=5), frame]))
+    assert stored(worker) == {}
+
+
+@pytest.fixture
+def bounded(owner: Database) -> Contract:
+    """A workload whose raw table has ranges, days and two columns that differ."""
+    columns = (
+        Column(name="item", type="text"),
+        Column(name="other", type="text", nullable=True),
+        Column(name="share", type="real", nullable=True, minimum=0.0, maximum=1.0),
+        Column(name="day", type="date", earliest=date(2000, 1, 1), latest=date(2099, 12, 31)),
+    )
+    table = Table(name="shares", key=("item",), columns=columns, different=(("item", "other"),))
+    contract = STUB.model_copy(update={"name": "bounded", "raw_tables": (table,)})
+    migrate(Database(owner.url, "login"), {"bounded": contract})
+    return contract
+
+
+def share(item: str, share: float | None, day: str = "2025-04-15", other: str | None = "x") -> pd.DataFrame:
+    return pd.DataFrame({"item": [item], "other": other, "share": share, "day": pd.to_datetime([day])})
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (share("bad", -1.0), "share -1.0 is below 0"),
+        (share("bad", 1.01), "share 1.01 is above 1"),
+        (share("bad", float("inf")), "share inf is above 1"),
+        (share("bad", 0.5, "1999-12-31"), "is before 2000-01-01"),
+        (share("bad", 0.5, "2205-01-01"), "is after 2099-12-31"),
+        (share("bad", 0.5, other="bad"), "item bad is also other"),
+        (
+            share("bad", 2.0, "2205-01-01"),
+            "share 2.0 is above 1; day 2205-01-01 00:00:00 is after 2099-12-31",
+        ),
+    ],
+)
+def test_the_ranges_of_the_contract_hold_at_the_raw_table(
+    worker: Database, bounded: Contract, row: pd.DataFrame, reason: str
+) -> None:
+    good = [share("low", 0.0), share("high", 1.0), share("none", None, other=None)]
+    counts = raw.upsert(worker, bounded, "shares", pd.concat([*good[:1], row, *good[1:]], ignore_index=True))
+    assert counts == raw.UpsertCounts(3, 0, 0, refused=1)
+    assert counts.refusals[0].key == "bad"
+    assert reason in counts.refusals[0].reason
+    assert raw.read(worker, bounded, "shares")["item"].to_list() == ["high", "low", "none"]
+
+
+def test_a_refused_correction_leaves_the_stored_row(worker: Database, bounded: Contract) -> None:
+    raw.upsert(worker, bounded, "shares", share("a", 0.5))
+    assert raw.upsert(worker, bounded, "shares", share("a", 7.0)) == raw.UpsertCounts(0, 0, 0, refused=1)
+    assert raw.read(worker, bounded, "shares")["share"].to_list() == [0.5]
 
 
 def test_an_unknown_raw_table_is_refused_with_the_names_of_the_others(worker: Database) -> None:

@@ -1,5 +1,6 @@
 """What a step reads and writes in the workload's tables."""
 
+import logging
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -15,14 +16,23 @@ from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.rows import binary_copy, raw
 from almanac.store.schema import workload_sql
 
+MOST_NAMED = 20
+
+log = logging.getLogger(__name__)
+
 
 class TableAccess(StepContext):
     """Raw tables, the workload's own views and functions, and the entries of an incremental workload."""
 
     def upsert(self, table: str, frame: pd.DataFrame) -> raw.UpsertCounts:
-        """Bring rows into a raw table of this step's sample; corrections are updated and logged."""
+        """Bring rows into a raw table of this step's sample; log corrections and refused rows."""
         name = raw.of_sample(table, self.sample)
-        return raw.upsert(self.database, self.contract, name, frame, run_id=self.run_id or None)
+        counts = raw.upsert(self.database, self.contract, name, frame, run_id=self.run_id or None)
+        for refusal in counts.refusals[:MOST_NAMED]:
+            log.warning("%s.%s refuses row %s: %s", self.workload, name, *refusal)
+        if counts.refused > MOST_NAMED:
+            log.warning("%s.%s refuses %d rows in all", self.workload, name, counts.refused)
+        return counts
 
     def read(self, table: str) -> pd.DataFrame:
         """Return a raw table of this step's sample as a frame: a real run sees no row of a mock run."""

@@ -35,7 +35,7 @@ def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
     one spelling. Raises AuditFailed that names each column which is missing or has values that cannot be
     stored, with their count, and repeated keys.
     """
-    _refuse_missing_columns(table, frame)
+    refuse_missing_columns(table, frame)
     columns = {column.name: _converted(table, column, frame[column.name]) for column in table.columns}
     rows = pa.table(columns).combine_chunks()
     _refuse_faults(table, rows)
@@ -46,7 +46,8 @@ def canonical(table: Table, frame: pd.DataFrame) -> pa.Table:
     return ordered
 
 
-def _refuse_missing_columns(table: Table, frame: pd.DataFrame) -> None:
+def refuse_missing_columns(table: Table, frame: pd.DataFrame) -> None:
+    """Raise AuditFailed that names the columns which a frame lacks."""
     missing = [name for name in table.column_names if name not in frame.columns]
     if missing:
         columns = sorted(map(str, frame.columns))

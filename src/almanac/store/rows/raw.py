@@ -3,7 +3,8 @@
 The made-up rows of `--sample mock` have tables of their own, so that no real run reads them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -12,9 +13,10 @@ import sqlalchemy as sa
 from psycopg import sql
 
 from almanac.contract import Contract, Table
-from almanac.errors import UsageError
+from almanac.errors import AuditFailed, UsageError
 from almanac.store.connections.database import Database
-from almanac.store.rows import frames
+from almanac.store.rows import admission, frames
+from almanac.store.rows.admission import Refusal
 from almanac.store.rows.names import column_list, raw_table
 from almanac.store.schema.contract_tables import MOCK, MOCK_SUFFIX
 from almanac.store.schema.tables import raw_changes
@@ -41,11 +43,13 @@ def of_sample(name: str, sample: str) -> str:
 
 @dataclass(frozen=True)
 class UpsertCounts:
-    """How many rows of a load were new, corrected, or there already."""
+    """How many rows of a load were new, corrected, there already, or refused; `refusals` has the reasons."""
 
     inserted: int
     updated: int
     unchanged: int
+    refused: int = 0
+    refusals: Sequence[Refusal] = field(default=(), compare=False)
 
 
 def upsert(
@@ -53,18 +57,36 @@ def upsert(
 ) -> UpsertCounts:
     """Bring the rows of `frame` into raw table `name`.
 
-    A changed row is updated, its old and new values are logged. Raises UsageError for an unknown table,
-    AuditFailed for values that cannot be stored and for two rows with one key. Then nothing is changed.
+    A changed row is updated, its old and new values are logged. A row that breaks a rule of the contract, or
+    that PostgreSQL cannot store, is left out with its reason; the others are stored. Raises UsageError for an
+    unknown table, AuditFailed where a column is missing or most rows are refused. Then nothing is changed.
     """
     table = _raw_table(contract, name)
     target = raw_table(contract, name)
+    frame, refusals = admission.admitted(table, frame)
     with database.connect() as connection:
         connection.execute(MAKE_INCOMING.format(target))
-        frames.copy_in(connection, sql.Identifier("incoming"), table, frame)
+        frame, unstorable = _copy_in(connection, table, frame)
         _log_changes(connection, contract, name, run_id)
         updated = _update_changed(connection, target, table)
         inserted = _insert_new(connection, target, table)
-    return UpsertCounts(inserted, updated, len(frame) - inserted - updated)
+    refusals += unstorable
+    return UpsertCounts(inserted, updated, len(frame) - inserted - updated, len(refusals), refusals)
+
+
+def _copy_in(
+    connection: psycopg.Connection[Any], table: Table, frame: pd.DataFrame
+) -> tuple[pd.DataFrame, list[Refusal]]:
+    """Bring the rows into the table of incoming ones; return them and the refusals of those left out."""
+    incoming = sql.Identifier("incoming")
+    try:
+        frames.copy_in(connection, incoming, table, frame)
+    except AuditFailed:
+        # Nothing was sent yet. Only now is it worth while to look at single rows.
+        storable, refusals = admission.storable(table, frame)
+        frames.copy_in(connection, incoming, table, storable)
+        return storable, refusals
+    return frame, []
 
 
 def read(database: Database, contract: Contract, name: str) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """The commands that only football has: import odds that the user owns."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -47,7 +46,10 @@ def import_odds(file: CsvFile, json: AsJson = False) -> None:
 
 def _as_json(loaded: UpsertCounts, imported: OddsImport) -> dict[str, object]:
     return {
-        **asdict(loaded),
+        "inserted": loaded.inserted,
+        "updated": loaded.updated,
+        "unchanged": loaded.unchanged,
+        "refused": loaded.refused,
         "unmatched": imported.unmatched_clubs.to_dict("records"),
         "bad_rows": imported.bad_rows.to_dict("records"),
     }

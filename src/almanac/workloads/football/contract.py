@@ -1,11 +1,16 @@
 """The contract of football: its tables, filters, rhythm and limits."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from almanac.contract import Column, Contract, Filter, SumRule, Table
 
 # The column with the chance of each outcome.
 CHANCE_COLUMNS = {"home": "home_win", "draw": "draw", "away": "away_win"}
+
+# No match of a league has ended with as many.
+MOST_GOALS = 30
+# The first league began in 1888; a day beyond this century is a slip.
+EARLIEST, LATEST = date(1888, 1, 1), date(2100, 12, 31)
 
 
 def text(name: str, doc: str, *, nullable: bool = False) -> Column:
@@ -18,9 +23,14 @@ def chance(name: str, doc: str) -> Column:
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0)
 
 
-def count(name: str, doc: str, *, nullable: bool = False) -> Column:
+def count(name: str, doc: str) -> Column:
     """Return a column of numbers from 0 on."""
-    return Column(name=name, type="integer", doc=doc, nullable=nullable, minimum=0)
+    return Column(name=name, type="integer", doc=doc, minimum=0)
+
+
+def goals(name: str, doc: str) -> Column:
+    """Return a column of the goals of one club in one match."""
+    return Column(name=name, type="integer", doc=doc, nullable=True, minimum=0, maximum=MOST_GOALS)
 
 
 def figure(name: str, doc: str) -> Column:
@@ -154,18 +164,19 @@ MATCHES = Table(
     name="matches",
     key=("match_id",),
     doc="One match of any source, played or to come.",
+    different=(("home", "away"),),
     columns=(
         text("match_id", "As in predictions."),
         text("league", "League code, for example E0."),
         text("season", "Season, for example 2024-25."),
         text("round", "Round, for example Matchday 7; null if the source has none.", nullable=True),
-        Column(name="date", type="date", doc="Day of the match."),
+        Column(name="date", type="date", doc="Day of the match.", earliest=EARLIEST, latest=LATEST),
         text("kickoff", "Local time of the kick-off, HH:MM; null if the source has none.", nullable=True),
         text("home", "Home club."),
         text("away", "Away club."),
-        count("home_goals", "Goals of the home club after 90 minutes; null without a score.", nullable=True),
-        count("away_goals", "Goals of the away club after 90 minutes; null without a score.", nullable=True),
-        text("status", "played, scheduled, cancelled, awarded, postponed or abandoned."),
+        goals("home_goals", "Goals of the home club after 90 minutes; null without a score."),
+        goals("away_goals", "Goals of the away club after 90 minutes; null without a score."),
+        text("status", "played, scheduled, cancelled, awarded, postponed, abandoned or gone (not listed)."),
         text("source", "Source of the row, for example openfootball."),
     ),
 )

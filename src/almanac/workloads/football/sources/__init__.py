@@ -14,14 +14,15 @@ from almanac.workloads.football.sources import (
     football_data_org,
     openfootball,
     results,
+    schedule,
     simulated,
     the_odds_api,
 )
 from almanac.workloads.football.sources.linking import Problems, unmatched_frame
-from almanac.workloads.football.sources.odds_frame import odds_frame
+from almanac.workloads.football.sources.odds_frame import first_open, odds_frame
 from almanac.workloads.football.sources.selection import club, cut_off, select
 
-__all__ = ["Fetched", "club", "combined", "commits", "cut_off", "fetch", "select"]
+__all__ = ["Fetched", "club", "combined", "commits", "cut_off", "fetch", "first_open", "gone", "select"]
 
 ODDS_AHEAD = timedelta(days=14)
 DECIDED = ["played", "awarded"]
@@ -48,6 +49,11 @@ class Fetched:
     source: str
     simulated: bool
     skipped_sources: list[str]
+
+    @property
+    def doubtful_matches(self) -> pd.DataFrame:
+        """Clubs that play twice on a day; their matches are stored, and one of them is wrong."""
+        return schedule.doubtful(self.matches)
 
 
 def fetch(
@@ -80,6 +86,11 @@ def commits(files: pd.DataFrame) -> dict[str, str]:
     if files.empty:
         return {}
     return dict(zip(files["repository"], files["commit"], strict=True))
+
+
+def gone(fetched: Fetched, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the stored matches to come that their source no longer lists, with the status 'gone'."""
+    return schedule.gone(fetched.matches, fetched.files, stored)
 
 
 def combined(main: pd.DataFrame, fresher: pd.DataFrame) -> pd.DataFrame:
@@ -121,13 +132,28 @@ def _with_fresher_matches(fetched: Fetched, settings: Settings, today: date) -> 
     has_key = settings.football_data_org_token is not None
     if reason := _why_skipped(settings, "FOOTBALL_DATA_ORG_TOKEN", has_key=has_key):
         return _without(fetched, football_data_org.SOURCE, reason)
-    season = openfootball.season_of(today)
-    seasons = openfootball.seasons_after(fetched.matches["season"].max(), season) or [season]
+    seasons = {code: _missing(fetched.matches, code, today) for code in football_data_org.COMPETITIONS}
     try:
         matches, problems = football_data_org.fetch(settings, seasons, fetched.matches)
     except SourceUnavailable as error:
         return _without(fetched, football_data_org.SOURCE, str(error))
     return _with_problems(_with_matches(fetched, matches), problems)
+
+
+def _missing(matches: pd.DataFrame, league: str, today: date) -> list[str]:
+    """Return the seasons of a league to ask for: those without a file, the current, an unfinished last one.
+
+    Each league counts for itself, because the public files of some come months after those of others.
+    """
+    rows = matches[matches["league"] == league]
+    current = openfootball.season_of(today)
+    last = openfootball.season_name(int(current[:4]) - 1)
+    newest = rows["season"].max() if len(rows) else last
+    overdue = rows["status"].isin(schedule.UNPLAYED) & (rows["date"] < pd.Timestamp(today))
+    seasons = set(openfootball.seasons_after(newest, current)) or {current}
+    if (overdue & (rows["season"] == last)).any():
+        seasons.add(last)
+    return sorted(seasons)
 
 
 def _with_matches(fetched: Fetched, matches: pd.DataFrame) -> Fetched:

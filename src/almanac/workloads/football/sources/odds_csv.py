@@ -12,7 +12,7 @@ from almanac.errors import UsageError
 from almanac.fields import printable
 from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.linking import Directory, unmatched_frame
-from almanac.workloads.football.sources.odds_frame import OddsRow, decimal_odds, odds_frame
+from almanac.workloads.football.sources.odds_frame import OddsRow, odds_frame, three_way
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 SOURCE = "csv"
@@ -64,17 +64,15 @@ class _Import:
             self._read_quote(match_id, market, texts, line)
 
     def _read_quote(self, match_id: str, market: _Market, texts: list[str], line: int) -> None:
-        try:
-            home, draw, away = map(decimal_odds, texts)
-        except ValueError as error:
-            self.bad.append((line, f"{market.column}H, D, A: {error}"))
-            return
         key = (match_id, market.bookmaker, market.taken)
         if key in self.rows:
             reason = f"{match_id} has odds of {market.bookmaker} ({market.taken}) in an earlier line already"
             self.bad.append((line, reason))
-        else:
-            self.rows[key] = (*key, home, draw, away, SOURCE)
+            return
+        try:
+            self.rows[key] = (*key, *three_way(texts, market.bookmaker), SOURCE)
+        except ValueError as error:
+            self.bad.append((line, f"{market.column}H, D, A: {error}"))
 
     def _match_id(self, row: Mapping[str, str]) -> str:
         league = row.get("Div", "")

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
@@ -12,16 +12,14 @@ from almanac.download import mirror
 from almanac.download.mirror import Copy, Progress
 from almanac.errors import SourceCorrupt
 from almanac.settings import Settings
-from almanac.workloads.football.sources import clubs, openfootball
+from almanac.workloads.football.sources import clubs, openfootball, schedule
 from almanac.workloads.football.sources.football_txt import Match, Parsed, parse
 from almanac.workloads.football.sources.linking import BadRow
 from almanac.workloads.football.sources.match_frame import match_frame
 from almanac.workloads.football.sources.openfootball import SeasonFile
+from almanac.workloads.football.sources.schedule import Listing
 
 SOURCE = "openfootball"
-MOST_GOALS = 30
-# 2019-20 ended in August 2020; no season strays further from its two summers.
-SLACK = timedelta(days=75)
 UNPARSED_COLUMNS = ["file", "line", "text"]
 REFUSED_COLUMNS = list(BadRow._fields)
 FILE_COLUMNS = [
@@ -106,12 +104,18 @@ def _text(copy: Copy) -> str:
 
 
 def _results(files: Sequence[_ParsedFile]) -> Results:
-    rows = [(file, match, _fault(file.season_file.season, match)) for file, match in _matches(files)]
     names = _canonical_names(files)
-    refused = [_refused_row(file, match, fault) for file, match, fault in rows if fault]
+    pairs = list(_matches(files))
+    listings = [Listing(file.name, match.line, _match_row(file, match, names)) for file, match in pairs]
+    written = [match.home for _, match in pairs]
+    faults = [schedule.fault(listing.row, name) for listing, name in zip(listings, written, strict=True)]
+    possible = [listing for listing, fault in zip(listings, faults, strict=True) if not fault]
+    distinct, twins = schedule.without_twins(possible)
+    refused = [_refused_row(*pair) for pair in zip(listings, faults, strict=True) if pair[1]]
+    refused += [_refused_row(twin.listing, twin.reason) for twin in twins]
     unparsed = [(file.name, line, text) for file in files for line, text in file.parsed.unparsed]
     return Results(
-        matches=match_frame(_match_row(file, match, names) for file, match, fault in rows if not fault),
+        matches=match_frame(listing.row for listing in distinct),
         unparsed_lines=pd.DataFrame(unparsed, columns=UNPARSED_COLUMNS),
         refused_rows=pd.DataFrame(refused, columns=REFUSED_COLUMNS),
         files=pd.DataFrame(map(_file_row, files), columns=FILE_COLUMNS),
@@ -146,21 +150,8 @@ def _match_row(file: _ParsedFile, match: Match, names: dict[tuple[str, str], str
     }
 
 
-def _refused_row(file: _ParsedFile, match: Match, fault: str) -> BadRow:
-    return BadRow(file.name, match.line, fault, f"{match.home} - {match.away}")
-
-
-def _fault(season: str, match: Match) -> str:
-    """Return why a match is refused; an empty text if it is accepted."""
-    if match.home == match.away:
-        return f"{match.home} cannot meet itself"
-    if max(match.home_goals or 0, match.away_goals or 0) > MOST_GOALS:
-        return f"more than {MOST_GOALS} goals"
-    first = openfootball.first_day(season)
-    last = first.replace(year=first.year + 1)
-    if not first - SLACK <= match.date <= last + SLACK:
-        return f"{match.date} is outside the season {season}"
-    return ""
+def _refused_row(listing: Listing, reason: str) -> BadRow:
+    return BadRow(listing.file, listing.line, reason, f"{listing.row['home']} - {listing.row['away']}")
 
 
 def _file_row(file: _ParsedFile) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ import pandas as pd
 from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.workloads.football.sources import clubs, simulated
+from almanac.workloads.football.sources.schedule import GONE
 
 # A Friday of the newest season that the pinned files cover whole: two rounds of nearly every league are still
 # to come.
@@ -17,11 +18,13 @@ HORIZON = timedelta(days=14)
 
 
 def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
-    """Return the generated matches for a mock sample, otherwise the real ones.
+    """Return the generated matches for a mock sample, otherwise the real ones; none that its source gave up.
 
     Without real matches the generated ones take their place. Raises SourceUnavailable if there is no match at
     all.
     """
+    if "status" in matches:
+        matches = matches[matches["status"] != GONE]
     is_generated = matches["source"] == simulated.SOURCE
     takes_generated = sample == "mock" or is_generated.all()
     chosen = matches[is_generated if takes_generated else ~is_generated]

@@ -1,18 +1,20 @@
 """Reads odds of coming matches from The Odds API (v4) with the user's key."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 import httpx
 import pandas as pd
 
 from almanac.download.client import Client, RequestPolicy, RequestRefused
-from almanac.errors import SourceUnavailable, UsageError
+from almanac.errors import SourceUnavailable
 from almanac.fields import parse_instant
 from almanac.settings import Settings
-from almanac.workloads.football.sources.linking import Directory, Problems
-from almanac.workloads.football.sources.odds_frame import OddsRow, decimal_odds, odds_frame
+from almanac.workloads.football.sources.linking import UNREADABLE, Directory, Problems, name_of
+from almanac.workloads.football.sources.odds_frame import OddsRow, odds_frame, three_way
 
 SOURCE = "the-odds-api"
 SPORTS = {
@@ -39,6 +41,9 @@ SPORTS = {
 }
 QUERY = {"regions": "eu", "markets": "h2h", "oddsFormat": "decimal"}
 UNKNOWN_SPORT = {404, 422}
+KEY_REFUSED = {401, 403, 429}
+
+Prices = tuple[float, float, float]
 
 log = logging.getLogger(__name__)
 
@@ -48,41 +53,63 @@ def fetch(
 ) -> tuple[pd.DataFrame, Problems]:
     """Fetch the odds of the coming matches of these leagues.
 
-    Each league costs one request of the user's quota. Stops when the quota is spent and lists the remaining
-    leagues in `Problems.refused`. Raises SourceUnavailable, which never repeats the key.
+    Each league costs one request of the user's quota. Stops when the quota is spent or the key is refused,
+    lists the remaining leagues in `Problems.refused`, and keeps what was read. Raises SourceUnavailable,
+    which never repeats the key, where nothing could be read at all.
     """
-    directory, problems = Directory.of(matches), Problems()
-    rows: list[OddsRow] = []
-    is_spent = False
     with _client(settings, policy) as client:
+        reading = _Reading(client, Directory.of(matches))
         for league in leagues:
-            if league not in SPORTS:
-                continue
-            if is_spent:
-                problems.refused.append(f"{SOURCE}: {league} (the quota of this key is spent)")
-                continue
-            response = _request(client, league, problems)
-            if response is not None:
-                rows += _rows(_events(response, client, league), league, directory, problems)
-                is_spent = _is_spent(response)
-    return odds_frame(rows), problems
+            if league in SPORTS:
+                reading.read(league)
+    if reading.failure and not reading.has_read:
+        raise reading.failure
+    return odds_frame(reading.rows), reading.problems
+
+
+@dataclass
+class _Reading:
+    """Reads leagues one after the other, and remembers what went wrong."""
+
+    client: Client
+    directory: Directory
+    problems: Problems = field(default_factory=Problems)
+    rows: list[OddsRow] = field(default_factory=list)
+    failure: SourceUnavailable | None = None
+    has_read: bool = False
+    why_over: str = ""
+
+    def read(self, league: str) -> None:
+        """Read the odds of one league."""
+        if self.why_over:
+            self.problems.refused.append(f"{SOURCE}: {league} ({self.why_over})")
+            return
+        try:
+            response = self.client.get(f"sports/{SPORTS[league]}/odds", QUERY)
+            self.rows += _rows(_events(response, self.client, league), league, self.directory, self.problems)
+        except SourceUnavailable as error:
+            self._take(error, league)
+            return
+        self.has_read = True
+        if _is_spent(response):
+            self.why_over = "the quota of this key is spent"
+
+    def _take(self, error: SourceUnavailable, league: str) -> None:
+        log.warning("The Odds API does not answer for %s: %s", SPORTS[league], error)
+        status = error.status if isinstance(error, RequestRefused) else None
+        reason = str(error) if status is None else f"HTTP {status}"
+        self.problems.refused.append(f"{SOURCE}: {league} ({reason})")
+        if status in UNKNOWN_SPORT:
+            return
+        self.failure = self.failure or error
+        if status in KEY_REFUSED:
+            self.why_over = f"the key was refused before, HTTP {status}"
 
 
 def _client(settings: Settings, policy: RequestPolicy | None) -> Client:
     secret = settings.odds_api_key
     params = {"apiKey": secret.get_secret_value() if secret else ""}
     return Client(settings.odds_api_url, params=params, policy=policy)
-
-
-def _request(client: Client, league: str, problems: Problems) -> httpx.Response | None:
-    try:
-        return client.get(f"sports/{SPORTS[league]}/odds", QUERY)
-    except RequestRefused as error:
-        if error.status not in UNKNOWN_SPORT:
-            raise
-        log.warning("The Odds API has no %s: %s", SPORTS[league], error)
-        problems.refused.append(f"{SOURCE}: {league} (HTTP {error.status})")
-        return None
 
 
 def _events(response: httpx.Response, client: Client, league: str) -> list[Any]:
@@ -103,38 +130,72 @@ def _is_spent(response: httpx.Response) -> bool:
     return left.replace(".", "", 1).isdigit() and float(left) < 1
 
 
-def _rows(events: list[Any], league: str, directory: Directory, problems: Problems) -> Iterator[OddsRow]:
+def _rows(events: list[Any], league: str, directory: Directory, problems: Problems) -> list[OddsRow]:
+    rows: list[OddsRow] = []
     for number, event in enumerate(events, start=1):
+        place = _Place(f"{SOURCE} {SPORTS[league]}", number, problems)
         try:
-            yield from _event_rows(event, league, directory, problems)
-        except (KeyError, TypeError, ValueError, UsageError) as error:
-            problems.add_row(f"{SOURCE} {SPORTS[league]}", number, error, event)
+            match_id = _match_id(event, league, directory, problems)
+            quotes = [] if match_id is None else _quotes(event, place)
+        except UNREADABLE as error:
+            place.refuse(error, event)
+            continue
+        rows += [(str(match_id), bookmaker, "open", *prices, SOURCE) for bookmaker, prices in quotes]
+    return rows
 
 
-def _event_rows(
-    event: dict[str, Any], league: str, directory: Directory, problems: Problems
-) -> list[OddsRow]:
-    pair = directory.pairing(league, event["home_team"], event["away_team"])
+class _Place(NamedTuple):
+    """Where an event stands, and where its problems go."""
+
+    file: str
+    number: int
+    problems: Problems
+
+    def refuse(self, error: Exception, item: object) -> None:
+        self.problems.add_row(self.file, self.number, error, item)
+
+
+def _match_id(event: dict[str, Any], league: str, directory: Directory, problems: Problems) -> str | None:
+    """Return the id of the match of an event, None if a club of it matches none of ours."""
+    pair = directory.pairing(league, name_of(event["home_team"]), name_of(event["away_team"]))
     if isinstance(pair, set):
         problems.names |= pair
-        return []
+        return None
     start = parse_instant(event["commence_time"])
     match_id = directory.match_id(league, *pair, start.date())
     if match_id is None:
         raise ValueError(f"no match {pair[0]} - {pair[1]} is known near {event['commence_time']}")
-    return [
-        (match_id, bookmaker, "open", *_odds(market, event), SOURCE) for bookmaker, market in _markets(event)
-    ]
+    return match_id
 
 
-def _markets(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each bookmaker's market of home, draw and away."""
+def _quotes(event: dict[str, Any], place: _Place) -> list[tuple[str, Prices]]:
+    """Return each bookmaker with his prices; one that cannot be used never loses the others."""
+    quotes = []
     for bookmaker in event["bookmakers"]:
-        for market in bookmaker["markets"]:
-            if market["key"] == "h2h":
-                yield str(bookmaker["key"]), market
+        try:
+            quotes += _quotes_of(bookmaker, event)
+        except UNREADABLE as error:
+            place.refuse(error, bookmaker)
+    return quotes
 
 
-def _odds(market: dict[str, Any], event: dict[str, Any]) -> tuple[float, float, float]:
-    odds = {outcome["name"]: decimal_odds(outcome["price"]) for outcome in market["outcomes"]}
-    return odds[event["home_team"]], odds["Draw"], odds[event["away_team"]]
+def _quotes_of(bookmaker: dict[str, Any], event: dict[str, Any]) -> list[tuple[str, Prices]]:
+    name = name_of(bookmaker["key"])
+    markets = [market for market in bookmaker["markets"] if market["key"] == "h2h"]
+    for market in markets:
+        _refuse_in_play(market.get("last_update") or bookmaker.get("last_update"), event)
+    return [(name, _prices(market, event, name)) for market in markets]
+
+
+def _refuse_in_play(quoted: str | None, event: dict[str, Any]) -> None:
+    """Raise ValueError for a quote from after the kick-off, or without a time while the match goes on."""
+    start = parse_instant(event["commence_time"])
+    when = parse_instant(quoted) if quoted else datetime.now(UTC)
+    if when > start:
+        raise ValueError(f"quoted at {when:%Y-%m-%d %H:%M} UTC, after the kick-off at {start:%H:%M} UTC")
+
+
+def _prices(market: dict[str, Any], event: dict[str, Any], bookmaker: str) -> Prices:
+    prices = {outcome["name"]: outcome["price"] for outcome in market["outcomes"]}
+    names = (event["home_team"], "Draw", event["away_team"])
+    return three_way([prices[name] for name in names], bookmaker)
