@@ -1,9 +1,12 @@
 """The value of the user's odds, worked out by hand; without odds there is none."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from almanac.workloads.football import summary
 from almanac.workloads.football.offers import value
 
 PREDICTIONS = pd.DataFrame(
@@ -110,3 +113,64 @@ def test_betting_the_whole_kelly_stake_grows_the_bank_fastest() -> None:
     growth = chance * np.log(1 + stakes * (price - 1)) + (1 - chance) * np.log(1 - stakes)
     best = value.kelly_stakes(np.array([[chance]]), np.array([[price]]), share=1.0)[0, 0]
     assert best == pytest.approx(stakes[growth.argmax()], abs=1e-3)
+
+
+def test_returns_are_plain_figures_with_sizes_and_intervals() -> None:
+    closing = [("one", "B365", "close", 2.0, 3.0, 4.4)]
+    outcomes = pd.Series({"one": "home", "two": "away"})
+    returns = value.returns(PREDICTIONS, odds(*OPEN, *closing), outcomes, seed=1)
+    assert returns == json.loads(json.dumps(returns))
+    assert returns == {
+        "bets": 1,
+        "closed_bets": 1,
+        "return": pytest.approx(1.2),
+        "return_low": pytest.approx(1.2),
+        "return_high": pytest.approx(1.2),
+        "closing_line_value": pytest.approx(0.1),
+        "closing_line_value_low": pytest.approx(0.1),
+        "closing_line_value_high": pytest.approx(0.1),
+    }
+
+
+def test_returns_without_closing_odds_have_no_closing_line_value() -> None:
+    returns = value.returns(PREDICTIONS, odds(*OPEN), pd.Series({"one": "away"}), seed=1)
+    assert returns is not None
+    assert (returns["bets"], returns["return"], returns["closed_bets"]) == (1, -1.0, 0)
+    assert returns["closing_line_value"] is None
+
+
+@pytest.mark.parametrize("outcomes", [pd.Series(dtype=object), pd.Series({"one": "home"})])
+def test_without_odds_there_are_no_returns(outcomes: pd.Series) -> None:
+    assert value.returns(PREDICTIONS, odds(), outcomes, seed=1) is None
+
+
+HELD_OUT = {"n": 900.0, "log_loss": 1.01, "rps": 0.2, "accuracy": 0.5, "calibration_error": 0.01}
+RETURNS = {
+    "bets": 312,
+    "return": -0.021,
+    "return_low": -0.09,
+    "return_high": 0.046,
+    "closed_bets": 0,
+    "closing_line_value": None,
+    "closing_line_value_low": None,
+    "closing_line_value_high": None,
+}
+
+
+def test_the_summary_says_how_to_get_a_return_where_there_are_no_odds() -> None:
+    assert "Import your own: almanac import football-odds FILE. No betting advice." in summary.facts(HELD_OUT)
+
+
+def test_the_summary_has_the_return_and_the_closing_line_value() -> None:
+    closed = {
+        "closed_bets": 300,
+        "closing_line_value": 0.004,
+        "closing_line_value_low": -0.001,
+        "closing_line_value_high": 0.009,
+    }
+    opened, both = (summary.facts(HELD_OUT | {"returns": each}) for each in (RETURNS, RETURNS | closed))
+    assert opened.endswith("At the imported odds 312 bets returned -2.1% [-9.0%, +4.6%]. No betting advice.")
+    assert both.endswith(
+        "312 bets returned -2.1% [-9.0%, +4.6%], and beat the closing odds by +0.4% [-0.1%, +0.9%] (n = 300)."
+        " No betting advice."
+    )

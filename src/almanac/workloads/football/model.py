@@ -13,7 +13,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, PolynomialFeatures, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
@@ -105,7 +105,7 @@ def _steps(name: str, seed: int) -> list[Any]:
         case "always_home":
             return [DummyClassifier(strategy="constant", constant="home")]
         case "elo_logit":
-            return [_of_columns(["elo_difference"], StandardScaler()), LogisticRegression()]
+            return [_elo_and_league(), LogisticRegression(max_iter=1000)]
         case "dixon_coles":
             return [_of_columns(FITTED, FunctionTransformer(log_odds)), LogisticRegression()]
         case "logit":
@@ -117,6 +117,17 @@ def _steps(name: str, seed: int) -> list[Any]:
 
 def _of_columns(names: list[str], transformer: object) -> ColumnTransformer:
     return ColumnTransformer([("chosen", transformer, names)])
+
+
+def _elo_and_league() -> ColumnTransformer:
+    """Return a transformer to the Elo difference, its square, and the league.
+
+    Without the square and the league the baseline is too easy to beat: uneven matches have fewer draws, and
+    leagues differ in draws and home wins.
+    """
+    curve = make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False))
+    leagues = OneHotEncoder(handle_unknown="ignore")
+    return ColumnTransformer([("elo", curve, ["elo_difference"]), ("league", leagues, ["league"])])
 
 
 def _with_contrasts() -> ColumnTransformer:

@@ -1,6 +1,6 @@
 """The value of the user's odds: expected value, stake, return, closing-line value; no betting advice."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from almanac.workloads.football.strength.timeline import Floats, days_of
 KELLY_SHARE = 0.25
 ODDS = ["home_odds", "draw_odds", "away_odds"]
 OUTCOMES = np.array(list(CHANCE_COLUMNS))
+NO_ODDS = "No odds: no return is measured. Import your own: almanac import football-odds FILE"
 
 
 class Offer(NamedTuple):
@@ -124,3 +125,27 @@ def closing_line_value(bets: pd.DataFrame, *, seed: int) -> Interval | None:
         return None
     gains = (closed["price"] / closed["closing"] - 1).to_numpy(dtype=np.float64)
     return bootstrap_interval(gains, clusters=days_of(closed["date"]), seed=seed)
+
+
+def returns(
+    predictions: pd.DataFrame, odds: pd.DataFrame, outcomes: pd.Series, *, seed: int
+) -> dict[str, Any] | None:
+    """Return what one unit on each bet would have returned, as plain data; None without a bet.
+
+    `bets` counts the bets at opening odds, `return` is the mean profit of a unit. `closed_bets` counts those
+    with closing odds, `closing_line_value` is the mean share by which their odds beat these. Each mean has
+    the ends of its 95 % interval. The other arguments are those of `bets`.
+    """
+    placed = bets(predictions, odds, outcomes)
+    profit = return_on_investment(placed, seed=seed)
+    if profit is None:
+        return None
+    closing = closing_line_value(placed, seed=seed)
+    closed = int(placed["closing"].notna().sum())
+    figures = _with_interval("return", profit) | _with_interval("closing_line_value", closing)
+    return {"bets": len(placed), "closed_bets": closed} | figures
+
+
+def _with_interval(name: str, value: Interval | None) -> dict[str, float | None]:
+    estimate, low, high = value or (None, None, None)
+    return {name: estimate, f"{name}_low": low, f"{name}_high": high}
