@@ -20,7 +20,7 @@ from almanac.settings import Settings
 Almanac = Callable[..., Any]
 EXPECTED = {
     "list", "run", "runs", "releases", "rollback", "promote", "diff", "verify", "reproduce",
-    "report", "prune", "new", "serve", "doctor",
+    "report", "prune", "decisions", "new", "serve", "doctor",
     "predict-one", "db start", "db stop", "db status", "db migrate", "db url", "db psql",
 }  # fmt: skip
 
@@ -236,3 +236,10 @@ def test_every_exit_code_is_documented() -> None:
     ]
     assert {error_class.exit_code for error_class in classes} == set(range(1, 11))
     assert all(f"{code} " in EPILOG for code in [*range(11), 130])
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("vefiry", "verify"), ("relases", "releases"), ("rnu", "run")])
+def test_a_suggestion_ends_as_a_question(typed: str, meant: str, almanac: Almanac) -> None:
+    ended = almanac(typed)
+    assert (ended.code, "?." in ended.err) == (2, False)
+    assert f"'{meant}'? Add --help to see what fits." in ended.err

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from almanac.cli.decisions import sentence as decision_line
 from almanac.registry import CHAMPION
-from almanac.store.records import ledger
+from almanac.store.records import decisions, ledger
 from tests.installation import WORKLOAD, Installation
 
 Almanac = Callable[..., Any]
@@ -251,3 +252,62 @@ def test_prune_drops_what_is_past_retention_but_never_the_live_rows(
     assert ended.code == 0
     assert restored.live()[1] not in ended.out.rstrip(".\n").split(": ")[-1].split(", ")
     assert count == (40,)
+
+
+def test_promote_and_rollback_answer_as_json_too(
+    restored: Installation, second: Second, almanac: Almanac
+) -> None:
+    def ask(*words: str) -> dict[str, Any]:
+        return dict(json.loads(almanac(*words, "--json").out))
+
+    promoted = ask("promote", WORKLOAD, str(second.version), "--why", "for a program")
+    assert (promoted["workload"], promoted["model_version"]) == (WORKLOAD, second.version)
+    assert promoted["release_id"] == restored.live()[0]
+    back = ask("rollback", WORKLOAD, "--to", restored.first_run)
+    release_id, run_id, version = restored.live()
+    assert back == {
+        "workload": WORKLOAD, "on_hold": True,
+        "release_id": release_id, "run_id": run_id, "model_version": version,
+    }  # fmt: skip
+    assert ask("rollback", WORKLOAD, "--resume") == {
+        "workload": WORKLOAD,
+        "release_id": None,
+        "on_hold": False,
+    }
+
+
+def test_why_a_version_was_not_promoted_is_in_the_list_and_in_the_summary(
+    loaded_installation: Installation, second: Second, almanac: Almanac
+) -> None:
+    recorded = json.loads(almanac("decisions", WORKLOAD, "--json").out)
+    (decision,) = [row for row in recorded if row["run_id"] == second.run_id]
+    assert (decision["challenger"], decision["promoted"]) == (second.version, False)
+    assert recorded == sorted(recorded, key=lambda row: -row["decision_id"])
+    assert decision["reason"] in " ".join(almanac("decisions").out.split())
+    with loaded_installation.project() as project:
+        with project.database.engine.begin() as connection:
+            row = decisions.of_run(connection, second.run_id)
+        assert row is not None
+    sentence = f"Version {second.version} was not promoted: {row['reason'].rstrip('.')}. `almanac decisions"
+    assert decision_line(row).startswith(sentence)
+    assert len(json.loads(almanac("decisions", WORKLOAD, "--limit", "1", "--json").out)) == 1
+
+
+def test_the_first_summary_says_why_the_version_was_promoted(installation: Installation) -> None:
+    text = (installation.home / "first_run.txt").read_text()
+    assert "Version 1 was promoted: " in text
+
+
+@pytest.mark.parametrize("words", [(), (WORKLOAD,)])
+def test_where_nothing_was_decided_the_list_is_empty(
+    words: tuple[str, ...], empty_installation: Installation
+) -> None:
+    assert empty_installation.ask("decisions", *words) == []
+    assert empty_installation.almanac("decisions", *words).returncode == 0
+
+
+def test_decisions_of_an_unknown_workload_are_refused(
+    loaded_installation: Installation, almanac: Almanac
+) -> None:
+    ended = almanac("decisions", "demnad")
+    assert (ended.code, "Unknown workload 'demnad'" in ended.err) == (2, True)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from almanac import discovery
-from almanac.cli import database, installation, releases, retiring, run, runs, show
+from almanac.cli import database, decisions, installation, releases, retiring, run, runs, show
 from almanac.errors import AlmanacError
 from almanac.store.connections.database import connection_lost
 
@@ -39,7 +39,7 @@ def build(first: str = "") -> typer.Typer:
         name="almanac", help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False
     )
     app.callback()(_options)
-    for module in (run, runs, releases, retiring, installation):
+    for module in (run, runs, releases, decisions, retiring, installation):
         module.add_to(app)
     app.add_typer(database.app(), name="db")
     if first not in _names(app):
@@ -49,6 +49,7 @@ def build(first: str = "") -> typer.Typer:
 
 def main() -> None:
     """Run the command line and leave with a meaningful exit code; a mistake never shows a traceback."""
+    show.replace_unprintable()
     try:
         code = build("".join(sys.argv[1:2]))(standalone_mode=False)
         if code == INTERRUPTED:
@@ -103,7 +104,8 @@ def _wrong_usage(error: typer.TyperException) -> int:
     """Show what does not fit; without any argument the help was shown already, and the message is empty."""
     message = error.format_message().rstrip(".")
     if message:
-        show.error(f"{message}. Add --help to see what fits.")
+        end = "" if message.endswith(("?", "!")) else "."
+        show.error(f"{message}{end} Add --help to see what fits.")
     return error.exit_code
 
 

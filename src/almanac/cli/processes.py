@@ -54,7 +54,8 @@ class Processes:
             [sys.executable, "-m", "almanac.cli", *words(name, self._request)],
             env=self._environment,
             stderr=subprocess.PIPE if self._display.reads_log else None,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
         )
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """Commands about what readers get: list, releases, promote, rollback, diff, prune."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -34,7 +35,9 @@ ONLY_CHAMPION = (
     "Version {version} is champion of {workload}. "
     "It has no complete predictions that are kept: answers change at the next predict."
 )
-ON_HOLD = (
+RESUMED = "{workload} is no longer on hold; its next run releases again."
+ROLLED_BACK = (
+    "{workload} answers from run {run_id} (version {model_version}) again: release {release_id}.\n"
     "It is on hold: later runs publish without releasing until `almanac promote {workload} …` "
     "or `almanac rollback {workload} --resume`."
 )
@@ -77,11 +80,14 @@ def promote_command(
     workload: Workload,
     version: Annotated[int, typer.Argument(min=1, max=LARGEST_VERSION, help="A registered model version.")],
     why: Annotated[str, typer.Option(help="The reason; the ledger keeps it.")],
+    json: Json = False,
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
     discovery.contract(workload)
     release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
-    if release_id is None:
+    if json:
+        show.as_json({"workload": workload, "model_version": version, "release_id": release_id})
+    elif release_id is None:
         show.line(ONLY_CHAMPION.format(version=version, workload=workload))
     else:
         show.line(f"Version {version} is champion of {workload} and answers from release {release_id} on.")
@@ -93,16 +99,18 @@ def rollback_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="End the hold: the next run releases again.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Answer from an earlier run again and put the workload on hold, or end the hold."""
     discovery.contract(workload)
     if to and resume:
         raise UsageError("--to and --resume exclude each other.")
     project = Project(Settings.read())
-    if resume:
-        _resume(project, workload)
+    outcome = _resume(project, workload) if resume else _roll_back(project, workload, to)
+    if json:
+        show.as_json(outcome)
     else:
-        _roll_back(project, workload, to)
+        show.line(_sentences(outcome))
 
 
 def diff_command(
@@ -165,19 +173,24 @@ def _title(name: str) -> tuple[str, str]:
         return name, str(error)
 
 
-def _resume(project: Project, workload: str) -> None:
+def _resume(project: Project, workload: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         ledger.set_hold(connection, workload, on_hold=False)
-    show.line(f"{workload} is no longer on hold; its next run releases again.")
+    return {"workload": workload, "release_id": None, "on_hold": False}
 
 
-def _roll_back(project: Project, workload: str, to: str) -> None:
+def _roll_back(project: Project, workload: str, to: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
         live = releases.live(connection, workload)
     run_id, version = (live["run_id"], live["model_version"]) if live else (to, None)
-    show.line(f"{workload} answers from run {run_id} (version {version}) again: release {release_id}.")
-    show.line(ON_HOLD.format(workload=workload))
+    answers = {"run_id": run_id, "model_version": version}
+    return {"workload": workload, "release_id": release_id, **answers, "on_hold": True}
+
+
+def _sentences(outcome: Mapping[str, Any]) -> str:
+    """Return what a rollback, or the end of a hold, has done."""
+    return (ROLLED_BACK if outcome["on_hold"] else RESUMED).format_map(outcome)
 
 
 def _show_changes(comparison: compare.Comparison, limit: int) -> None:

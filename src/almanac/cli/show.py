@@ -1,6 +1,8 @@
 """What people and programs see: lines, errors, tables, JSON, and the progress of one run."""
 
+import io
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,6 +29,8 @@ COLOURS = {
     **dict.fromkeys(("warning", "pruned"), "yellow"),
     **dict.fromkeys(("failed", "broken", "error"), "red"),
 }
+# From here on nobody looks at what is behind the point.
+LEAST_ROUNDED = 1000
 # Titles of columns that hold numbers end like this.
 RIGHT = ("%", "rows", "seconds")
 
@@ -43,7 +47,25 @@ def line(text: str) -> None:
 
 def as_json(value: object) -> None:
     """Print a value as JSON, which knows no NaN: what is missing is null."""
-    print(json.dumps(without_nan(value), default=_plain, indent=2, ensure_ascii=False))
+    plain = without_nan(value)
+    text = json.dumps(plain, default=_plain, indent=2, ensure_ascii=False)
+    print(text if _can_print(text) else json.dumps(plain, default=_plain, indent=2))
+
+
+def _can_print(text: str) -> bool:
+    """Return whether standard output can show every character, which ASCII cannot."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def replace_unprintable() -> None:
+    """Let standard output and error print what their encoding lacks as escapes, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -71,6 +93,16 @@ def escape(text: str) -> str:
 def instant(value: datetime | None) -> str:
     """Return an instant as people read it, in UTC."""
     return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if value else ""
+
+
+def number(value: float) -> str:
+    """Return a number as people read it: a count with all its digits, a figure with four.
+
+    >>> number(23570.0), number(0.123456), number(1234567.8), number(-0.00001234)
+    ('23570', '0.1235', '1234568', '-1.234e-05')
+    """
+    is_count = math.isfinite(value) and (value == round(value) or abs(value) >= LEAST_ROUNDED)
+    return f"{value:.0f}" if is_count else f"{value:.4g}"
 
 
 def records(rows: Iterable[Mapping[Any, Any]]) -> list[dict[str, Any]]:
@@ -117,9 +149,7 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return instant(value) if value.tzinfo else f"{value:%Y-%m-%d}"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return str(value)
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def _plain(value: Any) -> Any:

@@ -7,11 +7,12 @@ import pandas as pd
 
 from almanac import discovery
 from almanac.cli import show
+from almanac.cli.decisions import sentence
 from almanac.project import Project
 from almanac.runner.attempt import run_folder
 from almanac.runner.run import Result
 from almanac.store.publishing import published
-from almanac.store.records import releases, run_steps, runs, versions
+from almanac.store.records import decisions, releases, run_steps, runs, versions
 
 ROWS = 12
 FINISHED_BEFORE = (
@@ -32,6 +33,8 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
     if result.was_done:
         print_finished(workload, result)
     print_live(project, workload)
+    if result.release_id is None:
+        _print_decision(project, result.run_id)
     if result.release_id is None and not result.was_done:
         show.line(f"Run {result.run_id} was kept, not released: {show.escape(result.reason or '')}.")
     print_next(project, seconds=seconds)
@@ -53,9 +56,12 @@ def print_live(project: Project, workload: str) -> None:
         steps = run_steps.of_run(connection, run["run_id"])
         number = run["model_version"]
         version = versions.get(connection, workload, number) if number else None
+        decision = decisions.of_run(connection, run["run_id"])
     _print_predictions(project, workload, run)
     show.line("")
     _print_release(workload, release, run)
+    if decision:
+        show.line(show.escape(sentence(decision)))
     _print_metrics(workload, dict(version["metrics"]) if version else {})
     _print_notebooks(project, run, steps)
 
@@ -74,6 +80,15 @@ def duration(seconds: float) -> str:
     """
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _print_decision(project: Project, run_id: str) -> None:
+    """Print what a run decided, unless it is the run that readers get."""
+    with project.database.engine.begin() as connection:
+        decision = decisions.of_run(connection, run_id)
+        live = releases.live(connection, decision["workload"]) if decision else None
+    if decision and (live is None or live["run_id"] != run_id):
+        show.line(show.escape(sentence(decision)))
 
 
 def _print_predictions(project: Project, workload: str, run: runs.RunRow) -> None:
@@ -103,7 +118,7 @@ def _print_metrics(workload: str, metrics: Mapping[str, Any]) -> None:
         return
     numbers = {name: value for name, value in metrics.items() if isinstance(value, int | float)}
     if metrics:
-        figures = " · ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+        figures = " · ".join(f"{name} {show.number(value)}" for name, value in numbers.items())
         show.line(f"Held-out figures: {figures}")
 
 

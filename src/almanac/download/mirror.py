@@ -1,7 +1,6 @@
 """Pinned public files: read from a mirror, the cache or the network, each checked by sha-256."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, contextmanager
@@ -13,6 +12,7 @@ from urllib.parse import quote
 from almanac.download.client import Client, NoConnection, RequestRefused
 from almanac.errors import SourceCorrupt, SourceUnavailable, UsageError
 from almanac.settings import Settings
+from almanac.writing import write_whole
 
 RAW_URL = "https://raw.githubusercontent.com"
 API_URL = "https://api.github.com"
@@ -189,7 +189,7 @@ def _from_network(file: PublicFile, places: _Places, reasons: list[str]) -> Copy
         raise NoConnection(f"{file.name} cannot be read: {text} {WAY_OUT}") from None
     copy = Copy(file, _checked(file, content, RAW_URL), "network")
     if file.sha256:
-        _write(places.cached(file), content)
+        write_whole(places.cached(file), content)
     return copy
 
 
@@ -200,14 +200,6 @@ def _checked(file: PublicFile, content: bytes, place: str) -> bytes:
         facts = {"name": file.name, "place": place, "actual": actual, "expected": file.sha256}
         raise SourceCorrupt(OTHER_CONTENT.format(**facts))
     return content
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole, so that no reader sees a part of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as part:
-        part.write(content)
-    Path(part.name).replace(path)
 
 
 def _refuse_errors(futures: Sequence["Future[Copy]"]) -> None:

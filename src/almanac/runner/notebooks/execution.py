@@ -19,6 +19,7 @@ from papermill.translators import PythonTranslator, papermill_translators
 from almanac.runner.environment import redact
 from almanac.runner.notebooks.job import Job, Limits, NotebookResult
 from almanac.runner.notebooks.kernel import Engine, Gauge
+from almanac.writing import naming, write_whole
 
 ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.
@@ -69,7 +70,7 @@ def execute(job: Job) -> NotebookResult:
 def _run(job: Job, draft: Path, gauge: Gauge) -> tuple[str | None, bool]:
     """Run the notebook into `draft`; return why it did not end well, and whether a signal stopped it."""
     try:
-        with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime):
+        with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime), naming(draft):
             _run_papermill(job, draft, gauge, work)
     except KeyboardInterrupt as error:
         return str(error) or "stopped by an interrupt", True
@@ -152,13 +153,7 @@ def _cell_seconds(notebook: nbformat.NotebookNode) -> float:
 
 
 def _save(job: Job, source: Path) -> str:
-    """Write the notebook beside its place, flush it to disk, rename it; return its SHA-256."""
+    """Save the executed notebook whole, without secrets, and return its SHA-256."""
     content = redact(source.read_text(encoding="utf-8"), job.secrets).encode()
-    job.output.parent.mkdir(parents=True, exist_ok=True)
-    part = job.output.with_suffix(".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(job.output)
+    write_whole(job.output, content)
     return hashlib.sha256(content).hexdigest()

@@ -7,6 +7,7 @@ from typing import Any
 from almanac.errors import NotFound
 from almanac.registry import Registry
 from almanac.runner.notebooks.imports import without_iri_grammar
+from almanac.writing import write_whole
 
 
 def write_report(registry: Registry, steps: Iterable[Mapping[Any, Any]], folder: Path) -> list[Path]:
@@ -29,5 +30,5 @@ def _page(registry: Registry, uri: str, folder: Path) -> Path:
     path = local if local.exists() else registry.fetch(uri, folder)
     html, _ = HTMLExporter().from_notebook_node(nbformat.read(path, as_version=4))
     page = folder / f"{path.stem}.html"
-    page.write_text(html, encoding="utf-8")
+    write_whole(page, html.encode())
     return page
