@@ -23,6 +23,8 @@ def executed(tmp_path: Path, code: str, **variables: str) -> tuple[NotebookResul
     source, kept = tmp_path / "a.ipynb", tmp_path / "kept" / "a.ipynb"
     source.write_text(as_notebook(f"# %% parameters\nA = 1\n# %%\n{code}"))
     environment = {**os.environ, **FIXED, **variables}
+    # ipykernel does not read the output of child processes while pytest runs.
+    environment.pop("PYTEST_CURRENT_TEST", None)
     result = execute(Job(source, kept, {}, environment, Limits(120, time.monotonic() + 120)))
     cells = json.loads(kept.read_text())["cells"]
     return result, [output for cell in cells for output in cell.get("outputs", ())]
