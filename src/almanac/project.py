@@ -6,6 +6,7 @@ from functools import cached_property
 from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
+from almanac.store.records.installation import identity
 from almanac.store.schema.migrate import check, prepare
 
 
@@ -36,4 +37,4 @@ class Project:
     @cached_property
     def registry(self) -> Registry:
         """The model registry."""
-        return open_registry(self.settings)
+        return open_registry(self.settings, lambda: identity(self.database))

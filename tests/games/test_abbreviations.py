@@ -54,12 +54,12 @@ def test_runs_inside_words_stand_at_the_place_of_their_word(title):
 
 
 def test_each_entry_stands_once_and_older_ones_stay():
-    index = search_index.words(predicted())
+    tables = search_index.tables(predicted())
+    index = tables["words"]
     assert not index.duplicated(["word", "game_id"]).any()
     witcher = set(index.loc[index["game_id"] == "sample:witcher-3-wild-hunt", "word"])
     assert {"witcher", "3", "wild", "hunt", "w*", "wi*", "#witcher3wildhunt", "=tw3"} <= witcher
-    marked = tuple(search_index.MARKS)
-    assert not search_index.spelling_forms(index)["word"].str.startswith(marked).any()
+    assert not tables["spellings"]["word"].str.startswith(("#", "=", "~", "*")).any()
 
 
 def test_ids_of_built_in_games_are_those_of_older_releases():

@@ -78,7 +78,7 @@ def rows_of(parts: list[formats.Parsed]) -> Rows:
 @pytest.mark.parametrize("form", SAMPLES)
 def test_a_format_is_detected_and_its_first_entry_read(form: str) -> None:
     content, expected = SAMPLES[form]
-    assert formats.detect(content) == form
+    assert formats.detect(content.encode()) == form
     first = rows(content, year=2015)[0]
     assert (first["level"], first["text"], first["event_time"]) == expected
     assert not first["raw"]

@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +14,7 @@ from almanac.registry import locations
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
 
 URI_VARIABLES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")
 # A registry that is away answers in seconds, not in the four minutes of MLflow's defaults.
@@ -26,17 +27,33 @@ CLIENT_DEFAULTS = {
     "GIT_PYTHON_REFRESH": "quiet",
 }
 MLFLOW_FAILED = "MLflow at {uri} said: {reason}. Check MLFLOW_TRACKING_URI, or unset it to use mlruns/."
+MLFLOW_LACKS = (
+    "MLflow at {uri} said: {reason}. Somebody may have deleted it there. "
+    "Restore it on MLflow's page or from a backup, or train anew: almanac run WORKLOAD --slot now"
+)
+# What MLflow's messages say of a run or an experiment that was deleted and can be restored.
+DELETED_STATE = "must be in the 'active' state"
+NOT_THERE_CODE = "RESOURCE_DOES_NOT_EXIST"
 FILES_FAILED = (
     "MLflow at {uri} cannot read or write its files: {reason}. See to its rights and space, then try again."
 )
 
 
+def nobody() -> str:
+    """Return that a store belongs to no database in particular."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Store:
-    """One MLflow store; nothing is contacted before the first call."""
+    """One MLflow store; nothing is contacted before the first call.
+
+    `owner` returns the name of the database to which the store belongs, '' for any.
+    """
 
     uri: str
     artifact_root: str
+    owner: Callable[[], str] = nobody
 
     def __post_init__(self) -> None:
         """Set the defaults here, because MLflow reads them when it is imported."""
@@ -69,9 +86,14 @@ class Store:
             yield
         except MlflowException as error:
             reason = str(error).splitlines()[0][:300].rstrip(".")
-            raise _without_password(MLFLOW_FAILED.format(uri=self.uri, reason=reason)) from error
+            message = MLFLOW_LACKS if _is_missing(error) else MLFLOW_FAILED
+            raise _without_password(message.format(uri=self.uri, reason=reason)) from error
         except OSError as error:
             raise _without_password(FILES_FAILED.format(uri=self.uri, reason=error)) from error
+
+
+def _is_missing(error: "MlflowException") -> bool:
+    return error.error_code == NOT_THERE_CODE or DELETED_STATE in str(error)
 
 
 def _without_password(message: str) -> RegistryError:

@@ -1,7 +1,7 @@
 """Model versions, registered without pickle and loaded only with the recorded hash, and their aliases."""
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ import pandas as pd
 
 from almanac.errors import ModelTampered, RegistryError
 from almanac.registry import locations, trust
+from almanac.registry.client import nobody
 from almanac.registry.files import folder_hash
 from almanac.registry.tracking import Tracking
 from almanac.settings import Settings
@@ -28,6 +29,10 @@ GONE = (
 )
 NO_SUCH_NAME = (
     "MLflow cannot open {database}, since a path of SQLite may have no question mark. Rename the folder."
+)
+FORGOTTEN = (
+    "MLflow has no version {version} of '{workload}' any more: somebody has deleted it there. "
+    "Restore a backup of MLflow, or train anew: almanac run {workload} --slot now"
 )
 # What each version consists of, whatever else was saved with it.
 MODEL_FILES = ("MLmodel", "model.skops", "requirements.txt")
@@ -60,13 +65,14 @@ class Submission:
 class Registry(Tracking):
     """One MLflow store with its runs and model versions; nothing is contacted before the first call."""
 
-    def register(self, workload: str, run_id: str, submission: Submission) -> Version:
+    def register(self, workload: str, run_id: str, submission: Submission, *, beyond: int = 0) -> Version:
         """Save the pipeline without pickle, register it as the next version and return it with its hash.
 
+        Its number is larger than `beyond`, also where MLflow has forgotten the versions up to that one.
         Raises RegistryError, which names all types that are not trusted.
         """
         try:
-            number = self._log_model(workload, run_id, submission)
+            number = self._renumbered(workload, self._log_model(workload, run_id, submission), beyond)
         except RegistryError:
             # What MLflow says of a model that cannot be saved is cut, and names other ways out than ours.
             trust.check_saving(workload, submission.pipeline, submission.trusted_types)
@@ -92,21 +98,39 @@ class Registry(Tracking):
         with self._downloaded(workload, version) as folder:
             return folder_hash(folder)
 
-    def alias(self, workload: str, alias: str) -> int | None:
-        """Return the version an alias points at, or None."""
-        from mlflow.exceptions import MlflowException
+    def has_version(self, workload: str, version: int) -> bool:
+        """Return whether a version is still registered."""
+        try:
+            with self.explained():
+                self.client.get_model_version(workload, str(version))
+        except RegistryError as error:
+            if _is_not_there(error):
+                return False
+            raise
+        return True
 
+    def alias(self, workload: str, alias: str) -> int | None:
+        """Return the version an alias points at, or None.
+
+        Raises RegistryError where the workload's experiment belongs to another database.
+        """
+        self.refuse_other_database(workload)
         try:
             with self.explained():
                 return int(self.client.get_model_version_by_alias(workload, alias).version)
         except RegistryError as error:
-            cause = error.__cause__
-            if isinstance(cause, MlflowException) and cause.error_code in NO_ALIAS_CODES:
+            if _is_not_there(error):
                 return None
             raise
 
     def set_alias(self, workload: str, alias: str, version: int | None) -> None:
-        """Point an alias at a version; None deletes the alias."""
+        """Point an alias at a version; None deletes the alias.
+
+        Raises RegistryError for a version that is no longer registered.
+        """
+        self.refuse_other_database(workload)
+        if version is not None and not self.has_version(workload, version):
+            raise RegistryError(FORGOTTEN.format(version=version, workload=workload))
         with self.explained():
             if version is None:
                 self.client.delete_registered_model_alias(workload, alias)
@@ -134,6 +158,26 @@ class Registry(Tracking):
             )
         return int(info.registered_model_version)
 
+    def _renumbered(self, workload: str, number: int, beyond: int) -> int:
+        """Return the number of a version that is registered again until its number is larger than `beyond`.
+
+        Where somebody has deleted the registered model, MLflow begins anew at 1.
+        """
+        with self.explained():
+            while number <= beyond:
+                before = self.client.get_model_version(workload, str(number))
+                self.client.delete_model_version(workload, str(number))
+                again = self.client.create_model_version(
+                    workload,
+                    str(before.source),
+                    before.run_id,
+                    tags=before.tags,
+                    await_creation_for=0,
+                    model_id=before.model_id,
+                )
+                number = int(again.version)
+        return number
+
     @contextmanager
     def _downloaded(self, workload: str, version: int) -> Iterator[Path]:
         """Yield a folder with a copy of a version's files; raises RegistryError where some are gone."""
@@ -154,6 +198,11 @@ class Registry(Tracking):
             yield Path(copy)
 
 
+def _is_not_there(error: RegistryError) -> bool:
+    """Return whether MLflow has said that an alias, a version or a model does not exist."""
+    return getattr(error.__cause__, "error_code", "") in NO_ALIAS_CODES
+
+
 def _output(submission: Submission) -> Any:
     """Return what the pipeline answers for the example: chances, or values where it has none."""
     pipeline = submission.pipeline
@@ -161,11 +210,11 @@ def _output(submission: Submission) -> Any:
     return answer(submission.example)
 
 
-def open_registry(settings: Settings) -> Registry:
+def open_registry(settings: Settings, owner: Callable[[], str] = nobody) -> Registry:
     """Return the registry of these settings: MLFLOW_TRACKING_URI, or SQLite and files under mlruns/.
 
-    An SQLite file has its artifacts beside it, unless ALMANAC_ARTIFACT_ROOT names another place. Raises
-    RegistryError for a path that MLflow cannot open.
+    `owner` returns the name of the database to which it belongs. An SQLite file has its artifacts beside it,
+    unless ALMANAC_ARTIFACT_ROOT names another place. Raises RegistryError for a path that MLflow cannot open.
     """
     if settings.mlflow_tracking_uri is None:
         database = settings.home / "mlruns" / "mlflow.db"
@@ -173,11 +222,11 @@ def open_registry(settings: Settings) -> Registry:
         uri = settings.mlflow_tracking_uri.get_secret_value()
         own = locations.database_file(uri)
         if own is None:
-            return Registry(uri, settings.artifact_root)
+            return Registry(uri, settings.artifact_root, owner)
         # Notebooks run in folders of their own, so a relative path counts from the project.
         database = settings.home / own
     if "?" in str(database):
         raise RegistryError(NO_SUCH_NAME.format(database=database))
     database.parent.mkdir(parents=True, exist_ok=True)
     artifact_root = settings.artifact_root or (database.resolve().parent / "artifacts").as_uri()
-    return Registry(f"{locations.SQLITE}{database}", artifact_root)
+    return Registry(f"{locations.SQLITE}{database}", artifact_root, owner)

@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from almanac.writing import naming
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from mlflow.entities import Experiment
 
 RUN_URI = "runs:/"
 GONE = "{uri} is gone at {place}. Restore the file from a copy, or run all steps again."
@@ -23,18 +25,61 @@ FILE_CHANGED = (
     "{uri} has hash {actual:.12}, recorded was {expected:.12}. It was changed; run all steps again."
 )
 
+# The tag of an experiment that says to which database it belongs.
+MARK = "almanac.database"
+OTHER_DATABASE = (
+    "The experiment '{workload}' in MLflow at {uri} belongs to another database; "
+    "aliases would move under the releases of that one. "
+    "Give each database a store of its own (MLFLOW_TRACKING_URI, or another ALMANAC_HOME). "
+    "Where that database is gone for good, delete the tag '{mark}' of the experiment."
+)
+DELETED_EXPERIMENT = (
+    "The experiment '{workload}' was deleted in MLflow. Restore it there, or by "
+    "`mlflow experiments restore --experiment-id {number}`; then run again."
+)
+
 
 class Tracking(Store):
     """What MLflow records of runs."""
 
     def experiment(self, workload: str) -> str:
-        """Return the id of the workload's experiment, which is made if needed."""
+        """Return the id of the workload's experiment, which is made and marked as this database's if needed.
+
+        Raises RegistryError for an experiment that was deleted, or belongs to another database.
+        """
+        self.refuse_other_database(workload)
         with self.explained():
             experiment = self.client.get_experiment_by_name(workload)
-            if experiment is not None:
-                return str(experiment.experiment_id)
-            location = f"{self.artifact_root}/{workload}" if self.artifact_root else None
-            return str(self.client.create_experiment(workload, artifact_location=location))
+            if experiment is None:
+                location = f"{self.artifact_root}/{workload}" if self.artifact_root else None
+                number = self.client.create_experiment(workload, artifact_location=location)
+            else:
+                _refuse_deleted(workload, experiment)
+                number = experiment.experiment_id
+            if self._owner_id and (experiment is None or MARK not in experiment.tags):
+                self.client.set_experiment_tag(number, MARK, self._owner_id)
+        return str(number)
+
+    def refuse_other_database(self, workload: str) -> None:
+        """Raise RegistryError where the workload's experiment belongs to another database."""
+        if workload in self._own_workloads:
+            return
+        with self.explained():
+            experiment = self.client.get_experiment_by_name(workload)
+        mark = experiment.tags.get(MARK) if experiment else None
+        if mark and self._owner_id and mark != self._owner_id:
+            place = locations.CREDENTIALS.sub("://", self.uri)
+            raise RegistryError(OTHER_DATABASE.format(uri=place, workload=workload, mark=MARK))
+        self._own_workloads.add(workload)
+
+    @cached_property
+    def _owner_id(self) -> str:
+        return self.owner()
+
+    @cached_property
+    def _own_workloads(self) -> set[str]:
+        """The workloads whose experiment was seen to belong to this database, or to none yet."""
+        return set()
 
     def start_run(
         self, workload: str, name: str, *, tags: Mapping[str, str] | None = None, parent: str | None = None
@@ -111,3 +156,9 @@ class Tracking(Store):
         """End an MLflow run."""
         with self.explained():
             self.client.set_terminated(run_id, "FINISHED" if succeeded else "FAILED")
+
+
+def _refuse_deleted(workload: str, experiment: "Experiment") -> None:
+    if experiment.lifecycle_stage == "deleted":
+        names = {"workload": workload, "number": experiment.experiment_id}
+        raise RegistryError(DELETED_EXPERIMENT.format(**names))

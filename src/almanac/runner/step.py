@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from almanac import provenance
-from almanac.errors import StepFailed
+from almanac.errors import RegistryError, StepFailed
 from almanac.log_lines import fields
 from almanac.runner import environment
 from almanac.runner.attempt import Attempt
@@ -23,10 +23,17 @@ log = logging.getLogger("almanac")
 def open_mlflow_run(attempt: Attempt) -> str:
     """Open the MLflow run of a run and return its id.
 
-    A thread does so beside the first step, since MLflow takes seconds to import.
+    A thread does so beside the first step, since MLflow takes seconds to import. Where it fails, the run is
+    marked as failed at once, so that no notebook waits for it.
     """
     tags = {"almanac.kind": "run", "almanac.run": attempt.run_id, "almanac.slot": attempt.slot.isoformat()}
-    mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
+    try:
+        mlflow_run_id = attempt.project.registry.start_run(attempt.workload, attempt.run_id, tags=tags)
+    except RegistryError as error:
+        reason = environment.redact(str(error), environment.secrets(attempt.project.settings))
+        with attempt.project.database.engine.begin() as connection:
+            runs.finish(connection, attempt.run_id, "failed", reason)
+        raise
     with attempt.project.database.engine.begin() as connection:
         runs.update(connection, attempt.run_id, runs.RunUpdate(mlflow_run_id=mlflow_run_id))
     return mlflow_run_id

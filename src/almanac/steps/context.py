@@ -11,6 +11,7 @@ from almanac.registry import Registry, open_registry
 from almanac.settings import Settings
 from almanac.store.connections.database import Database, open_database
 from almanac.store.records import runs
+from almanac.store.records.installation import identity
 
 STEPS = ("collect", "train", "evaluate", "predict")
 
@@ -51,7 +52,7 @@ class StepContext:
     @cached_property
     def registry(self) -> Registry:
         """The model registry."""
-        return open_registry(self.settings)
+        return open_registry(self.settings, lambda: identity(self.database))
 
     @cached_property
     def mlflow_run_id(self) -> str:

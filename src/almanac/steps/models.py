@@ -46,15 +46,15 @@ class Models(Reports):
     ) -> Version:
         """Register a fitted pipeline with its training data.
 
-        The same data, code and parameters give no new version. Raises UsageError where made-up rows would
-        pass for real ones.
+        The same data, code and parameters give no new version, unless MLflow has lost that one. Raises
+        UsageError where made-up rows would pass for real ones.
         """
         if not simulated:
             self._refuse_made_up_rows()
         hashes = self._hashes(submission, training)
         with self.database.engine.begin() as connection:
             same = versions.find_same(connection, self.workload, **hashes)
-        if same:
+        if same and self.registry.has_version(self.workload, same["version"]):
             version = Version(same["version"], same["mlflow_run_id"], same["artifact_hash"])
         else:
             origin = {"trained_until": trained_until, "simulated": simulated}
@@ -165,7 +165,9 @@ class Models(Reports):
         self, submission: Submission, training: pd.DataFrame, origin: Mapping[str, Any]
     ) -> Version:
         self.registry.log_frame(self.mlflow_run_id, training, "training")
-        version = self.registry.register(self.workload, self.mlflow_run_id, submission)
+        with self.database.engine.begin() as connection:
+            beyond = versions.newest(connection, self.workload) or 0
+        version = self.registry.register(self.workload, self.mlflow_run_id, submission, beyond=beyond)
         row = {
             "workload": self.workload,
             "version": version.number,

@@ -49,6 +49,7 @@ BUSY = (
 NO_MLFLOW_RUN = (
     "Run '{run_id}' has no MLflow run after {seconds} s. Is the registry reachable? `almanac doctor` tells."
 )
+NO_MLFLOW_RUN_FOR = "Run '{run_id}' has no MLflow run: {reason}"
 NO_FAILED_ATTEMPT = "Slot {slot:%Y-%m-%dT%H:%MZ} of '{workload}' has no failed attempt to continue. {way_out}"
 
 
@@ -192,15 +193,17 @@ def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow 
 
 
 def mlflow_run(database: Database, run_id: str) -> str:
-    """Wait for the MLflow run of a run, which the runner opens while the first cells work.
+    """Wait for the MLflow run of a run, which the runner opens while the first cells work, or fails to open.
 
     Raises NotFound.
     """
     for _ in range(MLFLOW_WAIT_SECONDS * 10):
         with database.engine.begin() as connection:
-            mlflow_run_id = get(connection, run_id)["mlflow_run_id"]
-        if mlflow_run_id:
-            return str(mlflow_run_id)
+            run = get(connection, run_id)
+        if run["mlflow_run_id"]:
+            return str(run["mlflow_run_id"])
+        if run["status"] != "running":
+            raise NotFound(NO_MLFLOW_RUN_FOR.format(run_id=run_id, reason=run["reason"]))
         time.sleep(0.1)
     raise NotFound(NO_MLFLOW_RUN.format(run_id=run_id, seconds=MLFLOW_WAIT_SECONDS))
 

@@ -177,6 +177,8 @@ run_inputs = sa.Table(
     sa.Column("kept_at", Instant, nullable=False, server_default=NOW),
 )
 
+installation = sa.Table("installation", metadata, sa.Column("id", sa.Text, primary_key=True))
+
 workload_migrations = sa.Table(
     "workload_migrations",
     metadata,

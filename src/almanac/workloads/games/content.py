@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator
 
 from almanac.workloads.games.encoding import Array, FieldEncoder, Scorer
 from almanac.workloads.games.lists.nearest import SimilarityScorer
+from almanac.workloads.games.lists.overlap import Overlap
 
 # Tuned on half of the series of `proxies.series_found`; the fields that would give a series away are set by
 # hand.
@@ -36,6 +37,9 @@ BROAD = {
     "seller": 0.03,
     "series": 0.09,
 }
+# How much popularity and rating count, in the lists and in a blend; tuned as WEIGHTS.
+FAME, PRAISE = 0.7, 0.5
+BROAD_FAME, BROAD_PRAISE = 1.0, 0.5
 # A game without reviews keeps this share of its similarity.
 FLOOR = 0.1
 
@@ -68,14 +72,26 @@ def _counts(catalogue: pd.DataFrame) -> pd.Series:
 
 
 class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """Similarity by words, pairs of words, makers, title and year, times a prior by popularity and rating."""
+    """Similarity by words, pairs of words, makers, title and year, times a prior by popularity and rating.
+
+    With `is_focused` it counts for more, the more of its own content a game shares.
+    """
+
+    # Models of older releases have no such attribute.
+    is_focused: bool = False
 
     def __init__(
-        self, *, weights: Mapping[str, float] = WEIGHTS, fame: float = 1.0, praise: float = 0.5
+        self,
+        *,
+        weights: Mapping[str, float] = WEIGHTS,
+        fame: float = FAME,
+        praise: float = PRAISE,
+        is_focused: bool = True,
     ) -> None:
         self.weights = weights
         self.fame = fame
         self.praise = praise
+        self.is_focused = is_focused
 
     def fit(self, X: pd.DataFrame, y: Any = None) -> "Content":
         """Learn how rare each word of the catalogue is."""
@@ -87,7 +103,14 @@ class Content(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return the scorer for the games of a catalogue."""
         tags = catalogue["genres"] + ";" + catalogue["themes"]
         kinds = pd.factorize(tags, sort=True)[0]
-        return SimilarityScorer(self.encoder_.transform(catalogue), self.prior(catalogue), kinds)
+        encoded, overlap = self.encoder_.transform(catalogue), self._overlap(catalogue)
+        return SimilarityScorer(encoded, self.prior(catalogue), kinds, overlap)
+
+    def _overlap(self, catalogue: pd.DataFrame) -> Overlap | None:
+        if not self.is_focused:
+            return None
+        rarity = {**self.encoder_.rarity_["genres"], **self.encoder_.rarity_["themes"]}
+        return Overlap.of(catalogue, rarity, has_makers=bool(self.weights.get("maker")))
 
     def prior(self, catalogue: pd.DataFrame) -> Array:
         """Return the factor of each game: 1 for the best known and best rated, never 0."""

@@ -15,6 +15,8 @@ from almanac.workloads.games.shared.spelling import title_key
 ADULT_TAGS = {"sexual content", "nudity"}
 LIST_COLUMNS = ["genres", "themes", "categories", "platforms"]
 SOURCE_COLUMNS = ["game_id", "title", "released", *LIST_COLUMNS, "developer", "publisher"]
+# What a game has in common with another edition of it.
+SAME_IN_EDITIONS = ["genres", "themes", "developer"]
 # Stands between the two words of a pair; no source has it in a word.
 PAIR_SEPARATOR = " + "
 # Columns of the order of the catalogue, and whether each is ascending.
@@ -140,10 +142,20 @@ def _key_of(title: str) -> str:
 def work(games: pd.DataFrame) -> pd.Series:
     """Return the work that a game is an edition of.
 
+    A numbered game with a subtitle is an edition of the one without, where tags and developer are the same.
+
     >>> work(pd.DataFrame({"title": ["Fallout 3 - Game of the Year Edition"]})).tolist()
     ['fallout 3']
     """
-    return games["title"].map(titles.work_of).astype("str")
+    works = games["title"].map(titles.work_of).astype("str")
+    if not {"genres", "themes", "developer"} <= set(games.columns):
+        return works
+    facts = pd.DataFrame({"work": works, **{name: games[name].fillna("") for name in SAME_IN_EDITIONS}})
+    present = set(facts.itertuples(index=False, name=None))
+    bases = games["title"].map(titles.numbered_part)
+    pairs = zip(bases, facts.itertuples(index=False, name=None), strict=True)
+    merged = [base if (base, *rest) in present else own for base, (own, *rest) in pairs]
+    return pd.Series(merged, index=games.index).astype("str")
 
 
 def series(games: pd.DataFrame) -> pd.Series:

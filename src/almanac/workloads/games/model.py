@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from almanac.errors import UsageError
 from almanac.workloads.games.blend import Blend, TwoLists
-from almanac.workloads.games.content import BROAD, Content, Popularity
+from almanac.workloads.games.content import BROAD, BROAD_FAME, BROAD_PRAISE, Content, Popularity
 from almanac.workloads.games.contract import PREDICTIONS
 from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.lists import columns, neighbours, reasons
@@ -61,7 +61,9 @@ def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
 
 
 def _member(name: str) -> Any:
-    return Content(weights=BROAD) if name == "content" else RECOMMENDERS[name]()
+    if name != "content":
+        return RECOMMENDERS[name]()
+    return Content(weights=BROAD, fame=BROAD_FAME, praise=BROAD_PRAISE, is_focused=False)
 
 
 def make(name: str = "blend", *, weights: Mapping[str, float] = BLEND) -> Pipeline:

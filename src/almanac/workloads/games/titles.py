@@ -40,6 +40,20 @@ def work_of(title: str) -> str:
 
 
 @lru_cache(maxsize=CACHE_SIZE)
+def numbered_part(title: str) -> str:
+    """Return the words of a title up to the number before its subtitle, '' without such a number.
+
+    Games of a series may have subtitles alone, but those of one number are mostly editions of one work.
+
+    >>> numbered_part("DARK SOULS™ II: Scholar of the First Sin"), numbered_part("Tomb Raider: Legend")
+    ('dark souls 2', '')
+    """
+    head, *subtitle = SERIES_END.split(title, maxsplit=1)
+    words = words_of(head)
+    return " ".join(words) if subtitle and len(words) > 1 and words[-1].isdigit() else ""
+
+
+@lru_cache(maxsize=CACHE_SIZE)
 def series_of(title: str) -> str:
     """Return the name that the titles of a series share, before a colon, dash or number; '' without one.
 

@@ -1,10 +1,12 @@
 """The commands of logs: store files, delete entries, change the rules of alerts."""
 
 import json as json_format
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,9 +18,9 @@ from almanac.store.publishing.incremental import erasures
 from almanac.store.rows import binary_copy
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.entries import Load
-from almanac.workloads.logs.formats import FORMATS, check_format
+from almanac.workloads.logs.formats import FORMATS, ReadOptions
 from almanac.workloads.logs.keeping import deletion, ingest, recount, rules
-from almanac.workloads.logs.keeping.ingest import FileReport, ReadOptions
+from almanac.workloads.logs.keeping.ingest import FileReport
 from almanac.workloads.logs.keeping.rules import RuleState
 
 REPORT_COLUMNS = ("file", "lines", "entries", "there already", "not understood")
@@ -41,8 +43,15 @@ Source = Annotated[
 ]
 Year = Annotated[
     int | None,
-    typer.Option(min=1970, max=9998, help="Year of times that lack one; by default the present one."),
+    typer.Option(min=1970, max=9998, help="Year of times without one; by default the latest not ahead."),
 ]
+Timezone = Annotated[
+    str, typer.Option(help="Zone of times that name none, such as Europe/Berlin; by default UTC.")
+]
+OF_TIMES = (
+    Parameter("year", Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Year),
+    Parameter("timezone", Parameter.POSITIONAL_OR_KEYWORD, default="", annotation=Timezone),
+)
 Where = Annotated[
     list[str],
     typer.Option(help=f"name=value, all must hold; names: {', '.join(sorted(deletion.CONDITIONS))}."),
@@ -59,7 +68,7 @@ def add_to(app: typer.Typer, imports: typer.Typer) -> None:
     """Add `almanac ingest logs`, `almanac logs delete` and `almanac logs rules`."""
     del imports
     intake = _group("Bring in what has happened.")
-    intake.command("logs")(ingest_command)
+    intake.command("logs")(_with_options(ingest_command, OF_TIMES))
     app.add_typer(intake, name="ingest")
     logs = _group("Entries of the logs.")
     logs.command("delete")(delete_command)
@@ -81,17 +90,31 @@ def _group(text: str) -> typer.Typer:
     return group
 
 
+def _with_options(command: Callable[..., None], options: Sequence[Parameter]) -> Callable[..., None]:
+    """Return a command that shows typer further options, which it takes by their names."""
+
+    @wraps(command)
+    def whole(*arguments: Any, **named: Any) -> None:
+        command(*arguments, **named)
+
+    own = [each for each in signature(command).parameters.values() if each.kind is not Parameter.VAR_KEYWORD]
+    every = [*own[:-1], *options, own[-1]]
+    whole.__annotations__ = {each.name: each.annotation for each in every}
+    setattr(whole, "__signature__", Signature(every))  # noqa: B010  # mypy knows no such attribute
+    return whole
+
+
 def _stay_a_group() -> None:
     """Make a group of one command a group; typer would make it a command."""
 
 
 def ingest_command(
-    files: Files, form: Format = "", source: Source = "", year: Year = None, json: Json = False
+    files: Files, form: Format = "", source: Source = "", json: Json = False, **of_times: Any
 ) -> None:
     """Store log files; entries that are there already are counted and not changed."""
-    check_format(form)
-    project = Project(Settings.read())
-    options, load = ReadOptions(form, source, year), Load(binary_copy.encode)
+    options = ReadOptions(form, source, **of_times)
+    options.check()
+    project, load = Project(Settings.read()), Load(binary_copy.encode)
     reports = ingest.ingest_all(project.worker.connect, files, options, load)
     if json:
         show.as_json({path: _as_json(report) for path, report in reports.items()})

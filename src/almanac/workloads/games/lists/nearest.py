@@ -11,6 +11,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from almanac.workloads.games.encoding import Array, Encoded, Rows
+from almanac.workloads.games.lists.overlap import Overlap
 
 BLOCK = 512
 WORKERS = 2
@@ -46,26 +47,29 @@ class _Bounds(NamedTuple):
 class SimilarityScorer:
     """Scores the games of a catalogue by their mean similarity to those of a history, times their prior.
 
-    `kinds` is equal for games of much the same content; it only decides how fast the best are found.
+    With an overlap, the similarity of games that share little of their content counts less. `kinds` is equal
+    for games of much the same content; it only decides how fast the best are found.
     """
 
-    def __init__(self, encoded: Encoded, prior: Array, kinds: Rows) -> None:
-        self.encoded, self.prior = encoded, prior
+    def __init__(self, encoded: Encoded, prior: Array, kinds: Rows, overlap: Overlap | None = None) -> None:
+        self.encoded, self.prior, self.overlap = encoded, prior, overlap
         order = np.lexsort((kinds, _bands(prior)))
         parts = (order[start : start + BLOCK] for start in range(0, len(order), BLOCK))
         self.blocks = [_Block(encoded, prior, rows) for rows in parts]
 
     def __call__(self, histories: sparse.csr_matrix) -> Array:
         """Return a score for every game (a column) and history (a row of weights that add up to 1)."""
-        similarity = self.encoded.mean_similarity(histories)
-        return np.asarray(similarity * self.prior, dtype=np.float32)
+        scores = self.encoded.mean_similarity(histories) * self.prior
+        if self.overlap:
+            scores *= self.overlap.of_histories(histories)
+        return np.asarray(scores, dtype=np.float32)
 
     def best(self, count: int, exclude: Exclude) -> Iterator[Best]:
         """Yield the `count` best neighbours, some games at a time, for every game once.
 
         No column of a game is negative, so the greatest values of a block bound the score of every game in
-        it. A block is skipped where its bound is lower than the scores so far; the result is that of
-        comparing all pairs.
+        it; an overlap, at most 1, only lowers it. A block is skipped where its bound is lower than the scores
+        so far; the result is that of comparing all pairs.
         """
         best_of = partial(self._best, self._bounds(), count, exclude)
         with threadpool_limits(limits=1), ThreadPoolExecutor(WORKERS) as workers:
@@ -87,6 +91,8 @@ class SimilarityScorer:
             if len(games):
                 block = self.blocks[number]
                 scores = block.scores(dense[games], rare[games])
+                if self.overlap:
+                    scores *= self.overlap.of_rows(own.rows[games], block.rows)
                 exclude(scores, own.rows[games], block.rows)
                 top.add(games, scores, block.rows)
         return Best(own.rows, top.neighbours, top.scores)

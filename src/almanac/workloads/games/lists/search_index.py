@@ -26,7 +26,6 @@ from almanac.workloads.games.shared.spelling import (
 MOST_TITLES = 50
 # Only the most popular games have abbreviations, and still fewer those that a rule may get wrong.
 MOST_ABBREVIATED, MOST_LOOSE = 5000, 500
-MARKS = (WHOLE, INITIALS, LOOSE)
 
 # A row of the contract's `words`: word, game_id, rank, place of the word in the title, words in the title.
 Row = tuple[str, str, int, int, int]
@@ -35,7 +34,8 @@ Row = tuple[str, str, int, int, int]
 def tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return the contract's side tables of the search by name."""
     index = words(predictions)
-    return {WORDS.name: index, SPELLINGS.name: spelling_forms(index)}
+    entries = pd.concat([index, marked(predictions)], ignore_index=True)
+    return {WORDS.name: entries, SPELLINGS.name: spelling_forms(index)}
 
 
 def words(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -44,10 +44,20 @@ def words(predictions: pd.DataFrame) -> pd.DataFrame:
     for game, title, rank in _titles(predictions):
         title_words = words_of(title)
         facts = game, rank, len(title_words)
-        entries = chain(enumerate(title_words), _runs(title), _marked(title, title_words, rank))
+        entries = chain(enumerate(title_words), _runs(title))
         rows += _rows(_first_places(entries), facts)
         beginnings.add(_rows(_first_places(_beginnings_of(title_words)), facts))
     return pd.DataFrame(rows + beginnings.rows(), columns=WORDS.column_names)
+
+
+def marked(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the entries of `words` that are not one word: whole titles without blanks, and abbreviations."""
+    rows = list[Row]()
+    for game, title, rank in _titles(predictions):
+        title_words = words_of(title)
+        entries = ((0, entry) for entry in _marked(title, title_words, rank))
+        rows += _rows(_first_places(entries), (game, rank, len(title_words)))
+    return pd.DataFrame(rows, columns=WORDS.column_names)
 
 
 class _Beginnings:
@@ -81,17 +91,13 @@ def _runs(title: str) -> Iterator[tuple[int, str]]:
         yield from ((place, run) for run in inside)
 
 
-def _marked(title: str, title_words: list[str], rank: int) -> Iterator[tuple[int, str]]:
-    """Yield the entries that are not one word: whole titles without blanks, and abbreviations."""
-    if not title_words:
-        return
+def _marked(title: str, title_words: list[str], rank: int) -> Iterator[str]:
     written = without_article(tokens_of(title))
-    wholes = sorted(compact(title_words) | compact(written))
-    yield from ((0, WHOLE + whole) for whole in wholes)
+    yield from (WHOLE + whole for whole in sorted(compact(title_words) | compact(written)))
     if rank <= MOST_ABBREVIATED:
-        yield from ((0, INITIALS + form) for form in sorted(initials_of(title)))
+        yield from (INITIALS + form for form in sorted(initials_of(title)))
     if rank <= MOST_LOOSE:
-        yield from ((0, LOOSE + form) for form in sorted(loose_initials_of(title)))
+        yield from (LOOSE + form for form in sorted(loose_initials_of(title)))
 
 
 def _first_places(words: Iterable[tuple[int, str]]) -> dict[str, int]:
@@ -115,6 +121,6 @@ def _rows(places: Mapping[str, int], facts: tuple[str, int, int]) -> Iterator[Ro
 def spelling_forms(index: pd.DataFrame) -> pd.DataFrame:
     """Return the contract's `spellings` for the rows of `words`."""
     words = sorted(index["word"].unique())
-    plain = (word for word in words if not word.endswith(OPEN_END) and not word.startswith(MARKS))
-    rows = ((spelling, word) for word in plain for spelling in sorted(spellings(word)))
+    whole = (word for word in words if not word.endswith(OPEN_END))
+    rows = ((spelling, word) for word in whole for spelling in sorted(spellings(word)))
     return pd.DataFrame(rows, columns=SPELLINGS.column_names)

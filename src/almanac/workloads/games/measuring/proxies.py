@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from almanac.judging.scores import Floats
 from almanac.workloads.games.content import Content, Popularity
@@ -18,7 +19,8 @@ MOST_CASES = 1000
 def blind(content: Content, catalogue: pd.DataFrame) -> Content:
     """Return the same model fitted without title and makers, which would give a series away."""
     weights = {name: share for name, share in content.weights.items() if name not in NAME_FIELDS}
-    return Content(weights=weights, fame=content.fame, praise=content.praise).fit(catalogue)
+    model: Content = clone(content).set_params(weights=weights)
+    return model.fit(catalogue)
 
 
 def cases(catalogue: pd.DataFrame, *, seed: int, most: int = MOST_CASES) -> Rows:

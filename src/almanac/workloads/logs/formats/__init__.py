@@ -1,8 +1,8 @@
 """Reads log files of several formats into columns of entries; no line but blank ones is lost."""
 
-from almanac.workloads.logs.formats.detection import FORMATS, check_format, detect
+from almanac.workloads.logs.formats.detection import FORMATS, detect
 from almanac.workloads.logs.formats.entries import SCHEMA, Parsed
-from almanac.workloads.logs.formats.reading import parse, parse_file
+from almanac.workloads.logs.formats.reading import ReadOptions, parse, parse_file, parse_opened
 from almanac.workloads.logs.shared.cleaning import clean
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
@@ -11,9 +11,10 @@ __all__ = [
     "LONGEST_TEXT",
     "SCHEMA",
     "Parsed",
-    "check_format",
+    "ReadOptions",
     "clean",
     "detect",
     "parse",
     "parse_file",
+    "parse_opened",
 ]

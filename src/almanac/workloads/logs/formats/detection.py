@@ -1,35 +1,48 @@
-"""Detects the format of a log file from its beginning."""
+"""Detects the format of a log file from its first block."""
 
-import json
 from collections.abc import Sequence
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import layouts
-from almanac.workloads.logs.formats.layouts import Layout
+from almanac.workloads.logs.formats.chunks import text_blocks
+from almanac.workloads.logs.formats.object_lines import object_of
 
-HEAD_LENGTH = 65_536
-LINES = 200
-JSON_LINES = 20
-# A layout is chosen from this share of the lines on; lines of a stack trace do not count.
-LEAST_SHARE = 0.3
+# So many lines from everywhere in the block are looked at.
+SAMPLE = 400
+# A format is chosen from this share of the lines on; lines of a stack trace do not count.
+LEAST_SHARE = 0.02
+PARQUET, PARQUET_MAGIC = "hdfs_parquet", b"PAR1"
+OBJECTS, LOGFMT, CRI, PLAIN = "jsonl", "logfmt", "cri", "plain"
 FORMATS = (
-    "jsonl",
+    OBJECTS,
+    LOGFMT,
     "loghub_csv",
-    "hdfs_parquet",
+    PARQUET,
     *dict.fromkeys(layout.format for layout in layouts.LAYOUTS),
-    "plain",
+    PLAIN,
 )
 
 
-def detect(head: str) -> str:
-    """Return one of FORMATS for a file that begins with this text; `plain` where nothing fits."""
-    lines = lines_of(head)
+def detect(head: bytes) -> str:
+    """Return one of FORMATS for a file that begins with these bytes; `plain` where nothing fits."""
+    return PARQUET if head.startswith(PARQUET_MAGIC) else detect_text(next(text_blocks([head]), ""))
+
+
+def detect_text(head: str) -> str:
+    """Return one of FORMATS for a file that begins with this text; `plain` where nothing fits.
+
+    It is the format of most lines; lines of other formats are understood too.
+    """
+    lines = sample(head)
     if lines and lines[0].startswith("LineId,") and "Content" in lines[0]:
         return "loghub_csv"
-    if _are_objects(lines[:JSON_LINES]):
-        return "jsonl"
-    layout = _fitting(lines)
-    return layout.format if layout else "plain"
+    begins = [line for line in lines if not line.startswith((" ", "\t"))]
+    objects = [line for line in begins if object_of(line.partition("\n")[0]) is not None]
+    layout, count = layouts.choose(begins)
+    least = LEAST_SHARE * len(begins)
+    if len(objects) > count and len(objects) >= least:
+        return OBJECTS if objects[0].startswith("{") else LOGFMT
+    return layout.format if layout and count >= least else PLAIN
 
 
 def check_format(form: str) -> None:
@@ -39,31 +52,9 @@ def check_format(form: str) -> None:
         raise UsageError(f"Unknown log format '{form}'. Known: {formats}.")
 
 
-def lines_of(head: str) -> list[str]:
-    """Return the first lines that are not blank."""
-    lines = head[:HEAD_LENGTH].split("\n")
-    return [line for line in lines if line.strip()][:LINES]
-
-
-def layout_of(head: str, form: str) -> Layout:
-    """Return the layout of a format which fits these first lines best; its first one where none does."""
-    of_format = [layout for layout in layouts.LAYOUTS if layout.format == form]
-    lines = lines_of(head)
-    return max(of_format, key=lambda layout: layout.count(lines))
-
-
-def _fitting(lines: Sequence[str]) -> Layout | None:
-    layout, count = layouts.choose(lines)
-    entries = [line for line in lines if not line.startswith((" ", "\t"))]
-    return layout if count >= LEAST_SHARE * len(entries) else None
-
-
-def _are_objects(lines: Sequence[str]) -> bool:
-    return sum(_is_object(line) for line in lines) > len(lines) / 2
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return line.startswith("{") and isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
+def sample(head: str) -> Sequence[str]:
+    """Return the first line and others that are not blank, from everywhere in a text, each with the next."""
+    lines = head.split("\n")
+    places = [place for place, line in enumerate(lines) if line.strip()]
+    chosen = places[:: max(1, len(places) // SAMPLE)]
+    return ["\n".join(lines[place : place + 2]) for place in chosen]

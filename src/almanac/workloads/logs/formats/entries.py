@@ -1,11 +1,14 @@
 """The columns that every parser fills."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from almanac.workloads.logs.formats.clock import Clock
 from almanac.workloads.logs.terms import arrays
 
 INSTANT = pa.timestamp("us", "UTC")
@@ -40,10 +43,15 @@ class Parsed:
 
 @dataclass(frozen=True)
 class Defaults:
-    """The `source` of entries that name none, and the `year` of times that lack it."""
+    """What entries do not say themselves.
+
+    `source` is that of entries that name none, `clock` understands times, and `moment` is the time of entries
+    in a file without any time; None means the time of receipt.
+    """
 
     source: str
-    year: int
+    clock: Clock = field(default_factory=Clock)
+    moment: datetime | None = None
 
 
 def table(size: int, columns: Mapping[str, Any], defaults: Defaults) -> pa.Table:
@@ -74,6 +82,33 @@ def in_order(*parts: pa.Table) -> pa.Table:
     if len(with_entries) == 1:
         return with_entries[0]
     return pa.concat_tables(with_entries).combine_chunks().sort_by("place")
+
+
+def in_context(parts: Iterable[Parsed], defaults: Defaults) -> Iterator[Parsed]:
+    """Yield entries with times and raw lines with sources, each from the entry before it in the file.
+
+    What comes before the first time has that time.
+    """
+    time, source = pa.scalar(None, INSTANT), pa.scalar(defaults.source, arrays.TEXT)
+    for parsed in parts:
+        whole = parsed.entries.combine_chunks()
+        if not len(whole):
+            yield parsed
+            continue
+        times = _filled(whole["event_time"], time)
+        sources = _filled(pc.if_else(whole["raw"], pa.scalar(None, arrays.TEXT), whole["source"]), source)
+        time, source = times[-1], sources[-1]
+        complete = pc.fill_null(pc.fill_null_backward(times), pa.scalar(defaults.moment, INSTANT))
+        whole = whole.set_column(SCHEMA.get_field_index("event_time"), SCHEMA.field("event_time"), complete)
+        whole = whole.set_column(SCHEMA.get_field_index("source"), SCHEMA.field("source"), sources)
+        yield Parsed(whole, parsed.lines, parsed.raw)
+
+
+def _filled(values: pa.ChunkedArray, before: pa.Scalar) -> pa.ChunkedArray:
+    """Return values in which null is the last value before it; `before` comes before the first."""
+    if not values.null_count:
+        return values
+    return pc.fill_null(pc.fill_null_forward(values), before)
 
 
 def _typed(kind: pa.DataType, values: Any) -> pa.Array | pa.ChunkedArray:

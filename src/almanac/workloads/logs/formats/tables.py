@@ -1,9 +1,7 @@
 """Reads files that are tables already: loghub's CSV and the Parquet form of the HDFS log."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import datetime
-from functools import partial
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,7 +11,9 @@ from pyarrow import csv, parquet
 
 from almanac.errors import UsageError
 from almanac.workloads.logs.formats import entries, times
+from almanac.workloads.logs.formats.clock import Clock
 from almanac.workloads.logs.formats.entries import Defaults, Parsed
+from almanac.workloads.logs.formats.times import Read
 from almanac.workloads.logs.shared.cleaning import CONTROL_PATTERN, UNPRINTABLE, clean
 from almanac.workloads.logs.terms import arrays
 
@@ -28,8 +28,6 @@ LOGHUB_COLUMNS = {"text": "Content", "level": "Level", "logger": "Component"}
 LOGHUB_TIMES = ("Month", "Date", "Day", "Time")
 ROWS_AT_A_TIME = 50_000
 
-ReadTime = Callable[[str], datetime | None]
-
 
 def parse_loghub(blocks: Iterable[str], defaults: Defaults) -> Iterator[Parsed]:
     """Yield the entries of a structured CSV of loghub; raises UsageError without the column Content."""
@@ -39,7 +37,7 @@ def parse_loghub(blocks: Iterable[str], defaults: Defaults) -> Iterator[Parsed]:
         raise UsageError(
             f"The CSV has the columns {names}; a structured CSV of loghub has 'Content' and 'Level'."
         )
-    columns = _loghub_columns(rows) | {"event_time": _loghub_times(rows, defaults.year)}
+    columns = _loghub_columns(rows) | {"event_time": _loghub_times(rows, defaults.clock)}
     yield Parsed(entries.table(len(rows), columns, defaults), len(rows) + 1, 0)
 
 
@@ -80,14 +78,14 @@ def _loghub_columns(rows: pa.Table) -> dict[str, Any]:
     return columns | {"place": pa.array(range(2, len(rows) + 2))}
 
 
-def _loghub_times(rows: pa.Table, year: int) -> pa.Array:
+def _loghub_times(rows: pa.Table, clock: Clock) -> pa.Array:
     """Return the times of a system, read in the way that fits its first row; null where none fits."""
     written = _written_times(rows)
-    read = _time_reader(written[0] if written else "", year)
+    read = _time_reader(written[0] if written else "", clock)
     if read:
-        return times.by_distinct(written, read)
+        return times.by_distinct(written, read, clock)
     if "Time" in rows.column_names:
-        return times.by_distinct(rows["Time"].to_pylist(), times.one_dotted)
+        return times.by_distinct(rows["Time"].to_pylist(), times.one_dotted, clock)
     return pa.nulls(len(rows), entries.INSTANT)
 
 
@@ -97,16 +95,10 @@ def _written_times(rows: pa.Table) -> list[str]:
     return [" ".join(parts) for parts in zip(*columns, strict=True)]
 
 
-def _time_reader(text: str, year: int) -> ReadTime | None:
+def _time_reader(text: str, clock: Clock) -> Read | None:
     """Return the first reader that can read a time."""
-    readers: Sequence[ReadTime] = (
-        times.one_iso,
-        times.one_packed,
-        times.one_of_c,
-        partial(times.one_without_year_by_numbers, year=year),
-        partial(times.one_without_year, year=year),
-    )
-    return next((read for read in readers if read(text)), None)
+    readers = (times.one_iso, times.one_packed, times.one_with_month, times.one_by_numbers)
+    return next((read for read in readers if read(text, clock)), None)
 
 
 def _hdfs_entries(batch: pa.RecordBatch, place: int, defaults: Defaults) -> Parsed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Queue
 from threading import Thread
@@ -15,7 +15,7 @@ import pyarrow as pa
 from almanac.errors import AlmanacError, SourceUnavailable, UsageError
 from almanac.workloads.logs import entries
 from almanac.workloads.logs.entries import Load, Stored
-from almanac.workloads.logs.formats import FORMATS, parse
+from almanac.workloads.logs.formats import FORMATS, ReadOptions, parse_opened
 from almanac.workloads.logs.formats.opening import Opened, open_log
 from almanac.workloads.logs.keeping.files import older
 from almanac.workloads.logs.keeping.files.tracking import Tracker
@@ -42,18 +42,6 @@ class FileReport:
     raw: int = 0
     stored: Stored = field(default_factory=lambda: Stored(0, 0))
     problem: AlmanacError | None = None
-
-
-@dataclass(frozen=True)
-class ReadOptions:
-    """How a file is read.
-
-    An empty `form` is detected, an empty `source` is the file's name, `year` is for times without a year.
-    """
-
-    form: str = ""
-    source: str = ""
-    year: int | None = None
 
 
 def ingest_all(
@@ -127,13 +115,7 @@ class _Block:
 
 
 def _blocks(opened: Opened, tracker: Tracker, options: ReadOptions) -> Iterator[_Block]:
-    parts = parse(
-        opened.blocks(),
-        form=options.form,
-        source=tracker.source,
-        year=options.year,
-        through=tracker.follow,
-    )
+    parts = parse_opened(opened, replace(options, source=tracker.source), through=tracker.follow)
     for parsed in parts:
         pieces = entries.pieces([parsed.entries], ROWS_AT_A_TIME)
         with_ids = [(piece, tracker.ids(piece)) for piece in pieces]

@@ -108,7 +108,7 @@ def entries() -> list[pa.Table]:
         "level": levels,
         "text": texts,
     }
-    return [table(len(rows), columns, Defaults("shop", BEGIN.year))]
+    return [table(len(rows), columns, Defaults("shop"))]
 
 
 def traces_of(entries: pa.Table) -> pd.DataFrame:

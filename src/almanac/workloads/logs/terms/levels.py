@@ -8,10 +8,10 @@ from almanac.workloads.logs.contract import LEVELS
 from almanac.workloads.logs.terms import arrays
 
 WORDS = {
-    "debug": "trace debug verbose fine finer finest notset d v t",
-    "info": "info information informational notice config log i n",
-    "warning": "warn warning w",
-    "error": "error err fatal critical crit severe alert emergency emerg failure exception panic e f",
+    "debug": "trace debug verbose fine finer finest notset d v t dbg vrb debug1 debug2 debug3 debug4 debug5",
+    "info": "info information informational notice config log i n inf note system default",
+    "warning": "warn warning w wrn",
+    "error": "error err fatal critical crit severe alert emergency emerg failure exception panic e f ftl a",
 }
 LEVEL_OF = {word: level for level, words in WORDS.items() for word in words.split()}
 WARNING = LEVELS.index("warning")
