@@ -20,13 +20,13 @@ COUNT = 6000
 
 def executed(tmp_path: Path, code: str, **variables: str) -> tuple[NotebookResult, list[dict[str, Any]]]:
     """Run one cell and return how it ended, with its outputs in the kept notebook."""
-    source, kept = tmp_path / "a.ipynb", tmp_path / "kept" / "a.ipynb"
+    source, output = tmp_path / "a.ipynb", tmp_path / "kept" / "a.ipynb"
     source.write_text(as_notebook(f"# %% parameters\nA = 1\n# %%\n{code}"))
     environment = {**os.environ, **FIXED, **variables}
     # ipykernel does not read the output of child processes while pytest runs.
     environment.pop("PYTEST_CURRENT_TEST", None)
-    result = execute(Job(source, kept, {}, environment, Limits(120, time.monotonic() + 120)))
-    cells = json.loads(kept.read_text())["cells"]
+    result = execute(Job(source, output, {}, environment, Limits(120, time.monotonic() + 120)))
+    cells = json.loads(output.read_text())["cells"]
     return result, [output for cell in cells for output in cell.get("outputs", ())]
 
 
@@ -63,8 +63,10 @@ def test_both_streams_and_displays_are_kept_in_full(tmp_path: Path) -> None:
     assert result.reason is None
     assert stream(outputs, "stdout") == [str(number) for number in range(1500)]
     assert stream(outputs, "stderr") == [str(-number) for number in range(1500)]
-    shown = [output["data"]["text/plain"] for output in outputs if output["output_type"] == "display_data"]
-    assert ["".join(text) for text in shown] == [str(number) for number in range(1500)]
+    displayed = [
+        output["data"]["text/plain"] for output in outputs if output["output_type"] == "display_data"
+    ]
+    assert ["".join(text) for text in displayed] == [str(number) for number in range(1500)]
 
 
 def test_a_lonely_flush_is_sent_at_once_also_when_the_kernel_dies_after_it(tmp_path: Path) -> None:
