@@ -144,22 +144,19 @@ def lives(url: str, name: str) -> Iterator[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "last"),
-    [("worker {}", "worker 2"), ("the same", "the same")],
-    ids=["new names", "as in a container"],
-)
+@pytest.mark.parametrize("name", ["worker {}", "the same"], ids=["new names", "as in a container"])
 def test_an_event_that_kills_its_worker_is_buried_and_the_others_are_done(
-    database_url: str, name: str, last: str
+    database_url: str, name: str
 ) -> None:
     bench = Bench(database_url)
     bench.send(*events(5), event(event_id="killer", payload="kill"), *events(5))
     ends = list(itertools.takewhile(bool, itertools.islice(lives(database_url, name), 9)))
-    # Once in a batch with the others, then alone until the third attempt; the worker after that only has to
-    # bury it.
-    assert ends == [-signal.SIGKILL] * 3
+    # In batches of 11, 6, 3 and 2 at most, then alone until the third attempt; the worker after that only has
+    # to bury it.
+    assert 5 <= len(ends) <= 6
+    assert set(ends) == {-signal.SIGKILL}
     dead = bench.query("SELECT event_id, error, attempts FROM api.events_dead")
-    assert dead == [("killer", f"the worker died over it: {last}", 3)]
+    assert dead == [("killer", f"the worker died over it: {name.format(len(ends) - 1)}", 3)]
     assert bench.totals() == {"stored": 11, "done": 10, "rolled up": 10, "in batches": 10, "with batch": 10}
     assert bench.query("SELECT count(*) FROM almanac.events_claims") == [(0,)]
 

@@ -1,4 +1,4 @@
-"""Failed events are retried, each alone and later and later, and buried in the end.
+"""Failed events are retried in halves, and one that fails alone later and later until it is buried.
 
 The death of a worker counts as a failure.
 """
@@ -56,10 +56,11 @@ def test_an_event_that_always_fails_is_buried_with_its_error_and_the_others_are_
     assert "event 'poison' is buried after 3 attempts: cannot be read" in caplog.text
 
 
-def test_a_batch_that_fails_without_saying_why_is_retried_event_by_event(bench: Bench) -> None:
+def test_a_batch_that_fails_without_saying_why_is_retried_in_halves(bench: Bench) -> None:
     bench.send(*events(5, payload={"number": "7"}), event(event_id="poison", payload={"number": "seven"}))
     tally = bench.drain(work=count_numbers)
-    assert tally.batches == {"again": 5}
+    assert tally.events == 5
+    assert 2 <= tally.batches["again"] <= 3
     error = "ValueError: invalid literal for int() with base 10: 'seven'"
     assert bench.query(DEAD) == [("poison", error, 3)]
     assert bench.totals()["done"] == 5
@@ -124,7 +125,7 @@ def test_a_retry_that_is_late_anyway_teaches_the_policy_nothing(
             raise ValueError("once")
         statements.roll_up(connection, batch)
 
-    assert bench.drain(work=work).batches == {"again": 3}
+    assert bench.drain(work=work).batches == {"again": 2}
     assert learnt == []
 
 
@@ -197,3 +198,54 @@ def test_work_that_blames_an_event_of_another_batch_fails_as_a_whole(bench: Benc
     bench.send(*events(2))
     bench.drain(work=work)
     assert bench.query("SELECT error, attempts FROM api.events_dead") == [("cannot be read", 3)] * 2
+
+
+@pytest.mark.parametrize("place", [0, 17, 250, 498, 499])
+def test_one_bad_event_of_500_is_isolated_in_about_log2_steps(bench: Bench, place: int) -> None:
+    payloads: list[dict[str, str]] = [{"number": "7"}] * 500
+    payloads[place] = {"number": "seven"}
+    bench.send(*(event(payload=payload) for payload in payloads))
+    failures = []
+
+    def work(connection: Connection, batch: Sequence[ClaimedEvent]) -> None:
+        try:
+            count_numbers(connection, batch)
+        except ValueError:
+            failures.append(len(batch))
+            raise
+
+    tally = bench.drain(FixedSizing(500, 2.0), work=work)
+    assert tally.events == 499
+    assert failures[0] == 500
+    assert len(failures) <= 9 + 1 + 2, "halved until it is alone, then alone until the third attempt"
+    assert tally.batches["again"] <= 10
+    assert bench.query("SELECT attempts FROM api.events_dead") == [(3,)]
+
+
+def test_orphans_under_load_are_done_within_a_few_batches(bench: Bench) -> None:
+    bench.send(*events(500))
+    with bench.connect()() as record, record.transaction():
+        claims.record(record, "dead", statements.claim(record, 500))
+    bench.send(*events(2_000))
+    done: list[int] = []
+
+    def work(connection: Connection, batch: Sequence[ClaimedEvent]) -> None:
+        done.append(sum(claim.attempts for claim in batch))
+        statements.roll_up(connection, batch)
+
+    bench.drain(FixedSizing(100, 2.0), work=work)
+    assert sum(done[:6]) == 500, done
+    assert len(set(bench.totals().values())) == 1
+
+
+def test_two_groups_are_retried_apart_and_a_revived_event_belongs_to_none(bench: Bench) -> None:
+    bench.send(*(event(event_id=name) for name in "abcd"))
+    with bench.connect()() as connection:
+        statements.schedule_retry(connection, list("abcd"), "no", RetryPolicy(3, 0.0))
+        claimed = []
+        for _ in range(2):
+            with connection.transaction():
+                batch = statements.claim_retry(connection)
+                claimed.append("".join(claim.event_id for claim in batch))
+                statements.mark_done(connection, batch, 1)
+    assert sorted(claimed) == ["ab", "cd"]

@@ -13,6 +13,7 @@ from serve.answers.responses import ENCODE
 from serve.http import schemas
 from serve.http.documented import released
 from serve.http.query_models import EditionQuery, one_of
+from serve.reading.edition import Edition
 from serve.routes.logs import figures, period
 from serve.routes.logs.parameters import PERIOD, LogsRelease, PeriodQuery, Source
 
@@ -98,7 +99,7 @@ async def read_analytics(
     """
     if release.edition is None:
         return release.answer(rows="[]", figures=ENCODE(figures.with_rate(0, 0, 0)))
-    values = await _values(release, query)
+    values = await _values(release, release.edition, query)
     [(rows, *counts)] = await release.rows(query.course, values)
     if query.by == "template":
         sums = await figures.read(release.service.database, figures.BY_HOURS, values)
@@ -107,10 +108,9 @@ async def read_analytics(
     return release.answer(rows=rows, figures=ENCODE(sums))
 
 
-async def _values(release: Release, query: AnalyticsQuery) -> dict[str, Any]:
+async def _values(release: Release, edition: Edition, query: AnalyticsQuery) -> dict[str, Any]:
     """Return the values of the queries above."""
-    database, runs = release.service.database, release.run_ids
-    values = await period.values(database, runs, query, source=query.source)
+    values = await period.values(release.service.database, edition, query, source=query.source)
     if not query.is_fine:
         # Hours are counted whole.
         values["since"] = values["since"].replace(minute=0, second=0, microsecond=0)

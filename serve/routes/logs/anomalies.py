@@ -80,8 +80,7 @@ async def list_anomalies(
     """
     if release.edition is None:
         return release.answer(sessions="[]", lines="[]")
-    database, runs = release.service.database, release.run_ids
-    values = await period.values(database, runs, query, source=query.source)
+    values = await period.values(release.service.database, release.edition, query, source=query.source)
     values["limit"] = query.limit
     [(sessions,)] = await release.rows(SESSIONS, values)
     [(lines,)] = await release.rows(LINES, values)

@@ -35,6 +35,7 @@ PREDICTED = (
 ROW = (
     *WRITTEN,
     *(CONTRACT.predictions.column(name).model_copy(update={"nullable": True}) for name in PREDICTED),
+    Column(name="is_future", type="boolean", doc="Whether its time lies after it was stored: a wrong clock."),
 )
 NAMES: Final = tuple(column.name for column in ROW)
 EXAMPLE = {
@@ -55,11 +56,12 @@ EXAMPLE = {
     "anomaly_kind": "rare",
     "severity": "high",
     "template_id": "3ab8a8b5cd15",
+    "is_future": False,
 }
 # Every written column of entries `e` but the text, which lists cut.
 ENTRY_SQL = """\
 e.entry_id, e.client_id, e.event_time, e.received_at, e.source, e.session, e.logger,
-    e.level AS author_level"""
+    e.level AS author_level, e.event_time > e.received_at + interval '5 minutes' AS is_future"""
 PREDICTION_SQL = ", ".join(f"p.{name}" for name in PREDICTED)
 # Entries `e` with their predictions `p`, if any. The limit makes PostgreSQL look up each by its key.
 JOIN_PREDICTIONS = """

@@ -106,7 +106,7 @@ async def compare_versions(
 
 async def _common(database: Database, editions: Sequence[Edition], query: CompareQuery) -> sql.Composed:
     """Return the FROM and WHERE of the entries of a period that both editions have predicted."""
-    since, until = await period.find(database, editions[0].run_ids, query)
+    since, until = await period.find(database, editions[0], query)
     first, second = [columns.runs(edition.run_ids) for edition in editions]
     return COMMON.format(first, second, since, until)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import product
 from typing import Any
 
@@ -43,12 +44,13 @@ WITH_PREDICTIONS = sql.SQL(f"""(
 class Search:
     """The parameters of a search and the runs of its edition.
 
-    `covered_until` is the last entry that these runs cover. The index may have later ones, which only a
-    search of documents alone would return.
+    Entries later than `horizon` lie in its future. `covered_until` is the last entry that these runs cover.
+    The index may have later ones, which only a search of documents alone would return.
     """
 
     values: Mapping[str, Any]
     run_ids: tuple[str, ...]
+    horizon: datetime
     covered_until: int | None = None
 
     @property

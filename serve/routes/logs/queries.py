@@ -7,7 +7,7 @@ from psycopg import sql
 
 from serve.reading.database import Database
 from serve.reading.edition import Edition
-from serve.routes.logs import columns, conditions, counts, words
+from serve.routes.logs import columns, conditions, counts, period, words
 from serve.routes.logs.conditions import Search
 from serve.routes.logs.statements import run
 
@@ -20,19 +20,30 @@ PAGE = f"""
 SELECT {columns.ENTRY_SQL}, left(e.text, {columns.MOST_CHARACTERS}) AS text, {columns.PREDICTION_SQL},
     {{highlight}} AS highlight
 FROM (
-    SELECT {{key}} FROM {{chosen}} ORDER BY f.event_time DESC, f.entry_id DESC LIMIT {{limit}}
+    SELECT {{key}} FROM {{chosen}} ORDER BY {{order}}f.event_time DESC, f.entry_id DESC LIMIT {{limit}}
 ) AS f, LATERAL (SELECT * FROM api.log_entries AS e WHERE {{same}} LIMIT 1) AS e{columns.JOIN_PREDICTIONS}"""
 FEW = sql.SQL("""
 WITH hits AS MATERIALIZED (SELECT {key} FROM {source} WHERE {where} LIMIT {most}),
     counted AS (SELECT count(*) AS n FROM hits)
 SELECT n, row_to_json(page)::text, json_build_array(event_time, entry_id)
-FROM counted LEFT JOIN ({page}) AS page ON true ORDER BY event_time DESC, entry_id DESC""")
+FROM counted LEFT JOIN ({page}) AS page ON true
+ORDER BY event_time > {horizon}, event_time DESC, entry_id DESC""")
 HITS = sql.SQL("hits AS f WHERE (SELECT n FROM counted) <= {}{}")
 MANY = sql.SQL("""
 SELECT row_to_json(page)::text, json_build_array(event_time, entry_id)
 FROM ({}) AS page ORDER BY event_time DESC, entry_id DESC""")
 ALL = sql.SQL("{} WHERE {}{}")
-CONTINUED = sql.SQL(" AND (f.event_time, f.entry_id) < ({}, {})")
+# The key of the entry that the page before ended with, and whether that lies in the future: these come last.
+AFTER = "(f.event_time, f.entry_id) < ({time}, {number})"
+BEYOND = "{time}::timestamptz > {horizon}"
+CONTINUED = sql.SQL(f"""
+    AND (f.event_time > {{horizon}}, {BEYOND}) <> (false, true)
+    AND ({AFTER} OR (f.event_time > {{horizon}} AND NOT {BEYOND}))""")
+NOT_FUTURE = sql.SQL(" AND f.event_time <= {horizon}")
+NOT_FUTURE_AFTER = sql.SQL(f" AND f.event_time <= {{horizon}} AND {AFTER} AND NOT {BEYOND}")
+FUTURE = sql.SQL(" AND f.event_time > {horizon}")
+FUTURE_AFTER = sql.SQL(f" AND f.event_time > {{horizon}} AND ({AFTER} OR NOT {BEYOND})")
+LAST = sql.SQL("f.event_time > {}, ")
 # The text around the first of the words, each between marks. These stand in no log; nothing is HTML.
 HIGHLIGHT = sql.SQL("""(
     SELECT CASE WHEN begin > 1 THEN '… ' ELSE '' END
@@ -68,16 +79,18 @@ class Hits(NamedTuple):
 async def search_of(database: Database, edition: Edition | None, values: Mapping[str, Any]) -> Search:
     """Return the search with these parameters in an edition; without an edition it finds nothing."""
     if edition is None:
-        return Search(values, (), covered_until=0)
-    search = Search(values, edition.run_ids)
+        return Search(values, (), period.horizon(None), covered_until=0)
+    search = Search(values, edition.run_ids, period.horizon(edition))
     if search.is_judged:
         return search
     rows = await database.rows(COVERED_UNTIL, (edition.run_id,))
-    return Search(values, edition.run_ids, rows[0][0] if rows else None)
+    return Search(values, edition.run_ids, search.horizon, rows[0][0] if rows else None)
 
 
 async def read(database: Database, search: Search, after: Sequence[Any] = ()) -> Hits:
     """Return the entries that fit, newest first; `after` is the key of the last of the page before.
+
+    Entries whose time lies in the future come after all others.
 
     Few entries are gathered by their words and then sorted; many are met soon enough by walking back in time.
     PostgreSQL cannot know which it will be where words and predictions come together, so a count comes first.
@@ -89,29 +102,40 @@ async def read(database: Database, search: Search, after: Sequence[Any] = ()) ->
         if total <= MOST_GATHERED:
             page = [(row, key) for _, row, key in rows if row is not None]
             return Hits(total, page)
-    return Hits(total, await run(database, _many(search, after)))
+    return Hits(total, await _walked(database, search, after))
+
+
+async def _walked(database: Database, search: Search, after: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return a page by walking back in time; where it is not filled so, entries of the future follow."""
+    limit = search.values["limit"] + 1
+    rows = await run(database, _many(search, _part(search, after, NOT_FUTURE, NOT_FUTURE_AFTER), limit))
+    if len(rows) == limit:
+        return rows
+    future = _part(search, after, FUTURE, FUTURE_AFTER)
+    return rows + await run(database, _many(search, future, limit - len(rows)))
 
 
 def _few(search: Search, after: Sequence[Any]) -> sql.Composed:
     """Return the query that gathers and counts; its page is empty where there are too many."""
-    hits = HITS.format(MOST_GATHERED, _continued(after))
+    hits = HITS.format(MOST_GATHERED, _part(search, after, sql.SQL(""), CONTINUED))
     source, where = conditions.source(search), conditions.fitting(search)
-    parts = {"source": source, "where": where, "most": MOST_GATHERED + 1, "page": _page(search, hits)}
-    return FEW.format(key=_lookup(search).key, **parts)
+    page = _page(search, hits, search.values["limit"] + 1, LAST.format(search.horizon))
+    parts = {"source": source, "where": where, "most": MOST_GATHERED + 1, "page": page}
+    return FEW.format(key=_lookup(search).key, horizon=search.horizon, **parts)
 
 
-def _many(search: Search, after: Sequence[Any]) -> sql.Composed:
-    """Return the query that walks back in time until a page is full."""
+def _many(search: Search, part: sql.Composed, limit: int) -> sql.Composed:
+    """Return the query that walks back in time until so many entries of a part are met."""
     source, where = conditions.source(search), conditions.fitting(search)
-    chosen = ALL.format(source, where, _continued(after))
-    return MANY.format(_page(search, chosen))
+    return MANY.format(_page(search, ALL.format(source, where, part), limit, sql.SQL("")))
 
 
-def _page(search: Search, chosen: sql.Composed) -> sql.Composed:
+def _page(search: Search, chosen: sql.Composed, limit: int, order: sql.Composable) -> sql.Composed:
     return sql.SQL(PAGE).format(
         **_lookup(search)._asdict(),
         chosen=chosen,
-        limit=search.values["limit"] + 1,
+        order=order,
+        limit=limit,
         highlight=_highlight(search.values.get("q")),
         runs=columns.runs(search.run_ids),
     )
@@ -125,5 +149,9 @@ def _highlight(query: str | None) -> sql.Composable:
     return NO_HIGHLIGHT if query is None else HIGHLIGHT.format(words.marked(query))
 
 
-def _continued(after: Sequence[Any]) -> sql.Composable:
-    return CONTINUED.format(*after) if after else sql.SQL("")
+def _part(search: Search, after: Sequence[Any], first: sql.SQL, later: sql.SQL) -> sql.Composed:
+    """Return the condition of a part of the entries: of the first page, or of a later one."""
+    if not after:
+        return first.format(horizon=search.horizon)
+    time, number = after
+    return later.format(horizon=search.horizon, time=time, number=number)

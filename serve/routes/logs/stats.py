@@ -32,6 +32,8 @@ GROUPED = {kind: BY_NAME.format(name=kind).encode() for kind in KINDS}
 UNSCORED = b"""
 SELECT count(*), min(received_at) FROM api.log_entries
 WHERE entry_id > coalesce((SELECT covered_until FROM api.runs WHERE run_id = %s), 0)"""
+FUTURE = b"""
+SELECT coalesce(sum(entries), 0)::bigint FROM api.logs_rollups WHERE run_id = ANY (%s) AND bucket > %s"""
 COUNTS: schemas.Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 FIGURE = {"type": "number"}
 LAG = {"type": "number", "description": "Age of the oldest entry without prediction."}
@@ -40,6 +42,7 @@ MEMBERS = {
     **dict.fromkeys(figures.EXAMPLE, FIGURE),
     **{f"by_{kind}": COUNTS for kind in KINDS},
     "unscored": {"type": "integer"},
+    "future": {"type": "integer", "description": "Published entries whose time lies in the future."},
     "lag_seconds": LAG,
     **dict.fromkeys(PERIOD, INSTANT),
 }
@@ -49,6 +52,7 @@ EXAMPLE = {
     "by_severity": {"low": 1173},
     "by_source": {"broker": 1204},
     "unscored": 3,
+    "future": 0,
     "lag_seconds": 41.5,
     **PERIOD,
 }
@@ -65,7 +69,8 @@ async def read_stats(
     """Return the figures of a day.
 
     Entries, errors and anomalies by level, severity and source, by default of the last 24 hours of event time
-    that are published, and the entries that wait for a run.
+    that are published, and the entries that wait for a run. Entries whose time lies in the future are counted
+    apart and do not move the period.
     """
     # What waits changes without a release, so no cache keeps this answer.
     edition = await edition_of(service, request, query)
@@ -74,6 +79,7 @@ async def read_stats(
     head |= await figures.read(service.database, figures.BY_FIVE_MINUTES, values)
     head |= {name: _iso(values[name]) for name in PERIOD}
     head |= await _waiting(service.database, edition.run_id if edition else "")
+    head["future"] = await _future(service.database, edition) if edition else 0
     groups = await _groups(service.database, values)
     return responses.fresh(responses.compose(head, groups.encode()))
 
@@ -82,7 +88,7 @@ async def _values(database: Database, edition: Edition | None, query: StatsQuery
     """Return the values of the queries above; before the first release there is neither run nor period."""
     if edition is None:
         return {"runs": [], "since": None, "until": None, "source": None}
-    return await period.values(database, edition.run_ids, query)
+    return await period.values(database, edition, query)
 
 
 async def _waiting(database: Database, run_id: str) -> dict[str, Any]:
@@ -90,6 +96,12 @@ async def _waiting(database: Database, run_id: str) -> dict[str, Any]:
     [(unscored, oldest)] = await database.rows(UNSCORED, (run_id,))
     lag_seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     return {"unscored": unscored, "lag_seconds": round(lag_seconds, 3)}
+
+
+async def _future(database: Database, edition: Edition) -> int:
+    """Return how many entries of an edition lie in its future."""
+    [(entries,)] = await database.rows(FUTURE, (list(edition.run_ids), period.horizon(edition)))
+    return int(entries)
 
 
 async def _groups(database: Database, values: Mapping[str, Any]) -> str:

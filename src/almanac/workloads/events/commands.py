@@ -23,6 +23,7 @@ from almanac.workloads.events.policy.sizing import FixedSizing, Sizing
 from almanac.workloads.events.queue import statements
 from almanac.workloads.events.queue.batches import WorkerProfile
 from almanac.workloads.events.queue.simulator import Pace, Simulator
+from almanac.workloads.events.queue.stop_signal import OutOfTime
 from almanac.workloads.events.queue.tally import Tally
 from almanac.workloads.events.queue.work import Work, simulated
 from almanac.workloads.events.queue.worker import Connect, Worker, WorkerOptions
@@ -37,6 +38,8 @@ TRACE_HELP = "azure-conv, nasa, kafka, poisson, or a CSV file with the columns s
 LISTEN_HELP = "Send what POST /v1/events/simulator asks for, until interrupted."
 MOST_OBJECTIVE_SECONDS = 86_400
 DAY_SECONDS = 86_400
+# Supervisors kill a process ten seconds after they asked it to stop.
+STOP_SECONDS = 8.0
 DEAD_COLUMNS = ("event_id", "event_type", "attempts", "died_at", "error")
 DEAD = """
 SELECT event_id, event_type, attempts, died_at, error FROM api.events_dead ORDER BY died_at DESC LIMIT %s
@@ -68,8 +71,10 @@ def work_events(
     options = WorkerOptions(sizing, _work(processing), drain, keep_seconds=keep_seconds)
     _open(settings)
     worker = Worker(_connect(open_database(settings, "worker")), profile, options)
-    _stop_on_signal(worker.stop)
-    _show_tally(worker.run(), name, sizing, json)
+    _stop_on_signal(worker.stop, within_seconds=STOP_SECONDS)
+    tally = worker.run()
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    _show_tally(tally, name, sizing, json)
 
 
 def simulate_events(
@@ -193,12 +198,20 @@ def _connect(database: Database) -> Connect:
     return partial(database.connect, autocommit=True)
 
 
-def _stop_on_signal(stop: Callable[[], None]) -> None:
-    """Let Ctrl-C and SIGTERM stop the work in good order; a second one ends it at once."""
+def _stop_on_signal(stop: Callable[[], None], *, within_seconds: float = 0.0) -> None:
+    """Let Ctrl-C and SIGTERM stop the work in good order; a second one ends it at once.
+
+    Work that has not ended within so many seconds is interrupted by OutOfTime; 0 waits for ever.
+    """
 
     def handle(number: int, _frame: object) -> None:
         signal.signal(number, signal.SIG_DFL)
         stop()
+        signal.setitimer(signal.ITIMER_REAL, within_seconds)
 
+    def interrupt(_number: int, _frame: object) -> None:
+        raise OutOfTime
+
+    signal.signal(signal.SIGALRM, interrupt)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handle)

@@ -65,7 +65,7 @@ class PlannedBatch:
 
     @property
     def is_retry(self) -> bool:
-        """Whether the batch is one event whose work failed before."""
+        """Whether the batch is of events whose work failed before."""
         return self.decision.sized_by == "again"
 
     def facts(self) -> dict[str, Any]:

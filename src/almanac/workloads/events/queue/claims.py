@@ -1,6 +1,6 @@
 """The claims of workers, recorded before the work.
 
-So an event that kills its worker counts as tried, and is buried in the end.
+So an event that kills its worker counts as tried, is found by halving its batch, and is buried in the end.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def clear(connection: Connection, worker: str) -> None:
 
 
 def recover(connection: Connection, retry_policy: RetryPolicy) -> list[Orphans]:
-    """Count an attempt for each event over which a worker died. It is retried alone, or buried.
+    """Count an attempt for the events over which a worker died. They are retried in halves, or buried.
 
     On the connection that holds a worker's own lock, the record of a former worker of the same name counts
     as well: in a container each worker is process 1. Events that another worker retries are left for the

@@ -73,7 +73,12 @@ RETRY = """almanac.events_queue
 WHERE state = 'waiting' AND attempts > 0
     AND (next_attempt_at <= clock_timestamp() OR next_attempt_at > clock_timestamp() + interval '1 minute')
 ORDER BY next_attempt_at LIMIT 1 FOR UPDATE SKIP LOCKED"""
+# The events that failed together with one and are retried together with it.
+RETRY_GROUP = """almanac.events_queue WHERE state = 'waiting' AND retry_group = (
+    SELECT retry_group FROM almanac.events_queue WHERE event_id = %s)
+ORDER BY event_id FOR UPDATE SKIP LOCKED"""
 CLAIM_NEW, CLAIM_RETRY = CLAIM.format(which=NEW), CLAIM.format(which=RETRY)
+CLAIM_GROUP = CLAIM.format(which=RETRY_GROUP)
 # In the order of the key, so that two workers never wait for each other crosswise.
 ROLL_UP = """
 INSERT INTO almanac.events_rollups AS stored (minute, event_type, priority, events, kb, late, early)
@@ -90,9 +95,16 @@ UPDATE almanac.events_queue SET state = 'done', batch_id = %s, finished_at = clo
 WHERE event_id = ANY (%s) AND state = 'waiting'
 """
 SCHEDULE_RETRY = """
-UPDATE almanac.events_queue SET attempts = attempts + 1,
+UPDATE almanac.events_queue SET attempts = attempts + 1, retry_group = NULL,
     next_attempt_at = clock_timestamp() + least(%(first)s * 2 ^ attempts, 60) * interval '1 second'
 WHERE event_id = ANY (%(ids)s) AND state = 'waiting'
+"""
+# Nobody knows which of them is to blame, so however often a group is halved, that is one attempt.
+SCHEDULE_GROUP = """
+WITH new AS MATERIALIZED (SELECT nextval('almanac.events_retry_groups') AS retry_group)
+UPDATE almanac.events_queue SET attempts = greatest(attempts, 1), retry_group = new.retry_group,
+    next_attempt_at = clock_timestamp() + least(%(first)s, 60) * interval '1 second'
+FROM new WHERE event_id = ANY (%(ids)s) AND state = 'waiting'
 """
 BURY = """
 WITH dead AS (
@@ -106,7 +118,8 @@ REVIVE = """
 WITH dead AS (
     DELETE FROM almanac.events_dead WHERE %(id)s::text IS NULL OR event_id = %(id)s RETURNING event_id
 )
-UPDATE almanac.events_queue SET state = 'waiting', attempts = 0, next_attempt_at = NULL, finished_at = NULL
+UPDATE almanac.events_queue SET state = 'waiting', attempts = 0, next_attempt_at = NULL, finished_at = NULL,
+    retry_group = NULL
 WHERE event_id IN (SELECT event_id FROM dead)
 """
 # By now(), which an index scan can use; clock_timestamp() would be evaluated for every row.
@@ -144,7 +157,8 @@ class ClaimedEvent:
 class RetryPolicy:
     """How often an event is tried, and the wait after the first failure.
 
-    Each further wait is twice as long, up to a minute.
+    All failures of batches with others count as one attempt. Each further wait of an event that is tried
+    alone is twice as long, up to a minute.
     """
 
     most_attempts: int = 5
@@ -181,9 +195,11 @@ def claim(connection: Connection, size: int) -> list[ClaimedEvent]:
 
 
 def claim_retry(connection: Connection) -> list[ClaimedEvent]:
-    """Claim one event whose work failed before and whose next attempt is due."""
+    """Claim an event whose work failed before and whose next attempt is due, with those of its group."""
     with connection.cursor(row_factory=class_row(ClaimedEvent)) as cursor:
-        return cursor.execute(CLAIM_RETRY).fetchall()
+        first = cursor.execute(CLAIM_RETRY).fetchall()
+        group = cursor.execute(CLAIM_GROUP, [first[0].event_id]).fetchall() if first else []
+        return group or first
 
 
 def roll_up(connection: Connection, events: Sequence[ClaimedEvent]) -> None:
@@ -202,15 +218,25 @@ def mark_done(connection: Connection, events: Sequence[ClaimedEvent], batch_id: 
 def schedule_retry(
     connection: Connection, event_ids: Sequence[str], error: str, retry_policy: RetryPolicy
 ) -> list[str]:
-    """Let events of a failed batch be retried later, each alone.
+    """Let events of a failed batch be retried later, in two halves, and one that failed alone by itself.
 
-    Return the ids of those that are buried instead.
+    Return the ids of those that are buried instead: only an event that failed alone is to blame.
     """
     ids, most = list(event_ids), retry_policy.most_attempts
+    if len(ids) > 1:
+        _schedule_halves(connection, ids, retry_policy)
+        return []
     with connection.transaction():
         connection.execute(SCHEDULE_RETRY, {"ids": ids, "first": retry_policy.backoff_seconds})
         buried = connection.execute(BURY, {"ids": ids, "error": error[:MOST_ERROR_CHARACTERS], "most": most})
         return [event_id for (event_id,) in buried.fetchall()]
+
+
+def _schedule_halves(connection: Connection, ids: list[str], retry_policy: RetryPolicy) -> None:
+    middle = len(ids) // 2
+    with connection.transaction():
+        for half in (ids[:middle], ids[middle:]):
+            connection.execute(SCHEDULE_GROUP, {"ids": half, "first": retry_policy.backoff_seconds})
 
 
 def revive(connection: Connection, event_id: str | None = None) -> int:

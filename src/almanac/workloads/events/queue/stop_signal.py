@@ -5,6 +5,13 @@ import time
 CHECK_SECONDS = 0.1
 
 
+class OutOfTime(KeyboardInterrupt):
+    """The work did not end in time after the request to stop.
+
+    Like Ctrl-C, it makes psycopg cancel a query that is under way.
+    """
+
+
 class StopSignal:
     """Like `threading.Event`, but without a lock: a handler may interrupt code that holds the lock."""
 

@@ -15,7 +15,7 @@ from almanac.workloads.events.queue import batches, claims, heartbeat, statement
 from almanac.workloads.events.queue.batches import Batch, FailedBatch, PlannedBatch, Task, WorkerProfile
 from almanac.workloads.events.queue.clock import Clock, Timetable
 from almanac.workloads.events.queue.statements import RetryPolicy
-from almanac.workloads.events.queue.stop_signal import StopSignal
+from almanac.workloads.events.queue.stop_signal import OutOfTime, StopSignal
 from almanac.workloads.events.queue.tally import Tally
 from almanac.workloads.events.queue.work import Work
 
@@ -77,7 +77,10 @@ class Worker:
         self._stop.set()
 
     def run(self) -> Tally:
-        """Work until `stop`, or with `drain` until nothing waits any more; return what was done."""
+        """Work until `stop`, or with `drain` until nothing waits any more; return what was done.
+
+        OutOfTime, which a handler of a signal may raise, ends the batch under way and gives its events back.
+        """
         self._log_begin()
         away = FIRST_AWAY_SECONDS
         while not self._stop.is_set():
@@ -89,6 +92,8 @@ class Worker:
                 is_soon = time.monotonic() - began < WELL_SECONDS
                 away = min(away * 2, LONGEST_AWAY_SECONDS) if is_soon else FIRST_AWAY_SECONDS
                 self._wait_for_database(away, error)
+            except OutOfTime:
+                self._stop.set()
         log.info("worker %s ends: %s", self.profile.worker, self._summary())
         return self.tally
 
@@ -104,15 +109,25 @@ class Worker:
     def _serve(self) -> None:
         """Work on one pair of connections until the stop."""
         with self._connections() as (connection, record):
-            while not self._stop.is_set():
-                self._do_regular_tasks(connection)
-                view = self.clock.view(connection)
-                if self._is_drained(connection, view):
-                    self._stop.set()
-                    break
-                self._act(connection, record, view)
-            heartbeat.beat(connection, self._status())
-            heartbeat.leave(connection, self.profile.worker)
+            try:
+                self._work(connection, record)
+            except OutOfTime:
+                # The batch is rolled back, and no event is to blame.
+                log.warning("worker %s gives back the batch under way", self.profile.worker)
+                claims.clear(record, self.profile.worker)
+                self._stop.set()
+            heartbeat.beat(record, self._status())
+            heartbeat.leave(record, self.profile.worker)
+
+    def _work(self, connection: Connection, record: Connection) -> None:
+        """Make batches until the stop."""
+        while not self._stop.is_set():
+            self._do_regular_tasks(connection)
+            view = self.clock.view(connection)
+            if self._is_drained(connection, view):
+                self._stop.set()
+                break
+            self._act(connection, record, view)
 
     @contextmanager
     def _connections(self) -> Iterator[tuple[Connection, Connection]]:
@@ -160,9 +175,7 @@ class Worker:
         self._was_retry = planned.is_retry
         batch = batches.make(connection, record, planned, self._options.task, self.profile)
         if isinstance(batch, FailedBatch):
-            log.warning(
-                "work failed, %s events are tried again, each by itself: %s", batch.retried, batch.reason
-            )
+            log.warning("work failed, %s events are tried again, in halves: %s", batch.retried, batch.reason)
             self._log_buried(batch.buried, batch.reason)
         if isinstance(batch, Batch):
             self._count(batch, decision)
@@ -182,7 +195,7 @@ class Worker:
         """Retry the events of workers that died, a former one of the same name among them."""
         for orphans in claims.recover(connection, self._options.retry_policy):
             log.warning(
-                "worker %s died over its events; %s are tried again, each by itself",
+                "worker %s died over its events; %s are tried again, in halves",
                 orphans.worker,
                 orphans.retried,
             )
