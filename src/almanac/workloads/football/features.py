@@ -188,12 +188,12 @@ def away_points_per_game(history: History) -> Floats:
 
 
 def home_position(history: History) -> Floats:
-    """Place of the home club in its table: 0 is the top, 1 the bottom."""
+    """Place of the home club in its table: 0 is the top, 1 the bottom. Deducted points are unknown."""
     return history.positions.home
 
 
 def away_position(history: History) -> Floats:
-    """Place of the away club in its table: 0 is the top, 1 the bottom."""
+    """Place of the away club in its table: 0 is the top, 1 the bottom. Deducted points are unknown."""
     return history.positions.away
 
 
