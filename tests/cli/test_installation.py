@@ -32,6 +32,26 @@ def test_predict_one_names_the_input_that_is_missing(
     assert "A prediction needs ['effort']. Write item_id=item-007 effort=0.5." in ended.err
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (
+            ["item_id=a", "effort=1", "item_id=b"],
+            "The input 'item_id' is there twice: 'a' and 'b'. Write it once.",
+        ),
+        (["=a"], "'=a' has no name. Write name=value."),
+        (["effort=nan", "item_id=item-007"], "The model cannot predict this input"),
+        (["effort=inf", "item_id=item-007"], "The model cannot predict this input"),
+    ],
+)
+def test_predict_one_refuses_inputs_that_no_model_can_use(
+    inputs: list[str], message: str, loaded_installation: Installation, almanac: Almanac
+) -> None:
+    ended = almanac("predict-one", WORKLOAD, *inputs)
+    assert (ended.code, ended.out) == (2, "")
+    assert message in " ".join(ended.err.split())
+
+
 def test_predict_one_needs_a_database_that_was_migrated(
     loaded_installation: Installation, almanac: Almanac, cluster: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -181,3 +181,20 @@ def test_a_moved_match_keeps_its_id_and_a_second_meeting_gets_its_own() -> None:
         "E0-2024-25-arsenal-fc-chelsea-fc-2",
         "E0-2024-25-chelsea-fc-testbury-town",
     ]
+
+
+@pytest.mark.parametrize(
+    ("country", "spelling", "club"),
+    [
+        ("Netherlands", "For Sittard", "Fortuna Sittard"),
+        ("Germany", "Frankfurt FSV", "FSV Frankfurt"),
+        ("Italy", "Lanciano", "Virtus Lanciano"),
+        ("Spain", "Leonesa", "Cultural Leonesa"),
+        ("Austria", "A. Klagenfurt", "SK Austria Klagenfurt"),
+        ("Austria", "A. Lustenau", "Austria Lustenau"),
+        ("Austria", "Tirol", "WSG Tirol"),
+        ("Switzerland", "Lausanne Ouchy", "Stade Lausanne-Ouchy"),
+    ],
+)
+def test_spellings_of_files_with_odds_are_known(country: str, spelling: str, club: str) -> None:
+    assert clubs.canonical(country, spelling) == club

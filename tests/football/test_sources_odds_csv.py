@@ -168,3 +168,43 @@ def test_missing_columns_are_named(header: str, message: str, matches: pd.DataFr
 def test_a_file_that_does_not_exist_is_named(matches: pd.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"nowhere\.csv' cannot be read: No such file"):
         read_odds(tmp_path / "nowhere.csv", matches)
+
+
+def of_countries() -> pd.DataFrame:
+    row = {"season": "2024-25", "status": "played", "source": "openfootball", "date": "2024-12-07"}
+    austria = {"league": "A1", "home": "Austria Wien", "away": "RB Salzburg"}
+    swiss = {"league": "SZ1", "home": "FC Zürich", "away": "FC Basel 1893"}
+    return match_frame([row | austria, row | swiss])
+
+
+COUNTRIES = "Country,League,Season,Date,Time,Home,Away,HG,AG,Res,PSCH,PSCD,PSCA,AvgCH,AvgCD,AvgCA"
+
+
+@pytest.mark.parametrize(
+    ("line", "league"),
+    [
+        (
+            "Austria,Bundesliga,2024/2025,07/12/2024,17:00,Austria Vienna,Salzburg,1,0,H,2.1,3.4,3.4,2,3,4",
+            "A1",
+        ),
+        ("Switzerland,Super League,2024/2025,07/12/2024,17:00,Zurich,Basel,1,0,H,2.1,3.4,3.4,2,3,4", "SZ1"),
+        ("Switzerland,,2024/2025,07/12/2024,17:00,Zurich,Basel,1,0,H,2.1,3.4,3.4,2,3,4", "SZ1"),
+    ],
+)
+def test_files_of_single_countries_are_read(line: str, league: str) -> None:
+    imported = read(of_countries(), line, header=COUNTRIES)
+    assert len(imported.bad_rows) == 0
+    assert [row[1:3] for row in rows(imported)] == [["PS", "close"], ["Avg", "close"]]
+    assert set(imported.odds["match_id"].str.split("-").str[0]) == {league}
+
+
+@pytest.mark.parametrize("place", ["Austria,2. Bundesliga,", "Brazil,Serie A,", "Atlantis,,"])
+def test_a_league_of_a_country_that_is_not_ours_is_named(place: str) -> None:
+    line = f"{place}2024/2025,07/12/2024,17:00,Austria Vienna,Salzburg,1,0,H,2.1,3.4,3.4,2,3,4"
+    reason = read(of_countries(), line, header=COUNTRIES).bad_rows["reason"][0]
+    assert reason.startswith(f"league '{place.split(',')[0]}, ")
+
+
+def test_a_file_of_a_country_without_a_date_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"The file lacks Date\. Needed: Country, Date, Home, Away and odds"):
+        read(of_countries(), header="Country,League,Home,Away,PSCH,PSCD,PSCA")

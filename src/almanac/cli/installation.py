@@ -15,6 +15,7 @@ from almanac import discovery, scaffold
 from almanac.cli import show
 from almanac.cli.options import Json, name_and_value
 from almanac.errors import AlmanacError, UsageError
+from almanac.fields import printable
 from almanac.operations import doctor
 from almanac.operations.finding import Finding
 from almanac.project import Project
@@ -83,18 +84,43 @@ def predict_one_command(
     json: Json = False,
 ) -> None:
     """Try the champion on one input."""
-    values = dict(name_and_value(text, "is not an input. Write name=value.") for text in inputs)
+    values = _values(inputs)
     discovery.contract(workload)
     step = Step.open(workload, "predict", slot=datetime.now(UTC).isoformat(), data_as_of=data_as_of)
     check(step.database)
     features, model = _features_and_model(workload)
     version = step.serving_version()
     rows = _features(features, replace(step, sample=step.sample_of(version)), values)
-    prediction = model.predict(step.load_model(version), rows).iloc[0].to_dict()
+    prediction = _prediction(model, step.load_model(version), rows)
     if json:
         show.as_json({"model_version": version, **prediction})
     else:
         show.table(f"{workload}, model version {version}", ("name", "value"), prediction.items())
+
+
+def _values(inputs: list[str]) -> dict[str, str]:
+    """Return the inputs by their names; raises UsageError for one that is written twice or has no name."""
+    values: dict[str, str] = {}
+    for text in inputs:
+        name, value = name_and_value(text, "is not an input. Write name=value.")
+        if not name:
+            raise UsageError(f"'{printable(text)}' has no name. Write name=value.")
+        if name in values:
+            both = f"'{printable(values[name])}' and '{printable(value)}'"
+            raise UsageError(f"The input '{printable(name)}' is there twice: {both}. Write it once.")
+        values[name] = value
+    return values
+
+
+def _prediction(model: Any, pipeline: Any, rows: Any) -> dict[str, Any]:
+    """Return the prediction of one feature row; raises UsageError where the model cannot use it."""
+    if not len(rows):
+        raise UsageError("The input fits no case that can be predicted.")
+    try:
+        prediction: dict[str, Any] = model.predict(pipeline, rows).iloc[0].to_dict()
+    except ValueError as error:
+        raise UsageError(f"The model cannot predict this input: {error}.") from error
+    return prediction
 
 
 def _features_and_model(workload: str) -> tuple[Any, Any]:

@@ -7,6 +7,7 @@ import pandas as pd
 import typer
 
 from almanac.cli import show
+from almanac.errors import UsageError
 from almanac.project import Project
 from almanac.settings import Settings
 from almanac.store.rows import raw
@@ -38,8 +39,16 @@ def import_odds(file: CsvFile, json: AsJson = False) -> None:
     loaded = raw.upsert(project.worker, CONTRACT, raw.of_sample("odds", sample), imported.odds)
     if json:
         show.as_json(_as_json(loaded, imported))
-        return
-    show.line(f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already.")
+    else:
+        _print(loaded, imported)
+    if imported.odds.empty and len(imported.bad_rows):
+        line, reason = imported.bad_rows.iloc[0]
+        raise UsageError(f"No row of '{file}' could be used, so nothing was stored. Line {line}: {reason}.")
+
+
+def _print(loaded: UpsertCounts, imported: OddsImport) -> None:
+    counts = f"{loaded.inserted} odds new, {loaded.updated} corrected, {loaded.unchanged} known already"
+    show.line(f"{counts}, {loaded.refused} refused." if loaded.refused else f"{counts}.")
     _show("Clubs that match no club of the database; nothing is guessed", imported.unmatched_clubs)
     _show("Rows that were skipped", imported.bad_rows)
 

@@ -7,13 +7,10 @@ from datetime import UTC, date, datetime
 import pandas as pd
 
 from almanac.errors import UsageError
-from almanac.workloads.football import sources
+from almanac.workloads.football import single_match, sources
 from almanac.workloads.football.strength import dixon_coles, form, league_table, ratings
 from almanac.workloads.football.strength.ratings import HomeAway
 from almanac.workloads.football.strength.timeline import KEYS, Floats, Timeline
-
-# `almanac predict-one` prints this id.
-SINGLE_MATCH = "wanted"
 
 
 @dataclass(frozen=True)
@@ -191,12 +188,12 @@ def away_points_per_game(history: History) -> Floats:
 
 
 def home_position(history: History) -> Floats:
-    """Place of the home club in its table: 0 is the top, 1 the bottom."""
+    """Place of the home club in its table: 0 is the top, 1 the bottom. Deducted points are unknown."""
     return history.positions.home
 
 
 def away_position(history: History) -> Floats:
-    """Place of the away club in its table: 0 is the top, 1 the bottom."""
+    """Place of the away club in its table: 0 is the top, 1 the bottom. Deducted points are unknown."""
     return history.positions.away
 
 
@@ -262,33 +259,18 @@ def coming(frame: pd.DataFrame, *, as_of: date, days: int) -> pd.DataFrame:
 
 
 def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:
-    """Return the features of a match `home=… away=…` on the cut-off day, in the league of the home club.
+    """Return the features of a match `home=… away=… league=…` on the cut-off day, in the home club's league.
 
-    `read` returns a raw table. Raises UsageError for a missing input, or an unknown club with the nearest
-    names.
+    `read` returns a raw table. Raises UsageError for inputs that are missing, unknown or do not fit together.
     """
-    missing = {"home", "away"} - set(inputs)
-    if missing:
-        raise UsageError(f"A match needs {sorted(missing)}. Write home='Arsenal FC' away='Chelsea FC'.")
+    single_match.refuse_other_inputs(inputs)
     matches = sources.select(read("matches"), sample="full")
     cut = sources.cut_off(matches, requested=as_of, slot=datetime.now(UTC).date())
-    home, away = (sources.club(matches, inputs[side]) for side in ("home", "away"))
-    match = _single_match(matches, home, away, cut.data_as_of)
+    match = single_match.row_of(matches, inputs, cut.data_as_of)
     frame = build(pd.concat([matches, match], ignore_index=True), as_of=cut.data_as_of)
-    return frame[frame["match_id"] == SINGLE_MATCH].reset_index(drop=True)
-
-
-def _single_match(matches: pd.DataFrame, home: str, away: str, day: date) -> pd.DataFrame:
-    """Return a match on `day` in the league and season of the home club's last home match."""
-    is_earlier = (matches["home"] == home) & (matches["date"] < pd.Timestamp(day))
-    last = matches[is_earlier].sort_values("date").tail(1)
-    return last.assign(
-        match_id=SINGLE_MATCH,
-        date=pd.Timestamp(day),
-        kickoff=None,
-        home=home,
-        away=away,
-        home_goals=None,
-        away_goals=None,
-        status="scheduled",
-    )
+    row = frame[frame["match_id"] == single_match.MATCH_ID].reset_index(drop=True)
+    unknown = [feature.__name__ for feature in FEATURES if row[feature.__name__].isna().any()]
+    if unknown:
+        reason = f"not enough is known of one of the clubs before {cut.data_as_of} ({', '.join(unknown)})"
+        raise UsageError(f"This match cannot be predicted: {reason}. Try a later --data-as-of.")
+    return row

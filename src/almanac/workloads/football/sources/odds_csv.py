@@ -10,6 +10,7 @@ import pandas as pd
 from almanac import csv_rows
 from almanac.errors import UsageError
 from almanac.fields import printable
+from almanac.workloads.football.sources import clubs
 from almanac.workloads.football.sources.clubs import UnmatchedClub
 from almanac.workloads.football.sources.linking import Directory, unmatched_frame
 from almanac.workloads.football.sources.odds_frame import OddsRow, odds_frame, three_way
@@ -18,6 +19,8 @@ from almanac.workloads.football.sources.openfootball import LEAGUES
 SOURCE = "csv"
 MOST_ECHO = 600
 MANDATORY = ("Div", "Date", "HomeTeam", "AwayTeam")
+# The files of single countries, such as AUT.csv and SWZ.csv, name country and league instead.
+OF_COUNTRIES = ("Country", "Date", "Home", "Away")
 DATE_FORMATS = ("%d/%m/%Y", "%d/%m/%y")
 # Closing odds carry a C before H, D and A, and VC is a bookmaker.
 # Only these names may be read as closing odds without their opening columns.
@@ -75,7 +78,7 @@ class _Import:
             self.bad.append((line, f"{market.column}H, D, A: {error}"))
 
     def _match_id(self, row: Mapping[str, str]) -> str:
-        league = row.get("Div", "")
+        league = _league(row)
         day = _day(row.get("Date", ""))
         if league not in LEAGUES:
             raise ValueError(f"league '{league}' is not known; known are {', '.join(LEAGUES)}")
@@ -86,7 +89,7 @@ class _Import:
         return match_id
 
     def _pair(self, league: str, row: Mapping[str, str]) -> tuple[str, str]:
-        home, away = row.get("HomeTeam", ""), row.get("AwayTeam", "")
+        home, away = (row.get(f"{side}Team", "") or row.get(side, "") for side in ("Home", "Away"))
         pair = self.directory.pairing(league, home, away)
         if isinstance(pair, tuple):
             return pair
@@ -118,14 +121,26 @@ def read_odds(source: Path | str, matches: pd.DataFrame) -> OddsImport:
 def _markets(header: list[str]) -> list[_Market]:
     home_columns = [name for name in header if name.endswith("H")]
     prefixes = [name[:-1] for name in home_columns if _has_market(name[:-1], header)]
-    missing = [name for name in MANDATORY if name not in header]
+    mandatory = OF_COUNTRIES if {"Country", "Home", "Away"} <= set(header) else MANDATORY
+    missing = [name for name in mandatory if name not in header]
     if not prefixes:
         missing.append("three columns of odds, for example B365H, B365D, B365A")
     if missing:
-        needed = f"{', '.join(MANDATORY)} and odds ending in H, D, A"
+        needed = f"{', '.join(mandatory)} and odds ending in H, D, A"
         columns = printable(", ".join(header))[:MOST_ECHO] or "nothing"
         raise UsageError(f"The file lacks {', '.join(missing)}. Needed: {needed}. It has: {columns}.")
     return [_market(prefix, prefixes) for prefix in prefixes]
+
+
+def _league(row: Mapping[str, str]) -> str:
+    """Return the code of a row's league; in the files of countries, that of its country and league name."""
+    if "Div" in row or "Country" not in row:
+        return row.get("Div", "")
+    country, name = row["Country"], row.get("League", "")
+    leagues = [league for league in LEAGUES.values() if league.country == country]
+    named = [league.code for league in leagues if clubs.key(league.name) == clubs.key(name)]
+    highest = [league.code for league in leagues if league.tier == 1 and not name]
+    return next(iter(named + highest), f"{country}, {name}")
 
 
 def _has_market(prefix: str, header: list[str]) -> bool:

@@ -25,7 +25,8 @@ def season_sums(timeline: Timeline, values: Floats) -> Floats:
 def positions(timeline: Timeline) -> HomeAway:
     """Return each club's position by points, then goal difference: 0 is the top, 1 the bottom.
 
-    Before the first match of a season all positions are 0.5.
+    Before the first match of a season all positions are 0.5. All matches of the season count in full: no
+    source tells of deducted points, and halved points and groups after a split are left aside.
     """
     rivals, sizes = _rivals(timeline)
     scores = decayed_sums(_season_events(timeline), _scores(timeline), rivals)
