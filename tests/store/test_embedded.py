@@ -159,7 +159,7 @@ def test_a_server_whose_folder_was_moved_while_it_ran_goes_on_in_the_new_place(p
     assert [path.name for path in place.iterdir()] == ["b"]
 
 
-@pytest.mark.parametrize("pid", ["1", "4194304", str(os.getpid())])
+@pytest.mark.parametrize("pid", ["1", "4194304", str(os.getpid())], ids=["first", "none", "own"])
 def test_a_note_of_a_process_that_is_no_server_is_no_server(pid: str, place: Path) -> None:
     folder = place / "home" / "postgres"
     embedded.start(folder)
