@@ -102,7 +102,7 @@ def _names(app: typer.Typer) -> set[str | None]:
 
 def _add_commands_of_workloads(app: typer.Typer) -> None:
     imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
-    for name in discovery.names():
+    for name in discovery.contracts():
         module = discovery.module(name, "commands")
         if module is not None:
             module.add_to(app, imports)
