@@ -9,13 +9,8 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from almanac.workloads.football.strength import dixon_coles
-from almanac.workloads.football.strength.dixon_coles import (
-    Hyperparameters,
-    Layout,
-    Prior,
-    WeightedGoals,
-    expected,
-)
+from almanac.workloads.football.strength.dixon_coles import Hyperparameters, Layout, expected
+from almanac.workloads.football.strength.posterior import Posterior, Prior, WeightedGoals
 from almanac.workloads.football.strength.timeline import Timeline
 from tests.football.match_samples import match, matches
 
@@ -61,7 +56,7 @@ def test_the_gradient_agrees_with_finite_differences() -> None:
     design, prior = layout.design(layout.matches, np.zeros(4, dtype=np.int64)), layout.prior(HYPER)
     at = prior.mean + np.random.default_rng(2).normal(scale=0.1, size=len(prior.mean))
     at[-1] = -0.08
-    posterior = dixon_coles.Posterior.of(design, goals, prior)
+    posterior = Posterior.of(design, goals, prior)
     numeric = approx_fprime(at, lambda point: posterior.loss(point)[0], 1e-6)
     assert posterior.loss(at)[1] == pytest.approx(numeric, abs=2e-3)
 
@@ -75,7 +70,7 @@ def test_the_likelihood_of_low_scores_changes_by_the_factors_of_the_paper(score:
     design = layout.design(layout.matches, np.zeros(2, dtype=np.int64))
     goals = WeightedGoals(timeline.home_goals, timeline.away_goals, np.ones(1))
     no_prior = Prior(np.zeros(8), np.zeros(8))
-    posterior = dixon_coles.Posterior.of(design, goals, no_prior)
+    posterior = Posterior.of(design, goals, no_prior)
     # Attacks and defences of both, level 0, home edge log 2, tier: means of 2 and 0.5 goals.
     independent, dependent = (
         posterior.loss(np.array([0, 0, 0, 0, 0, log(2), 0, dependence]))[0] for dependence in (0.0, -0.1)
