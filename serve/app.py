@@ -16,6 +16,7 @@ from serve.answers.cache import Cache
 from serve.answers.service import Service
 from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
+from serve.http.prefix import Prefix
 from serve.http.route import Bounds, Route
 from serve.reading.choice import Editions
 from serve.reading.database import Database
@@ -60,12 +61,14 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         redirect_slashes=False,
+        servers=[{"url": settings.path_prefix}] if settings.path_prefix else None,
         # FastAPI would look for exporters of traces at each request; this server has none.
         telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=_lifespan,
     )
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
+    app.state.prefix = settings.path_prefix
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
@@ -106,6 +109,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
     app.add_middleware(Access, metrics=app.state.service.metrics)
+    if settings.path_prefix:
+        app.add_middleware(Prefix, prefix=settings.path_prefix)
 
 
 @asynccontextmanager

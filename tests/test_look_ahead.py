@@ -112,6 +112,16 @@ def test_an_exploration_takes_the_newest_version_that_was_trained_in_time(
     alone.database.engine.dispose()
 
 
+def test_an_exploration_of_real_data_takes_no_version_of_simulated_data(step: Step, owner: Database) -> None:
+    record(owner, 1, "2025-04-25")
+    record(owner, 2, "2025-04-10")
+    change(owner, "UPDATE almanac.model_versions SET simulated = true WHERE version = 2")
+    alone = replace(step, run_id="", requested_date=date(2025, 4, 20))
+    with pytest.raises(LookAhead):
+        alone.serving_version()
+    alone.database.engine.dispose()
+
+
 def test_an_exploration_without_a_version_in_time_is_refused(step: Step, owner: Database) -> None:
     record(owner, 1, "2025-04-25")
     alone = replace(step, run_id="", requested_date=date(2025, 4, 24))

@@ -43,4 +43,5 @@ def address(request: Request, without: Iterable[str], **replaced: object) -> str
         for name, text in parse_qsl(request.url.query, keep_blank_values=True)
         if name not in without
     }
-    return f"{quote(request.url.path)}?{urlencode(parameters | replaced)}"
+    path = f"{request.app.state.prefix}{quote(request.url.path)}"
+    return f"{path}?{urlencode(parameters | replaced)}"

@@ -48,9 +48,10 @@ class Pages:
 
     async def page(self, _request: Request) -> HTMLResponse:
         """Return the page."""
-        script, style, icon = (f"{PAGE}/{name}" for name in FILES)
+        prefix = self._app.state.prefix
+        script, style, icon = (f"{prefix}{PAGE}/{name}" for name in FILES)
         page = get_swagger_ui_html(
-            openapi_url=DESCRIPTION,
+            openapi_url=f"{prefix}{DESCRIPTION}",
             title=f"{self._app.title}: routes",
             swagger_js_url=script,
             swagger_css_url=style,

@@ -7,6 +7,7 @@ from serve.http.problems import CLOSE, Problem
 
 MOST_ADDRESS_BYTES = 8_192
 MOST_HEADER_BYTES = 32_768
+ONE_HOST = "A request of HTTP/1.1 needs exactly one Host header."
 
 
 class Limits:
@@ -25,6 +26,8 @@ class Limits:
             await problems.response(problem)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> Problem | None:
+        if scope["http_version"] == "1.1" and sum(name == b"host" for name, _ in scope["headers"]) != 1:
+            return Problem(400, ONE_HOST, headers=CLOSE)
         if len(scope["raw_path"]) + len(scope["query_string"]) > MOST_ADDRESS_BYTES:
             return Problem(414, f"The address is longer than {MOST_ADDRESS_BYTES} bytes.", headers=CLOSE)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADER_BYTES:

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
@@ -137,22 +138,33 @@ async def _received(request: Request, content: JsonBody, limit: int) -> bytes:
 
 
 class _Gzip:
-    """Unpacks gzip chunk by chunk, never much more than the limit."""
+    """Unpacks gzip chunk by chunk, never much more than the limit; members may follow each other."""
 
     def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        self._stream = _member()
 
     def __call__(self, chunk: bytes, room: int) -> bytes:
         """Return what `chunk` unpacks to, at most one byte more than there is room for; raises zlib.error."""
-        unpacked = self._stream.decompress(chunk, room + 1)
-        if self._stream.unused_data:
-            raise zlib.error("something follows the end")
+        unpacked = b""
+        while chunk and len(unpacked) <= room:
+            if self._stream.eof:
+                # Zeros may fill up a gzip behind its end.
+                chunk = chunk.lstrip(b"\0")
+                if not chunk:
+                    break
+                self._stream = _member()
+            unpacked += self._stream.decompress(chunk, room + 1 - len(unpacked))
+            chunk = self._stream.unused_data
         return unpacked
 
     @property
     def is_complete(self) -> bool:
         """Whether the end of the gzip was seen."""
         return self._stream.eof
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
 def _unpacking(request: Request, content: JsonBody) -> _Gzip | None:
@@ -166,9 +178,14 @@ def _unpacking(request: Request, content: JsonBody) -> _Gzip | None:
     raise Problem(415, detail, headers={"Accept-Encoding": allowed})
 
 
+def _value(text: bytes) -> Any:
+    """Return the value of JSON, which may begin with a byte order mark; raises ValueError."""
+    return from_json(text.removeprefix(BOM_UTF8), allow_inf_nan=False, cache_strings="none")
+
+
 def _parsed(text: bytes) -> Any:
     try:
-        return from_json(text, allow_inf_nan=False, cache_strings="none")
+        return _value(text)
     except ValueError:
         raise Problem(400, f"The body {UNREADABLE}.") from None
 
@@ -176,10 +193,10 @@ def _parsed(text: bytes) -> Any:
 def _lines(text: bytes) -> Iterator[Any]:
     """Yield the value of each line that is not empty; a line that is no JSON becomes BadItem."""
     for line in text.split(b"\n"):
-        if not line.strip():
+        if not line.removeprefix(BOM_UTF8).strip():
             continue
         try:
-            yield from_json(line, allow_inf_nan=False, cache_strings="none")
+            yield _value(line)
         except ValueError:
             yield BadItem(({"in": "body", "reason": UNREADABLE},))
 

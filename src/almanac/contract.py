@@ -1,10 +1,11 @@
 """What every workload declares: its tables, filters, cadence and limits (pydantic only, no ML)."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from almanac.errors import UsageError
 
@@ -16,6 +17,11 @@ SCHEMA_REVISION = "0005"
 # PostgreSQL cuts names at 63 bytes; a run's own table also carries the run id.
 LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# Variables of the owner of the database, of the runner and of the kernel.
+NEVER_PASSED = frozenset(
+    "DATABASE_URL ALMANAC_WORKER_DATABASE_URL ALMANAC_HOME PYTHONHASHSEED MPLBACKEND".split()
+)
 
 
 class _Declaration(BaseModel):
@@ -109,7 +115,7 @@ class Contract(_Declaration):
 
     An `incremental` workload predicts each row of its table `entries` once. The entity is the number that a
     row got when it arrived. `entry_columns` are what a model sees of a row. A release names all runs of its
-    version.
+    version. `environment` names variables that the notebooks get beside those that every notebook gets.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")
@@ -134,6 +140,15 @@ class Contract(_Declaration):
     entries: str = Field("", pattern=rf"{IDENTIFIER}|^$")
     entry_columns: tuple[str, ...] = ()
     attribution: str = ""
+    environment: tuple[str, ...] = Field((), exclude=True)
+
+    @field_validator("environment")
+    @classmethod
+    def _variables_may_be_passed(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not VARIABLE.fullmatch(name) or name in NEVER_PASSED:
+                raise ValueError(f"{name!r} is no environment variable that notebooks may get")
+        return names
 
     @model_validator(mode="after")
     def _predictions_have_one_key_column(self) -> Self:

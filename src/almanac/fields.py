@@ -143,12 +143,17 @@ def day(text: str) -> date:
 def instant(text: str) -> datetime:
     """Return an aware instant in UTC."""
     try:
-        moment = datetime.fromisoformat(text if text.isascii() else "")
+        moment = _from_iso(text if text.isascii() else "")
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         pass
     raise ValueError(INSTANT_IN_ADDRESS)
+
+
+def _from_iso(text: str) -> datetime:
+    """Return the instant of an ISO text, whose t and z may be small, as RFC 3339 says; raises ValueError."""
+    return datetime.fromisoformat(text.replace("t", "T").replace("z", "Z"))
 
 
 def one_of(*words: str) -> Reader:
@@ -193,7 +198,7 @@ def parse_date(text: str) -> date | None:
 def parse_instant(text: str) -> datetime:
     """Return an aware instant in UTC from an ISO text, by default in UTC; raises UsageError."""
     try:
-        moment = datetime.fromisoformat(text)
+        moment = _from_iso(text)
         return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(NO_INSTANT.format(text)) from error

@@ -82,6 +82,7 @@ class Settings(BaseModel):
     ingest: bool = Field(False, alias="ALMANAC_INGEST")
     ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
     allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
+    root_path: str = Field("", alias="ALMANAC_ROOT_PATH", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**self._variables(os.environ, without=values), **values)
@@ -129,6 +130,11 @@ class Settings(BaseModel):
     def notebooks_folder(self) -> Path:
         """Where the notebooks of all workloads live."""
         return self.home / "notebooks"
+
+    @property
+    def path_prefix(self) -> str:
+        """What addresses in the server's answers begin with behind a proxy, without a slash at the end."""
+        return self.root_path.rstrip("/")
 
     @property
     def who(self) -> str:

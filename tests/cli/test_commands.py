@@ -238,7 +238,9 @@ def test_every_exit_code_is_documented() -> None:
     assert all(f"{code} " in EPILOG for code in [*range(11), 130])
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("vefiry", "verify"), ("relases", "releases"), ("rnu", "run")])
+@pytest.mark.parametrize(
+    ("typed", "meant"), [("vefiry", "verify"), ("decisons", "decisions"), ("rnu", "run")]
+)
 def test_a_suggestion_ends_as_a_question(typed: str, meant: str, almanac: Almanac) -> None:
     ended = almanac(typed)
     assert (ended.code, "?." in ended.err) == (2, False)

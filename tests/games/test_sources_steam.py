@@ -57,6 +57,8 @@ def test_a_row_becomes_a_game():
     [
         ("2007-10-10", "10/10/2007", "Invalid isoformat string: '10/10/2007'"),
         ("2007-10-10", "2007-13-45", "month must be in 1..12"),
+        ("Portal", "Por\0tal", "title holds NUL"),
+        ("Puzzle;First", "Puz\0zle;First", "themes holds NUL"),
         ("400,", "four hundred,", "invalid literal"),
         (",900,", ",-1,", "a number of reviews is below zero"),
         ("Portal", " ", "the game has no name"),

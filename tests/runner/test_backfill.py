@@ -7,8 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from almanac.cli import processes
 from almanac.errors import LookAhead, UsageError
 from almanac.operations import verify
+from almanac.runner.attempt import RunRequest
 from almanac.runner.slots import requested_slot
 from almanac.store.publishing import publish, staging
 from almanac.store.records import ledger, runs, versions
@@ -152,8 +154,6 @@ def test_a_slot_in_the_future_is_refused(bench: Bench, slot: datetime) -> None:
 
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
 def test_a_slot_is_taken_exactly_where_it_has_begun(slot: datetime) -> None:
-    from almanac.runner.attempt import RunRequest
-
     now = datetime.now(UTC)
     try:
         assert requested_slot(RunRequest("stub", slot=slot), STUB, predicts=True) == slot
@@ -231,3 +231,8 @@ def test_whatever_the_order_of_runs_the_live_one_is_never_older_than_one_before(
                 ledger.append(connection, ledger.NewRelease(run_id, "publish", None, "test"))
                 best = (slot, cut)
         connection.rollback()
+
+
+@pytest.mark.parametrize(("release", "words"), [(None, []), (True, ["--release"]), (False, ["--no-release"])])
+def test_the_processes_of_all_workloads_get_the_choice_too(release: bool | None, words: list[str]) -> None:
+    assert processes.words("demand", RunRequest("", release=release)) == ["run", "demand", "--quiet", *words]

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from almanac.runner.environment import kernel_environment, redact, secrets
+from almanac.contract import Contract
+from almanac.runner.environment import ALLOWED, ALLOWED_PREFIXES, kernel_environment, redact, secrets
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
+from tests.stub import STUB
 
+WORKER = Database("postgresql://worker@db/almanac", "worker")
 SECRETS = {
     "password of a URL": (
         "DATABASE_URL",
@@ -62,3 +66,45 @@ def test_a_kernel_gets_the_listed_variables_and_the_worker_s_database(
     assert environment["ALMANAC_WORKER_DATABASE_URL"] == "postgresql://worker@db/almanac"
     assert environment["MLFLOW_TRACKING_URI"] == "http://mlflow"
     assert Path(environment["ALMANAC_HOME"]) == settings.home
+
+
+PASSED = (
+    "LD_LIBRARY_PATH DYLD_LIBRARY_PATH ALL_PROXY http_proxy https_proxy no_proxy HTTPS_PROXY SSL_CERT_DIR "
+    "CURL_CA_BUNDLE CUDA_VISIBLE_DEVICES MKL_NUM_THREADS MPLCONFIGDIR XDG_CACHE_HOME CONDA_PREFIX JAVA_HOME"
+).split()
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_what_libraries_and_proxies_need_reaches_the_kernel(
+    name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "value")
+    assert kernel_environment(settings, WORKER)[name] == "value"
+
+
+@pytest.mark.parametrize("name", ["SHOP_TOKEN", "SHOP_URL", "shop_region", "X"])
+def test_variables_of_ones_own_reach_the_kernel_where_the_contract_lists_them(
+    name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, "value")
+    assert name not in kernel_environment(settings, WORKER)
+    assert kernel_environment(settings, WORKER, [name])[name] == "value"
+    assert "UNSET" not in kernel_environment(settings, WORKER, ["UNSET"])
+    declared = Contract.model_validate(STUB.model_dump() | {"environment": [name]})
+    assert declared.environment == (name,)
+    # The database knows contracts without it, so nothing is changed there.
+    assert declared.model_dump() == STUB.model_dump()
+
+
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "ALMANAC_WORKER_DATABASE_URL", "PYTHONHASHSEED", "a b", "", "1A", "A=B", "A\n"]
+)
+def test_a_variable_that_no_notebook_may_get_is_refused(name: str) -> None:
+    with pytest.raises(ValidationError, match="is no environment variable that notebooks may get"):
+        Contract.model_validate(STUB.model_dump() | {"environment": [name]})
+
+
+def test_every_variable_that_reaches_a_kernel_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "operate.md").read_text()
+    names = [*ALLOWED, *(f"{prefix}*" for prefix in ALLOWED_PREFIXES)]
+    assert [name for name in names if f"`{name}`" not in text] == []

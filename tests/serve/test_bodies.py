@@ -3,7 +3,9 @@
 import gzip
 import json
 import socket
+from codecs import BOM_UTF8
 from collections.abc import Iterator
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Annotated
 
@@ -238,6 +240,53 @@ def test_a_gzip_body_is_accepted_only_by_routes_that_allow_it(intake):
     assert post(intake, b"", Content_Encoding="gzip").status_code == 400
     assert post(intake, packed, "/v1/stub/ask", Content_Encoding="gzip").status_code == 415
     assert post(intake, packed, Content_Encoding="br").status_code == 415
+
+
+@pytest.mark.parametrize(
+    "cuts", [(), (1,), (10, 20), (0,), (5, 5, 30)], ids=["one", "two", "three", "an empty one", "several"]
+)
+@pytest.mark.parametrize("padding", [b"", b"\0" * 600])
+def test_a_gzip_of_several_members_is_read_as_one(intake, cuts, padding):
+    text = json.dumps(NOTE).encode()
+    places = (0, *cuts, len(text))
+    packed = b"".join(gzip.compress(text[begin:end]) for begin, end in pairwise(places)) + padding
+    assert post(intake, packed, Content_Encoding="gzip").status_code == 200
+    chunks = [packed[place : place + 7] for place in range(0, len(packed), 7)]
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert intake.post("/v1/stub/notes", content=iter(chunks), headers=headers).status_code == 200
+
+
+def test_a_gzip_of_several_members_is_refused_where_one_is_cut_or_the_whole_is_too_long(intake):
+    first, second = (gzip.compress(part) for part in (b'{"name":', b'"a"}'))
+    assert post(intake, first + second[:-3], Content_Encoding="gzip").status_code == 400
+    assert post(intake, first + b"\0\0x", Content_Encoding="gzip").status_code == 400
+    problem(post(intake, gzip.compress(b" " * 1_001) * 2, Content_Encoding="gzip"), 413)
+    problem(post(intake, gzip.compress(b" " * 10) * 1_000, Content_Encoding="gzip"), 413)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/x-ndjson"])
+def test_a_byte_order_mark_before_json_is_ignored(intake, kind):
+    body = BOM_UTF8 + json.dumps(NOTE).encode()
+    path = "/v1/stub/notes" if kind == "application/json" else "/v1/stub/notes/bulk"
+    answer = post(intake, body + b"\n", path, Content_Type=kind)
+    assert answer.status_code in (200, 202)
+    assert "errors" not in answer.text
+    problem(post(intake, BOM_UTF8, "/v1/stub/notes"), 400)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-04-18t06:00:00z",
+        "2025-04-18T06:00:00z",
+        "2025-04-18t08:00:00+02:00",
+        "2025-04-18 06:00:00Z",
+        "2025-04-18t06:00:00.000000000z",
+    ],
+)
+def test_an_instant_may_be_written_with_small_letters(intake, text):
+    answer = post(intake, json.dumps(NOTE | {"at": text}).encode())
+    assert answer.json()["at"] == "2025-04-18T06:00:00+00:00"
 
 
 def test_size_limits_apply_to_the_decompressed_body(intake):

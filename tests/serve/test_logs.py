@@ -90,6 +90,24 @@ def test_a_search_returns_entries_newest_first_with_their_predictions(client: ht
     assert answer["rows"][1].items() >= expected.items()
 
 
+def test_numbers_of_entries_grow_with_their_places_in_a_call(client: httpx.Client, owner: Database) -> None:
+    ids = {3: "order-b", 7: "order-a", 12: "order-b"}
+    entries = [
+        {"text": f"step {place}"} | ({"id": ids[place]} if place in ids else {}) for place in range(20)
+    ]
+    results = client.post("/v1/logs", json=entries).json()["results"]
+    numbers = [result["entry_id"] for result in results]
+    assert numbers[12] == numbers[3]
+    assert results[12]["status"] == "duplicate"
+    del numbers[12]
+    assert numbers == sorted(set(numbers))
+    again = client.post("/v1/logs", json=[{"text": "new"}, entries[7], {"text": "newer"}]).json()["results"]
+    assert [result["status"] for result in again] == ["accepted", "duplicate", "accepted"]
+    assert again[0]["entry_id"] < again[2]["entry_id"]
+    with owner.connect() as connection:
+        connection.execute(b"DELETE FROM almanac.log_entries WHERE source = 'http'")
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [

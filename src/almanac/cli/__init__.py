@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
+import traceback
 from importlib.metadata import version
+from types import TracebackType
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ import typer
 from almanac import discovery
 from almanac.cli import database, decisions, installation, releases, retiring, run, runs, show
 from almanac.errors import AlmanacError
+from almanac.runner.environment import redact, secrets_of
 from almanac.store.connections.database import connection_lost
 
 EPILOG = (
@@ -56,7 +59,7 @@ def main() -> None:
             # Typer makes this of an interrupt, and says nothing.
             show.error("Interrupted.")
     except AlmanacError as error:
-        show.error(str(error))
+        show.error(redact(str(error), secrets_of(os.environ)))
         code = error.exit_code
     except typer.TyperException as error:
         code = _wrong_usage(error)
@@ -65,9 +68,16 @@ def main() -> None:
         code = INTERRUPTED
     except Exception as error:
         if os.environ.get("LOG_LEVEL") == "DEBUG":
+            sys.excepthook = _print_traceback
             raise
         code = _unexpected(error)
     sys.exit(code or 0)
+
+
+def _print_traceback(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
+    """Print a traceback without secrets; nothing shows the values of variables."""
+    text = "".join(traceback.format_exception(error))
+    sys.stderr.write(redact(text, secrets_of(os.environ)))
 
 
 def _print_version(requested: bool) -> None:
@@ -92,7 +102,7 @@ def _names(app: typer.Typer) -> set[str | None]:
 
 def _add_commands_of_workloads(app: typer.Typer) -> None:
     imports = typer.Typer(help="Bring in data that you own.", no_args_is_help=True)
-    for name in discovery.names():
+    for name in discovery.contracts():
         module = discovery.module(name, "commands")
         if module is not None:
             module.add_to(app, imports)
@@ -119,7 +129,8 @@ def _unexpected(error: Exception) -> int:
         show.error(str(lost))
         return lost.exit_code
     if isinstance(error, OSError) and error.errno in REFUSALS:
-        show.error(NOT_ALLOWED.format(error=error))
+        text = NOT_ALLOWED.format(error=error)
     else:
-        show.error(UNEXPECTED.format(kind=type(error).__name__, error=error))
+        text = UNEXPECTED.format(kind=type(error).__name__, error=error)
+    show.error(redact(text, secrets_of(os.environ)))
     return 1

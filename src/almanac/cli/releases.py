@@ -136,7 +136,7 @@ def diff_command(
 def prune_command(workload: AnyWorkload = "") -> None:
     """Drop the rows of runs past retention; records and ledger stay for ever."""
     project = Project(Settings.read())
-    for name in [workload] if workload else discovery.names():
+    for name in [workload] if workload else discovery.contracts():
         pruned = prune.prune(project.database, discovery.contract(name))
         names = f": {', '.join(pruned)}" if pruned else ""
         show.line(f"{name}: {len(pruned)} runs pruned{names}.")

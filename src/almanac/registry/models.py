@@ -30,10 +30,6 @@ GONE = (
 NO_SUCH_NAME = (
     "MLflow cannot open {database}, since a path of SQLite may have no question mark. Rename the folder."
 )
-FORGOTTEN = (
-    "MLflow has no version {version} of '{workload}' any more: somebody has deleted it there. "
-    "Restore a backup of MLflow, or train anew: almanac run {workload} --slot now"
-)
 # What each version consists of, whatever else was saved with it.
 MODEL_FILES = ("MLmodel", "model.skops", "requirements.txt")
 
@@ -129,8 +125,6 @@ class Registry(Tracking):
         Raises RegistryError for a version that is no longer registered.
         """
         self.refuse_other_database(workload)
-        if version is not None and not self.has_version(workload, version):
-            raise RegistryError(FORGOTTEN.format(version=version, workload=workload))
         with self.explained():
             if version is None:
                 self.client.delete_registered_model_alias(workload, alias)

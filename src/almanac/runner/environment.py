@@ -4,42 +4,21 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import quote, unquote
 
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 
+# docs/operate.md lists the same names and prefixes.
 ALLOWED = frozenset(
-    {
-        "PATH",
-        "HOME",
-        "USER",
-        "LANG",
-        "TZ",
-        "TMPDIR",
-        "VIRTUAL_ENV",
-        "PYTHONPATH",
-        "LOG_LEVEL",
-        "SSL_CERT_FILE",
-        "REQUESTS_CA_BUNDLE",
-        "GITHUB_TOKEN",
-    }
+    "PATH HOME USER LOGNAME LANG LANGUAGE TZ TMPDIR VIRTUAL_ENV CONDA_PREFIX PYTHONPATH PYTHONUTF8 LOG_LEVEL "
+    "SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE ALL_PROXY GITHUB_TOKEN JAVA_HOME "
+    "LD_LIBRARY_PATH LD_PRELOAD DYLD_LIBRARY_PATH DYLD_FALLBACK_LIBRARY_PATH".split()
 )
-ALLOWED_PREFIXES = (
-    "ALMANAC_",
-    "MLFLOW_",
-    "FOOTBALL_DATA_ORG_",
-    "ODDS_API_",
-    "IGDB_",
-    "AWS_",
-    "GOOGLE_",
-    "LC_",
-    "OMP_",
-    "OPENBLAS_",
-    "HTTP_",
-    "HTTPS_",
-    "NO_",
+ALLOWED_PREFIXES = tuple(
+    "ALMANAC_ MLFLOW_ FOOTBALL_DATA_ORG_ ODDS_API_ IGDB_ AWS_ GOOGLE_ LC_ OMP_ OPENBLAS_ MKL_ NUMEXPR_ CUDA_ "
+    "MPL XDG_ FONTCONFIG_ HTTP_ HTTPS_ NO_".split()
 )
 FIXED = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
@@ -58,11 +37,16 @@ PASSWORD = re.compile(r"://[^:/@\s]*:([^@\s]+)@|password=([^\s&]+)")
 CONNECTION = re.compile(r"://|\b(?:host|dbname|password)=")
 
 
-def kernel_environment(settings: Settings, worker: Database) -> dict[str, str]:
-    """Return the environment of a kernel: an allow-list, with the database in the role of a worker only."""
+def kernel_environment(settings: Settings, worker: Database, further: Collection[str] = ()) -> dict[str, str]:
+    """Return the environment of a kernel: an allow-list, with the database in the role of a worker only.
+
+    `further` are the names that the contract of the workload lists.
+    """
     threads = {name: os.environ.get(name, "1") for name in ONE_THREAD}
     own = {"ALMANAC_HOME": str(settings.home), "ALMANAC_WORKER_DATABASE_URL": worker.url}
-    allowed = {name: value for name, value in os.environ.items() if _is_allowed(name.upper())}
+    allowed = {
+        name: value for name, value in os.environ.items() if _is_allowed(name.upper()) or name in further
+    }
     return allowed | FIXED | threads | own
 
 
@@ -75,7 +59,12 @@ def secrets(settings: Settings, environment: Mapping[str, str] = os.environ) -> 
 
     A password is listed as it is spelt in its URL and as it is meant. The longest texts come first.
     """
-    values = [*settings.secrets(), *(value for name, value in environment.items() if _is_secret(name))]
+    return secrets_of(environment, settings.secrets())
+
+
+def secrets_of(environment: Mapping[str, str], further: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the secrets of environment variables alone, and those among `further` values."""
+    values = [*further, *(value for name, value in environment.items() if _is_secret(name))]
     texts = {value for value in values if not CONNECTION.search(value)}
     for value in [*values, *environment.values()]:
         texts |= _passwords(value)

@@ -2,10 +2,12 @@
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from threading import Thread
 
 from almanac import discovery
 from almanac.contract import Contract
@@ -127,12 +129,25 @@ def _execute(attempt: Attempt, plan: Plan) -> Result:
 
 
 def _work(attempt: Attempt, plan: Plan) -> Result:
-    with ThreadPoolExecutor(1) as pool:
-        mlflow_run = pool.submit(open_mlflow_run, attempt)
-        results = [run_step(attempt, notebook, mlflow_run) for notebook in plan.selected]
+    mlflow_run = _beside(open_mlflow_run, attempt)
+    results = [run_step(attempt, notebook, mlflow_run) for notebook in plan.selected]
     usage = end.usage(attempt, results)
     publication = publish_results(attempt, usage) if plan.predicts else end.finish(attempt, usage)
     end.end_mlflow_run(attempt, mlflow_run.result(), succeeded=True)
     facts = fields(run=attempt.run_id, release=publication.release_id, reason=publication.reason)
     log.info("run ended", extra=facts)
     return Result(attempt.run_id, "succeeded", publication.reason, release_id=publication.release_id)
+
+
+def _beside(work: Callable[[Attempt], str], attempt: Attempt) -> "Future[str]":
+    """Start work in a thread that does not keep a stopped program alive: a registry may be away."""
+    future: Future[str] = Future()
+
+    def fill() -> None:
+        try:
+            future.set_result(work(attempt))
+        except BaseException as error:  # noqa: BLE001  # whoever asks for the result gets it
+            future.set_exception(error)
+
+    Thread(target=fill, name="mlflow", daemon=True).start()
+    return future

@@ -47,6 +47,9 @@ def run_step(attempt: Attempt, notebook: Notebook, mlflow_run: "Future[str]") ->
     result = _executor()(_job(attempt, notebook))
     reason = result.reason or _missing_report(attempt, step)
     _record(attempt, step, result, reason)
+    if result.stopped and not mlflow_run.done():
+        # Who stops a run does not wait for a registry that is slow or away; the notebook is kept here.
+        raise Terminated(reason)
     _save_notebook(attempt, notebook, mlflow_run.result())
     if result.stopped:
         raise Terminated(reason)
@@ -82,7 +85,9 @@ def _job(attempt: Attempt, notebook: Notebook) -> Job:
         path=notebook.path,
         output=attempt.folder / notebook.path.name,
         parameters=_own_parameters(attempt) | notebook.typed(attempt.request.parameters),
-        environment=environment.kernel_environment(settings, attempt.project.worker),
+        environment=environment.kernel_environment(
+            settings, attempt.project.worker, attempt.contract.environment
+        ),
         limits=_limits(attempt),
         secrets=environment.secrets(settings),
         on_cell=on_cell,

@@ -201,15 +201,16 @@ class Models(Reports):
 
         Raises LookAhead about the version `refused`.
         """
-        own = self._newest_before_cut_off() if self.is_exploration else self._trained_version()
+        own = self._newest_in_time(refused) if self.is_exploration else self._trained_version()
         if own is None or self._looks_ahead(own):
             raise self._trained_later(refused)
         self.report(in_place_of_champion=own)
         return own
 
-    def _newest_before_cut_off(self) -> int | None:
+    def _newest_in_time(self, refused: int) -> int | None:
+        like = self.version(refused)
         with self.database.engine.begin() as connection:
-            return versions.newest(connection, self.workload, until=self.cut_off)
+            return versions.newest_in_time(connection, like, self.cut_off)
 
     def _trained_version(self) -> int | None:
         if self.is_exploration:

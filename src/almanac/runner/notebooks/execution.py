@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import nbformat
 import papermill
@@ -25,6 +27,8 @@ ENGINE = "almanac"
 # The kernel of the Python that runs Almanac, whatever a notebook was last saved with.
 KERNEL, LANGUAGE = "python3", "python"
 MOST_CHARACTERS = 500
+# Lines of a kernel's standard error that say why it died.
+TELLING = re.compile(r"Error\b|\berror:|Fatal|No module|not found|cannot|denied|Killed|terminate called")
 FAILURES = (
     PapermillExecutionError,
     CellTimeoutError,
@@ -69,17 +73,27 @@ def execute(job: Job) -> NotebookResult:
 
 def _run(job: Job, draft: Path, gauge: Gauge) -> tuple[str | None, bool]:
     """Run the notebook into `draft`; return why it did not end well, and whether a signal stopped it."""
-    try:
-        with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime), naming(draft):
-            _run_papermill(job, draft, gauge, work)
-    except KeyboardInterrupt as error:
-        return str(error) or "stopped by an interrupt", True
-    except FAILURES as error:
-        return _reason(error, job.limits), False
-    return None, False
+    with tempfile.TemporaryFile() as stderr:
+        try:
+            with _folder() as runtime, _folder() as work, _jupyter_runtime(runtime), naming(draft):
+                _run_papermill(job, draft, Kernel(gauge, work, stderr))
+        except KeyboardInterrupt as error:
+            return str(error) or "stopped by an interrupt", True
+        except FAILURES as error:
+            return _reason(error, job.limits) + _last_words(error, stderr), False
+        return None, False
 
 
-def _run_papermill(job: Job, draft: Path, gauge: Gauge, work: str) -> None:
+@dataclass(frozen=True)
+class Kernel:
+    """What a kernel is run with: the gauge of its use, its working folder, and the file of its complaints."""
+
+    gauge: Gauge
+    folder: str
+    stderr: BinaryIO
+
+
+def _run_papermill(job: Job, draft: Path, kernel: Kernel) -> None:
     papermill.execute_notebook(
         str(job.path),
         str(draft),
@@ -89,8 +103,9 @@ def _run_papermill(job: Job, draft: Path, gauge: Gauge, work: str) -> None:
         language=LANGUAGE,
         progress_bar=False,
         autosave_cell_every=0,
-        cwd=work,
-        gauge=gauge,
+        cwd=kernel.folder,
+        gauge=kernel.gauge,
+        stderr=kernel.stderr,
         on_cell=job.on_cell,
         timeout_func=lambda _cell: _seconds_left(job.limits),
         environment=job.environment,
@@ -129,6 +144,18 @@ def _reason(error: BaseException, limits: Limits) -> str:
     if isinstance(error, DeadKernelError):
         return "the kernel died (killed, or out of memory)"
     return f"the notebook could not be executed: {type(error).__name__}: {error}"[:MOST_CHARACTERS]
+
+
+def _last_words(error: BaseException, stderr: BinaryIO) -> str:
+    """Return what the process of a kernel said before it died or did not start, as the end of a reason."""
+    if not isinstance(error, DeadKernelError | RuntimeError | OSError):
+        return ""
+    stderr.seek(0)
+    text = stderr.read().decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    telling = [line for line in lines if TELLING.search(line)]
+    words = [*lines[-1:], *telling[-1:]][-1:]
+    return f"; it said: {words[0][:MOST_CHARACTERS]}" if words else ""
 
 
 def _early_end(notebook: nbformat.NotebookNode) -> str | None:

@@ -2,11 +2,14 @@
 
 import logging
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
+import zmq
+from jupyter_client.kernelspec import KernelSpec
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, NotebookExecutionManager
 from traitlets.config import Config
@@ -14,6 +17,12 @@ from traitlets.config import Config
 from almanac.runner.notebooks.job import OnCell
 
 STARTUP_SECONDS = 60
+# For the outputs of a cell that has ended, which are read more slowly than they are written.
+OUTPUT_SECONDS = 600
+# The same Python as this program's, with its packages.
+ARGV = [sys.executable, "-m", "almanac.runner.notebooks.kernel_program", "-f", "{connection_file}"]
+# Messages that may wait to be read, as in the kernel.
+MOST_WAITING = 1_000_000
 
 
 @dataclass
@@ -43,6 +52,14 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill comes 
         super().__init__(manager, **options)
         self.gauge, self.on_cell = gauge, on_cell
 
+    def create_kernel_manager(self) -> Any:
+        """Return a manager that starts the running Python, whatever kernels are installed elsewhere."""
+        manager = super().create_kernel_manager()
+        manager._kernel_spec = KernelSpec(argv=ARGV, display_name="Python 3", language="python")
+        # Outputs that this program has not read yet are not thrown away.
+        manager.context.setsockopt(zmq.RCVHWM, MOST_WAITING)
+        return manager
+
     def execute_cell(self, cell: Any, cell_index: int, *arguments: Any, **options: Any) -> Any:
         """Execute one cell after announcing it."""
         self.on_cell(cell_index + 1, len(self.nb.cells))
@@ -71,11 +88,12 @@ class Engine(NBClientEngine):  # type: ignore[misc]  # papermill comes without t
             kernel_name=kernel_name,
             timeout_func=options["timeout_func"],
             startup_timeout=STARTUP_SECONDS,
+            iopub_timeout=OUTPUT_SECONDS,
             shutdown_kernel="immediate",
             config=_ipc(),
             log=logging.getLogger("papermill"),
         )
-        return client.execute(env=dict(options["environment"]))
+        return client.execute(env=dict(options["environment"]), stderr=options["stderr"])
 
 
 def _ipc() -> Config:

@@ -73,14 +73,10 @@ class Database:
     def _connect(self, autocommit: bool = False) -> psycopg.Connection[TupleRow]:
         try:
             connection = psycopg.connect(self.conninfo, autocommit=True)
-            actual = _current_user(connection)
+            with _closed_on_error(connection):
+                refuse_other_role(self.role, _current_user(connection))
         except psycopg.OperationalError as error:
             raise missing_role(self.role, error) or _unreachable(self, error) from error
-        try:
-            refuse_other_role(self.role, actual)
-        except DatabaseError:
-            connection.close()
-            raise
         connection.autocommit = autocommit
         return connection
 
@@ -108,6 +104,15 @@ def connection_lost(error: Exception) -> DatabaseError | None:
 def driver_connection(connection: sa.Connection) -> psycopg.Connection[TupleRow]:
     """Return the psycopg connection under a SQLAlchemy connection; both are in the same transaction."""
     return cast("psycopg.Connection[TupleRow]", connection.connection.driver_connection)
+
+
+@contextmanager
+def _closed_on_error(connection: psycopg.Connection[TupleRow]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _current_user(connection: psycopg.Connection[TupleRow]) -> bytes:

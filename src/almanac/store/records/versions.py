@@ -33,11 +33,20 @@ def get(connection: sa.Connection, workload: str, version: int) -> VersionRow:
     return row
 
 
-def newest(connection: sa.Connection, workload: str, *, until: date | None = None) -> int | None:
-    """Return the number of the newest version, or None; with `until`, of those trained up to that day."""
+def newest(connection: sa.Connection, workload: str) -> int | None:
+    """Return the number of the newest version, or None."""
     query = sa.select(sa.func.max(COLUMNS.version)).where(COLUMNS.workload == workload)
-    if until:
-        query = query.where(COLUMNS.trained_until <= until)
+    number: int | None = connection.execute(query).scalar()
+    return number
+
+
+def newest_in_time(connection: sa.Connection, like: VersionRow, until: date | None) -> int | None:
+    """Return the newest version trained up to a day, on simulated data exactly if `like` was, or None."""
+    query = sa.select(sa.func.max(COLUMNS.version)).where(
+        COLUMNS.workload == like["workload"],
+        COLUMNS.simulated == like["simulated"],
+        COLUMNS.trained_until <= until,
+    )
     number: int | None = connection.execute(query).scalar()
     return number
 

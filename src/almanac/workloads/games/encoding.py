@@ -11,8 +11,8 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from almanac.workloads.games.features import PAIR_SEPARATOR
-
+# Stands between the two words of a pair; no source has it in a word.
+PAIR_SEPARATOR = " + "
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
 ArrayLike = npt.NDArray[Any] | list[int]

@@ -1,6 +1,7 @@
 """What a model knows of a game: one plain function per column, raw rows in, values out."""
 
-from datetime import date
+from collections.abc import Callable
+from datetime import UTC, date, datetime
 from itertools import combinations
 from typing import NamedTuple
 
@@ -8,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from almanac.judging.scores import Z_95
-from almanac.workloads.games import titles
+from almanac.workloads.games import single_game, sources, titles
+from almanac.workloads.games.encoding import PAIR_SEPARATOR
 from almanac.workloads.games.shared.spelling import title_key
 
 # Tags of games for adults; the age field of the source says 0 for most of these games.
@@ -17,8 +19,6 @@ LIST_COLUMNS = ["genres", "themes", "categories", "platforms"]
 SOURCE_COLUMNS = ["game_id", "title", "released", *LIST_COLUMNS, "developer", "publisher"]
 # What a game has in common with another edition of it.
 SAME_IN_EDITIONS = ["genres", "themes", "developer"]
-# Stands between the two words of a pair; no source has it in a word.
-PAIR_SEPARATOR = " + "
 # Columns of the order of the catalogue, and whether each is ascending.
 MOST_POPULAR_FIRST = {"players": False, "popularity": False, "rating": False, "game_id": True}
 
@@ -41,6 +41,19 @@ def build(games: pd.DataFrame, plays: pd.DataFrame, *, as_of: date) -> Dataset:
     played = earlier[earlier["game_id"].isin(released["game_id"])]
     counted = released.assign(players=players(released, played))
     return Dataset(_ranked(_with_features(counted)), played.reset_index(drop=True))
+
+
+def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:
+    """Return the catalogue of the cut-off day with the game `title=…` or `game_id=…` as its first row.
+
+    The lists of a game need all others. `read` returns a raw table. Raises UsageError for inputs that are
+    missing or unknown, and for a game that is not in the catalogue of that day.
+    """
+    games = sources.select(read("games"), sample="full")
+    plays = sources.select_plays(read("plays"), games)
+    game_id = single_game.id_of(games, inputs)
+    cut = sources.cut_off(games, plays, requested=as_of, slot=datetime.now(UTC).date())
+    return single_game.first(build(games, plays, as_of=cut.data_as_of).catalogue, game_id, cut.data_as_of)
 
 
 def _released_before(games: pd.DataFrame, day: date) -> pd.DataFrame:

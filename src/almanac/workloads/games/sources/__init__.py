@@ -14,7 +14,7 @@ from almanac.workloads.games.sources import builtin, games, igdb, plays_csv, sim
 from almanac.workloads.games.sources.games import delisted
 from almanac.workloads.games.sources.selection import cut_off, select, select_plays
 
-__all__ = ["Fetched", "cut_off", "delisted", "fetch", "select", "select_plays"]
+__all__ = ["Fetched", "completed", "cut_off", "delisted", "fetch", "select", "select_plays"]
 
 NO_DATA = (
     "NO REAL DATA: %s THE BUILT-IN GAMES with simulated players are used;"
@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Fetched:
-    """The result of one collect: games and plays as in the contract, refused rows, and skipped sources."""
+    """The result of one collect: games and plays as in the contract, refused rows, and skipped sources.
+
+    `unread` is the id after which IGDB was not read: 0 where it was silent, None where it was read whole.
+    """
 
     games: pd.DataFrame
     plays: pd.DataFrame
@@ -37,6 +40,14 @@ class Fetched:
     simulated: bool
     where: str
     skipped_sources: list[str]
+    unread: int | None = 0
+
+
+def completed(fetched: Fetched, stored: pd.DataFrame) -> pd.DataFrame:
+    """Return the fetched games, in which a source that was silent changes nothing of the `stored` ones."""
+    if fetched.simulated or fetched.unread is None:
+        return fetched.games
+    return games.completed(fetched.games, stored, unread=fetched.unread)
 
 
 def fetch(settings: Settings, *, sample: Literal["full", "mock"] = "full") -> Fetched:
@@ -74,9 +85,17 @@ def _with_igdb(settings: Settings, fetched: Fetched) -> Fetched:
         igdb_games, refused = igdb.fetch(settings)
     except SourceUnavailable as error:
         return _without_igdb(fetched, str(error))
-    games = igdb.merge(fetched.games, igdb_games)
-    skipped = pd.concat([fetched.skipped, refused], ignore_index=True)
-    return replace(fetched, games=games, skipped=skipped, source=f"{fetched.source} + {igdb.SOURCE}")
+    merged, unread = igdb.merge(fetched.games, igdb_games), igdb_games.attrs["unread"]
+    refusals = [fetched.skipped, refused, igdb.shared(fetched.games, igdb_games)]
+    skipped = pd.concat(refusals, ignore_index=True)
+    source = f"{fetched.source} + {igdb.SOURCE}"
+    read = replace(fetched, games=merged, skipped=skipped, source=source, unread=unread)
+    return read if unread is None else _partly(read, refused["reason"].iloc[-1])
+
+
+def _partly(fetched: Fetched, reason: str) -> Fetched:
+    skipped = [*fetched.skipped_sources, f"a part of {igdb.SOURCE} ({reason})"]
+    return replace(fetched, skipped_sources=skipped)
 
 
 def _without_igdb(fetched: Fetched, reason: str) -> Fetched:

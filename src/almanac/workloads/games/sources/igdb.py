@@ -2,9 +2,10 @@
 
 import logging
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from typing import Any, TypeGuard
+from typing import Any
 
 import pandas as pd
 from pydantic import SecretStr
@@ -14,8 +15,9 @@ from almanac.errors import SourceUnavailable
 from almanac.settings import Settings
 from almanac.workloads.games.sources import games
 from almanac.workloads.games.sources.games import Refusal
+from almanac.workloads.games.sources.linking import merge, shared
 
-SOURCE = "igdb"
+SOURCE = games.SILENT
 # The documented limit is four requests a second.
 PER_MINUTE = 240.0
 PAGE = 500
@@ -23,18 +25,31 @@ MOST_PAGES = 100
 FIELDS = (
     "name,first_release_date,genres.name,platforms.name,themes.name,total_rating,total_rating_count,"
     "involved_companies.developer,involved_companies.publisher,involved_companies.company.name,"
-    "external_games.uid,external_games.external_game_source"
+    "external_games.uid,external_games.external_game_source,game_type"
 )
 # Popularity is the number of ratings; games with hardly any are left out.
 CONDITION = "version_parent = null & total_rating_count >= 5"
 STEAM = 1
+# Whole words of the names of platforms; a telephone with Windows is no PC.
 PLATFORMS = {
-    "windows": re.compile("windows"),
-    "mac": re.compile("mac"),
-    "linux": re.compile("linux"),
-    "playstation": re.compile("playstation"),
-    "xbox": re.compile("xbox"),
-    "nintendo": re.compile("nintendo|wii|game boy|gamecube|nes|super famicom"),
+    "windows": re.compile(r"\bwindows\b(?! (?:phone|mobile|ce)\b)"),
+    "mac": re.compile(r"\bmac(?:os|intosh)?\b"),
+    "linux": re.compile(r"\blinux\b"),
+    "playstation": re.compile(r"\bplaystation\b"),
+    "xbox": re.compile(r"\bxbox\b"),
+    "nintendo": re.compile(
+        r"\b(?:nintendo|wii|s?nes|game boy|gamecube|famicom|family computer|virtual boy|satellaview)\b"
+    ),
+}
+# Kinds of entries that nobody plays alone.
+NO_GAMES = {
+    1: "a DLC",
+    2: "an expansion",
+    3: "a bundle",
+    5: "a mod",
+    7: "a season",
+    13: "a pack",
+    14: "an update",
 }
 # Genres and themes that the other sources name differently.
 NAMES = {
@@ -51,34 +66,63 @@ NO_ACCESS = "gave no access token; are IGDB_CLIENT_ID and IGDB_CLIENT_SECRET rig
 NO_LIST = "returned no list of games; the source may have changed its format."
 UNREADABLE_ITEM = (AttributeError, KeyError, TypeError, ValueError, OverflowError, OSError)
 
+__all__ = ["fetch", "merge", "shared"]
+
+# Columns beside the contract's: the first Steam id, all of them, and the kind of entry.
+LINKING = ("steam_id", "steam_ids", "game_type")
+LEFT_OUT = "the games with ids after {last} were not read: {reason}"
+
 Item = dict[str, Any]
 
 log = logging.getLogger(__name__)
 
 
+@dataclass
+class _Reading:
+    """The games read so far by id, the refused ones, and the id after which nothing could be read."""
+
+    rows: dict[str, Item] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    items: int = 0
+    unread: int | None = None
+
+    def add(self, item: object) -> None:
+        self.items += 1
+        try:
+            row = _game(item)
+            if row["game_id"] in self.rows:
+                raise ValueError(f"{row['game_id']} was read already")
+            self.rows[row["game_id"]] = row
+        except UNREADABLE_ITEM as error:
+            reason = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            self.refusals.append((SOURCE, self.items, reason, str(item)))
+
+    def stop(self, last: int, reason: str) -> None:
+        """Leave out the games after the last one that was read."""
+        self.unread = last
+        self.refusals.append((SOURCE, self.items + 1, LEFT_OUT.format(last=last, reason=reason), ""))
+        log.warning("IGDB: %s", LEFT_OUT.format(last=last, reason=reason))
+
+    def frames(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        rows = list(self.rows.values())
+        facts = {name: [row[name] for row in rows] for name in LINKING}
+        frame = games.frame(rows).assign(**facts)
+        frame.attrs["unread"] = self.unread
+        return frame, games.skipped(self.refusals)
+
+
 def fetch(settings: Settings, policy: RequestPolicy | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fetch the games that enough people rated, and the refused rows.
 
-    The games are the contract's `games` with a further column `steam_id`. Raises SourceUnavailable, which
-    never contains the secret.
+    The games are the contract's `games` with the further columns LINKING. Where a later page is refused, the
+    games before it stay: the refused rows name the part that was left out, and `attrs["unread"]` is the id
+    after which nothing was read (otherwise None). Raises SourceUnavailable, which never contains the secret.
     """
     policy = policy or RequestPolicy(per_minute=PER_MINUTE)
     client_id, token = _secret(settings.igdb_client_id), _token(settings, policy)
     headers = {"Client-ID": client_id, "Authorization": f"Bearer {token}"}
     with Client(settings.igdb_url, headers=headers, policy=policy) as client:
-        return _frames(_items(client))
-
-
-def _frames(items: Iterable[Item]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    rows, refusals = list[Item](), list[Refusal]()
-    for number, item in enumerate(items, start=1):
-        try:
-            rows.append(_game(item))
-        except UNREADABLE_ITEM as error:
-            reason = f"{type(error).__name__}: {error}"
-            refusals.append((SOURCE, number, reason, str(item)[: games.MOST_TEXT]))
-    steam_ids = [row["steam_id"] for row in rows]
-    return games.frame(rows).assign(steam_id=steam_ids), games.skipped(refusals)
+        return _read(client).frames()
 
 
 def _secret(secret: SecretStr | None) -> str:
@@ -99,53 +143,83 @@ def _token(settings: Settings, policy: RequestPolicy) -> str:
     raise SourceUnavailable(f"{settings.igdb_token_url} {NO_ACCESS}")
 
 
-def _items(client: Client) -> Iterator[Item]:
-    """Yield all games by id, so that a game which appears or vanishes meanwhile repeats or hides no other."""
-    last = 0
-    for _ in range(MOST_PAGES):
-        page = _page(client, f"{CONDITION} & id > {last}")
-        yield from page
+def _read(client: Client) -> _Reading:
+    """Read all games by id, so that a game which appears or vanishes meanwhile repeats or hides no other."""
+    reading, last = _Reading(), 0
+    for number in range(MOST_PAGES):
+        try:
+            page = _page(client, f"{CONDITION} & id > {last}")
+        except SourceUnavailable as error:
+            if not number:
+                raise
+            reading.stop(last, str(error))
+            return reading
+        for item in page:
+            reading.add(item)
+        ids = [_id(item) for item in page]
+        following = max([last, *(number for number in ids if number is not None)])
         if len(page) < PAGE:
-            return
-        last = max(item["id"] for item in page)
-    log.warning("IGDB has more than %d pages; the rest is left out.", MOST_PAGES)
+            return reading
+        if following == last:
+            break
+        last = following
+    reading.stop(last, f"there are more than {MOST_PAGES} pages")
+    return reading
 
 
-def _page(client: Client, condition: str) -> list[Item]:
+def _page(client: Client, condition: str) -> list[object]:
     query = f"fields {FIELDS}; where {condition}; sort id asc; limit {PAGE};"
     page = client.post("games", query.encode())
-    if not _is_page(page):
+    if not isinstance(page, list) or (page and not any(map(_id, page))):
         raise SourceUnavailable(f"{client.base_url}/games {NO_LIST}")
     return page
 
 
-def _is_page(page: object) -> TypeGuard[list[Item]]:
-    return isinstance(page, list) and all(_has_id(item) for item in page)
+def _id(item: object) -> int | None:
+    number = item.get("id") if isinstance(item, dict) else None
+    return number if isinstance(number, int) else None
 
 
-def _has_id(item: object) -> bool:
-    return isinstance(item, dict) and isinstance(item.get("id"), int)
-
-
-def _game(item: Item) -> Item:
-    title = str(item["name"]).strip()
-    if not title:
-        raise ValueError("the game has no name")
-    ratings = int(item.get("total_rating_count", 0))
-    return {
-        "game_id": f"igdb:{int(item['id'])}",
-        "title": title,
+def _game(item: object) -> Item:
+    if not isinstance(item, dict) or _id(item) is None:
+        raise ValueError("the game has no id")
+    kind = _kind(item)
+    if kind in NO_GAMES:
+        raise ValueError(f"it is {NO_GAMES[kind]}, no game (game_type {kind})")
+    ratings = int(item.get("total_rating_count") or 0)
+    steam_ids = _steam_ids(item)
+    row = {
+        "game_id": f"igdb:{item['id']}",
+        "title": _title(item),
         "released": _released(item.get("first_release_date")),
-        "genres": _names(item.get("genres", [])),
-        "themes": _names(item.get("themes", [])),
-        "platforms": _platforms(item.get("platforms", [])),
+        "genres": _joined(NAMES.get(name, name) for name in _names(item.get("genres"))),
+        "themes": _joined(NAMES.get(name, name) for name in _names(item.get("themes"))),
+        "platforms": _platforms(item.get("platforms")),
         "developer": _company(item, "developer"),
         "publisher": _company(item, "publisher"),
         "reviews": ratings,
-        "good_reviews": _good_reviews(ratings, float(item.get("total_rating", 0.0))),
+        "good_reviews": _good_reviews(ratings, float(item.get("total_rating") or 0.0)),
         "source": SOURCE,
-        "steam_id": _steam_id(item),
+        "steam_id": steam_ids[0] if steam_ids else None,
+        "steam_ids": ";".join(steam_ids),
+        "game_type": kind,
     }
+    return dict(games.storable(row))
+
+
+def _kind(item: Item) -> int:
+    """Return the kind of an entry, 0 for a main game and where it is not said."""
+    kind = item.get("game_type", item.get("category"))
+    kind = kind.get("id") if isinstance(kind, dict) else kind
+    return kind if isinstance(kind, int) else 0
+
+
+def _title(item: Item) -> str:
+    name = item.get("name")
+    title = name.strip() if isinstance(name, str) else ""
+    if not title:
+        raise ValueError("the game has no name")
+    return title
 
 
 def _released(seconds: Any) -> date | None:
@@ -156,9 +230,14 @@ def _good_reviews(ratings: int, mean_percent: float) -> int:
     return round(ratings * min(max(mean_percent, 0.0), 100.0) / 100)
 
 
-def _names(items: Iterable[Item]) -> str:
-    names = (str(item["name"]) for item in items)
-    return _joined(NAMES.get(name, name) for name in names)
+def _dicts(items: Any) -> list[Item]:
+    """Return the objects of a list; what is none says nothing."""
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def _names(items: Any) -> list[str]:
+    names = (item.get("name") for item in _dicts(items))
+    return [name for name in names if isinstance(name, str) and name.strip()]
 
 
 def _joined(names: Iterable[str]) -> str:
@@ -166,49 +245,17 @@ def _joined(names: Iterable[str]) -> str:
     return ";".join(dict.fromkeys(name.replace(";", ",") for name in names))
 
 
-def _platforms(items: Iterable[Item]) -> str:
-    names = "\n".join(str(item["name"]).lower() for item in items)
+def _platforms(items: Any) -> str:
+    names = "\n".join(_names(items)).lower()
     return ";".join(platform for platform, pattern in PLATFORMS.items() if pattern.search(names))
 
 
 def _company(item: Item, role: str) -> str | None:
-    companies = (each for each in item.get("involved_companies", []) if each.get(role))
-    return _joined(str(each["company"]["name"]) for each in companies) or None
+    companies = (each["company"] for each in _dicts(item.get("involved_companies")) if each.get(role))
+    return _joined(_names(list(companies))) or None
 
 
-def _steam_id(item: Item) -> str | None:
-    for game in item.get("external_games", []):
-        uid = str(game.get("uid", ""))
-        if game.get("external_game_source") == STEAM and uid.isdigit():
-            return f"steam:{int(uid)}"
-    return None
-
-
-def merge(catalogue: pd.DataFrame, igdb_games: pd.DataFrame) -> pd.DataFrame:
-    """Return the catalogue with the games of IGDB; only games that IGDB links to a Steam id become one row.
-
-    Of a game in both, the Steam row keeps its id, title and reviews, and gets the themes, platforms and
-    makers that it lacks.
-    """
-    linked = igdb_games.dropna(subset="steam_id").drop_duplicates("steam_id").set_index("steam_id")
-    ours = catalogue[catalogue["game_id"].isin(linked.index)]
-    theirs = linked.reindex(ours["game_id"]).set_index(ours.index)
-    enriched = catalogue.copy()
-    enriched.loc[ours.index] = _enriched(ours, theirs)
-    is_new = ~igdb_games["steam_id"].isin(catalogue["game_id"])
-    new = igdb_games[is_new].drop(columns="steam_id")
-    return pd.concat([enriched, new], ignore_index=True)
-
-
-def _enriched(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
-    makers = {name: ours[name].fillna(theirs[name]) for name in ("developer", "publisher")}
-    lists = {name: ours[name].combine(theirs[name], _union) for name in ("genres", "themes", "platforms")}
-    return ours.assign(**makers, **lists)
-
-
-def _union(ours: str, theirs: str) -> str:
-    """Return our list with the entries of theirs that it lacks, regardless of case."""
-    own = [part for part in ours.split(";") if part]
-    lower = {part.lower() for part in own}
-    new = {part.lower(): part for part in theirs.split(";") if part.lower() not in lower}
-    return ";".join([*own, *filter(None, new.values())])
+def _steam_ids(item: Item) -> list[str]:
+    links = [game for game in _dicts(item.get("external_games")) if game.get("external_game_source") == STEAM]
+    uids = (str(game.get("uid", "")) for game in links)
+    return list(dict.fromkeys(f"steam:{int(uid)}" for uid in uids if uid.isascii() and uid.isdigit()))

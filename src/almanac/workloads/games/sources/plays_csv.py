@@ -1,9 +1,7 @@
 """Reads a CSV of plays that the user owns: user_id, game_id or title, hours, and a time where known."""
 
 import math
-import re
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +14,7 @@ from almanac import csv_rows, fields
 from almanac.errors import UsageError
 from almanac.fields import printable
 from almanac.workloads.games.contract import PLAYS
-from almanac.workloads.games.shared.spelling import title_key
+from almanac.workloads.games.sources.game_index import GameIndex
 
 SOURCE = "csv"
 MOST_HOURS = 200_000.0
@@ -34,10 +32,6 @@ TOLERANCE = timedelta(days=1)
 NO_TIME = "time must be a date or an instant, for example 2025-04-18 or 2025-04-18T06:00:00Z"
 FUTURE = "time must not lie in the future"
 ADDED_UP = f"hours must add up to at most {MOST_HOURS:g} with the earlier lines of this game and user"
-# An appid, or an id with the name of its source before it.
-ID = re.compile(r"\d+|(?:steam|igdb|sample):\S+", re.IGNORECASE)
-# No title has it as its key; a title of signs alone has no key.
-NO_KEY = " "
 # User, game_id, hours, time, source.
 Play = tuple[str, str, float, datetime | None, str]
 EXAMPLE_HEADER = "user_id,game_id,hours,time (or title for game_id)"
@@ -70,7 +64,7 @@ def read_plays(source: Path | str, catalogue: pd.DataFrame, *, now: datetime | N
     rows = csv_rows.read(source)
     _require_columns(rows.header)
     latest = (now or datetime.now(UTC)) + TOLERANCE
-    collection = _Collection(_Index.of(catalogue), rows.bad_rows)
+    collection = _Collection(GameIndex.of(catalogue), rows.bad_rows)
     for line, row in rows:
         try:
             collection.add(_line(row, latest))
@@ -98,39 +92,11 @@ class _Line:
     at: datetime | None
 
 
-@dataclass(frozen=True)
-class _Index:
-    """The games of a catalogue by id and by title; a shared title belongs to the most reviewed game."""
-
-    ids: frozenset[str]
-    titles: Mapping[str, str]
-    keys: Mapping[str, str]
-
-    @classmethod
-    def of(cls, catalogue: pd.DataFrame) -> "_Index":
-        ordered = catalogue.sort_values(["reviews", "game_id"], ascending=[True, False])
-        games, titles = ordered["game_id"].tolist(), ordered["title"].tolist()
-        by_form = (dict(zip(map(form, titles), games, strict=True)) for form in (_exact, title_key))
-        return cls(frozenset(games), *by_form)
-
-    def game_of(self, line: _Line) -> str | None:
-        """Return the id of the game that a line means."""
-        if line.game_id in self.ids:
-            return line.game_id
-        # A file without a column of titles may have titles in the column of ids.
-        title = line.title or ("" if ID.fullmatch(line.game_id) else line.game_id)
-        return self.titles.get(_exact(title)) or self.keys.get(title_key(title) or NO_KEY)
-
-
-def _exact(title: str) -> str:
-    return unicodedata.normalize("NFC", title.strip())
-
-
 @dataclass
 class _Collection:
     """The plays so far by user and game id: hours added up, and the earliest time."""
 
-    index: _Index
+    index: GameIndex
     bad_rows: list[tuple[int, str]]
     plays: dict[tuple[str, str], tuple[float, datetime | None]] = field(default_factory=dict)
     unmatched: Counter[str] = field(default_factory=Counter)
@@ -141,7 +107,7 @@ class _Collection:
 
         Raises ValueError for hours that add up to too many, UsageError for too many plays.
         """
-        game_id = self.index.game_of(line)
+        game_id = self.index.game_of(line.game_id, line.title)
         if game_id is None:
             self.unmatched[line.title or line.game_id] += 1
             return

@@ -58,7 +58,7 @@ def parse(content: bytes) -> tuple[pd.DataFrame, pd.DataFrame]:
     refusals = list[Refusal]()
     for row in reader:
         try:
-            _add(_game(row), rows)
+            _add(dict(games.storable(_game(row))), rows)
         except UNREADABLE_ROW as error:
             text = str(row.get("name"))[: games.MOST_TEXT]
             refusals.append((MEMBER, reader.line_num, str(error), text))

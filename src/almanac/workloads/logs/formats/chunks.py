@@ -18,6 +18,8 @@ WIDE: Final = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+LETTERS: Final = 64
+LEAST_LETTERS: Final = 6
 # A file that was truncated while a program wrote begins with zeros up to where the program was.
 ZEROS: Final = re.compile(rb"(^|\n)\x00+")
 
@@ -72,7 +74,9 @@ def _from_first_byte(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the blocks without zeros at the beginning of the file, small ones joined."""
     head = b""
     for block in blocks:
-        head = (head + block).lstrip(b"\x00") if not head.strip(b"\x00") else head + block
+        head += block
+        if not _is_wide(head[1:]):
+            head = head.lstrip(b"\x00")
         if len(head) >= max(map(len, WIDE)):
             break
     if head:
@@ -93,11 +97,15 @@ def _encoding(head: bytes) -> str:
     for mark, encoding in WIDE.items():
         if head.startswith(mark):
             return encoding
-    # Letters of ASCII in UTF-16 have a zero each. Zeros at the beginning were taken away.
-    begin = head[:64]
-    if len(begin) >= 4 and not any(begin[1::2]) and all(begin[::2]):
+    if _is_wide(head):
         return "utf-16-le"
-    return ""
+    return "utf-16-be" if _is_wide(head[1:]) else ""
+
+
+def _is_wide(head: bytes) -> bool:
+    """Return whether every second byte is a zero, as that of ASCII in UTF-16 is."""
+    begin = head[:LETTERS]
+    return len(begin) >= LEAST_LETTERS and not any(begin[1::2]) and all(begin[::2])
 
 
 def _recoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -57,7 +57,8 @@ class Clock:
             first = self._in_zone(written, ~self._second_passes(written.to_numpy(), is_ambiguous))
         elif len(written):
             self._is_second, self._last = False, None
-        return pa.array(first.dt.tz_convert("UTC"), pa.timestamp("us", "UTC"), from_pandas=True)
+        in_utc = first.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+        return pa.array(in_utc, pa.timestamp("us"), from_pandas=True).cast(pa.timestamp("us", "UTC"))
 
     def _in_zone(self, written: pd.Series, is_summer: npt.NDArray[np.bool_]) -> pd.Series:
         try:

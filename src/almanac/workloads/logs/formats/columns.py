@@ -18,18 +18,18 @@ LOGGER_BEHIND = r"^(?P<text>.*) \((?P<logger>[A-Za-z0-9_.$]+)\)$"
 
 def layout_table(layout: Layout, columns: dict[str, Any], texts: pa.Array, defaults: Defaults) -> pa.Table:
     """Return the entries of a layout from the groups of its heads and what follows each."""
-    complete = dict(columns) | {"text": texts}
+    complete = dict(columns) | {"text": pc.utf8_trim_whitespace(texts)}
     written = complete.pop("time", None)
     if written is not None:
         complete["event_time"] = layout.times(written, defaults.clock)
     if layout.levels:
         complete["level"] = layout.levels(complete["level"])
     if front := complete.pop("front", None):
-        complete["text"] = pc.binary_join_element_wise(arrays.texts(front), texts, SPACE)
+        complete["text"] = pc.binary_join_element_wise(arrays.texts(front), complete["text"], SPACE)
     if "source" in complete:
         complete["source"] = [_source(source, defaults) for source in complete["source"]]
     if layout.logger_behind:
-        complete |= _logger_behind(texts)
+        complete |= _logger_behind(complete["text"])
     return entries.table(len(texts), complete, defaults)
 
 

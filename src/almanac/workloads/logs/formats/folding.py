@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from almanac.workloads.logs.formats.entries import Line
 from almanac.workloads.logs.formats.layouts import Layout, start_of
-from almanac.workloads.logs.shared.cleaning import bounded
+from almanac.workloads.logs.shared.cleaning import bounded, trimmed
 from almanac.workloads.logs.shared.limits import LONGEST_TEXT
 
 # Lines that continue a stack trace in Java, Python and JavaScript.
@@ -56,15 +56,15 @@ class Folder:
         """Return whether a line begins an entry of a layout that came in the file."""
         return any(layout.head.match(text, place) for layout in self._seen)
 
-    def fold(self, first: str, more: str, place: int, rest: Rest) -> str:
-        """Return a first line with those of the lines `more` that continue it.
+    def fold(self, first: str | None, more: str, place: int, rest: Rest) -> str:
+        """Return a first line with those of the lines `more` that continue it; None has no such lines.
 
         `place` is the number of the first of these. Entries of other layouts, with the lines that continue
         them, and the other lines go to `rest`.
         """
-        own = [first]
+        own = [] if first is None else [first]
         current, open_head = own, None
-        has_owner = bool(first)
+        has_owner = first is not None
         begin, number = 0, place
         while begin < len(more):
             end = more.find("\n", begin)
@@ -77,14 +77,14 @@ class Folder:
                 end = more.find("\n", head.end)
                 end = len(more) if end < 0 else end
                 current, has_owner = [more[head.end : end]], True
-            elif has_owner and CONTINUES.match(line):
+            elif has_owner and (CONTINUES.match(line) or not any(map(str.strip, current))):
                 current.append(line)
             elif line.strip():
                 rest.strays.append((number, line[:LONGEST_TEXT]))
             number += more.count("\n", begin, end) + 1
             begin = end + 1
         _close(open_head, current, rest)
-        return "\n".join(own).rstrip("\n") if more else first
+        return trimmed("\n".join(own))
 
     def head(self, text: str, place: int, line: str) -> Head | None:
         """Return the head at the beginning of a line; a line that is indented has none."""
@@ -109,5 +109,5 @@ class _Open(NamedTuple):
 def _close(opened: _Open | None, lines: Sequence[str], rest: Rest) -> None:
     """Enter an entry of another layout with its lines."""
     if opened:
-        text = bounded("\n".join(lines).rstrip("\n"))
+        text = bounded(trimmed("\n".join(lines)))
         rest.extras[opened.head.layout].append(Extra(opened.number, opened.head.groups, text))

@@ -117,7 +117,7 @@ def _fold(split: _Split, reader: _Reader, rest: Rest) -> pa.Array:
     Only texts that have several lines or are long are looked at one by one.
     """
     if split.before.strip():
-        reader.folder.fold("", split.before.removeprefix("\n"), split.place, rest)
+        reader.folder.fold(None, split.before.removeprefix("\n"), split.place, rest)
     is_long = pc.binary_length(split.texts).to_numpy() > LONGEST_TEXT
     needs_work = (split.breaks > 0) | is_long
     if not needs_work.any():

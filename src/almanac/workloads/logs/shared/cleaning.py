@@ -16,12 +16,25 @@ REPLACEMENT = "\ufffd"
 
 
 def clean(text: str) -> str:
-    """Return a text as it may be stored: inert, and at most LONGEST_TEXT characters long.
+    """Return a text as it may be stored: inert, without blank lines at its ends, at most LONGEST_TEXT long.
 
     >>> clean("\\x1b[31mred\\x1b[0m\\r\\nblue\\x00")
     'red\\nblue�'
     """
-    return bounded(_inert(text))
+    return bounded(trimmed(_inert(text)))
+
+
+def trimmed(text: str) -> str:
+    """Return a text without the blank lines at its ends.
+
+    >>> trimmed("\\n \\n  disk full\\n\\n")
+    '  disk full'
+    """
+    if "\n" not in text:
+        return text
+    begin = text.rfind("\n", 0, len(text) - len(text.lstrip())) + 1
+    end = text.find("\n", len(text.rstrip()))
+    return text[begin:] if end < 0 else text[begin : max(begin, end)]
 
 
 def bounded(text: str) -> str:

@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 
 from almanac.workloads.logs.formats.entries import INSTANT
 from almanac.workloads.logs.keeping import queries
-from almanac.workloads.logs.keeping.identity import ID_BYTES, client_ids, file_ids, raw_ids
+from almanac.workloads.logs.keeping.identity import ID_BYTES, NOTHING, client_ids, file_ids, raw_ids
 from almanac.workloads.logs.shared.cleaning import clean
 from almanac.workloads.logs.terms import arrays
 
 Connection = psycopg.Connection[Any]
+BLANK: Final = pa.scalar(" ", arrays.TEXT)
 PRESENT: Final = """
     SELECT i.id, i.entry_id, i.day, e.text FROM almanac.log_ids AS i
     LEFT JOIN almanac.log_entries AS e ON e.entry_id = i.entry_id AND e.day = i.day
@@ -82,6 +83,9 @@ def _older_ids(entries: pa.Table, source: str) -> Iterator[bytes]:
     named = _with(entries, "source", arrays.repeated(source, len(entries)))
     for each in (named, entries):
         yield file_ids(each)
+        # Older releases kept a blank at the end of a line, or before its text.
+        yield file_ids(_with(each, "text", pc.binary_join_element_wise(each["text"], BLANK, NOTHING)))
+        yield file_ids(_with(each, "text", pc.binary_join_element_wise(BLANK, each["text"], NOTHING)))
         yield file_ids(_with(each, "event_time", _a_year_later(each["event_time"])))
 
 
