@@ -9,6 +9,7 @@ import psycopg
 
 from almanac.workloads.logs.contract import CONTRACT
 from almanac.workloads.logs.keeping import alerts, recount, retention, search_index
+from almanac.workloads.logs.keeping.files import table
 
 Connection = psycopg.Connection[Any]
 Deletion = Callable[[Connection], list[int]]
@@ -24,9 +25,10 @@ def prepare(connection: Connection, covered_until: int) -> int:
 
 
 def tend(connection: Connection, now: datetime) -> None:
-    """Judge the rules of alerts, delete old texts to classify, and rewrite the search index of a past day."""
+    """Judge the rules of alerts, delete what is too old, and rewrite the search index of a past day."""
     alerts.judge(connection, now)
     connection.execute(DELETE_PENDING_TEXTS, [now - PENDING])
+    table.forget(connection, now - CONTRACT.retention - timedelta(days=1))
     search_index.cluster(connection, now.date())
 
 

@@ -51,7 +51,35 @@ BEGIN
     RETURN true;
 END
 $$;
-REVOKE EXECUTE ON FUNCTION almanac.log_complete(uuid, jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION almanac.log_complete(uuid, jsonb) TO almanac_worker;
-GRANT SELECT, INSERT, UPDATE, DELETE ON almanac.log_files, almanac.log_file_lines TO almanac_worker;
-GRANT SELECT ON almanac.log_older TO almanac_worker;
+-- A worker writes to these tables through these functions only.
+CREATE FUNCTION almanac.log_add_file(family text, source text, node text, segments jsonb) RETURNS bigint LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+    INSERT INTO almanac.log_files (family, source, node, segments) VALUES ($1, $2, $3, $4) RETURNING file_id
+$$;
+
+CREATE FUNCTION almanac.log_add_lines(file bigint, first bigint, marks bytea) RETURNS void LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE almanac.log_files SET lines = first + length(marks) / 8 WHERE file_id = file;
+    INSERT INTO almanac.log_file_lines (file_id, first_line, marks) VALUES (file, first, marks)
+$$;
+
+-- Notes how a file ends. One that is read every minute would have a row of marks for each time, so they are joined.
+CREATE FUNCTION almanac.log_finish_file(file bigint, its_node text, last_line bigint, length integer, mark bytea) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    whole bytea;
+BEGIN
+    UPDATE almanac.log_files SET node = its_node, open_line = coalesce(last_line, open_line), tail_length = length, tail_mark = mark,
+        read_at = clock_timestamp() WHERE file_id = file;
+    IF (SELECT count(*) FROM almanac.log_file_lines WHERE file_id = file) > 64 THEN
+        whole := (SELECT string_agg(marks, '' ORDER BY first_line) FROM almanac.log_file_lines WHERE file_id = file);
+        DELETE FROM almanac.log_file_lines WHERE file_id = file;
+        INSERT INTO almanac.log_file_lines (file_id, first_line, marks) VALUES (file, 0, whole);
+    END IF;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION almanac.log_complete(uuid, jsonb), almanac.log_add_file(text, text, text, jsonb),
+    almanac.log_add_lines(bigint, bigint, bytea), almanac.log_finish_file(bigint, text, bigint, integer, bytea) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION almanac.log_complete(uuid, jsonb), almanac.log_add_file(text, text, text, jsonb),
+    almanac.log_add_lines(bigint, bigint, bytea), almanac.log_finish_file(bigint, text, bigint, integer, bytea) TO almanac_worker;
+GRANT SELECT ON almanac.log_files, almanac.log_file_lines, almanac.log_older TO almanac_worker;

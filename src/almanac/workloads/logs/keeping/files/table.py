@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -25,25 +26,10 @@ CANDIDATES = """
         WHERE l.file_id = f.file_id AND position(%s::bytea IN marks) > 0))
     ORDER BY file_id DESC"""
 MARKS = "SELECT marks FROM almanac.log_file_lines WHERE file_id = %s ORDER BY first_line"
-ADD = """
-    INSERT INTO almanac.log_files (family, source, node, segments) VALUES (%s, %s, %s, %s)
-    RETURNING file_id"""
-ADD_LINES = """
-    WITH longer AS (UPDATE almanac.log_files SET lines = %(end)s WHERE file_id = %(file)s)
-    INSERT INTO almanac.log_file_lines (file_id, first_line, marks)
-    VALUES (%(file)s, %(first)s, %(marks)s)"""
-FINISH = """
-    UPDATE almanac.log_files SET node = %s, open_line = coalesce(%s, open_line), tail_length = %s,
-        tail_mark = %s, read_at = clock_timestamp() WHERE file_id = %s"""
-# A file that is read every minute would have a row for each time.
-MOST_PARTS = 64
-PARTS = "SELECT count(*) FROM almanac.log_file_lines WHERE file_id = %s"
-JOIN_PARTS = """
-    WITH old AS (DELETE FROM almanac.log_file_lines WHERE file_id = %(file)s AND first_line > 0
-                 RETURNING first_line, marks)
-    UPDATE almanac.log_file_lines
-    SET marks = marks || (SELECT string_agg(marks, '' ORDER BY first_line) FROM old)
-    WHERE file_id = %(file)s AND first_line = 0"""
+ADD = "SELECT almanac.log_add_file(%s, %s, %s, %s)"
+ADD_LINES = "SELECT almanac.log_add_lines(%s, %s, %s)"
+FINISH = "SELECT almanac.log_finish_file(%s, %s, %s, %s, %s)"
+FORGET = "DELETE FROM almanac.log_files WHERE read_at < %s"
 OLDER = """
     SELECT until FROM almanac.log_older WHERE until >= (SELECT min(entry_id) FROM almanac.log_entries)"""
 
@@ -77,16 +63,18 @@ def add(connection: Connection, family: str, source: str, file: KnownFile) -> Kn
 def add_lines(connection: Connection, file_id: int, first: int, new: Marks) -> None:
     """Enter the marks of further lines."""
     if len(new):
-        values = {"file": file_id, "first": first, "end": first + len(new), "marks": marks.to_bytes(new)}
-        connection.execute(ADD_LINES.encode(), values)
+        connection.execute(ADD_LINES, [file_id, first, marks.to_bytes(new)])
 
 
 def finish(connection: Connection, file_id: int, head: Head, tail: str, open_line: int | None) -> None:
     """Note where a file lies and how it ends."""
     mark = marks.to_bytes(marks.of_lines([tail])) if tail else b""
-    connection.execute(FINISH, [head.node, open_line, len(tail), mark, file_id])
-    if queries.value(connection, PARTS, [file_id]) > MOST_PARTS:
-        connection.execute(JOIN_PARTS.encode(), {"file": file_id})
+    connection.execute(FINISH, [file_id, head.node, open_line, len(tail), mark])
+
+
+def forget(connection: Connection, before: datetime) -> None:
+    """Delete what is known of files that were read last before an instant, when their entries are gone."""
+    connection.execute(FORGET, [before])
 
 
 def older_until(connection: Connection) -> int:
