@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from almanac.errors import ModelTampered, RegistryError
-from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes
+from almanac.registry import CHAMPION, Registry, file_hash, folder_hash, frame_bytes, pages
 from almanac.store.records import versions
 from tests.installation import WORKLOAD, Installation
 
@@ -213,3 +213,38 @@ def test_several_programs_may_open_an_empty_store_at_once(tmp_path: Path) -> Non
     ]
     errors = [process.communicate()[1] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0], errors
+
+
+def test_the_pages_of_mlflow_describe_workload_run_and_version(loaded_installation: Installation) -> None:
+    release_id = str(loaded_installation.ask("releases", WORKLOAD, "--limit", "1000")[-1]["release_id"])
+    with loaded_installation.project() as project:
+        with project.database.engine.begin() as connection:
+            record = versions.get(connection, WORKLOAD, 1)
+        client, experiment = project.registry.client, project.registry.experiment(WORKLOAD)
+        described = client.get_experiment(experiment).tags["mlflow.note.content"]
+        run = client.get_run(record["mlflow_run_id"]).data.tags
+        version = client.get_model_version(WORKLOAD, "1")
+        model = client.get_registered_model(WORKLOAD)
+        names = {item.path for item in client.list_artifacts(record["mlflow_run_id"], "notebooks")}
+        address = pages.address(project.registry, WORKLOAD)
+    first = loaded_installation.first_run
+    assert described == model.description != ""
+    assert (run["almanac.run"], run["almanac.release"]) == (first, release_id)
+    assert f"Run {first} for slot " in run["mlflow.note.content"]
+    assert {"almanac.run", "almanac.release"} <= set(version.tags)
+    assert "Predicts in run " in version.description
+    steps = ("1_collect", "2_train", "3_evaluate", "4_predict")
+    assert names == {f"notebooks/{name}.{kind}" for name in steps for kind in ("ipynb", "html")}
+    assert address == f"http://127.0.0.1:5000/#/experiments/{experiment}/runs"
+    assert address in (loaded_installation.home / "first_run.txt").read_text()
+    page = loaded_installation.artifact("2_train.html").read_text()
+    assert page.lower().startswith("<!doctype html")
+
+
+@pytest.mark.parametrize("uri", ["https://mlflow.example.org", "https://mlflow.example.org/"])
+def test_the_address_of_a_server_of_ones_own_is_its_page_of_runs(
+    uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry(uri, "")
+    monkeypatch.setattr(Registry, "experiment", lambda *_: "7")
+    assert pages.address(registry, "shop") == "https://mlflow.example.org/#/experiments/7/runs"

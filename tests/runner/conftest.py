@@ -6,6 +6,7 @@ import pytest
 
 from almanac import discovery
 from almanac.project import Project
+from almanac.runner import pages
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 from almanac.store.records import versions
@@ -21,6 +22,8 @@ def bench(settings: Settings, owner: Database, monkeypatch: pytest.MonkeyPatch) 
     contracts = {STUB.name: STUB}
     monkeypatch.setattr(discovery, "contract", contracts.__getitem__)
     monkeypatch.setenv("PYTHONPATH", str(TESTS))
+    # A registry made of lists has no pages.
+    monkeypatch.setattr(pages, "write", lambda *_: None)
     project, registry = Project(settings), FakeRegistry()
     project.__dict__.update({"registry": registry, "database": owner})
     bench = Bench(project, registry, contracts)

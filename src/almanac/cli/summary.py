@@ -8,7 +8,9 @@ import pandas as pd
 from almanac import discovery
 from almanac.cli import show
 from almanac.cli.decisions import sentence
+from almanac.errors import RegistryError
 from almanac.project import Project
+from almanac.registry import pages
 from almanac.runner.attempt import run_folder
 from almanac.runner.run import Result
 from almanac.store.publishing import published
@@ -23,7 +25,7 @@ NEXT = """
 Took {seconds}. Now look at it:
   [bold]make serve[/]    ask the server: http://{host}:{port}/docs
   [bold]make lab[/]      explore the notebooks in JupyterLab
-  [bold]make mlflow[/]   compare runs and models: http://127.0.0.1:5000"""
+  [bold]make mlflow[/]   compare runs and models: {pages}"""
 
 
 def print_run(project: Project, workload: str, result: Result, *, seconds: float) -> None:
@@ -37,7 +39,7 @@ def print_run(project: Project, workload: str, result: Result, *, seconds: float
         _print_decision(project, result.run_id)
     if result.release_id is None and not result.was_done:
         show.line(f"Run {result.run_id} was kept, not released: {show.escape(result.reason or '')}.")
-    print_next(project, seconds=seconds)
+    print_next(project, seconds=seconds, workload="" if result.was_done else workload)
 
 
 def print_finished(workload: str, result: Result) -> None:
@@ -66,10 +68,19 @@ def print_live(project: Project, workload: str) -> None:
     _print_notebooks(project, run, steps)
 
 
-def print_next(project: Project, *, seconds: float) -> None:
-    """Print how long it took and the next commands."""
+def print_next(project: Project, *, seconds: float, workload: str = "") -> None:
+    """Print how long it took and the next commands; with `workload` the address of its runs in MLflow."""
     settings = project.settings
-    show.line(NEXT.format(seconds=duration(seconds), host=settings.host, port=settings.port))
+    address = _address(project, workload) if workload else pages.LOCAL_PAGES
+    text = NEXT.format(seconds=duration(seconds), host=settings.host, port=settings.port, pages=address)
+    show.line(text)
+
+
+def _address(project: Project, workload: str) -> str:
+    try:
+        return pages.address(project.registry, workload)
+    except RegistryError:
+        return pages.LOCAL_PAGES
 
 
 def duration(seconds: float) -> str:

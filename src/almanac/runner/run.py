@@ -14,7 +14,7 @@ from almanac.contract import Contract
 from almanac.errors import AlmanacError
 from almanac.log_lines import fields
 from almanac.project import Project
-from almanac.runner import end, run_log, slots
+from almanac.runner import end, pages, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
 from almanac.runner.notebooks.job import Terminated
@@ -134,6 +134,7 @@ def _work(attempt: Attempt, plan: Plan) -> Result:
     usage = end.usage(attempt, results)
     publication = publish_results(attempt, usage) if plan.predicts else end.finish(attempt, usage)
     end.end_mlflow_run(attempt, mlflow_run.result(), succeeded=True)
+    pages.write(attempt, mlflow_run.result(), publication)
     facts = fields(run=attempt.run_id, release=publication.release_id, reason=publication.reason)
     log.info("run ended", extra=facts)
     return Result(attempt.run_id, "succeeded", publication.reason, release_id=publication.release_id)

@@ -22,13 +22,17 @@ def write_report(registry: Registry, steps: Iterable[Mapping[Any, Any]], folder:
     return [_page(registry, uri, folder) for uri in uris]
 
 
-def _page(registry: Registry, uri: str, folder: Path) -> Path:
+def write_page(notebook: Path, folder: Path) -> Path:
+    """Write an executed notebook as HTML into `folder` and return the page."""
     with without_iri_grammar():
         import nbformat
         from nbconvert import HTMLExporter
-    local = folder / uri.rsplit("/", 1)[-1]
-    path = local if local.exists() else registry.fetch(uri, folder)
-    html, _ = HTMLExporter().from_notebook_node(nbformat.read(path, as_version=4))
-    page = folder / f"{path.stem}.html"
+    html, _ = HTMLExporter().from_notebook_node(nbformat.read(notebook, as_version=4))
+    page = folder / f"{notebook.stem}.html"
     write_whole(page, html.encode())
     return page
+
+
+def _page(registry: Registry, uri: str, folder: Path) -> Path:
+    local = folder / uri.rsplit("/", 1)[-1]
+    return write_page(local if local.exists() else registry.fetch(uri, folder), folder)
