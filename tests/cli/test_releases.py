@@ -206,6 +206,28 @@ def test_a_rollback_without_a_target_goes_to_the_run_before(
     assert restored.live()[1] == before
 
 
+def test_promote_and_rollback_answer_as_json_too(
+    restored: Installation, second: Second, almanac: Almanac
+) -> None:
+    def ask(*words: str) -> dict[str, Any]:
+        return dict(json.loads(almanac(*words, "--json").out))
+
+    promoted = ask("promote", WORKLOAD, str(second.version), "--why", "for a program")
+    assert (promoted["workload"], promoted["model_version"]) == (WORKLOAD, second.version)
+    assert promoted["release_id"] == restored.live()[0]
+    back = ask("rollback", WORKLOAD, "--to", restored.first_run)
+    release_id, run_id, version = restored.live()
+    assert back == {
+        "workload": WORKLOAD, "on_hold": True,
+        "release_id": release_id, "run_id": run_id, "model_version": version,
+    }  # fmt: skip
+    assert ask("rollback", WORKLOAD, "--resume") == {
+        "workload": WORKLOAD,
+        "release_id": None,
+        "on_hold": False,
+    }
+
+
 def test_only_collect_and_predict_score_with_the_champion_and_train_nothing(
     second: Second, restored: Installation, almanac: Almanac
 ) -> None:
@@ -252,28 +274,6 @@ def test_prune_drops_what_is_past_retention_but_never_the_live_rows(
     assert ended.code == 0
     assert restored.live()[1] not in ended.out.rstrip(".\n").split(": ")[-1].split(", ")
     assert count == (40,)
-
-
-def test_promote_and_rollback_answer_as_json_too(
-    restored: Installation, second: Second, almanac: Almanac
-) -> None:
-    def ask(*words: str) -> dict[str, Any]:
-        return dict(json.loads(almanac(*words, "--json").out))
-
-    promoted = ask("promote", WORKLOAD, str(second.version), "--why", "for a program")
-    assert (promoted["workload"], promoted["model_version"]) == (WORKLOAD, second.version)
-    assert promoted["release_id"] == restored.live()[0]
-    back = ask("rollback", WORKLOAD, "--to", restored.first_run)
-    release_id, run_id, version = restored.live()
-    assert back == {
-        "workload": WORKLOAD, "on_hold": True,
-        "release_id": release_id, "run_id": run_id, "model_version": version,
-    }  # fmt: skip
-    assert ask("rollback", WORKLOAD, "--resume") == {
-        "workload": WORKLOAD,
-        "release_id": None,
-        "on_hold": False,
-    }
 
 
 def test_why_a_version_was_not_promoted_is_in_the_list_and_in_the_summary(

@@ -156,6 +156,14 @@ def test_what_stands_around_a_match_is_understood(line: str, kickoff: str | None
     [
         *("1. FC Heidenheim 1846", "1899 Hoffenheim", "FC Twente '65", "SV 07 Elversberg", "Hannover 96 II"),
         *("Real Madrid (ESP)", "Brighton & Hove Albion FC", "SV Stripfing/Weiden", "'s-Hertogenbosch"),
+        *(
+            "Atlético 3 de Febrero",
+            "1.FC Köln",
+            "EB/Streymur",
+            "B36 Tórshavn",
+            "Queen's Park",
+            "Finale Ligure",
+        ),
         *("C'Chartres Football", "FC 93 Bobigny", "St. Louis City SC", "9 de Octubre", "FC Bourg-Péronnas"),
     ],
 )

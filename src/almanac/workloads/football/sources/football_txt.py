@@ -17,7 +17,8 @@ COMMENT = re.compile(r"\s#+(?:\s.*)?$")
 ROUND = re.compile(r"(?P<mark>={2,}|[▪»]+)?\s*(?P<name>.+?):?")
 BARE_ROUND = re.compile(
     r"(?:Matchday|Gameweek|Round|Week|Group|Regular Season|(?:Quarter|Semi)[- ]?finals?|Finals?|Play-?offs?"
-    r"|Third[ -]place|Preliminary|Qualifying|Knockout|\d{1,2}(?:\.|st|nd|rd|th) Round|1/\d{1,2} Finals?)"
+    r"|Third[ -]place|Preliminary|Qualifying|Knockout|1/\d{1,2} Finals?"
+    r"|\d{1,2}(?:\.|st|nd|rd|th) (?:Round|Runde|Spieltag))"
     r"\b[\w ,/-]*:?",
     re.IGNORECASE,
 )

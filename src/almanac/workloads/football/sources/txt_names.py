@@ -10,7 +10,7 @@ _FIRST_WORD = r"['’]?[^\W\d_](?:[^\W_]|[.&'’/+º°ª-])*"
 # "1. FC Köln", "1899 Hoffenheim", "07 Elversberg", "9 de Octubre"; other numbers in front are a table's.
 _FIRST_NUMBER = r"(?:\d{1,2}\. ?|\d{1,2}[ºª°]? (?=de )|\d{4} |0\d )"
 # "Hannover 96 II", "FC 93 Bobigny", "FC Twente '65"; two numbers in a row are columns of a table.
-_LATER_NUMBER = r" ['’]?\d{2,4}(?= |$)(?! ['’]?\d)"
+_LATER_NUMBER = r" (?:['’]?\d{2,4}(?= |$)(?! ['’]?\d)|\d(?= de ))"
 _NAME = re.compile(rf"{_FIRST_NUMBER}?{_FIRST_WORD}(?:{_LATER_NUMBER}| {_WORD})*")
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)"
@@ -27,6 +27,7 @@ _NO_NAMES = tuple(
         r"(?i)^(?:winners?|losers?|runners?-?up|sieger|verlierer|bye|t\.?b\.?[acd]|n\.\s?n|none|null)\b",
         r"(?i)^to be (?:announced|confirmed|decided|determined|drawn)\b",
         r"(?i)^(?:best )?(?:first|second|third|fourth|\d(?:st|nd|rd|th)) (?:place|group|of|in)\b",
+        r"(?i)^best (?:first|second|third|fourth|\d(?:st|nd|rd|th)|runner)\b|\((?:ht|ft|et|live)\)",
         r"^[WLR]\d+$|^[A-L]\d(?:/|$)",
         r"(?i)^(?:matchday|gameweek|group [a-z0-9]$|group stage|round (?:of )?\d)",
         r"(?i)^(?:quarter|semi)[- ]?finals?\b",

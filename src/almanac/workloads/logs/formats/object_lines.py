@@ -106,11 +106,12 @@ class _Reader:
             part = docker_part(entry, number)
         if part:
             return self._inner(self._joiner.add(part))
+        before = self._inner(self._joiner.finish())
         records = [] if entry is None else members.records(entry)
         rows = [row | {"place": number} for record in records if (row := _row(record, self._defaults))]
         if not rows:
             self._other(line, number, rest)
-        return rows
+        return before + rows
 
     def _other(self, line: str, number: int, rest: Rest) -> None:
         """Enter a line that is no object."""

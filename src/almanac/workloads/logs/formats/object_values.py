@@ -54,9 +54,11 @@ def text_of(value: Any) -> str | None:
 
 def first_text(entry: Object, names: tuple[str, ...]) -> str | None:
     """Return the first usable text, cleaned."""
-    texts = (text_of(value) for _, value in members.values(entry, names))
-    text = next((text for text in texts if text is not None), None)
-    return None if text is None else clean(text)
+    for _, value in members.values(entry, names):
+        text = text_of(value)
+        if text is not None:
+            return clean(text)
+    return None
 
 
 def first_level(entry: Object) -> str | None:

@@ -86,13 +86,21 @@ def by_fields(pattern: str) -> Read:
 
 def one_iso(text: str, _clock: Clock | None = None) -> datetime | None:
     """Return one ISO 8601 time, without a zone where it names none, or None."""
+    try:
+        # Most times are written so that nothing has to be changed.
+        return _in_utc(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        pass
     spelling = MORE_DIGITS.sub(r"\1", text.strip().replace(",", "."))
     spelling = SHORT_HOUR.sub(r"\g<1>0\2", SPACED_ZONE.sub("", spelling)).replace("/", "-")
     try:
-        moment = datetime.fromisoformat(spelling)
-        return moment.astimezone(UTC) if moment.tzinfo else moment
+        return _in_utc(datetime.fromisoformat(spelling))
     except (ValueError, OverflowError):
         return None
+
+
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment
 
 
 def one_with_month(text: str, clock: Clock) -> datetime | None:

@@ -51,6 +51,8 @@ def decoded(block: bytes) -> str:
 
 
 def _inert(text: str) -> str:
+    if text.isprintable():
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if "\x1b" in text:
