@@ -23,7 +23,7 @@ UNMATCHED = "Games that match none of the catalogue; nothing is guessed"
 BAD_ROWS = "Rows that were skipped"
 COUNTS = (
     "{plays.lines} lines: {counts.inserted} plays new, {counts.updated} corrected,"
-    " {counts.unchanged} known already; {plays.duplicates} lines added to another."
+    " {counts.unchanged} known already, {counts.refused} refused; {plays.duplicates} lines added to another."
 )
 FILE_HELP = "CSV with user_id, game_id or title, hours and time."
 
@@ -58,6 +58,7 @@ def _as_json(counts: UpsertCounts, plays: PlaysImport) -> dict[str, object]:
         "inserted": counts.inserted,
         "updated": counts.updated,
         "unchanged": counts.unchanged,
+        "refused": counts.refused,
         "doubled": plays.duplicates,
         "unmatched": plays.unmatched.to_dict("records"),
         "bad_rows": plays.bad_rows.to_dict("records"),
@@ -69,3 +70,5 @@ def _print(counts: UpsertCounts, plays: PlaysImport) -> None:
     for title, rows in ((UNMATCHED, plays.unmatched), (BAD_ROWS, plays.bad_rows)):
         if len(rows):
             show.table(title, tuple(rows.columns), rows.to_numpy())
+    for refusal in counts.refusals:
+        show.line(f"Refused: {refusal.key}: {refusal.reason}")
