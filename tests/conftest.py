@@ -141,6 +141,13 @@ def empty_installation(cluster: str) -> Iterator[Installation]:
         yield installation
 
 
+@pytest.fixture
+def untouched_installation(cluster: str) -> Iterator[Installation]:
+    """An installation for one test alone; nothing runs in it before."""
+    with built(cluster) as installation:
+        yield installation
+
+
 @pytest.fixture(scope="session")
 def registry_loaded() -> None:
     """MLflow, loaded without the warnings that it gives itself."""

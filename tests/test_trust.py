@@ -61,7 +61,7 @@ CLASSIFIERS: list[Any] = [
     HistGradientBoostingClassifier(max_iter=5, early_stopping=True, class_weight="balanced"),
     make_pipeline(
         FunctionTransformer(np.floor),
-        HistGradientBoostingClassifier(max_iter=5, categorical_features=[0], monotonic_cst=[0, 1, 0]),
+        HistGradientBoostingClassifier(max_iter=5, categorical_features=[0]),
     ),
     GradientBoostingClassifier(n_estimators=5),
     RandomForestClassifier(5),
@@ -94,6 +94,7 @@ REGRESSORS: list[Any] = [
         GradientBoostingRegressor(loss=loss, n_estimators=5)
         for loss in ("squared_error", "absolute_error", "huber", "quantile")
     ),
+    HistGradientBoostingRegressor(max_iter=5, monotonic_cst=[0, 1, 0]),
     RandomForestRegressor(5, criterion="absolute_error"),
     DecisionTreeRegressor(criterion="poisson"),
     *(model() for model in (LinearRegression, Ridge, Lasso, HuberRegressor, QuantileRegressor)),

@@ -300,10 +300,10 @@ def test_the_first_summary_says_why_the_version_was_promoted(installation: Insta
 
 @pytest.mark.parametrize("words", [(), (WORKLOAD,)])
 def test_where_nothing_was_decided_the_list_is_empty(
-    words: tuple[str, ...], empty_installation: Installation
+    words: tuple[str, ...], untouched_installation: Installation
 ) -> None:
-    assert empty_installation.ask("decisions", *words) == []
-    assert empty_installation.almanac("decisions", *words).returncode == 0
+    assert untouched_installation.ask("decisions", *words) == []
+    assert untouched_installation.almanac("decisions", *words).returncode == 0
 
 
 def test_decisions_of_an_unknown_workload_are_refused(

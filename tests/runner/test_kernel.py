@@ -76,6 +76,24 @@ def test_a_lonely_flush_is_sent_at_once_also_when_the_kernel_dies_after_it(tmp_p
     assert stream(outputs, "stdout") == ["last words"]
 
 
+WRITES_TO_STDERR = {
+    "a C library": "import os\nfor i in range(2000):\n    os.write(2, b'%d\\n' % i)\n",
+    "a child process": "import subprocess\nsubprocess.run('seq 0 1999 >&2', shell=True)\n",
+    "a forked process": (
+        "import os, sys\nif not os.fork():\n"
+        "    for i in range(2000):\n        os.write(2, b'%d\\n' % i)\n"
+        "    sys.stderr.flush()\n    os._exit(0)\nos.wait()\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("who", WRITES_TO_STDERR)
+def test_what_others_write_to_stderr_is_kept_once(who: str, tmp_path: Path) -> None:
+    result, outputs = executed(tmp_path, WRITES_TO_STDERR[who])
+    assert result.reason is None
+    assert stream(outputs, "stderr") == [str(number) for number in range(2000)]
+
+
 DEATHS = {
     "a library that ends the process": (
         "import os\nos.write(2, b'terminate called: bad alloc\\n')\nos.abort()\n",

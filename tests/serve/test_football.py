@@ -56,10 +56,12 @@ def test_statistics_cover_all_matches_each_league_and_each_confidence_band(readi
 def test_statistics_have_the_returns_at_imported_odds_that_the_evaluation_measured(publisher, client):
     publisher.register(1, metrics={"log_loss": 1.01})
     publisher.publish([match(0)])
+    wait_for_release(client, 1)
     assert client.get("/v1/football/statistics").json()["returns"] is None
     returns = {"bets": 312, "return": -0.021, "return_low": -0.09, "return_high": 0.046, "closed_bets": 0}
     publisher.register(2, metrics={"log_loss": 1.01, "returns": returns})
     publisher.publish([match(0)], version=2)
+    wait_for_release(client, 2)
     assert client.get("/v1/football/statistics").json()["returns"] == returns
 
 

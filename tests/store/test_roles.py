@@ -151,8 +151,12 @@ def test_a_worker_has_these_rights_and_no_others(owner: Database) -> None:
     assert rows(owner, WORKER_COLUMN_GRANTS) == WORKER_MAY_UPDATE
 
 
-def test_only_the_ingest_role_may_call_functions_that_store(owner: Database) -> None:
+def test_only_the_ingest_role_and_the_reading_of_files_may_call_functions_that_store(owner: Database) -> None:
     stores = [("almanac_ingest", name) for name in ("log_ask", "log_change_alert", "log_ingest")]
     # Nobody can call the function of a trigger, although PUBLIC has the right.
     trigger = ("PUBLIC", "refuse_change")
-    assert rows(owner, FUNCTION_GRANTS) == [trigger, *stores, ("almanac_worker", "log_open_day")]
+    # It stores nothing: it splits texts and queries into words.
+    splitting = ("almanac_reader", "log_words")
+    of_files = ("log_add_file", "log_add_lines", "log_complete", "log_finish_file", "log_open_day")
+    workers = [("almanac_worker", name) for name in (*of_files, "log_words")]
+    assert rows(owner, FUNCTION_GRANTS) == [trigger, *stores, splitting, *workers]

@@ -28,7 +28,8 @@ HASHED_COLUMNS = (
 )
 # Fixed texts, because a rollback is to take milliseconds: SQLAlchemy would build a query as long as
 # PostgreSQL runs it.
-# A release whose run was pruned answers nobody: its workload was retired, or began anew.
+# A live release whose run was pruned answers nobody: its workload was retired, or began anew. A past one is
+# found all the same, so that its reader hears that its rows are gone.
 LIVE = sa.text("""
     SELECT * FROM (
         SELECT l.*, r.pruned_at, r.demo, r.simulated, r.covered_until, least(r.slot, l.released_at) AS slot,
@@ -36,7 +37,7 @@ LIVE = sa.text("""
         FROM almanac.releases AS l JOIN almanac.runs AS r USING (run_id)
         WHERE l.workload = :workload AND l.released_at <= coalesce(CAST(:as_of AS timestamptz), 'infinity')
         ORDER BY l.release_id DESC LIMIT 1
-    ) AS newest WHERE pruned_at IS NULL
+    ) AS newest WHERE pruned_at IS NULL OR CAST(:as_of AS timestamptz) IS NOT NULL
 """)
 PREVIOUS_RUN = sa.text("""
     SELECT newest.run_id FROM almanac.releases AS l

@@ -210,7 +210,7 @@ def _place(item: Any) -> tuple[int, str]:
 
 def _row(item: dict[str, Any], league: str, season: str) -> dict[str, Any]:
     is_timed = item["status"] != "SCHEDULED"
-    day, kickoff = _when(item["utcDate"], LEAGUES[league].country, is_timed=is_timed)
+    day, kickoff = _when(str(item["utcDate"]), LEAGUES[league].country, is_timed=is_timed)
     status = STATUSES[item["status"]]
     home_goals, away_goals = _goals(item["score"], status) if status in WITH_GOALS else (None, None)
     return {

@@ -67,7 +67,7 @@ DECLARE
         '\U0001ECB1-\U0001ED2D\U0001ED2F-\U0001EEBB\U0001F100-\U0001F10C\U0001FBF0-\U0003134A';
 BEGIN
     IF octet_length(words) = length(words) THEN
-        RETURN translate(words, '!"#$%&''()*+,-./:;<=>?@[\]^_`{|}~', repeat(' ', 32));
+        RETURN regexp_replace(words, '[^0-9A-Za-z]+', ' ', 'g');
     END IF;
     RETURN normalize(regexp_replace(words, '[^0-9A-Za-z' || others || ']+', ' ', 'g'), NFKC);
 END
