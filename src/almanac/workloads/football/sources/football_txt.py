@@ -56,6 +56,7 @@ class Parsed:
 class _Parser:
     years: Years
     rounds: list[tuple[int, str]] = field(default_factory=list)
+    round_name: str | None = None
     day: date | None = None
     kickoff: str | None = None
     declared: int | None = None
@@ -84,7 +85,7 @@ class _Parser:
             self._read_day(day, line, number)
         elif line[0] in "=▪»" or (BARE_ROUND.fullmatch(line) and not PAIRING.search(line)):
             self._read_round(line, number)
-        elif not (DEFINITION.fullmatch(line) or RULE.fullmatch(line)):
+        elif not (("|" in line and DEFINITION.fullmatch(line)) or RULE.fullmatch(line)):
             return False
         self.details.close()
         return True
@@ -108,6 +109,8 @@ class _Parser:
         depth = 0 if mark.startswith("=") else len(mark) or 1
         above = [(level, name) for level, name in self.rounds if level < depth]
         self.rounds = [*above, (depth, heading["name"].strip())]
+        names = ", ".join(name for _, name in self.rounds)
+        self.round_name = REGULAR.sub("", names) or None
         self.kickoff = None
 
     def _read_content(self, line: str, number: int) -> None:
@@ -134,7 +137,7 @@ class _Parser:
         # A match without a time starts with the one above it, if that is on the same day.
         self.kickoff = match.time or self.kickoff
         home_goals, away_goals = match.goals or (None, None)
-        setting = (self._round_name(), self.day, self.kickoff, match.home, match.away)
+        setting = (self.round_name, self.day, self.kickoff, match.home, match.away)
         self.matches.append(Match(*setting, home_goals, away_goals, match.status, number))
         self.details.follow(match)
 
@@ -150,10 +153,6 @@ class _Parser:
             self.day = None
         if re.match(TIME, line):
             self.kickoff = None
-
-    def _round_name(self) -> str | None:
-        names = ", ".join(name for _, name in self.rounds)
-        return REGULAR.sub("", names) or None
 
 
 def _is_title(line: str) -> bool:

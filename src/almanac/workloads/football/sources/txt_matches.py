@@ -1,7 +1,7 @@
 """The grammar of a match in a Football.TXT file: the whole line is understood, or it is no match."""
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from almanac.workloads.football.sources.txt_days import DAY, TIME, clock
 from almanac.workloads.football.sources.txt_names import is_club_name
@@ -49,8 +49,7 @@ class _NotUnderstood(Exception):
     """A part of the line has no meaning, or two parts contradict each other."""
 
 
-@dataclass(frozen=True)
-class MatchLine:
+class MatchLine(NamedTuple):
     """One match as its line writes it: goals after 90 minutes, and the day and time if the line has them."""
 
     day: re.Match[str] | None
@@ -96,7 +95,7 @@ def _read(head: re.Match[str] | None, rest: str) -> MatchLine:
         away=text["away"],
         goals=goals,
         status=_status(text, notes, has_goals=goals is not None),
-        is_fixture_with_dash=bool(text.groupdict().get("dash")),
+        is_fixture_with_dash=layout is _BETWEEN and text["dash"] is not None,
     )
 
 
@@ -116,7 +115,10 @@ def _without_tail(text: str) -> tuple[str, list[str]]:
         if not any(map(str.isalpha, name)) or _PAIRING.search(name):
             raise _NotUnderstood
         text = text[: place.start()]
-    text, earlier = _without_notes(ATTENDANCE.sub("", text.rstrip()))
+    text = text.rstrip()
+    if not text[-1:].isalpha():
+        text = ATTENDANCE.sub("", text)
+    text, earlier = _without_notes(text)
     return text, notes + earlier
 
 
@@ -187,10 +189,10 @@ def _pair(text: str) -> Goals:
 
 def _status(text: re.Match[str], notes: list[str], *, has_goals: bool) -> str:
     groups = text.groupdict()
-    words = {groups.get(name) for name in ("status", "alone", "last_status")} - {None}
+    words = [word for name in ("status", "alone", "last_status") if (word := groups.get(name))]
     if not words and not notes:
         return "played" if has_goals else "scheduled"
-    stated = {status_of(word) for word in words if word}
+    stated = {status_of(word) for word in words}
     noted = [note_of(note) for note in notes]
     # Behind a status, a note only explains it.
     if Note.UNKNOWN in noted and not stated:
