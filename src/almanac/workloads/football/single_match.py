@@ -13,7 +13,7 @@ from almanac.workloads.football.sources import clubs, openfootball
 from almanac.workloads.football.sources.openfootball import LEAGUES
 
 # `almanac predict-one` prints this id.
-MATCH_ID = "wanted"
+MATCH_ID = "single-match"
 INPUTS = frozenset({"home", "away"})
 OPTIONAL_INPUTS = frozenset({"league"})
 EXAMPLE = "Write home='Arsenal FC' away='Chelsea FC'."
