@@ -57,7 +57,7 @@ def overlap_of(*tags: str, makers: tuple[str, ...] = ()) -> np.ndarray:
     frame = frame.sort_values("title", ignore_index=True)
     overlap = Overlap.of(frame, {"space": 4.0, "farming": 4.0, "indie": 4.0})
     every = np.arange(len(frame))
-    return overlap.of_rows(every, every)
+    return overlap.of_rows(every, overlap.columns_of(every))
 
 
 def test_the_overlap_is_the_weight_of_the_own_words_that_another_game_has():
@@ -78,7 +78,7 @@ def test_overlaps_lie_between_0_and_1_and_those_of_histories_are_means(tags):
     for has_makers in (True, False):
         overlap = Overlap.of(frame, {}, has_makers=has_makers)
         every = np.arange(len(frame))
-        pairs = overlap.of_rows(every, every)
+        pairs = overlap.of_rows(every, overlap.columns_of(every))
         assert pairs.min() >= 0
         assert pairs.max() <= 1 + 1e-6
         assert overlap.of_histories(single_histories(every, len(frame))) == pytest.approx(pairs, abs=1e-6)

@@ -56,6 +56,7 @@ class SimilarityScorer:
         order = np.lexsort((kinds, _bands(prior)))
         parts = (order[start : start + BLOCK] for start in range(0, len(order), BLOCK))
         self.blocks = [_Block(encoded, prior, rows) for rows in parts]
+        self.columns = [overlap.columns_of(block.rows) for block in self.blocks] if overlap else []
 
     def __call__(self, histories: sparse.csr_matrix) -> Array:
         """Return a score for every game (a column) and history (a row of weights that add up to 1)."""
@@ -92,7 +93,7 @@ class SimilarityScorer:
                 block = self.blocks[number]
                 scores = block.scores(dense[games], rare[games])
                 if self.overlap:
-                    scores *= self.overlap.of_rows(own.rows[games], block.rows)
+                    scores *= self.overlap.of_rows(own.rows[games], self.columns[number])
                 exclude(scores, own.rows[games], block.rows)
                 top.add(games, scores, block.rows)
         return Best(own.rows, top.neighbours, top.scores)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,14 @@ from almanac.workloads.games.lists.reasons import GENERIC_TAGS
 GENERIC_WEIGHT = 0.25
 # Games of one maker have something in common that no tag names.
 SAME_MAKER = 0.6
+
+
+class Columns(NamedTuple):
+    """The words and makers of some games, a column for each."""
+
+    dense: Array
+    sparse: sparse.csr_matrix
+    makers: sparse.csr_matrix
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,16 @@ class Overlap:
         by_maker = SAME_MAKER * ((histories @ self.makers) @ self.makers.T).toarray()
         return np.asarray(np.maximum(shared, by_maker), dtype=np.float32)
 
-    def of_rows(self, games: Rows, others: Rows) -> Array:
+    def columns_of(self, games: Rows) -> Columns:
+        """Return some games as columns; `of_rows` compares others with them."""
+        dense = np.ascontiguousarray(self.words.dense[games].T)
+        return Columns(dense, self.words.sparse[games].T.tocsr(), self.makers[games].T.tocsr())
+
+    def of_rows(self, games: Rows, others: Columns) -> Array:
         """Return the overlap of each of some games (row) with each of some others (column)."""
-        shared = self.own.dense[games] @ self.words.dense[others].T
-        _add(shared, self.own.sparse[games] @ self.words.sparse[others].T)
-        same = (self.makers[games] @ self.makers[others].T).tocoo()
+        shared = self.own.dense[games] @ others.dense
+        _add(shared, self.own.sparse[games] @ others.sparse)
+        same = (self.makers[games] @ others.makers).tocoo()
         shared[same.row, same.col] = np.maximum(shared[same.row, same.col], np.float32(SAME_MAKER))
         return np.asarray(shared, dtype=np.float32)
 
