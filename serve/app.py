@@ -73,6 +73,8 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
     docs_page.install(app)
+    if service.access:
+        _add_access(app, settings, service.access)
     problems.install(app)
     _add_middleware(app, settings)
     return app
@@ -93,6 +95,18 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         ingest=Database(settings, "ingest") if settings.ingest else None,
         access=Database(settings, "access") if settings.has_access_control else None,
     )
+
+
+def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
+    """Put the guard before every route."""
+    # PyJWT and argon2 take memory, so they are imported only where they are used.
+    from serve.routes.rights import right_of
+    from serve.users.access import make_access
+    from serve.users.guard import Guard, protect
+
+    app.state.access = make_access(settings, database)
+    guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
+    protect(app.routes, guard, right_of)
 
 
 def own_version() -> str:
@@ -118,12 +132,18 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
-    await service.releases.start()
+    access = getattr(app.state, "access", None)
+    followers = [service.releases, access.epochs] if access else [service.releases]
+    for follower in followers:
+        await follower.start()
     for pool in pools:
         await pool.open()
     try:
         yield
     finally:
-        await service.releases.stop()
+        for follower in followers:
+            await follower.stop()
         for pool in pools:
             await pool.close()
+        if access:
+            access.hasher.close()
