@@ -91,6 +91,7 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         metrics=Metrics(),
         version=own_version(),
         ingest=Database(settings, "ingest") if settings.ingest else None,
+        access=Database(settings, "access") if settings.has_access_control else None,
     )
 
 
@@ -116,7 +117,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    pools = [pool for pool in (service.database, service.ingest) if pool]
+    pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
     await service.releases.start()
     for pool in pools:
         await pool.open()
