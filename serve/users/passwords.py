@@ -2,9 +2,10 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
 from argon2 import PasswordHasher
@@ -43,6 +44,7 @@ ROWS = (
 )
 LEET = str.maketrans("@431!0$57", "aaeiiosst")
 LETTERS = re.compile(r"[^a-z]+")
+Result = TypeVar("Result")
 
 
 class Verdict(NamedTuple):
@@ -64,11 +66,11 @@ class Hasher:
 
     async def hash(self, password: str) -> str:
         """Return the hash of a password; raises Problem 503."""
-        return str(await self._run(partial(self._argon2.hash, prepared(password))))
+        return await self._run(partial(self._argon2.hash, prepared(password)))
 
     async def verify(self, stored: str | None, password: str) -> Verdict:
         """Compare a password with a stored hash, or with a dummy; raises Problem 503."""
-        verdict: Verdict = await self._run(partial(self._verify, stored or self._dummy, prepared(password)))
+        verdict = await self._run(partial(self._verify, stored or self._dummy, prepared(password)))
         return verdict if stored else Verdict(False)
 
     def close(self) -> None:
@@ -83,7 +85,7 @@ class Hasher:
         is_old = self._argon2.check_needs_rehash(stored)
         return Verdict(True, self._argon2.hash(password) if is_old else None)
 
-    async def _run(self, work: partial[object]) -> "object":
+    async def _run(self, work: Callable[[], Result]) -> Result:
         if self._waiting >= MOST_WAITING:
             raise Problem(503, BUSY, headers={"Retry-After": "1"})
         self._waiting += 1

@@ -72,7 +72,7 @@ class Signer:
     def claims(self, token: str) -> Claims:
         """Return what a token says; raises InvalidToken."""
         try:
-            kid = jwt.get_unverified_header(token).get("kid")
+            kid = jwt.get_unverified_header(token)["kid"]
             decoded = jwt.decode_complete(
                 token,
                 self._keys[kid],

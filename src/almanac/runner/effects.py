@@ -18,7 +18,7 @@ from almanac.store.records import decisions, ledger, releases, run_steps, runs, 
 # Facts of a staged run that its record has no column for.
 NO_COLUMNS = ("absorbed", "covered_after", "known")
 # What a shadow takes from the run beside which it was scored.
-ORIGIN = ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")
+ORIGIN = ("data_as_of", "newest_data", "demo", "simulated", "source", "mlflow_run_id")
 NOTHING_STAGED = "predict: the notebook staged no predictions; call step.stage(…) in it."
 NOT_TO_BE_RELEASED = "--no-release asked for that"
 NOT_CHAMPION = (
@@ -72,7 +72,10 @@ def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
 def _record_cut_off(connection: Connection, attempt: Attempt, cut: Mapping[str, Any]) -> None:
     """Record the cut-off of a run; raises UsageError where its data may not replace what readers get."""
     day = date.fromisoformat(cut["data_as_of"])
-    update = runs.RunUpdate(day, cut["demo"], cut["simulated"], cut["source"])
+    newest = cut.get("newest_data")
+    newest_data = date.fromisoformat(newest) if newest else None
+    kind = {name: cut[name] for name in ("demo", "simulated", "source")}
+    update = runs.RunUpdate(data_as_of=day, newest_data=newest_data, **kind)
     runs.update(connection, attempt.run_id, update)
     if not _reason_to_keep(connection, attempt):
         ledger.refuse_downgrade(connection, attempt.workload, demo=cut["demo"], simulated=cut["simulated"])
