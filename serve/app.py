@@ -30,6 +30,10 @@ Predictions computed ahead, published whole, and looked up here. Every answer na
 and run. `ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the
 release they began with."""
 
+OPEN_TO_ALL = (
+    "ALMANAC_AUTH is off: everybody who reaches this server may read, and write where it takes in data"
+)
+
 
 class Application(FastAPI):
     """FastAPI whose OpenAPI description includes what dependencies read, and the problem document."""
@@ -98,6 +102,7 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         version=own_version(),
         ingest=Database(settings, "ingest") if settings.ingest else None,
         access=Database(settings, "access") if settings.has_access_control else None,
+        warning="" if settings.has_access_control or settings.is_local else OPEN_TO_ALL,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from almanac import discovery
-from almanac.cli import database, decisions, installation, releases, retiring, run, runs, show
+from almanac.cli import database, decisions, installation, keys, releases, retiring, run, runs, show, users
 from almanac.errors import AlmanacError
 from almanac.runner.environment import redact, secrets_of
 from almanac.store.connections.database import connection_lost
@@ -45,6 +45,8 @@ def build(first: str = "") -> typer.Typer:
     for module in (run, runs, releases, decisions, retiring, installation):
         module.add_to(app)
     app.add_typer(database.app(), name="db")
+    app.add_typer(users.app(), name="users")
+    app.add_typer(keys.app(), name="keys")
     if first not in _names(app):
         _add_commands_of_workloads(app)
     return app
