@@ -111,11 +111,11 @@ def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
     # PyJWT and argon2 take memory, so they are imported only where they are used.
     from serve.routes.rights import right_of
     from serve.users.access import make_access
-    from serve.users.guard import Guard, protect
+    from serve.users.guard import Guard, protected
 
     app.state.access = make_access(settings, database)
     guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
-    protect(app.routes, guard, right_of)
+    app.router.routes[:] = protected(app.routes, guard, right_of)
 
 
 def own_version() -> str:

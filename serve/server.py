@@ -24,8 +24,8 @@ from serve.telemetry import log_lines
 
 GRACE_SECONDS = 10
 UNDECIDED = (
-    "The server would listen on {host}, where others reach it, and ALMANAC_AUTH does not say who may read and "
-    "write. Set ALMANAC_AUTH=on (docs/access.md explains it), or ALMANAC_AUTH=off where a proxy decides."
+    "The server would listen on {host}, where others reach it, and ALMANAC_AUTH does not say who may read. "
+    "Set ALMANAC_AUTH=on (docs/access.md explains it), or ALMANAC_AUTH=off where a proxy decides."
 )
 LINE = "almanac %s serves %s at http://%s:%s, documentation at /docs"
 log = logging.getLogger("almanac.serve")

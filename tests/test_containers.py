@@ -212,6 +212,7 @@ def test_mlflow_runs_no_jobs_sends_nothing_home_and_has_a_database_of_its_own() 
 
 def test_compose_holds_no_password_and_refuses_to_start_without_one() -> None:
     text = (ROOT / "compose.yaml").read_text()
-    passwords = ["ALMANAC_INGEST_PASSWORD", "ALMANAC_READER_PASSWORD", "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
+    ours = [f"ALMANAC_{name}_PASSWORD" for name in ("ACCESS", "INGEST", "READER")]
+    passwords = [*ours, "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
     assert set(re.findall(r":(?://\w+)?:([^@\s]+)@", text)) <= {f"${{{name}}}" for name in passwords}
-    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == passwords
+    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == sorted([*passwords, "ALMANAC_SECRET"])

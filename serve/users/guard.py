@@ -1,6 +1,7 @@
 """The guard before every route: who asks, and whether they may, before any cache or 304."""
 
 from collections.abc import Callable, Iterable
+from copy import copy
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -98,12 +99,20 @@ class Opened:
         await self._app(scope, receive, send)
 
 
-def protect(routes: Iterable[BaseRoute], guard: Guard, right_of: Callable[[Route], str]) -> None:
-    """Put the guard before every route; `right_of` says what each needs."""
-    for route in routes:
-        if isinstance(route, Route):
-            right = right_of(route)
-            route.app = Opened(route.app) if right == OPEN else Guarded(guard, right, route.app)
+def protected(routes: Iterable[BaseRoute], guard: Guard, right_of: Callable[[Route], str]) -> list[BaseRoute]:
+    """Return the routes with the guard before each; `right_of` says what a route needs.
+
+    They are copies: the routes of a workload belong to every application of this process.
+    """
+    return [
+        _protected(route, guard, right_of(route)) if isinstance(route, Route) else route for route in routes
+    ]
+
+
+def _protected(route: Route, guard: Guard, right: str) -> Route:
+    behind = copy(route)
+    behind.app = Opened(route.app) if right == OPEN else Guarded(guard, right, route.app)
+    return behind
 
 
 def _credentials(scope: Scope) -> tuple[bytes | None, bytes | None, bytes | None]:

@@ -34,7 +34,7 @@ WORDS = frozenset(
     """.split()
 )
 ROWS = (
-    "01234567890",
+    "0123456789",
     "abcdefghijklmnopqrstuvwxyz",
     "qwertyuiop",
     "qwertzuiop",
@@ -43,7 +43,10 @@ ROWS = (
     "yxcvbnm",
 )
 LEET = str.maketrans("@431!0$57", "aaeiiosst")
-LETTERS = re.compile(r"[^a-z]+")
+NO_LETTERS = re.compile(r"[\W\d_]+")
+# What people put before and behind a word.
+ENDS = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+LEAST_BESIDE_NAME = 4
 Result = TypeVar("Result")
 
 
@@ -113,7 +116,7 @@ def weakness(password: str, name: str) -> str | None:
     if len(text) > MOST_CHARACTERS:
         return TOO_LONG
     lower = text.casefold()
-    if _rest(lower, {name.casefold()}) < 4:
+    if name in lower and len(NO_LETTERS.sub("", lower.replace(name, ""))) < LEAST_BESIDE_NAME:
         return LIKE_NAME
     if len(set(lower)) < 4 or _is_row(lower) or _is_common(lower):
         return COMMON
@@ -122,8 +125,9 @@ def weakness(password: str, name: str) -> str | None:
 
 def _is_common(text: str) -> bool:
     """Tell whether nothing is left of a text, with or without digits read as letters, but common words."""
-    spellings = {LETTERS.sub("", text), LETTERS.sub("", text.translate(LEET))}
-    return any(not spelling or _consists_of_words(spelling) for spelling in spellings)
+    core = ENDS.sub("", text)
+    spellings = {NO_LETTERS.sub("", text), NO_LETTERS.sub("", core.translate(LEET))}
+    return any(spelling and _consists_of_words(spelling) for spelling in spellings)
 
 
 def _consists_of_words(text: str) -> bool:
@@ -138,9 +142,3 @@ def _consists_of_words(text: str) -> bool:
 def _is_row(text: str) -> bool:
     """Tell whether a text is part of a repeated row of the keyboard or alphabet, forwards or backwards."""
     return any(text in row * 6 or text in row[::-1] * 6 for row in ROWS)
-
-
-def _rest(text: str, parts: set[str]) -> int:
-    for part in parts:
-        text = text.replace(part, "")
-    return len(LETTERS.sub("", text))

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -16,6 +15,7 @@ from almanac.store.connections.database import Database, open_database
 from serve.users import audit, names
 
 LONGEST_PASSWORD_BYTES = 4_096
+STANDARD_ERROR = 2
 NO_NAME = "'{name}' is no name. A name {rule}."
 DIFFERENT = "The two passwords differ. Nothing was changed."
 UNREADABLE = "No password could be read from file descriptor {number}: {reason}."
@@ -72,7 +72,7 @@ def read_password(number: int | None) -> str:
 def _from_descriptor(number: int) -> str:
     """Return the first line that a file descriptor has; the password is never an argument."""
     try:
-        with os.fdopen(number, "rb", closefd=number != sys.stdin.fileno()) as file:
+        with os.fdopen(number, "rb", closefd=number > STANDARD_ERROR) as file:
             text = file.readline(LONGEST_PASSWORD_BYTES).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(UNREADABLE.format(number=number, reason=error)) from error

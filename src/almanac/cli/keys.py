@@ -22,8 +22,9 @@ SHOWN_ONCE = (
 def app() -> typer.Typer:
     """Return the `keys` commands."""
     group = typer.Typer(help="Create, list and revoke the keys of programs.", no_args_is_help=True)
-    for name, command in {"create": create, "list": list_command, "revoke": revoke}.items():
-        group.command(name)(command)
+    group.command("create")(create)
+    group.command("list")(list_command)
+    group.command("revoke")(revoke)
     return group
 
 

@@ -1,5 +1,6 @@
 """Commands about users, `almanac users`: the first admin is added here, on the machine."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, cast, get_args
 from uuid import uuid4
 
@@ -32,7 +33,7 @@ LAST_ADMIN = "'{name}' is the last admin who is not disabled. Make another user 
 
 def app() -> typer.Typer:
     """Return the `users` commands."""
-    commands = {
+    commands: dict[str, Callable[..., None]] = {
         "add": add,
         "list": list_command,
         "disable": disable,
