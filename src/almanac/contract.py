@@ -13,7 +13,7 @@ Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 # PostgreSQL cuts names at 63 bytes; a run's own table also carries the run id.
 LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
