@@ -98,6 +98,7 @@ async def read_metrics(service: ServiceDep) -> Response:
     metrics.see_database(
         service.database, is_confirmed=releases.is_confirmed, cached_bytes=service.cache.used_bytes
     )
+    metrics.see_streams(service.live.counts())
     # While the database is away, a scrape still says so.
     with suppress(Unavailable):
         for contract in service.contracts.values():
