@@ -291,6 +291,24 @@ def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:
     assert bench.live() == before
 
 
+def test_real_answers_are_not_replaced_by_a_mock_run_that_calls_its_data_real(bench: Bench) -> None:
+    before = release(bench.project.database)
+    result = bench.run(sample="mock", only="collect,predict")
+    assert result.status == "failed"
+    assert "a simulated run never replaces it" in str(result.reason)
+    assert (bench.live(), bench.record(result.run_id)["simulated"]) == (before, True)
+
+
+def test_a_mock_run_is_released_where_nothing_real_answers_and_says_that_it_is_simulated(
+    bench: Bench,
+) -> None:
+    result = bench.run(sample="mock", only="collect,predict")
+    assert (result.status, bench.live()) == ("succeeded", result.run_id)
+    assert bench.record(result.run_id)["simulated"]
+    real = bench.run(sample="full", only="collect,predict").run_id
+    assert (bench.live(), bench.record(real)["simulated"]) == (real, False)
+
+
 def test_the_day_of_the_newest_datum_is_recorded_beside_the_cut_off(bench: Bench) -> None:
     cut = '{"data_as_of": "2025-04-15", "newest_data": "2025-03-30", "demo": False, "simulated": False'
     bench.write("collect", opened("collect", f'step.report(cut_off={cut}, "source": "tests"}})\n'))
