@@ -292,20 +292,17 @@ def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:
 
 
 def test_real_answers_are_not_replaced_by_a_mock_run_that_calls_its_data_real(bench: Bench) -> None:
-    before = release(bench.project.database)
-    result = bench.run(sample="mock", only="collect,predict")
-    assert result.status == "failed"
-    assert "a simulated run never replaces it" in str(result.reason)
-    assert (bench.live(), bench.record(result.run_id)["simulated"]) == (before, True)
+    real = bench.run(only="collect,predict").run_id
+    mock = bench.run(only="collect,predict", sample="mock", forced=True)
+    assert mock.status == "failed"
+    assert "a simulated run never replaces it" in str(mock.reason)
+    assert (bench.live(), bench.record(mock.run_id)["simulated"]) == (real, True)
 
 
-def test_a_mock_run_is_released_where_nothing_real_answers_and_says_that_it_is_simulated(
-    bench: Bench,
-) -> None:
-    result = bench.run(sample="mock", only="collect,predict")
-    assert (result.status, bench.live()) == ("succeeded", result.run_id)
-    assert bench.record(result.run_id)["simulated"]
-    real = bench.run(sample="full", only="collect,predict").run_id
+def test_a_mock_run_answers_as_simulated_until_there_is_a_real_one(bench: Bench) -> None:
+    mock = bench.run(only="collect,predict", sample="mock").run_id
+    assert (bench.live(), bench.record(mock)["simulated"]) == (mock, True)
+    real = bench.run(only="collect,predict", sample="full", forced=True).run_id
     assert (bench.live(), bench.record(real)["simulated"]) == (real, False)
 
 
