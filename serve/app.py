@@ -23,6 +23,7 @@ from serve.reading.database import Database
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
+from serve.users.limits import READS, WRITES, Buckets
 
 DOC = """\
 Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version
@@ -69,6 +70,9 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
     app.state.prefix = settings.path_prefix
+    app.state.trusted_proxies = settings.trusted_proxies
+    app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
+    app.state.buckets = Buckets()
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
