@@ -26,6 +26,7 @@ from serve.reading.listening import Live, follow_runs
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
+from serve.users.limits import READS, WRITES, Buckets
 
 DOC = """\
 Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version
@@ -73,6 +74,9 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
     app.state.prefix = settings.path_prefix
+    app.state.trusted_proxies = settings.trusted_proxies
+    app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
+    app.state.buckets = Buckets()
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
@@ -99,6 +103,7 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         version=own_version(),
         live=live,
         ingest=Database(settings, "ingest") if settings.ingest else None,
+        access=Database(settings, "access") if settings.has_access_control else None,
     )
 
 
@@ -129,7 +134,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    pools = [pool for pool in (service.database, service.ingest) if pool]
+    pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
     await service.releases.start()
     for pool in pools:
         await pool.open()

@@ -93,6 +93,8 @@ def configured(settings: Settings) -> Config:
         http=Protocol,
         ws="none",
         access_log=False,
+        # uvicorn would believe any number of proxies; see serve.users.addresses.
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

@@ -10,7 +10,7 @@ from serve.http.problems import NotFound, Problem, refused
 from serve.reading import edition as ledger
 from serve.reading.cursors import READ_RELEASE, UNREADABLE, Cursor
 from serve.reading.database import Database
-from serve.reading.edition import Edition, is_stale
+from serve.reading.edition import Edition, has_old_data, is_stale
 from serve.reading.live import LiveReleases
 from serve.reading.request import ReadRequest
 
@@ -56,7 +56,8 @@ class Editions:
             return Choice(live, is_stale(contract, live, datetime.now(UTC)), path)
         edition = await self._named(read)
         live = await self.releases.live(contract.name)
-        stale = edition is live and is_stale(contract, live, datetime.now(UTC))
+        is_late = edition is live and is_stale(contract, live, datetime.now(UTC))
+        stale = is_late or has_old_data(contract, edition)
         return Choice(edition, stale, f"{path} {live.pin}" if live and contract.incremental else path)
 
     async def _named(self, read: ReadRequest) -> Edition | None:

@@ -29,6 +29,12 @@ ENTRY_COLUMNS = (
         nullable=True,
         doc="Since when the predictions are no longer kept.",
     ),
+    Column(
+        name="newest_data",
+        type="date",
+        nullable=True,
+        doc="Day of the newest datum before the cut-off; null where it is not recorded.",
+    ),
 )
 # Columns of a run that an answer leaves out; `steps` shows the steps themselves instead of their names.
 NOT_ANSWERED = ("steps", "covered_until", "absorbed_by")
@@ -71,6 +77,12 @@ MODEL_COLUMNS = (
     Column(name="metrics", type="json", doc="How good the model is on held-out data."),
     Column(name="parameters", type="json"),
     Column(name="trained_until", type="date", doc="The model saw nothing from this day on."),
+    Column(
+        name="newest_data",
+        type="date",
+        nullable=True,
+        doc="Day of the newest datum that it was trained on; null where it is not recorded.",
+    ),
     Column(name="run", type="text", nullable=True, doc="The run that trained it."),
     Column(name="mlflow_run", type="text"),
     Column(name="artifact_hash", type="text", doc="SHA-256 of the model's files."),

@@ -9,7 +9,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from almanac.contract import Contract
 from serve.reading.database import Database
-from serve.reading.edition import Edition, is_stale
+from serve.reading.edition import Edition, is_too_old
 from serve.telemetry import exposition
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -74,7 +74,7 @@ class Metrics:
         if edition and edition.published_at:
             now = datetime.now(UTC)
             self._age.labels(contract.name).set((now - edition.published_at).total_seconds())
-            self._stale.labels(contract.name).set(is_stale(contract, edition, now))
+            self._stale.labels(contract.name).set(is_too_old(contract, edition, now))
 
     async def see_runs(self, database: Database, workloads: list[str]) -> None:
         """Record how many runs of the last days succeeded, failed or still run."""

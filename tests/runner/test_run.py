@@ -299,6 +299,28 @@ def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:
     assert bench.live() == before
 
 
+def test_real_answers_are_not_replaced_by_a_mock_run_that_calls_its_data_real(bench: Bench) -> None:
+    real = bench.run(only="collect,predict").run_id
+    mock = bench.run(only="collect,predict", sample="mock", forced=True)
+    assert mock.status == "failed"
+    assert "a simulated run never replaces it" in str(mock.reason)
+    assert (bench.live(), bench.record(mock.run_id)["simulated"]) == (real, True)
+
+
+def test_a_mock_run_answers_as_simulated_until_there_is_a_real_one(bench: Bench) -> None:
+    mock = bench.run(only="collect,predict", sample="mock").run_id
+    assert (bench.live(), bench.record(mock)["simulated"]) == (mock, True)
+    real = bench.run(only="collect,predict", sample="full", forced=True).run_id
+    assert (bench.live(), bench.record(real)["simulated"]) == (real, False)
+
+
+def test_the_day_of_the_newest_datum_is_recorded_beside_the_cut_off(bench: Bench) -> None:
+    cut = '{"data_as_of": "2025-04-15", "newest_data": "2025-03-30", "demo": False, "simulated": False'
+    bench.write("collect", opened("collect", f'step.report(cut_off={cut}, "source": "tests"}})\n'))
+    record = bench.record(bench.run().run_id)
+    assert (record["data_as_of"], record["newest_data"]) == (date(2025, 4, 15), date(2025, 3, 30))
+
+
 def test_a_registry_that_is_away_fails_the_run_with_its_own_exit_code(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

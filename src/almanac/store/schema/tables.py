@@ -100,6 +100,7 @@ model_versions = sa.Table(
     sa.Column("data_hash", sa.Text, nullable=False),
     sa.Column("recipe_hash", sa.Text, nullable=False),
     sa.Column("trained_until", sa.Date, nullable=False),
+    sa.Column("newest_data", sa.Date),
     sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
     sa.Column("metrics", JSONB, nullable=False, server_default="{}"),
     sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),

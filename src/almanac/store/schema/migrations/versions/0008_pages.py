@@ -5,8 +5,8 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -30,7 +30,7 @@ def upgrade() -> None:
     )
     # The content is compressed already.
     op.execute("ALTER TABLE almanac.notebooks_html ALTER COLUMN content SET STORAGE EXTERNAL")
-    op.execute(Path(__file__).with_name("0006_pages.sql").read_text())
+    op.execute(Path(__file__).with_name("0008_pages.sql").read_text())
 
 
 def downgrade() -> None:
