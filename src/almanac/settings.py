@@ -37,8 +37,10 @@ class Settings(BaseModel):
     worker_database_url: SecretStr | None = Field(None, alias="ALMANAC_WORKER_DATABASE_URL")
     reader_database_url: SecretStr | None = Field(None, alias="ALMANAC_READER_DATABASE_URL")
     ingest_database_url: SecretStr | None = Field(None, alias="ALMANAC_INGEST_DATABASE_URL")
+    access_database_url: SecretStr | None = Field(None, alias="ALMANAC_ACCESS_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("", alias="ALMANAC_MLFLOW_URL", pattern=r"^(https?://[^\s\"'<>]+)?$")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
 
     mirror: str = Field("", alias="ALMANAC_MIRROR")
@@ -83,6 +85,15 @@ class Settings(BaseModel):
     ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
     allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
     root_path: str = Field("", alias="ALMANAC_ROOT_PATH", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
+
+    auth: Literal["off", "on"] | None = Field(None, alias="ALMANAC_AUTH")
+    secret: SecretStr | None = Field(None, alias="ALMANAC_SECRET")
+    previous_secret: SecretStr | None = Field(None, alias="ALMANAC_PREVIOUS_SECRET")
+    public_read: bool = Field(False, alias="ALMANAC_PUBLIC_READ")
+    metrics_open: bool = Field(False, alias="ALMANAC_METRICS_OPEN")
+    trusted_proxies: int = Field(0, alias="ALMANAC_TRUSTED_PROXIES", ge=0, le=10)
+    read_limit: int = Field(60_000, alias="ALMANAC_READ_LIMIT", ge=0, le=10_000_000)
+    write_limit: int = Field(6_000, alias="ALMANAC_WRITE_LIMIT", ge=1, le=10_000_000)
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**self._variables(os.environ, without=values), **values)
@@ -140,6 +151,11 @@ class Settings(BaseModel):
     def who(self) -> str:
         """The self-declared actor that the ledger records."""
         return self.actor or os.environ.get("GITHUB_ACTOR", "") or _account()
+
+    @property
+    def has_access_control(self) -> bool:
+        """Whether the server asks who reads and writes."""
+        return self.auth == "on"
 
     def secrets(self) -> list[str]:
         """Return every secret value, so that it can be kept out of notebooks and logs."""

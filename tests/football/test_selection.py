@@ -8,6 +8,7 @@ import pytest
 from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.workloads.football import features, sources
+from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import selection, simulated
 from tests.football.match_samples import match
 from tests.football.match_samples import matches as frame_of
@@ -15,9 +16,9 @@ from tests.football.match_samples import matches as frame_of
 
 def matches(*days: str, source: str = "openfootball") -> pd.DataFrame:
     """Return matches between two clubs on the given days."""
-    return pd.DataFrame(
-        {"date": pd.to_datetime(list(days)), "home": "Arsenal FC", "away": "Chelsea FC", "source": source}
-    )
+    clubs = {"home": "Arsenal FC", "away": "Chelsea FC"}
+    rows = {"date": pd.to_datetime(list(days)), **clubs, "source": source, "status": "scheduled"}
+    return pd.DataFrame(rows)
 
 
 def test_real_matches_hide_generated_ones() -> None:
@@ -42,6 +43,27 @@ def test_without_any_match_the_error_says_what_to_run() -> None:
 def test_the_slots_day_is_the_cut_off_if_matches_follow_it() -> None:
     cut = sources.cut_off(matches("2026-11-20", "2026-11-25"), requested=None, slot=date(2026, 11, 22))
     assert cut == CutOff(date(2026, 11, 22), demo=False, simulated=False, source="openfootball")
+
+
+def test_the_newest_result_before_the_cut_off_is_told_beside_it() -> None:
+    rows = frame_of(
+        match("2025-05-24", "Ash", "Birch", "1-0"),
+        match("2025-05-25", "Oak", "Pine", "1-0"),
+        match("2025-05-31", "Elm", "Pine", None),
+        match("2025-08-02", "Ash", "Oak", None),
+    )
+    cut = sources.cut_off(rows, requested=None, slot=date(2025, 7, 25))
+    assert (cut.data_as_of, cut.demo, cut.newest_data) == (date(2025, 7, 25), False, date(2025, 5, 25))
+    assert CONTRACT.old_data(cut.data_as_of, cut.newest_data) == (
+        "The newest data are of 2025-05-25, 61 days before the cut-off; "
+        "the sources usually bring newer data within 14 days."
+    )
+
+
+def test_postponed_matches_are_no_coming_ones() -> None:
+    rows = matches("2026-11-20", "2026-11-25").assign(status=["played", "postponed"])
+    cut = sources.cut_off(rows, requested=None, slot=date(2026, 11, 22))
+    assert (cut.data_as_of, cut.demo) == (selection.DEMO_DATE, True)
 
 
 def test_without_coming_matches_the_cut_off_is_a_demo_day_inside_the_data() -> None:

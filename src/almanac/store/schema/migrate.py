@@ -19,7 +19,7 @@ from almanac.store.connections.database import Database
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.schema.ensure import ensure, is_due
 
-ROLES = ("owner", "worker", "reader", "ingest")
+ROLES = ("owner", "worker", "reader", "ingest", "access")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")

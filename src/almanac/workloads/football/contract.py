@@ -7,6 +7,8 @@ from almanac.contract import Column, Contract, Filter, SumRule, Table
 # The column with the chance of each outcome.
 CHANCE_COLUMNS = {"home": "home_win", "draw": "draw", "away": "away_win"}
 
+NO_ODDS = "No odds: no return is measured. Import your own: almanac import football-odds FILE."
+
 # No match of a league has ended with as many.
 MOST_GOALS = 30
 # The first league began in 1888; a day beyond this century is a slip.
@@ -103,6 +105,12 @@ LEAGUES = Table(
         count("matches_played", "Number of played matches before the run's cut-off."),
         text("first_season", "Season of the first match."),
         text("last_season", "Season of the last match."),
+        Column(
+            name="newest_result",
+            type="date",
+            nullable=True,
+            doc="Day of the newest result before the cut-off; null in older releases.",
+        ),
     ),
 )
 
@@ -217,6 +225,8 @@ CONTRACT = Contract(
     cadence=timedelta(hours=6),
     typical_seconds=160,
     stale_after=timedelta(hours=24),
+    # In season some league plays every few days, and its file follows within a week.
+    data_rhythm=timedelta(days=14),
     retention=timedelta(days=7),
     attribution="Results: openfootball (CC0 1.0).",
 )

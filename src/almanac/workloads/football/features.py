@@ -21,6 +21,7 @@ class History:
     elo: HomeAway
     steady: HomeAway
     quick: HomeAway
+    slow: HomeAway
     fitted: dixon_coles.ExpectedGoals
     points: HomeAway
     scored: HomeAway
@@ -41,6 +42,7 @@ class History:
             elo=ratings.elo(timeline),
             steady=steady,
             quick=ratings.goals(timeline, rules=ratings.QUICK_RULES),
+            slow=ratings.goals(timeline, rules=ratings.SLOW_RULES),
             fitted=dixon_coles.expected(timeline),
             points=form.points(timeline),
             scored=form.scored(timeline),
@@ -90,6 +92,16 @@ def recent_home_goals(history: History) -> Floats:
 def recent_away_goals(history: History) -> Floats:
     """Away goals expected from quickly moving ratings."""
     return history.quick.away
+
+
+def lasting_home_goals(history: History) -> Floats:
+    """Home goals expected from ratings that move least and stay between seasons."""
+    return history.slow.home
+
+
+def lasting_away_goals(history: History) -> Floats:
+    """Away goals expected from ratings that move least and stay between seasons."""
+    return history.slow.away
 
 
 def fitted_home_goals(history: History) -> Floats:
@@ -223,6 +235,8 @@ FEATURES: list[Callable[[History], Floats]] = [
     rated_away_goals,
     recent_home_goals,
     recent_away_goals,
+    lasting_home_goals,
+    lasting_away_goals,
     fitted_home_goals,
     fitted_away_goals,
     fitted_dependence,

@@ -14,6 +14,7 @@ PLAYED_OF_LEAGUE = {
     "matches_played": ("match_id", "size"),
     "first_season": ("season", "min"),
     "last_season": ("season", "max"),
+    "newest_result": ("date", "max"),
 }
 
 

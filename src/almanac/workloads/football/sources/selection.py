@@ -41,7 +41,13 @@ def cut_off(matches: pd.DataFrame, *, requested: date | None, slot: date) -> Cut
     day = requested or (slot if _has_matches_after(matches, slot) else DEMO_DATE)
     sources = sorted(matches["source"].unique())
     is_simulated = sources == [simulated.SOURCE]
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(sources))
+    return CutOff(
+        data_as_of=day,
+        demo=day != slot,
+        simulated=is_simulated,
+        source=" + ".join(sources),
+        newest_data=_newest_result(matches, day),
+    )
 
 
 def club(matches: pd.DataFrame, name: str) -> str:
@@ -65,7 +71,15 @@ def _by_alias(name: str, names: list[str]) -> str | None:
     return next((owner for owner in owners if owner in names), None)
 
 
+def _newest_result(matches: pd.DataFrame, day: date) -> date | None:
+    """Return the day of the newest result before a day, None without one."""
+    is_past = (matches["status"] == "played") & (pd.to_datetime(matches["date"]) < pd.Timestamp(day))
+    newest = matches.loc[is_past, "date"].max()
+    return None if pd.isna(newest) else pd.Timestamp(newest).date()
+
+
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
     first = pd.Timestamp(day)
     last = pd.Timestamp(day + HORIZON)
-    return bool(matches["date"].between(first, last).any())
+    is_near = matches["date"].between(first, last)
+    return bool((is_near & matches["status"].isin(["scheduled", "played"])).any())
