@@ -189,8 +189,8 @@ def test_the_evaluation_gives_the_chances_that_the_model_of_the_fold_serves(
     rest = frame[frame["system"] != "A"].reset_index(drop=True)
     served = model.fit(model.make(), rest, sessions([["open", "close"]] * 5))
     rows = left_out.frame["system"] == "A"
-    asked = left_out.frame[rows].assign(source="A")
-    assert np.allclose(left_out.chances[rows], served.predict_proba(asked), atol=1e-9)
+    questions = left_out.frame[rows].assign(source="A")
+    assert np.allclose(left_out.chances[rows], served.predict_proba(questions), atol=1e-9)
     assert not left_out.frame["is_trained"].any()
     assert set(left_out.frame["system"]) == {"A", "B", "Kafka"}
 
