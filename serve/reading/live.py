@@ -1,7 +1,7 @@
 """Which release is live: followed by NOTIFY and by polling."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from psycopg import errors
 
@@ -26,6 +26,8 @@ class LiveReleases(Follower):
         super().__init__(database, deadline_seconds=deadline_seconds)
         self._workloads = sorted(workloads)
         self._live: dict[str, Edition] = {}
+        # Called with each edition that becomes live.
+        self.on_change: Callable[[Edition], None] | None = None
 
     async def live(self, workload: str) -> Edition | None:
         """Return the live edition, None before the first release; raises Unavailable if it is unconfirmed."""
@@ -56,6 +58,8 @@ class LiveReleases(Follower):
         if previous == newest:
             return previous
         log.info("%s is answered from release %s", newest.workload, newest.release_id)
+        if self.on_change:
+            self.on_change(newest)
         return newest
 
 

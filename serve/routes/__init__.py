@@ -17,7 +17,7 @@ from almanac.contract import Contract
 from serve.answers.service import Service
 from serve.http.request_bodies import JsonBody
 from serve.http.route import Route
-from serve.routes import generic, platform
+from serve.routes import generic, live, platform
 
 HERE = Path(__file__).parent
 # Routes are tried in their order, so what is read most stands first.
@@ -31,7 +31,7 @@ def make_routes(service: Service) -> list[APIRoute]:
     Routes that store what clients send exist only where it takes in data, those about users and keys only
     where access is on.
     """
-    routers = [platform.router]
+    routers = [platform.router, live.router]
     if service.access:
         # PyJWT and argon2 take memory, so they are imported only where they are used.
         routers += [import_module(f"serve.routes.{name}").router for name in OF_ACCESS]

@@ -5,6 +5,8 @@ workload), or a scope. `{w}` stands for any workload. A route that is missing he
 admin until then.
 """
 
+from collections.abc import Callable, Collection
+
 from starlette.routing import Route
 
 from serve.users.guard import ANY_READ, OPEN, SIGNED_IN
@@ -42,6 +44,21 @@ RIGHTS = {
     "GET /v1/{w}/model": OF_WORKLOAD,
     "GET /v1/{w}/releases": OF_WORKLOAD,
     "GET /v1/{w}/runs/{run}": OF_WORKLOAD,
+    "GET /v1/{w}/runs": OF_WORKLOAD,
+    "GET /v1/{w}/models": OF_WORKLOAD,
+    "GET /v1/live": READ,
+    # Pages.
+    "GET /": READ,
+    "GET /static/{name}": OPEN,
+    "GET /{w}": OF_WORKLOAD,
+    "GET /{w}/predictions": OF_WORKLOAD,
+    "GET /{w}/predictions/{entity:path}": OF_WORKLOAD,
+    "GET /{w}/model": OF_WORKLOAD,
+    "GET /{w}/ledger": OF_WORKLOAD,
+    "GET /{w}/runs": OF_WORKLOAD,
+    "GET /{w}/runs/{run}": OF_WORKLOAD,
+    "GET /{w}/runs/{run}/notebooks/{step}": OF_WORKLOAD,
+    # Routes of one workload.
     "POST /v1/events": INTO_WORKLOAD,
     "POST /v1/events/bulk": INTO_WORKLOAD,
     "POST /v1/events/simulator": OPERATE,
@@ -78,20 +95,25 @@ RIGHTS = {
 }
 
 
-def right_of(route: Route) -> str:
-    """Return what a route needs; one that the table lacks needs an admin."""
-    method = next(iter(sorted((route.methods or {"GET"}) - {"HEAD"})))
-    return find(method, route.path) or ADMIN
+def rights_for(workloads: Collection[str]) -> Callable[[Route], str]:
+    """Return what says which right a route needs; one that the table lacks needs an admin."""
+
+    def right_of(route: Route) -> str:
+        [method] = (route.methods or {"GET"}) - {"HEAD"}
+        return find(method, route.path, workloads) or ADMIN
+
+    return right_of
 
 
-def find(method: str, path: str) -> str | None:
+def find(method: str, path: str, workloads: Collection[str]) -> str | None:
     """Return the right of an address, None for one that the table lacks.
 
-    >>> find("GET", "/v1/football/predictions")
+    >>> find("GET", "/v1/football/predictions", ["football"])
     'read:football'
     """
     parts = path.split("/")
-    workload = parts[2] if len(parts) > 2 else ""
-    general = "/".join([*parts[:2], "{w}", *parts[3:]])
+    place = 2 if parts[1] == "v1" else 1
+    workload = parts[place] if len(parts) > place else ""
+    general = "/".join([*parts[:place], "{w}", *parts[place + 1 :]]) if workload in workloads else path
     right = RIGHTS.get(f"{method} {path}") or RIGHTS.get(f"{method} {general}")
     return right.format(w=workload) if right else None

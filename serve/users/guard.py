@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable
 from copy import copy
 
+from fastapi import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -65,16 +67,25 @@ class Guard:
 
 
 class Guarded:
-    """A route behind the guard. Its answers are private, so that no shared cache keeps them."""
+    """A route behind the guard. Its answers are private, so that no shared cache keeps them.
 
-    def __init__(self, guard: Guard, right: str, app: ASGIApp) -> None:
+    A route with a method `refuse`, such as a page, makes the answer to a refusal itself.
+    """
+
+    def __init__(self, guard: Guard, right: str, route: Route) -> None:
         self._guard = guard
         self._right = right
-        self._app = app
+        self._app = route.app
+        self._refuse: Callable[[Request, Problem], Response] | None = getattr(route, "refuse", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let the route answer whoever may ask it."""
-        principal = await self._guard.admit(scope, self._right)
+        try:
+            principal = await self._guard.admit(scope, self._right)
+        except Problem as problem:
+            if self._refuse is None:
+                raise
+            return await self._refuse(Request(scope, receive), problem)(scope, receive, send)
         scope.setdefault("state", {})["principal"] = principal
         if principal is ANONYMOUS:
             return await self._app(scope, receive, send)
@@ -111,7 +122,7 @@ def protected(routes: Iterable[BaseRoute], guard: Guard, right_of: Callable[[Rou
 
 def _protected(route: Route, guard: Guard, right: str) -> Route:
     behind = copy(route)
-    behind.app = Opened(route.app) if right == OPEN else Guarded(guard, right, route.app)
+    behind.app = Opened(route.app) if right == OPEN else Guarded(guard, right, route)
     return behind
 
 

@@ -43,6 +43,8 @@ REFUSED = (
 # What ends the session of whoever asks is tried in tests of its own.
 ENDING = {("POST", "/v1/auth/logout"), ("POST", "/v1/auth/password"), ("DELETE", "/v1/auth/sessions")}
 OF_USERS = "/v1/auth/"
+# A stream goes on for ever.
+LIVE = "/v1/live"
 
 
 def addresses() -> list[tuple[str, str, str]]:
@@ -78,13 +80,15 @@ def crowd(gate: Gate) -> dict[str, Headers]:
 
 
 def right(method: str, pattern: str) -> str:
-    needed = rights.find(method, pattern)
+    needed = rights.find(method, pattern, WORKLOADS)
     assert needed is not None, f"{method} {pattern} is missing in serve/routes/rights.py"
     return needed
 
 
 def may(name: str, method: str, pattern: str) -> bool:
     needed = right(method, pattern)
+    if name in REFUSED:
+        return needed == "open"
     if needed == "signed-in":
         return not name.startswith("key ") or pattern == f"{OF_USERS}me"
     return needed == "open" or needed in MAY[name]
@@ -97,7 +101,7 @@ def test_every_route_is_in_the_table_of_rights(method: str, pattern: str) -> Non
 
 def test_the_table_of_rights_has_no_route_that_is_not_there() -> None:
     there = {f"{method} {pattern}" for method, pattern, _ in ADDRESSES}
-    general = {re.sub(r"^(\S+ /v1/)[^/]+", r"\1{w}", address) for address in there}
+    general = {re.sub(r"^(\S+ /(?:v1/)?)[^/]+", r"\1{w}", address) for address in there}
     assert [address for address in rights.RIGHTS if address not in there | general] == []
 
 
@@ -115,13 +119,13 @@ def test_the_rights_of_what_matters_most_are_these() -> None:
         "POST /v1/users": "admin",
         "DELETE /v1/keys/{key}": "admin",
     }
-    assert {address: rights.find(*address.split(" ", 1)) for address in expected} == expected
+    assert {address: rights.find(*address.split(" ", 1), WORKLOADS) for address in expected} == expected
 
 
 def refusals(gate: Gate, name: str, headers: Headers) -> Iterator[tuple[str, str, int, int]]:
     """Yield each route whose answer to somebody is not the one that the table says."""
     for method, pattern, address in ADDRESSES:
-        if (method, pattern) in ENDING:
+        if (method, pattern) in ENDING or (pattern == LIVE and may(name, method, pattern)):
             continue
         is_refused = name in REFUSED
         status = gate.client.request(method, address, headers=headers).status_code
@@ -196,6 +200,12 @@ def test_a_refusal_says_what_would_be_needed(gate: Gate, crowd: dict[str, Header
     lacking = gate.client.get("/v1/football/predictions", headers=crowd["key metrics"])
     assert 'error="insufficient_scope", scope="read:football"' in lacking.headers["www-authenticate"]
     assert lacking.headers["content-type"] == "application/problem+json"
+
+
+def test_a_page_refuses_in_html(gate: Gate) -> None:
+    answer = gate.client.get("/football")
+    assert (answer.status_code, answer.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert gate.client.get("/football", headers=gate.key("read:football")).status_code == 200
 
 
 def test_a_request_has_one_credential(gate: Gate, crowd: dict[str, Headers]) -> None:

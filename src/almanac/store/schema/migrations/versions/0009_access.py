@@ -4,13 +4,13 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
     """Add the tables, and the functions by which the server uses them."""
-    op.execute(Path(__file__).with_name("0008_access.sql").read_text())
+    op.execute(Path(__file__).with_name("0009_access.sql").read_text())
 
 
 def downgrade() -> None:
