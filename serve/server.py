@@ -46,6 +46,12 @@ class Server(UvicornServer):
             gc.freeze()
             gc.enable()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which would go on for ever, then shut down."""
+        service: Service = cast("FastAPI", self.config.app).state.service
+        service.live.end()
+        await super().shutdown(sockets)
+
     def write_line(self) -> None:
         """Write what is served and where."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     access_database_url: SecretStr | None = Field(None, alias="ALMANAC_ACCESS_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("", alias="ALMANAC_MLFLOW_URL", pattern=r"^(https?://[^\s\"'<>]+)?$")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
 
     mirror: str = Field("", alias="ALMANAC_MIRROR")
