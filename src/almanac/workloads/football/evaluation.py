@@ -107,6 +107,14 @@ def score(outcomes: pd.Series, chances: Floats) -> dict[str, float]:
     return {**means, "calibration_error": error, "n": len(numbers)}
 
 
+def calibration_noise(chances: Floats, *, seed: int, draws: int = 20) -> float:
+    """Return the mean calibration error of outcomes that are drawn from the chances themselves."""
+    random = np.random.default_rng(seed)
+    steps = chances.cumsum(axis=1)[:, np.newaxis, :-1]
+    drawn = (random.random((len(chances), draws, 1)) > steps).sum(axis=2)
+    return float(np.mean([scores.calibration_error(each, chances) for each in drawn.T]))
+
+
 def _losses(numbers: Labels, chances: Floats) -> Iterator[tuple[str, Floats]]:
     """Yield the name and the losses per match of each score."""
     for name, loss in LOSSES.items():
