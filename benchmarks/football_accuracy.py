@@ -176,10 +176,10 @@ def measure_test(
 def leagues(test: pd.DataFrame, chances: Floats, seed: int) -> dict[str, Any]:
     """Return scores and intervals of each league, best RPS first."""
     rows: dict[str, Any] = {}
-    for league, scores in evaluation.by_league(test, chances).iterrows():
+    for league, row in evaluation.by_league(test, chances).iterrows():
         places = (test["league"] == league).to_numpy()
         intervals = evaluation.intervals(test[places], chances[places], seed=seed)
-        rows[str(league)] = {**scores, "intervals": intervals}
+        rows[str(league)] = {**row, "intervals": intervals}
     return rows
 
 

@@ -266,10 +266,24 @@ FEATURES: list[Callable[[History], Floats]] = [
 
 
 def coming(frame: pd.DataFrame, *, as_of: date, days: int) -> pd.DataFrame:
-    """Return the rows of matches without a score on the `days` days from `as_of` on."""
+    """Return the rows of matches without a score on the `days` days from `as_of` on.
+
+    Raises UsageError where there is none, as between seasons.
+    """
     ahead = (frame["date"] - pd.Timestamp(as_of)).dt.days
-    is_coming = frame["outcome"].isna() & (ahead >= 0) & (ahead < days)
-    return frame[is_coming].reset_index(drop=True)
+    is_coming = frame["outcome"].isna() & (ahead >= 0)
+    rows = frame[is_coming & (ahead < days)]
+    if rows.empty:
+        raise UsageError(_nothing_to_predict(frame[is_coming], as_of, days))
+    return rows.reset_index(drop=True)
+
+
+def _nothing_to_predict(later: pd.DataFrame, as_of: date, days: int) -> str:
+    reason = f"No match is scheduled on the {days} days from {as_of} on, so there is nothing to predict"
+    if later.empty:
+        return f"{reason}. The sources list no later one yet; between seasons that is usual."
+    first = later["date"].min().date()
+    return f"{reason}. The next one is on {first}: name a later cut-off, --data-as-of {first}."
 
 
 def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:
