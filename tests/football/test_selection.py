@@ -15,7 +15,6 @@ from almanac.workloads.football.sources import selection, simulated
 from tests.football.match_samples import match
 from tests.football.match_samples import matches as frame_of
 
-
 PREDICT = Path(__file__).parents[2] / "notebooks" / "football" / "4_predict.ipynb"
 
 
