@@ -18,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-faults check format lab mlflow serve benchmarks lock clean
+.PHONY: help run test test-fast test-faults browser check format lab mlflow serve benchmarks lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-fast: $(VENV)/.dev ## The quick tests, those that need no database, in unde
 
 test-faults: $(VENV)/.dev ## Heavy repeats: kills, races, a million rows
 	@$(PYTEST) -m faults
+
+browser: $(VENV)/.dev ## Install a headless browser for the tests of pages, where none is present
+	@.github/scripts/browser
 
 check: $(VENV)/.dev ## Formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .

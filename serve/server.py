@@ -45,6 +45,12 @@ class Server(UvicornServer):
             gc.freeze()
             gc.enable()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which would go on for ever, then shut down."""
+        service: Service = cast("FastAPI", self.config.app).state.service
+        service.live.end()
+        await super().shutdown(sockets)
+
     def write_line(self) -> None:
         """Write what is served and where."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
@@ -87,6 +93,8 @@ def configured(settings: Settings) -> Config:
         http=Protocol,
         ws="none",
         access_log=False,
+        # uvicorn would believe any number of proxies; see serve.users.addresses.
+        proxy_headers=False,
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,

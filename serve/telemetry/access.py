@@ -30,6 +30,8 @@ class Access:
         request_id = _request_id(scope)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         inner = {**scope, "almanac.request_id": request_id.decode(), "method": method}
+        # What answers for as long as the client stays must know that HEAD wants no body.
+        inner["almanac.method"] = scope["method"]
         named = [(b"x-request-id", request_id), NO_SNIFFING]
 
         async def send_named(message: Message) -> None:
@@ -46,7 +48,8 @@ class Access:
 
     def _record(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", UNMATCHED)
-        self._metrics.observe(route, status, seconds)
+        if not getattr(scope.get("route"), "is_stream", False):
+            self._metrics.observe(route, status, seconds)
         if not access.isEnabledFor(logging.INFO):
             return
         fields = {

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     access_database_url: SecretStr | None = Field(None, alias="ALMANAC_ACCESS_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("", alias="ALMANAC_MLFLOW_URL", pattern=r"^(https?://[^\s\"'<>]+)?$")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
 
     mirror: str = Field("", alias="ALMANAC_MIRROR")
@@ -90,6 +91,9 @@ class Settings(BaseModel):
     previous_secret: SecretStr | None = Field(None, alias="ALMANAC_PREVIOUS_SECRET")
     public_read: bool = Field(False, alias="ALMANAC_PUBLIC_READ")
     metrics_open: bool = Field(False, alias="ALMANAC_METRICS_OPEN")
+    trusted_proxies: int = Field(0, alias="ALMANAC_TRUSTED_PROXIES", ge=0, le=10)
+    read_limit: int = Field(60_000, alias="ALMANAC_READ_LIMIT", ge=0, le=10_000_000)
+    write_limit: int = Field(6_000, alias="ALMANAC_WRITE_LIMIT", ge=1, le=10_000_000)
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**self._variables(os.environ, without=values), **values)

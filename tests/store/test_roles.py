@@ -159,4 +159,6 @@ def test_only_the_ingest_role_and_the_reading_of_files_may_call_functions_that_s
     splitting = ("almanac_reader", "log_words")
     of_files = ("log_add_file", "log_add_lines", "log_complete", "log_finish_file", "log_open_day")
     workers = [("almanac_worker", name) for name in (*of_files, "log_words")]
-    assert rows(owner, FUNCTION_GRANTS) == [trigger, *stores, splitting, *workers]
+    guarding = ("audit_append", "audit_count", "audit_read", "limit_take", "login_failed", "login_succeeded")
+    access = [("almanac_access", name) for name in (*guarding, "login_wait", "usage_add", "usage_read")]
+    assert rows(owner, FUNCTION_GRANTS) == [trigger, *access, *stores, splitting, *workers]

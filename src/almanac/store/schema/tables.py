@@ -100,6 +100,7 @@ model_versions = sa.Table(
     sa.Column("data_hash", sa.Text, nullable=False),
     sa.Column("recipe_hash", sa.Text, nullable=False),
     sa.Column("trained_until", sa.Date, nullable=False),
+    sa.Column("newest_data", sa.Date),
     sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
     sa.Column("metrics", JSONB, nullable=False, server_default="{}"),
     sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),
@@ -175,6 +176,17 @@ run_inputs = sa.Table(
     sa.Column("covered_until", sa.BigInteger, nullable=False),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("kept_at", Instant, nullable=False, server_default=NOW),
+)
+
+notebooks_html = sa.Table(
+    "notebooks_html",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("html_bytes", sa.Integer, nullable=False),
+    sa.Column("stored_at", Instant, nullable=False, server_default=NOW),
 )
 
 installation = sa.Table("installation", metadata, sa.Column("id", sa.Text, primary_key=True))
