@@ -126,7 +126,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(origins.Cors, origins=allowed)
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
-    app.add_middleware(Access, metrics=app.state.service.metrics)
+    metrics, proxies = app.state.service.metrics, settings.trusted_proxies
+    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies)
     if settings.path_prefix:
         app.add_middleware(Prefix, prefix=settings.path_prefix)
 
