@@ -75,6 +75,10 @@ class PageRoute(Route):
             request.app.state.rendered_pages.put(key, page, cache.seconds_of(request))
         return rendering.send(request, page, answer.status)
 
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """Return the page for whom the guard refuses."""
+        return refusal(request, problem)
+
     def default_query(self, steps: Any) -> type[QueryModel]:
         """Return the parameters of a page that declares none: its instant, where it reads a release."""
         is_of_release = any(isinstance(step.call, ReleaseOf) for step in steps)
