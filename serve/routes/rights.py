@@ -58,6 +58,7 @@ RIGHTS = {
     "GET /{w}/runs": OF_WORKLOAD,
     "GET /{w}/runs/{run}": OF_WORKLOAD,
     "GET /{w}/runs/{run}/notebooks/{step}": OF_WORKLOAD,
+    "GET /games/{game}": OF_WORKLOAD,
     "GET /football/picks": OF_WORKLOAD,
     "GET /football/results": OF_WORKLOAD,
     "GET /football/quality": OF_WORKLOAD,
