@@ -53,6 +53,8 @@ def run_command(
     release: Release = None,
     all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
+    schedule: Annotated[str, typer.Option(hidden=True)] = "",
+    parent: Annotated[str, typer.Option(hidden=True)] = "",
     json: Json = False,
 ) -> None:
     """Run a workload's notebooks for a slot and publish the predictions; a finished slot is only shown."""
@@ -67,6 +69,8 @@ def run_command(
         start=start,
         parameters=_parameters(parameter or []),
         release=release,
+        schedule=schedule,
+        parent=parent,
     )
     duration = interval(every) if every else None
     _refuse_unclear_workload(workload, all_workloads=all_workloads, json=json)

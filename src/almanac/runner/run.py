@@ -75,7 +75,7 @@ def finished(project: Project, request: RunRequest) -> Result | None:
     """
     order = _order(project, request)
     with project.database.engine.begin() as connection:
-        row = runs.in_slot(connection, request.workload, order.slot)
+        row = runs.in_slot(connection, request.workload, order.slot, request.schedule)
     return _result_of(row) if row and row["status"] == "succeeded" else None
 
 
@@ -90,7 +90,7 @@ def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attem
     """Write the record of a new run, or return the run that has finished the slot before."""
     with project.database.engine.begin() as connection:
         staging_tables.sweep(driver_connection(connection), order.contract)
-        row = runs.in_slot(connection, order.request.workload, order.slot)
+        row = runs.in_slot(connection, order.request.workload, order.slot, order.request.schedule)
         if row:
             return _result_of(row)
         start = slots.continue_attempt(connection, Start(order.request, order.slot, order.plan.steps))
