@@ -6,9 +6,12 @@ from datetime import datetime
 from itertools import count
 from typing import Any
 
+from almanac.contract import Contract
+from almanac.runner.schedule.arrivals import Arrivals
 from almanac.runner.schedule.engine import Engine
 from almanac.runner.schedule.records import Connection
 from almanac.runner.schedule.rhythm import Rhythm
+from tests.stub import STUB
 
 INSERT = """
     INSERT INTO almanac.runs
@@ -72,11 +75,13 @@ class Bench:
 
     connection: Connection
     runs: MadeUpRuns
+    contract: Contract = STUB
     hashes: dict[str, str] = field(default_factory=dict)
 
     def engine(self, rhythms: Sequence[Rhythm], connection: Connection | None = None) -> Engine:
         fingerprint: Callable[[str], str] = lambda name: self.hashes.get(name, "same")  # noqa: E731
-        return Engine(connection or self.connection, rhythms, self.runs.start, fingerprint, "tester")
+        contracts = {rhythm.workload: self.contract for rhythm in rhythms}
+        return Engine(connection or self.connection, rhythms, self.runs.start, fingerprint, "tester", Arrivals(rhythms, contracts))
 
     def states(self, *, ahead: bool = False) -> list[tuple[str, str, str]]:
         """Return schedule, slot and state of each row, oldest first; the coming ones only with `ahead`."""

@@ -19,8 +19,8 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def of(text: str) -> list[Rhythm]:
-    return reading.of_workload(STUB, text)
+def of(text: str, entries: str = "") -> list[Rhythm]:
+    return reading.of_workload(STUB.model_copy(update={"entries": entries}), text)
 
 
 def daily(time: str, zone: str = "Europe/Stockholm") -> Rhythm:
@@ -46,9 +46,8 @@ def test_each_link_of_a_chain_follows_the_one_before() -> None:
 
 
 def test_parts_arrival_and_catch_up_stand_side_by_side() -> None:
-    fast, slow = of(
-        "collect+predict 10m on_arrival(rows=1000, seconds=30); train sun 03:30 UTC; catch-up all 3"
-    )
+    text = "collect+predict 10m on_arrival(rows=1000, seconds=30); train sun 03:30 UTC; catch-up all 3"
+    fast, slow = of(text, "entries")
     assert fast.arrival == Arrival(1000, 30.0)
     assert (slow.cron, slow.words) == ("30 3 * * sun", "sun 03:30 UTC")
     assert fast.catch_up == slow.catch_up == CatchUp("all", 3)
@@ -68,6 +67,7 @@ def test_parts_arrival_and_catch_up_stand_side_by_side() -> None:
         ("train+train 1h", "names a step twice"),
         ("10m on_arrival(rows=0, seconds=5)", "needs at least one row"),
         ("10m on_arrival(rows=1, seconds=700)", "seconds between 1 and the interval"),
+        ("10m on_arrival(rows=1, seconds=1)", "has no entries that arrive"),
         ("6h; catch-up all 0", "write 'catch-up none'"),
         ("6h; 5m", "two parts of the same steps"),
         (";", "is empty"),
@@ -77,7 +77,7 @@ def test_a_text_that_cannot_be_read_is_refused_with_the_variable_the_part_and_ex
     text: str, reason: str
 ) -> None:
     with pytest.raises(UsageError) as refused:
-        of(text)
+        of(text, "" if "no entries" in reason else "entries")
     message = str(refused.value)
     assert message.startswith("The schedule of 'stub' (ALMANAC_SCHEDULE_STUB)")
     assert reason in message

@@ -7,10 +7,11 @@ from functools import partial
 
 import psycopg
 
-from almanac import log_lines, provenance
+from almanac import discovery, log_lines, provenance
 from almanac.connection_strings import missing_role, reason_of, url_of
 from almanac.errors import AlmanacError, DatabaseError, StepFailed, UsageError
 from almanac.log_lines import JsonLines, TextLines
+from almanac.runner.schedule.arrivals import Arrivals
 from almanac.runner.schedule.children import starter
 from almanac.runner.schedule.engine import Engine
 from almanac.runner.schedule.loop import Loop, connect
@@ -36,7 +37,7 @@ def main(arguments: list[str]) -> None:
         raise UsageError(NO_SCHEDULE)
     who = f"{settings.who}@{socket.gethostname()}:{os.getpid()}"
     hash_code = partial(provenance.code_hash, settings.home)
-    engine = Engine(_connection(url), schedules, starter(os.environ), hash_code, who)
+    engine = Engine(_connection(url), schedules, starter(os.environ), hash_code, who, Arrivals(schedules, discovery.contracts()))
     loop = Loop(engine, url)
     if "--once" not in arguments:
         loop.run()

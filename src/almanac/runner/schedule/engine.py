@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from almanac.log_lines import fields
 from almanac.runner.schedule import outcomes, records
+from almanac.runner.schedule.arrivals import Arrivals
 from almanac.runner.schedule.children import Child, Start, words
 from almanac.runner.schedule.records import Connection, Slot
 from almanac.runner.schedule.rhythm import Rhythm
@@ -29,6 +30,7 @@ class Engine:
     start: Start
     fingerprint: outcomes.Fingerprint
     who: str
+    arrivals: Arrivals
     children: dict[str, Child] = field(default_factory=dict)
     draining: bool = False
     failures: list[str] = field(default_factory=list)
@@ -47,12 +49,14 @@ class Engine:
         self._retry_mended(moment)
         for rhythm in self.rhythms:
             self._plan(rhythm, moment)
+        self.arrivals.plan(self.connection, moment)
         slots = [slot for slot in records.open_slots(self.connection) if self._rhythm(slot)]
         for slot in slots:
             if not self.draining and slot.is_due(moment):
                 self._try(slot, moment)
-        times = (slot.not_before or slot.slot for slot in slots if slot.state != "running")
-        return min(times, default=None)
+        times = [slot.not_before or slot.slot for slot in slots if slot.state != "running"]
+        look = self.arrivals.next_look(moment)
+        return min([*times, look] if look else times, default=None)
 
     def reap(self, now: datetime) -> None:
         """Record how the runs have ended that are over."""
@@ -64,6 +68,7 @@ class Engine:
             state = outcomes.record(self.connection, child.slot, code, now, self.fingerprint)
             if state == "succeeded":
                 records.wake(self.connection, workload)
+                self.arrivals.notice_rest(self.connection, workload, now)
             elif state != "waiting":
                 self.failures.append(workload)
             log.info(

@@ -81,6 +81,13 @@ class Loop:
         readable, _, _ = select.select(descriptors, [], [], seconds)
         if self._wake in readable:
             os.read(self._wake, 64)
+        if connection.closed or connection.fileno() not in readable:
+            return
+        try:
+            for notice in connection.notifies(timeout=0):
+                self._engine.arrivals.notice(notice.payload, datetime.now(UTC))
+        except psycopg.OperationalError:
+            connection.close()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

@@ -63,7 +63,7 @@ def of_workload(contract: Contract, override: str = "") -> list[Rhythm]:
             if match := CATCH_UP.fullmatch(part):
                 catch_up = _catch_up(match)
             else:
-                schedules += _part(contract.name, part)
+                schedules += _part(contract, part)
         except ValueError as error:
             names = {"workload": contract.name, "place": place, "part": part[:80], "reason": error}
             raise UsageError(UNCLEAR.format(**names, examples=EXAMPLES)) from None
@@ -100,23 +100,25 @@ def _catch_up(match: re.Match[str]) -> CatchUp:
     return CatchUp("all", most)
 
 
-def _part(workload: str, part: str) -> list[Rhythm]:
+def _part(contract: Contract, part: str) -> list[Rhythm]:
     match = EVERY.fullmatch(part)
-    return [_interval(workload, match)] if match else _chain(workload, part)
+    return [_interval(contract, match)] if match else _chain(contract.name, part)
 
 
-def _interval(workload: str, match: re.Match[str]) -> Rhythm:
+def _interval(contract: Contract, match: re.Match[str]) -> Rhythm:
     every = int(match["number"]) * SECONDS[match["unit"]]
     if not LEAST_SECONDS <= every <= MOST_SECONDS:
         raise ValueError("which is not between a second and a week")
     steps = _steps(match["steps"])
+    if match["rows"] and not contract.entries:
+        raise ValueError("but the workload has no entries that arrive")
     arrival = Arrival(int(match["rows"]), float(match["seconds"])) if match["rows"] else None
     if arrival and (arrival.rows == 0 or not 1 <= arrival.seconds <= every):
         raise ValueError("whose arrival needs at least one row, and seconds between 1 and the interval")
     # A run by hand without --slot takes a slot of this name too.
     is_default = not steps or "predict" in steps
     name = DEFAULT if is_default else "+".join(steps)
-    return Rhythm(workload, name, steps, timedelta(seconds=every), arrival=arrival)
+    return Rhythm(contract.name, name, steps, timedelta(seconds=every), arrival=arrival)
 
 
 def _chain(workload: str, part: str) -> list[Rhythm]:
