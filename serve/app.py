@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,7 +12,7 @@ from fastapi.routing import APIRoute
 from almanac import discovery
 from almanac.contract import Contract
 from almanac.settings import Settings
-from serve import routes
+from serve import pages, routes
 from serve.answers.cache import Cache
 from serve.answers.service import Service
 from serve.http import docs_page, documented, origins, problems, schemas
@@ -20,6 +21,8 @@ from serve.http.prefix import Prefix
 from serve.http.route import Bounds, Route
 from serve.reading.choice import Editions
 from serve.reading.database import Database
+from serve.reading.edition import Edition
+from serve.reading.listening import Live, follow_runs
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
@@ -38,7 +41,8 @@ class Application(FastAPI):
         """Return the OpenAPI description, made at the first call."""
         if self.openapi_schema:
             return self.openapi_schema
-        api_routes = [route for route in self.routes if isinstance(route, APIRoute)]
+        described = [route for route in self.routes if isinstance(route, APIRoute)]
+        api_routes = [route for route in described if route.include_in_schema]
         for route in api_routes:
             if isinstance(route, Route):
                 route.document()
@@ -76,6 +80,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
+    app.router.routes += pages.make_routes(service, settings.mlflow_url)
     docs_page.install(app)
     problems.install(app)
     _add_middleware(app, settings)
@@ -86,6 +91,8 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
     """Return the parts of a server, not yet connected."""
     database = Database(settings)
     releases = LiveReleases(database, contracts, deadline_seconds=settings.deadline_seconds)
+    live = Live({"release": None, "runs": follow_runs(database)})
+    releases.on_change = partial(_publish_release, live)
     return Service(
         contracts=contracts,
         database=database,
@@ -94,9 +101,15 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         cache=Cache(settings.cache_mb * 1_000_000),
         metrics=Metrics(),
         version=own_version(),
+        live=live,
         ingest=Database(settings, "ingest") if settings.ingest else None,
         access=Database(settings, "access") if settings.has_access_control else None,
     )
+
+
+def _publish_release(live: Live, edition: Edition) -> None:
+    """Tell viewers which release became live."""
+    live.publish("release", {"workload": edition.workload, "release": edition.release_id})
 
 
 def own_version() -> str:
@@ -113,7 +126,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(origins.Cors, origins=allowed)
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
-    app.add_middleware(Access, metrics=app.state.service.metrics)
+    metrics, proxies = app.state.service.metrics, settings.trusted_proxies
+    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies)
     if settings.path_prefix:
         app.add_middleware(Prefix, prefix=settings.path_prefix)
 
@@ -128,6 +142,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        service.live.end()
         await service.releases.stop()
         for pool in pools:
             await pool.close()

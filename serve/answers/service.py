@@ -12,6 +12,7 @@ from serve.answers import responses
 from serve.answers.cache import Addresses, Cache, Payload
 from serve.reading.choice import Choice, Editions
 from serve.reading.database import Database
+from serve.reading.listening import Live
 from serve.reading.live import LiveReleases
 from serve.telemetry.prometheus import Metrics
 
@@ -36,6 +37,7 @@ class Service:
     cache: Cache
     metrics: Metrics
     version: str
+    live: Live
     ingest: Database | None = None
     access: Database | None = None
     addresses: Addresses = field(default_factory=Addresses)

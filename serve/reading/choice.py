@@ -74,6 +74,10 @@ class Editions:
         """Return a release by its number, None where the workload has no such release; raises Problem 410."""
         return await self._released(ledger.RELEASE, contract, release_id)
 
+    async def at(self, contract: Contract, moment: datetime) -> Edition | None:
+        """Return the release that answered at an instant, None before the first; raises Problem 410."""
+        return await self._released(ledger.AS_OF, contract, moment)
+
     def is_current(self, contract: Contract, choice: Choice) -> bool:
         """Return whether a request without pins would be answered by this choice now."""
         return self.releases.is_live(choice.edition, contract.name) and (

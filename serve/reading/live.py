@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from time import monotonic
 
@@ -42,6 +42,8 @@ class LiveReleases:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
         self.trouble: str | None = NOT_REACHED
+        # Called with each edition that becomes live.
+        self.on_change: Callable[[Edition], None] | None = None
 
     async def start(self) -> None:
         """Begin to follow; raises DatabaseError for a schema that this server does not know."""
@@ -134,6 +136,8 @@ class LiveReleases:
         if previous == newest:
             return previous
         log.info("%s is answered from release %s", newest.workload, newest.release_id)
+        if self.on_change:
+            self.on_change(newest)
         return newest
 
 

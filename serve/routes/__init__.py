@@ -17,7 +17,7 @@ from almanac.contract import Contract
 from serve.answers.service import Service
 from serve.http.request_bodies import JsonBody
 from serve.http.route import Route
-from serve.routes import generic, platform
+from serve.routes import generic, live, platform
 
 HERE = Path(__file__).parent
 # Routes are tried in their order, so what is read most stands first.
@@ -26,7 +26,7 @@ READ_MOST = ("{entity:path}", "predictions")
 
 def make_routes(service: Service) -> list[APIRoute]:
     """Return every route of a server; those that store what clients send only where it takes in data."""
-    routers = [platform.router]
+    routers = [platform.router, live.router]
     for contract in service.contracts.values():
         routers += _routers(contract, service)
     return sorted(_first_of_each_address(routers), key=_rank)

@@ -40,6 +40,7 @@ class Settings(BaseModel):
     access_database_url: SecretStr | None = Field(None, alias="ALMANAC_ACCESS_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("", alias="ALMANAC_MLFLOW_URL", pattern=r"^(https?://[^\s\"'<>]+)?$")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
 
     mirror: str = Field("", alias="ALMANAC_MIRROR")
@@ -73,6 +74,8 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
+    tls_cert: Path | None = Field(None, alias="ALMANAC_TLS_CERT")
+    tls_key: Path | None = Field(None, alias="ALMANAC_TLS_KEY")
     statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)
     deadline_seconds: float = Field(5.0, alias="ALMANAC_DEADLINE", gt=0, le=60)
     pool_size: int = Field(8, alias="ALMANAC_POOL_SIZE", ge=1, le=200)
@@ -90,6 +93,7 @@ class Settings(BaseModel):
     previous_secret: SecretStr | None = Field(None, alias="ALMANAC_PREVIOUS_SECRET")
     public_read: bool = Field(False, alias="ALMANAC_PUBLIC_READ")
     metrics_open: bool = Field(False, alias="ALMANAC_METRICS_OPEN")
+    audit_days: int = Field(400, alias="ALMANAC_AUDIT_DAYS", ge=30, le=36_500)
     trusted_proxies: int = Field(0, alias="ALMANAC_TRUSTED_PROXIES", ge=0, le=10)
     read_limit: int = Field(60_000, alias="ALMANAC_READ_LIMIT", ge=0, le=10_000_000)
     write_limit: int = Field(6_000, alias="ALMANAC_WRITE_LIMIT", ge=1, le=10_000_000)

@@ -1,7 +1,9 @@
 """Which matches a run may use, and which club a name means."""
 
 from datetime import date
+from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -12,6 +14,8 @@ from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import selection, simulated
 from tests.football.match_samples import match
 from tests.football.match_samples import matches as frame_of
+
+PREDICT = Path(__file__).parents[2] / "notebooks" / "football" / "4_predict.ipynb"
 
 
 def matches(*days: str, source: str = "openfootball") -> pd.DataFrame:
@@ -58,6 +62,21 @@ def test_the_newest_result_before_the_cut_off_is_told_beside_it() -> None:
         "The newest data are of 2025-05-25, 61 days before the cut-off; "
         "the sources usually bring newer data within 14 days."
     )
+
+
+@pytest.mark.parametrize(("first", "is_demo"), [("2026-07-14", False), ("2026-07-15", True)])
+def test_a_slot_is_the_cut_off_only_if_4_predict_finds_a_match(first: str, is_demo: bool) -> None:
+    cut = sources.cut_off(matches(first), requested=None, slot=date(2026, 7, 1))
+    assert cut.demo is is_demo
+    if not is_demo:
+        frame = features.build(frame_of(match(first, "Ash", "Birch", None)), as_of=cut.data_as_of)
+        coming = features.coming(frame, as_of=cut.data_as_of, days=selection.HORIZON_DAYS)
+        assert len(coming) == 1
+
+
+def test_the_horizon_is_that_of_the_notebook() -> None:
+    notebook = nbformat.read(PREDICT, as_version=4)
+    assert f"HORIZON_DAYS = {selection.HORIZON_DAYS}" in notebook.cells[1].source
 
 
 def test_postponed_matches_are_no_coming_ones() -> None:

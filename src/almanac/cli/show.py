@@ -26,7 +26,7 @@ ERR = Console(stderr=True, highlight=False)
 COLOURS = {
     **dict.fromkeys(("succeeded", "ok"), "green"),
     "running": "cyan",
-    **dict.fromkeys(("warning", "pruned"), "yellow"),
+    **dict.fromkeys(("warning", "pruned", "busy"), "yellow"),
     **dict.fromkeys(("failed", "broken", "error"), "red"),
 }
 # From here on nobody looks at what is behind the point.

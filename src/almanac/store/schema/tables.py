@@ -204,6 +204,17 @@ run_inputs = sa.Table(
     sa.Column("kept_at", Instant, nullable=False, server_default=NOW),
 )
 
+notebooks_html = sa.Table(
+    "notebooks_html",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("html_bytes", sa.Integer, nullable=False),
+    sa.Column("stored_at", Instant, nullable=False, server_default=NOW),
+)
+
 installation = sa.Table("installation", metadata, sa.Column("id", sa.Text, primary_key=True))
 
 workload_migrations = sa.Table(

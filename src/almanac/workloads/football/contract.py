@@ -40,6 +40,11 @@ def figure(name: str, doc: str) -> Column:
     return Column(name=name, type="real", doc=doc, nullable=True)
 
 
+def goals_within(name: str, doc: str) -> Column:
+    """Return a column of one end of a range of goals, null without a measured range."""
+    return Column(name=name, type="integer", doc=doc, nullable=True, minimum=0)
+
+
 def expected_goals(name: str, doc: str) -> Column:
     """Return a column of mean goals per match."""
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=10.0)
@@ -84,6 +89,16 @@ PREDICTIONS = Table(
         text("pick", "Suggested pick: home, draw, away or a double chance. No betting advice."),
         chance("confidence", "Chance of the pick."),
         text("reason", "Reasons for the pick, in words."),
+        goals_within(
+            "home_goals_low",
+            "From so many goals of the home club. Eight of ten clubs score in their range.",
+        ),
+        goals_within("home_goals_high", "To so many goals of the home club; null if no range was measured."),
+        goals_within(
+            "away_goals_low",
+            "From so many goals of the away club. Eight of ten clubs score in their range.",
+        ),
+        goals_within("away_goals_high", "To so many goals of the away club; null if no range was measured."),
         Column(
             name="odds",
             type="json",
@@ -132,6 +147,19 @@ STATISTICS = Table(
         figure("rps", "Ranked probability score of the model on held-out matches; 0 is perfect."),
         figure("log_loss", "Log-loss of the model on held-out matches."),
         figure("accuracy", "Share of held-out matches whose most likely outcome happened."),
+        figure("calibration_error", "Mean gap between chance and frequency on held-out matches."),
+        figure("calibration_noise", "The gap that true chances would have on as many matches, by chance."),
+        Column(
+            name="ranges",
+            type="integer",
+            nullable=True,
+            minimum=0,
+            doc="Ranges of goals in the later half of the held-out matches. The earlier half sets their"
+            " width.",
+        ),
+        figure("goals_within", "Share of these ranges that held the goals; 0.8 is promised."),
+        figure("goals_within_low", "Lower end of its 95 % Wilson interval."),
+        figure("goals_within_high", "Upper end of its 95 % Wilson interval."),
     ),
 )
 

@@ -21,7 +21,7 @@ from almanac.judging import scores
 from almanac.workloads.football.contract import CHANCE_COLUMNS, PREDICTIONS
 from almanac.workloads.football.estimators import LeagueRates, LogPool, contrasts, log_odds, pooled
 from almanac.workloads.football.features import FEATURES
-from almanac.workloads.football.offers import markets, picks, value
+from almanac.workloads.football.offers import markets, picks, ranges, value
 from almanac.workloads.football.sources.openfootball import LEAGUES
 from almanac.workloads.football.strength.timeline import Floats
 
@@ -219,12 +219,13 @@ def chance_frame(chances: Floats, index: pd.Index) -> pd.DataFrame:
 def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per match with the columns of the contract's predictions.
 
-    `odds` is null unless `value.attach` added odds to the frame.
+    `odds` is null unless `value.attach` added odds to the frame, the ranges of goals unless `ranges.attach`
+    added their threshold.
     """
     rows = frame.reset_index(drop=True)
     outcomes = chances(pipeline, rows)
     rows = rows.assign(league_name=rows["league"].map(LEAGUE_NAMES))
-    offers = [markets.derive(rows, outcomes), picks.choose(outcomes)]
+    offers = [markets.derive(rows, outcomes), ranges.derive(rows, outcomes), picks.choose(outcomes)]
     predictions = pd.concat([rows, outcomes, *offers], axis=1)
     reasons = [picks.reason(match) for match in predictions.to_dict("records")]
     predictions = predictions.assign(reason=reasons, odds=value.summaries(predictions))

@@ -1,7 +1,7 @@
 """Which matches a run may use: real or generated ones, and none from its cut-off on."""
 
 import difflib
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import pandas as pd
@@ -14,7 +14,8 @@ from almanac.workloads.football.sources.schedule import GONE
 # A Friday of the newest season that the pinned files cover whole: two rounds of nearly every league are still
 # to come.
 DEMO_DATE = date(2025, 4, 25)
-HORIZON = timedelta(days=14)
+# As many days as 4_predict looks ahead, the first one included.
+HORIZON_DAYS = 14
 
 
 def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
@@ -80,6 +81,6 @@ def _newest_result(matches: pd.DataFrame, day: date) -> date | None:
 
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
     first = pd.Timestamp(day)
-    last = pd.Timestamp(day + HORIZON)
+    last = first + pd.Timedelta(days=HORIZON_DAYS - 1)
     is_near = matches["date"].between(first, last)
     return bool((is_near & matches["status"].isin(["scheduled", "played"])).any())

@@ -176,7 +176,7 @@ def _ascending(values: Floats, is_chosen: Flags) -> Numbers:
 
 def _worst_levels(columns: Columns, texts: TextPredictions) -> Numbers:
     rows = columns.has_session
-    levels = texts.level[columns.text[rows]]
+    levels = texts.level[texts.of_entry[rows]]
     worst = np.zeros(len(columns.sessions), dtype=np.int64)
     np.maximum.at(worst, columns.session[rows], levels)
     return worst

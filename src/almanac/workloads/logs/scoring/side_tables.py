@@ -118,10 +118,12 @@ def _letters(judged: pd.DataFrame) -> Numbers:
 
 
 def _shared(predictions: TextPredictions) -> dict[str, object]:
+    """Return the prediction of each text as most of its entries have it."""
+    main = predictions.main
     return {
-        "level": np.array(LEVELS, dtype=object)[predictions.level],
-        "level_confidence": predictions.confidence,
-        "warning_chance": predictions.warning_chance,
+        "level": np.array(LEVELS, dtype=object)[predictions.level[main]],
+        "level_confidence": predictions.confidence[main],
+        "warning_chance": predictions.warning_chance[main],
     }
 
 

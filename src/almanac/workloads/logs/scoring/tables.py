@@ -69,11 +69,11 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: St
     The same entries, model and past give the same frames.
     """
     columns = gather(entries, extra_texts=stamp.pending_texts)
-    predictions = texts.predict(model, columns.texts, past.templates)
+    predictions = texts.predict(model, columns, past.templates)
     lines = score_lines(columns, predictions, past.usage)
     sessions = judge_sessions(model, columns, predictions, past.sessions)
     anomalies = _anomalies(lines, sessions)
-    judged = _judged(predictions.level[columns.text], anomalies.flags)
+    judged = _judged(predictions.level[predictions.of_entry], anomalies.flags)
     frame = pd.DataFrame(
         _entry_columns(columns)
         | _level_columns(columns, predictions)
@@ -109,12 +109,12 @@ def _entry_columns(columns: Columns) -> dict[str, Any]:
 
 def _level_columns(columns: Columns, predictions: TextPredictions) -> dict[str, Any]:
     """Return the predictions of the text of each entry."""
-    text = columns.text
+    place = predictions.of_entry
     return {
-        "level": words(LEVELS, predictions.level[text]),
-        "level_confidence": predictions.confidence[text],
-        "warning_chance": predictions.warning_chance[text],
-        "template_id": words(predictions.template_ids, predictions.template[text]),
+        "level": words(LEVELS, predictions.level[place]),
+        "level_confidence": predictions.confidence[place],
+        "warning_chance": predictions.warning_chance[place],
+        "template_id": words(predictions.template_ids, predictions.template[columns.text]),
     }
 
 
