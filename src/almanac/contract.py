@@ -123,8 +123,8 @@ class Contract(_Declaration):
 
     Where the newest datum is older than `data_rhythm` at the cut-off, every answer says `stale`.
 
-    `schedule` says when `almanac schedule` runs which steps (docs/operate.md). By default it runs all steps at
-    each full `cadence`.
+    `schedule` says when `almanac schedule` runs which steps (docs/operate.md). By default it runs all steps
+    at each full `cadence`.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")

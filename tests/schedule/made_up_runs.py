@@ -81,7 +81,9 @@ class Bench:
     def engine(self, rhythms: Sequence[Rhythm], connection: Connection | None = None) -> Engine:
         fingerprint: Callable[[str], str] = lambda name: self.hashes.get(name, "same")  # noqa: E731
         contracts = {rhythm.workload: self.contract for rhythm in rhythms}
-        return Engine(connection or self.connection, rhythms, self.runs.start, fingerprint, "tester", Arrivals(rhythms, contracts))
+        arrivals = Arrivals(rhythms, contracts)
+        own = connection or self.connection
+        return Engine(own, rhythms, self.runs.start, fingerprint, "tester", arrivals)
 
     def states(self, *, ahead: bool = False) -> list[tuple[str, str, str]]:
         """Return schedule, slot and state of each row, oldest first; the coming ones only with `ahead`."""

@@ -1,6 +1,5 @@
 """Runs on arrival: intake announces entries, and a run is due when enough of them wait or one waits long."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 from time import monotonic
@@ -16,16 +15,16 @@ from tests.schedule.made_up_runs import Bench, MadeUpProcess
 
 NOON = datetime(2026, 5, 5, 12, 0, 30, tzinfo=UTC)
 ENTRY = """
-    INSERT INTO almanac.log_entries (entry_id, day, received_at, event_time, source, text, raw, demo)
-    SELECT gen_random_uuid(), current_date, now(), now(), 'app', 'text', false, false FROM generate_series(1, %s)
+    INSERT INTO almanac.log_entries (day, received_at, event_time, source, text, raw, demo)
+    SELECT current_date, now(), now(), 'app', 'text', false, false FROM generate_series(1, %s)
 """
 
 
 @pytest.fixture
-def logs(bench: Bench) -> Iterator[Bench]:
+def logs(bench: Bench) -> Bench:
     bench.contract = CONTRACT
     bench.connection.execute("SELECT almanac.log_open_day(current_date)")
-    yield bench
+    return bench
 
 
 def engine_of(bench: Bench, rows: int, seconds: int) -> Engine:
@@ -41,7 +40,8 @@ def store(bench: Bench, entries: int) -> list[str]:
 
 def test_entries_are_announced_and_a_burst_of_them_once(logs: Bench) -> None:
     assert store(logs, 3) == ["log_entries"]
-    logs.connection.execute("SELECT setval('almanac.arrivals', floor(extract(epoch FROM now()) * 1000)::bigint)")
+    present = "SELECT setval('almanac.arrivals', floor(extract(epoch FROM now()) * 1000)::bigint)"
+    logs.connection.execute(present)
     logs.connection.execute(ENTRY, [1])
     logs.connection.execute(ENTRY, [1])
     assert len(list(logs.connection.notifies(timeout=0.05))) <= 1

@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> None:
         raise UsageError(NO_SCHEDULE)
     who = f"{settings.who}@{socket.gethostname()}:{os.getpid()}"
     hash_code = partial(provenance.code_hash, settings.home)
-    engine = Engine(_connection(url), schedules, starter(os.environ), hash_code, who, Arrivals(schedules, discovery.contracts()))
+    arrivals = Arrivals(schedules, discovery.contracts())
+    engine = Engine(_connection(url), schedules, starter(os.environ), hash_code, who, arrivals)
     loop = Loop(engine, url)
     if "--once" not in arguments:
         loop.run()
