@@ -45,6 +45,9 @@ class MadeUpRuns:
 
     def start(self, words: Sequence[str]) -> MadeUpProcess:
         options = {words[place]: words[place + 1] for place in range(3, len(words), 2)}
+        schedule, _, parent = options.pop("--schedule", "").partition(":")
+        options |= {"--schedule": schedule} if schedule else {}
+        options |= {"--parent": parent} if parent else {}
         self.started.append({"workload": words[1], **options})
         code = next(self.codes, 0)
         if code is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from almanac.runner.schedule.records import Slot
+from almanac.runner.schedule.rhythm import DEFAULT
 
 INTERRUPTED = 130
 
@@ -35,9 +36,8 @@ class Child:
 def words(slot: Slot, steps: Sequence[str], parent: str | None) -> list[str]:
     """Return the words after `almanac` that run a slot."""
     only = ["--only", ",".join(steps)] if steps else []
-    schedule = [] if slot.schedule == "default" else ["--schedule", slot.schedule]
-    chain = ["--parent", parent] if parent else []
-    return ["run", slot.workload, "--quiet", "--slot", slot.slot.isoformat(), *only, *schedule, *chain]
+    schedule = ["--schedule", f"{slot.schedule}:{parent or ''}"] if slot.schedule != DEFAULT else []
+    return ["run", slot.workload, "--quiet", "--slot", slot.slot.isoformat(), *only, *schedule]
 
 
 def starter(environment: Mapping[str, str]) -> Start:
