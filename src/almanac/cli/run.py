@@ -69,17 +69,21 @@ def run_command(
         start=start,
         parameters=_parameters(parameter or []),
         release=release,
-        schedule=schedule.partition(":")[0],
-        parent=schedule.partition(":")[2],
+        **_chain(schedule),
     )
     duration = interval(every) if every else None
     if backfill.BETWEEN in slot:
         return backfill.run_range(Project(settings), request, slot, json=json)
     _refuse_unclear_workload(workload, all_workloads=all_workloads, json=json)
-    project = Project(settings)
-    one = partial(_run_one, project, request, json=json, quiet=quiet)
-    command = partial(_run_all, project, request, quiet=quiet) if all_workloads else one
+    command = partial(_run_all if all_workloads else _run_one, Project(settings), request, quiet=quiet)
+    command = command if all_workloads else partial(command, json=json)
     return repeat(command, duration) if duration else command()
+
+
+def _chain(text: str) -> dict[str, str]:
+    """Return the schedule, and the run that is followed, of NAME or NAME:RUN."""
+    schedule, _, parent = text.partition(":")
+    return {"schedule": schedule, "parent": parent}
 
 
 def _slot(text: str) -> datetime | None:

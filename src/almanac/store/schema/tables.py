@@ -72,6 +72,7 @@ runs = sa.Table(
     sa.Index("runs_newest", "workload", "started_at"),
 )
 
+IS_OPEN = sa.text("state IN ('waiting', 'running', 'retrying')")
 schedules = sa.Table(
     "schedules",
     metadata,
@@ -89,11 +90,7 @@ schedules = sa.Table(
     sa.CheckConstraint(
         "state IN ('waiting', 'running', 'retrying', 'succeeded', 'failed', 'missed')", name="state_is_known"
     ),
-    sa.Index(
-        "schedules_open",
-        "slot",
-        postgresql_where=sa.text("state IN ('waiting', 'running', 'retrying')"),
-    ),
+    sa.Index("schedules_open", "slot", postgresql_where=IS_OPEN),
     sa.Index("schedules_changed", "changed_at"),
 )
 
