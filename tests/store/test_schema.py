@@ -260,3 +260,25 @@ def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
     facts = Table(name="facts", key=("item",), columns=columns)
     with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
         within(owner, ensure.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))
+
+
+def test_a_user_who_may_not_create_roles_gets_the_statements_that_suffice(
+    cluster: str, empty: Database
+) -> None:
+    name = f"plain_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster, autocommit=True) as administrator:
+        administrator.execute(f"CREATE ROLE {name} LOGIN".encode())
+        login = Database(make_conninfo(empty.url, user=name), "login")
+        with pytest.raises(DatabaseError, match="may not create roles or schemas") as refusal:
+            migrate.migrate(login, {})
+        _, _, statements = str(refusal.value).partition("in the database once: ")
+        assert f"GRANT almanac_operator TO {name};" in statements
+        assert "CREATE SCHEMA api AUTHORIZATION almanac_owner;" in statements
+        with psycopg.connect(empty.url, autocommit=True) as there:
+            there.execute(statements.encode())
+        assert migrate.migrate(login, {}) == SCHEMA_REVISION
+        with psycopg.connect(empty.url, autocommit=True) as there:
+            there.execute("DROP SCHEMA almanac, staging, api CASCADE")
+        for role in ("owner", "worker", "reader", "ingest", "access", "operator"):
+            administrator.execute(f"REVOKE almanac_{role} FROM {name}".encode())
+        administrator.execute(f"DROP ROLE {name}".encode())

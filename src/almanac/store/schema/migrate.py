@@ -20,13 +20,17 @@ from almanac.store.connections.locks import retry_on_lock
 from almanac.store.schema.ensure import ensure, is_due
 
 ROLES = ("owner", "worker", "reader", "ingest", "access")
+# Roles in which no program works.
+OWNERS_OF_FUNCTIONS = ("operator",)
+SCHEMAS = ("almanac", "staging", "api")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")
 MAY_NOT_CREATE = (
     "The user of DATABASE_URL may not create roles or schemas ({reason}). "
-    "Let an administrator run {file} once, and GRANT {roles} TO that user."
+    "Let an administrator run this in the database once: {statements}"
 )
+MISSING = Path(__file__).with_name("missing.sql")
 OTHER_ENCODING = (
     "Database '{name}' has the encoding {encoding}, which cannot hold every text. "
     "Make one that can, and name it in DATABASE_URL: "
@@ -129,10 +133,17 @@ def _bootstrap(login: Database) -> None:
         try:
             connection.execute(BOOTSTRAP.read_bytes())
         except psycopg.errors.InsufficientPrivilege as error:
-            roles = ", ".join(f"almanac_{role}" for role in ROLES)
+            connection.rollback()
             reason = error.diag.message_primary
-            message = MAY_NOT_CREATE.format(reason=reason, file=BOOTSTRAP.name, roles=roles)
+            message = MAY_NOT_CREATE.format(reason=reason, statements=_missing(connection))
             raise DatabaseError(message) from error
+
+
+def _missing(connection: psycopg.Connection[TupleRow]) -> str:
+    """Return the statements by which an administrator makes what this user may not."""
+    roles = [f"almanac_{role}" for role in (*ROLES, *OWNERS_OF_FUNCTIONS)]
+    row = connection.execute(MISSING.read_bytes(), {"roles": roles, "schemas": list(SCHEMAS)}).fetchone()
+    return str(row[0]) if row else ""
 
 
 def _config(connection: sa.Connection) -> Config:
