@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from uvicorn.config import Config
 from uvicorn.server import Server as UvicornServer
 
-from almanac.errors import AlmanacError
+from almanac.errors import AlmanacError, UsageError
 from almanac.settings import Settings
 from serve import memory
 from serve.answers.service import Service
@@ -24,6 +24,10 @@ from serve.reading.live import check_schema
 from serve.telemetry import log_lines
 
 GRACE_SECONDS = 10
+UNDECIDED = (
+    "The server would listen on {host}, where others reach it, and ALMANAC_AUTH does not say who may read. "
+    "Set ALMANAC_AUTH=on (docs/access.md explains it), or ALMANAC_AUTH=off where a proxy decides."
+)
 LINE = "almanac %s serves %s at %s://%s:%s, documentation at /docs"
 log = logging.getLogger("almanac.serve")
 
@@ -59,6 +63,8 @@ class Server(UvicornServer):
         service: Service = app.state.service
         scheme = "https" if self.config.is_ssl else "http"
         log.info(LINE, service.version, service.described(), scheme, host, port)
+        if service.warning:
+            log.warning(service.warning)
 
 
 def main() -> int:
@@ -88,6 +94,7 @@ def serve(server: Server) -> None:
 
 def configured(settings: Settings) -> Config:
     """Return how uvicorn runs the application; raises UsageError where settings name no database."""
+    refuse_undecided(settings)
     certificate, key = tls.files(settings)
     return Config(
         create_app(settings),
@@ -104,6 +111,12 @@ def configured(settings: Settings) -> Config:
         ssl_keyfile=key,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def refuse_undecided(settings: Settings) -> None:
+    """Raise UsageError for a server that others reach and whose settings do not say who may read."""
+    if settings.auth is None and not settings.is_local:
+        raise UsageError(UNDECIDED.format(host=settings.host))
 
 
 async def refuse_unknown_schema(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -159,6 +160,15 @@ class Settings(BaseModel):
     def has_access_control(self) -> bool:
         """Whether the server asks who reads and writes."""
         return self.auth == "on"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server listens on the loopback only."""
+        host = self.host.strip("[]")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def secrets(self) -> list[str]:
         """Return every secret value, so that it can be kept out of notebooks and logs."""

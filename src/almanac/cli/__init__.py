@@ -46,6 +46,8 @@ def build(first: str = "") -> typer.Typer:
         module.add_to(app)
     app.add_typer(database.app(), name="db")
     if first not in _names(app):
+        _add_commands_of_access(app)
+    if first not in _names(app):
         _add_commands_of_workloads(app)
     return app
 
@@ -98,6 +100,14 @@ def _names(app: typer.Typer) -> set[str | None]:
     """Return the first words of the commands of an application, and of its options."""
     commands = {command.name for command in app.registered_commands}
     return {"--version", *commands, *(str(group.name) for group in app.registered_groups)}
+
+
+def _add_commands_of_access(app: typer.Typer) -> None:
+    """Add the commands that use parts of the server, whose import takes a while."""
+    from almanac.cli import keys, users
+
+    app.add_typer(users.app(), name="users")
+    app.add_typer(keys.app(), name="keys")
 
 
 def _add_commands_of_workloads(app: typer.Typer) -> None:

@@ -191,6 +191,7 @@ def _title(name: str) -> tuple[str, str]:
 def _resume(project: Project, workload: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         ledger.set_hold(connection, workload, on_hold=False)
+        audit.append(connection, "resume", who=project.settings.who, subject=workload)
     return {"workload": workload, "release_id": None, "on_hold": False}
 
 
@@ -198,6 +199,8 @@ def _roll_back(project: Project, workload: str, to: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
         live = releases.live(connection, workload)
+        detail = {"release": str(release_id)}
+        audit.append(connection, "rollback", who=project.settings.who, subject=workload, detail=detail)
     run_id, version = (live["run_id"], live["model_version"]) if live else (to, None)
     answers = {"run_id": run_id, "model_version": version}
     return {"workload": workload, "release_id": release_id, **answers, "on_hold": True}

@@ -18,19 +18,15 @@ from almanac.errors import ContractError, DatabaseError, SchemaMismatch
 from almanac.store.connections.database import Database
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.schema.ensure import ensure, is_due
+from almanac.store.schema.roles import missing_statements
 
-ROLES = ("owner", "worker", "reader", "ingest", "access")
-# Roles in which no program works.
-OWNERS_OF_FUNCTIONS = ("operator",)
-SCHEMAS = ("almanac", "staging", "api")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")
 MAY_NOT_CREATE = (
     "The user of DATABASE_URL may not create roles or schemas ({reason}). "
-    "Let an administrator run this in the database once: {statements}"
+    "Let an administrator of the server run this in the database '{name}', then try again: {statements};"
 )
-MISSING = Path(__file__).with_name("missing.sql")
 OTHER_ENCODING = (
     "Database '{name}' has the encoding {encoding}, which cannot hold every text. "
     "Make one that can, and name it in DATABASE_URL: "
@@ -128,22 +124,14 @@ def _refuse_other_encoding(connection: psycopg.Connection[TupleRow]) -> None:
 
 
 def _bootstrap(login: Database) -> None:
-    with login.connect() as connection:
+    with login.connect(autocommit=True) as connection:
         _refuse_other_encoding(connection)
         try:
             connection.execute(BOOTSTRAP.read_bytes())
         except psycopg.errors.InsufficientPrivilege as error:
-            connection.rollback()
-            reason = error.diag.message_primary
-            message = MAY_NOT_CREATE.format(reason=reason, statements=_missing(connection))
-            raise DatabaseError(message) from error
-
-
-def _missing(connection: psycopg.Connection[TupleRow]) -> str:
-    """Return the statements by which an administrator makes what this user may not."""
-    roles = [f"almanac_{role}" for role in (*ROLES, *OWNERS_OF_FUNCTIONS)]
-    row = connection.execute(MISSING.read_bytes(), {"roles": roles, "schemas": list(SCHEMAS)}).fetchone()
-    return str(row[0]) if row else ""
+            statements = "; ".join(missing_statements(connection))
+            names = {"reason": error.diag.message_primary, "name": connection.info.dbname}
+            raise DatabaseError(MAY_NOT_CREATE.format(statements=statements, **names)) from error
 
 
 def _config(connection: sa.Connection) -> Config:
