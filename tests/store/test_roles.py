@@ -40,7 +40,8 @@ WORKER_COLUMN_GRANTS = """
 FUNCTION_GRANTS = """
     SELECT grantee, routine_name FROM information_schema.role_routine_grants
     WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner'
-        AND routine_name NOT LIKE 'events%' AND grantee NOT IN ('almanac_access', 'almanac_operator') ORDER BY 1, 2
+        AND routine_name NOT LIKE 'events%' AND grantee NOT IN ('almanac_access', 'almanac_operator')
+    ORDER BY 1, 2
 """
 ACCESS_MAY = """
     SELECT routine_schema || '.' || routine_name FROM information_schema.role_routine_grants
