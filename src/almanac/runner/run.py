@@ -14,7 +14,7 @@ from almanac.contract import Contract
 from almanac.errors import AlmanacError
 from almanac.log_lines import fields
 from almanac.project import Project
-from almanac.runner import end, notebook_pages, pages, run_log, slots
+from almanac.runner import aliases, end, notebook_pages, pages, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
 from almanac.runner.notebooks.job import Terminated
@@ -61,6 +61,7 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     order = _order(project, request)
     retry_on_lock(project.database, partial(ensure, contract=order.contract))
     with runs.exclusive(project.database, request.workload):
+        aliases.carry(project, request.workload)
         attempt = _take_slot(project, order, on_progress)
         if isinstance(attempt, Result):
             return attempt
