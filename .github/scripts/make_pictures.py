@@ -3,9 +3,9 @@
 import shutil
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome-stable", "google-chrome")
@@ -18,7 +18,7 @@ class Picture(NamedTuple):
     path: str
     width: int
     height: int
-    scheme: str = "light"
+    scheme: Literal["light", "dark"] = "light"
 
 
 PICTURES = (
@@ -31,8 +31,8 @@ PICTURES = (
 
 def take(browser: Browser, address: str, picture: Picture) -> None:
     """Write one picture."""
-    viewport = {"width": picture.width, "height": picture.height}
-    context = browser.new_context(viewport=viewport, color_scheme=picture.scheme)  # type: ignore[arg-type]  # literals
+    viewport: ViewportSize = {"width": picture.width, "height": picture.height}
+    context = browser.new_context(viewport=viewport, color_scheme=picture.scheme)
     page = context.new_page()
     page.goto(address + picture.path)
     page.get_by_text("Live", exact=True).wait_for()
