@@ -31,7 +31,8 @@ def make_routes(service: Service, mlflow_url: str) -> list[BaseRoute]:
 def _routers(contract: Contract, mlflow_url: str) -> list[APIRouter]:
     own = _own_router(contract.name)
     generic = workload.make_router(contract, has_own_page=own is not None)
-    return [*([own] if own else []), generic, history.make_router(contract, mlflow_url)]
+    # The own pages come last: some end in the name of anything.
+    return [generic, history.make_router(contract, mlflow_url), *([own] if own else [])]
 
 
 def _own_router(name: str) -> APIRouter | None:

@@ -59,6 +59,10 @@ class PageRoute(Route):
         answer: Page | Response = await self.endpoint(**arguments)
         return rendering.respond(request, answer) if isinstance(answer, Page) else answer
 
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """Return the page for whom the guard refuses."""
+        return refusal(request, problem)
+
     def default_query(self, steps: Any) -> type[QueryModel]:
         """Return the parameters of a page that declares none: its instant, where it reads a release."""
         is_of_release = any(isinstance(step.call, ReleaseOf) for step in steps)

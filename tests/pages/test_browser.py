@@ -9,7 +9,12 @@ from tests.servers import wait_until
 WIDTHS = (390, 768, 1280)
 PAGES = {
     "home": "/",
-    "table": "/football",
+    "football": "/football",
+    "picks": "/football/picks",
+    "results": "/football/results",
+    "quality": "/football/quality",
+    "club": "/football/teams/Ashford",
+    "table": "/football/predictions",
     "generated": "/stub",
     "prediction": "/football/predictions/E0-2024-25-match-0000",
     "model": "/football/model",
@@ -19,7 +24,7 @@ PAGES = {
     "failed run": "/football/runs/{failed}",
     "unreleased": "/games",
     "refusal": "/football/predictions/nothing",
-    "as of": "/football?as_of=2030-01-01T00:00",
+    "as of": "/stub?as_of=2030-01-01T00:00",
 }
 
 

@@ -27,6 +27,7 @@ NEIGHBOUR = {
     "title": "The Elder Scrolls V: Skyrim",
     "score": 0.407,
     "why": "open world, role-playing",
+    "by": "content",
 }
 EXAMPLE = {
     "game_id": ID,
@@ -54,6 +55,12 @@ GAME_COLUMNS = (
     "game_id", "title", "rank", "year", "released", "genres", "themes", "platforms", "developer", "publisher",
     "rating", "popularity", "adult", "players",
 )  # fmt: skip
+BY = Column(
+    name="by",
+    type="text",
+    nullable=True,
+    doc="What has brought it: players or content; null in releases that do not say it.",
+)
 NEIGHBOUR_COLUMNS = (
     Column(name="game_id", type="text", doc="The neighbour."),
     Column(name="title", type="text"),
@@ -61,6 +68,7 @@ NEIGHBOUR_COLUMNS = (
         name="score", type="real", doc="How well it fits, at most about 1; only to compare within one list."
     ),
     Column(name="why", type="text", doc="What the two have in common."),
+    BY,
 )
 TITLED: Final = schemas.row([GAME_ID, TABLE.column("title")])
 TITLED_EXAMPLE = {"game_id": ID, "title": EXAMPLE["title"]}
@@ -75,15 +83,20 @@ GAME = f"""
 SELECT row_to_json(game)::text FROM (
     SELECT {", ".join(GAME_COLUMNS)} FROM api.games_predictions WHERE run_id = %s AND game_id = %s
 ) AS game""".encode()
-# A game with the first entries of one of its lists; the values are limit, run and game.
+# A game with the first entries of one of its lists; the values are limit, run and game. Entries of older
+# releases do not say what has brought them.
 LIST = """
 SELECT json_build_object('game_id', game_id, 'title', title)::text,
-    (SELECT coalesce(json_agg(entry ORDER BY place), '[]')::text
+    (SELECT coalesce(json_agg(
+        CASE WHEN entry ->> 'by' IS NULL THEN (entry::jsonb || jsonb_build_object('by', {by}))::json
+            ELSE entry END ORDER BY place), '[]')::text
      FROM json_array_elements({column}) WITH ORDINALITY AS listed(entry, place) WHERE place <= %s)
 FROM api.games_predictions WHERE run_id = %s AND game_id = %s"""
 # PostgreSQL has a keyword SIMILAR.
-SIMILAR = LIST.format(column='"similar"').encode()
-RECOMMENDED = LIST.format(column='coalesce(recommended, "similar")').encode()
+SIMILAR = LIST.format(column='"similar"', by="'content'").encode()
+RECOMMENDED = LIST.format(
+    column='coalesce(recommended, "similar")', by="CASE WHEN recommended IS NULL THEN 'content' END"
+).encode()
 
 
 class GameQuery(EditionQuery):

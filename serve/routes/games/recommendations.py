@@ -16,7 +16,7 @@ from serve.http.documented import released
 from serve.http.problems import refused
 from serve.http.request_bodies import body
 from serve.routes.games import titles
-from serve.routes.games.catalogue import ID, TITLED, TITLED_EXAMPLE, GamesRelease
+from serve.routes.games.catalogue import BY, ID, TITLED, TITLED_EXAMPLE, GamesRelease
 
 router = APIRouter(prefix="/v1/games", tags=["games"], route_class=ReleaseRoute)
 
@@ -31,6 +31,7 @@ COLUMNS = (
     Column(name="platforms", type="json"),
     Column(name="score", type="real", doc="Mean nearness to the liked games."),
     Column(name="because", type="json", doc="The liked games it is near to, nearest first."),
+    BY,
 )
 ROW = {
     "game_id": "steam:72850",
@@ -39,6 +40,7 @@ ROW = {
     "platforms": ["windows"],
     "score": 0.39,
     "because": ["The Witcher® 3: Wild Hunt"],
+    "by": "content",
 }
 BODY = {"liked": [ID, "Dark Souls III"], "platforms": ["windows"], "from_year": 2010, "limit": 5}
 UNMATCHED = {**schemas.array({"type": "integer"}), "description": "Places in `liked` without a game, from 0."}
@@ -60,17 +62,31 @@ WITH names AS (
 ), resolved AS (
     SELECT DISTINCT ON (place) place, game_id FROM meant ORDER BY place, preference, rank
 ), liked AS (
-    SELECT first.place, game.game_id, game.title, game.pool
+    SELECT first.place, game.game_id, game.title, game.pool, game.main_genre, game.adult,
+        game.recommended IS NOT NULL AND game.recommended -> 0 -> 'by' IS NULL AS is_silent
     FROM (SELECT min(place) AS place, game_id FROM resolved GROUP BY game_id) AS first
     JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = first.game_id
 ), near AS (
-    SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, listed.place, liked.title
+    SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, listed.place, liked.title,
+        pair ->> 2 IS NOT NULL AS by_players, is_silent
     FROM liked CROSS JOIN json_array_elements(liked.pool) WITH ORDINALITY AS listed(pair, place)
     WHERE NOT pair ->> 0 = ANY (%(exclude)s) AND NOT pair ->> 0 IN (SELECT game_id FROM liked)
+        AND (pair ->> 2 IS DISTINCT FROM 'unlisted' OR (SELECT count(*) FROM liked) > 1)
 ), summed AS (
     SELECT near.game_id, sum(near.score) AS score, min(near.place) AS place,
-        json_agg(near.title ORDER BY near.score DESC, near.title) AS because
+        json_agg(near.title ORDER BY near.score DESC, near.title) AS because,
+        CASE WHEN bool_or(by_players) THEN 'players' WHEN NOT bool_or(is_silent) THEN 'content' END AS by
     FROM near{fitting} GROUP BY near.game_id ORDER BY score DESC, place, game_id LIMIT %(limit)s
+), filled AS (
+    SELECT * FROM summed UNION ALL
+    (SELECT near.game_id, 0, {behind} + near.rank, '[]', 'content'
+    FROM api.games_predictions AS near{fitting}
+    WHERE near.run_id = %(run)s AND near.game_id <> ALL (%(exclude)s)
+        AND near.game_id NOT IN (SELECT game_id FROM liked UNION ALL SELECT game_id FROM summed)
+        AND near.adult <= (SELECT bool_or(adult) FROM liked)
+        AND (SELECT count(*) FROM summed) < least(%(limit)s, {listed})
+    ORDER BY near.main_genre IN (SELECT main_genre FROM liked) DESC, near.rank
+    LIMIT greatest(least(%(limit)s, {listed}) - (SELECT count(*) FROM summed), 0))
 )
 SELECT (SELECT coalesce(array_agg(place), '{{}}') FROM resolved),
     (SELECT coalesce(
@@ -78,17 +94,22 @@ SELECT (SELECT coalesce(array_agg(place), '{{}}') FROM resolved),
      FROM liked),
     (SELECT coalesce(json_agg(row_to_json(shown)), '[]')::text FROM (
         SELECT game.game_id, game.title, game.year, game.platforms,
-            round((summed.score / (SELECT count(*) FROM liked))::numeric, 4)::float8 AS score, summed.because
-        FROM summed JOIN api.games_predictions AS game
-            ON game.run_id = %(run)s AND game.game_id = summed.game_id
-        ORDER BY summed.score DESC, summed.place, summed.game_id
+            round((filled.score / (SELECT count(*) FROM liked))::numeric, 4)::float8 AS score, filled.because,
+            filled.by
+        FROM filled JOIN api.games_predictions AS game
+            ON game.run_id = %(run)s AND game.game_id = filled.game_id
+        ORDER BY filled.score DESC, filled.place, filled.game_id
     ) AS shown)"""
 FITTING = """
     JOIN api.games_predictions AS fit ON fit.run_id = %(run)s AND fit.game_id = near.game_id
         AND (%(platforms)s::text[] = '{}' OR fit.platforms::jsonb ?| %(platforms)s::text[])
         AND (%(from_year)s::int IS NULL OR fit.year >= %(from_year)s)
         AND (%(to_year)s::int IS NULL OR fit.year <= %(to_year)s)"""
-EVERY, FILTERED = COMBINED.format(fitting="").encode(), COMBINED.format(fitting=FITTING).encode()
+# Sorts after every place in a pool.
+BEHIND = 1_000_000
+EVERY, FILTERED = (
+    COMBINED.format(fitting=fitting, behind=BEHIND, listed=LISTED).encode() for fitting in ("", FITTING)
+)
 
 
 class Liked(StrictModel):
@@ -143,7 +164,7 @@ async def recommend(liked: Annotated[Liked, body(Liked, BODY, doc=DOC)], release
     """Recommend games for several liked games.
 
     The published neighbours of all liked games, combined: a game near to many of them, or very near to some,
-    stands first.
+    stands first. Where fewer than ten fit, well-known games of their genres follow with a score of 0.
     """
     if liked.is_contradictory:
         raise refused(LATE)
