@@ -19,6 +19,7 @@ from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
 from serve.http.prefix import Prefix
 from serve.http.route import Bounds, Route
+from serve.pages.cache import PageCache
 from serve.reading.choice import Editions
 from serve.reading.database import Database
 from serve.reading.edition import Edition
@@ -77,6 +78,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
+    app.state.rendered_pages = PageCache()
     app.state.prefix = settings.path_prefix
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
