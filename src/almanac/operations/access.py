@@ -9,7 +9,7 @@ from almanac.settings import Settings
 from almanac.store.connections.database import open_database
 
 LEAST_SECRET_BYTES = 32
-NEW_SECRET = "Set ALMANAC_SECRET, for example from: openssl rand -base64 48"  # noqa: S105  # advice, no secret
+ADVICE = "Set ALMANAC_SECRET, for example from: openssl rand -base64 48"
 ADMINS = "SELECT count(*) FROM api.access_users() WHERE role = 'admin' AND disabled_at IS NULL"
 EXPIRING = """
     SELECT coalesce(string_agg(name || ' (' || key_id || ')', ', ' ORDER BY expires_at), '')
@@ -45,9 +45,9 @@ def _secret(settings: Settings) -> Finding:
         return _secret_file(settings)
     length = len(settings.secret.get_secret_value().encode())
     if length < LEAST_SECRET_BYTES:
-        return Finding(what, "error", f"has {length} bytes, needed {LEAST_SECRET_BYTES}", NEW_SECRET)
+        return Finding(what, "error", f"has {length} bytes, needed {LEAST_SECRET_BYTES}", ADVICE)
     if len(set(settings.secret.get_secret_value())) < LEAST_SECRET_BYTES / 4:
-        return Finding(what, "warning", "has hardly any different characters", NEW_SECRET)
+        return Finding(what, "warning", "has hardly any different characters", ADVICE)
     if settings.previous_secret:
         detail = "set; the one before it is still accepted"
         return Finding(what, "warning", detail, "Remove ALMANAC_PREVIOUS_SECRET 15 minutes after the change.")
@@ -58,7 +58,7 @@ def _secret_file(settings: Settings) -> Finding:
     """Examine the file in which an embedded installation has its secret."""
     what, path = "ALMANAC_SECRET", settings.state_folder / "secret"
     if settings.database_url:
-        return Finding(what, "error", "not set; the server does not start", NEW_SECRET)
+        return Finding(what, "error", "not set; the server does not start", ADVICE)
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding(what, "error", f"others may read {path}", f"chmod 600 {path}")
     return Finding(what, "ok", f"in {path}" if path.exists() else f"will be made in {path}")
