@@ -1,4 +1,4 @@
-"""The games of a catalogue by what people call them: exact id, title, words of the title, then its edition."""
+"""The games of a catalogue by what people call them: id, title, words of the title, then its edition."""
 
 import difflib
 import re
