@@ -63,7 +63,7 @@ benchmarks: $(VENV)/.dev ## Every figure of the README, measured here; results i
 	@for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program --json benchmarks/results/$$(basename $$program .py).json || exit 1; done
 
 lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes, for all supported Pythons
-	@constraint=; for extra in dev lab serve cloud; do \
+	@constraint=; for extra in dev lab serve serve-oidc cloud; do \
 	  test $$extra = dev || constraint="-c requirements/dev.txt"; \
 	  $(COMPILE) pyproject.toml --extra $$extra $$constraint --output-file requirements/$$extra.txt || exit 1; \
 	done

@@ -198,7 +198,7 @@ def _row(
 ) -> Row:
     spans = evaluation.intervals(ours, seed=seed)
     lead = evaluation.compare(ours, scores[model.BASELINE], seed=seed)["ndcg_at_10"]
-    over_popularity = Interval(-lead.estimate, -lead.high, -lead.low)
+    over_popularity = Interval(0.0 - lead.estimate, 0.0 - lead.high, 0.0 - lead.low)
     return Row(name, spans["ndcg_at_10"], spans["recall_at_10"], over_popularity, round(coverage, 4))
 
 

@@ -19,6 +19,7 @@ from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
 from serve.http.prefix import Prefix
 from serve.http.route import Bounds, Route
+from serve.pages.cache import PageCache
 from serve.reading.choice import Editions
 from serve.reading.database import Database
 from serve.reading.edition import Edition
@@ -32,6 +33,10 @@ DOC = """\
 Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version
 and run. `ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the
 release they began with."""
+
+OPEN_TO_ALL = (
+    "ALMANAC_AUTH is off: everybody who reaches this server may read, and write where it takes in data"
+)
 
 
 class Application(FastAPI):
@@ -73,6 +78,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
+    app.state.rendered_pages = PageCache()
     app.state.prefix = settings.path_prefix
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
@@ -82,6 +88,8 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     app.router.routes[:0] = routes.make_routes(service)
     app.router.routes += pages.make_routes(service, settings.mlflow_url)
     docs_page.install(app)
+    if service.access:
+        _add_access(app, settings, service.access)
     problems.install(app)
     _add_middleware(app, settings)
     return app
@@ -104,7 +112,20 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         live=live,
         ingest=Database(settings, "ingest") if settings.ingest else None,
         access=Database(settings, "access") if settings.has_access_control else None,
+        warning="" if settings.has_access_control or settings.is_local else OPEN_TO_ALL,
     )
+
+
+def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
+    """Put the guard before every route."""
+    # PyJWT and argon2 take memory, so they are imported only where they are used.
+    from serve.routes.rights import rights_for
+    from serve.users.access import make_access
+    from serve.users.guard import Guard, protected
+
+    app.state.access = make_access(settings, database)
+    guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
+    app.router.routes[:] = protected(app.routes, guard, rights_for(app.state.service.contracts))
 
 
 def _publish_release(live: Live, edition: Edition) -> None:
@@ -126,7 +147,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(origins.Cors, origins=allowed)
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
-    app.add_middleware(Access, metrics=app.state.service.metrics)
+    metrics, proxies = app.state.service.metrics, settings.trusted_proxies
+    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies)
     if settings.path_prefix:
         app.add_middleware(Prefix, prefix=settings.path_prefix)
 
@@ -135,13 +157,19 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
-    await service.releases.start()
+    access = getattr(app.state, "access", None)
+    followers = [service.releases, access.epochs] if access else [service.releases]
+    for follower in followers:
+        await follower.start()
     for pool in pools:
         await pool.open()
     try:
         yield
     finally:
         service.live.end()
-        await service.releases.stop()
+        for follower in followers:
+            await follower.stop()
         for pool in pools:
             await pool.close()
+        if access:
+            access.hasher.close()

@@ -40,6 +40,8 @@ class Service:
     live: Live
     ingest: Database | None = None
     access: Database | None = None
+    # What an operator should know as long as the server runs.
+    warning: str = ""
     addresses: Addresses = field(default_factory=Addresses)
 
     def tag(self, choice: Choice, values: Mapping[str, Any]) -> str:

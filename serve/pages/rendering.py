@@ -18,6 +18,7 @@ from starlette.responses import Response
 from serve.answers import responses
 from serve.answers.responses import Bytes
 from serve.pages import assets, charts, words
+from serve.pages.cache import Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,21 +122,30 @@ class Site:
 
 
 def respond(request: Request, page: Page) -> Response:
-    """Return a page as a response, 304 where the client has it."""
+    """Return a page as a response."""
+    return send(request, rendered(request, page), page.status)
+
+
+def rendered(request: Request, page: Page) -> Rendered:
+    """Return a page as it is sent."""
     content = render(request, page).encode()
-    tag = responses.tag_of(content)
-    headers = [
-        HTML_TYPE,
-        PRIVATE,
-        REFERRER,
-        responses.VARY,
-        (b"content-security-policy", page.policy.encode()),
-    ]
-    if page.status == 200:
-        if matching := responses.matching_tag(request, tag):
+    compressed = gzip.compress(content, compresslevel=4, mtime=0)
+    return Rendered(responses.tag_of(content), compressed, page.policy.encode())
+
+
+def send(request: Request, page: Rendered, status: int = 200) -> Response:
+    """Return a rendered page as a response, 304 where the client has it."""
+    headers = [HTML_TYPE, PRIVATE, REFERRER, responses.VARY, (b"content-security-policy", page.policy)]
+    if status == 200:
+        if matching := responses.matching_tag(request, page.tag):
             return Bytes(b"", 304, [(b"etag", f'"{matching}"'.encode()), *headers[1:]])
-        headers.append((b"etag", f'"{tag}"'.encode()))
-    return _sent(request, page.status, content, headers)
+        headers.append((b"etag", f'"{page.tag}"'.encode()))
+    content = page.content
+    if responses.wants_gzip(request):
+        headers.append((b"content-encoding", b"gzip"))
+    else:
+        content = gzip.decompress(content)
+    return Bytes(content, status, [*headers, (b"content-length", b"%d" % len(content))])
 
 
 def render(request: Request, page: Page) -> str:
@@ -180,10 +190,3 @@ def part(name: str, caller: Callable[[], Markup], kind: str = "") -> Markup:
 
 def _only(editions: Sequence[Edition]) -> Edition | None:
     return editions[0] if len(editions) == 1 else None
-
-
-def _sent(request: Request, status: int, content: bytes, headers: responses.Headers) -> Response:
-    if len(content) >= responses.COMPRESS_FROM_BYTES and responses.wants_gzip(request):
-        content = gzip.compress(content, compresslevel=4, mtime=0)
-        headers.append((b"content-encoding", b"gzip"))
-    return Bytes(content, status, [*headers, (b"content-length", b"%d" % len(content))])

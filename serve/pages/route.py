@@ -15,11 +15,13 @@ from serve.answers.service import ATTEMPTS
 from serve.http.problems import Problem, Unavailable
 from serve.http.query_models import EditionQuery, QueryModel
 from serve.http.route import Route
-from serve.pages import rendering
+from serve.pages import cache, rendering
+from serve.pages.cache import PageCache
 from serve.pages.rendering import Page
 
 # What a field for day and time sends: no seconds, and no offset.
 WITHOUT_OFFSET = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?")
+CACHE_KEY = "almanac.page_key"
 OVERTAKEN = "Releases follow each other faster than they can be read."
 
 
@@ -43,6 +45,15 @@ class PageRoute(Route):
             response = refusal(request, problem)
         await response(scope, receive, send)
 
+    async def response_to(self, request: Request) -> Response:
+        """Answer with a page that was rendered before, as long as nothing of it has changed."""
+        key = cache.key_of(request)
+        pages: PageCache = request.app.state.rendered_pages
+        if key and (page := pages.get(key)):
+            return rendering.send(request, page)
+        request.scope[CACHE_KEY] = key
+        return await super().response_to(request)
+
     async def respond(self, request: Request, arguments: dict[str, Any]) -> Response:
         """Return the page, made from one release of each workload that it names."""
         for _ in range(ATTEMPTS):
@@ -57,7 +68,16 @@ class PageRoute(Route):
         if self.dependant.request_param_name:
             arguments = arguments | {self.dependant.request_param_name: request}
         answer: Page | Response = await self.endpoint(**arguments)
-        return rendering.respond(request, answer) if isinstance(answer, Page) else answer
+        if not isinstance(answer, Page):
+            return answer
+        page = rendering.rendered(request, answer)
+        if key := request.scope.get(CACHE_KEY):
+            request.app.state.rendered_pages.put(key, page, cache.seconds_of(request))
+        return rendering.send(request, page, answer.status)
+
+    def refuse(self, request: Request, problem: Problem) -> Response:
+        """Return the page for whom the guard refuses."""
+        return refusal(request, problem)
 
     def default_query(self, steps: Any) -> type[QueryModel]:
         """Return the parameters of a page that declares none: its instant, where it reads a release."""

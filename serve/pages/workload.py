@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
@@ -39,21 +40,20 @@ def _add_predictions(router: APIRouter, contract: Contract, *, has_own_page: boo
     ) -> Page:
         rows = await release.page_rows(query.parameters())
         pin = release.edition.pin if release.edition else ""
-        page, following = pages.cut(release.read, pin, rows)
+        listed, following = pages.cut(release.read, pin, rows)
         columns = columns_of(contract)
         values = {
             "contract": contract,
             "columns": columns,
             "more": len(contract.predictions.columns) - len(columns),
-            "rows": [json.loads(row) for row in page],
+            "rows": [json.loads(row) for row in listed],
             "following": following,
             "fields": [_field(contract, each, request.query_params) for each in contract.filters],
             "is_filtered": any(each.name in request.query_params for each in contract.filters),
             "address": request.scope["path"],
         }
-        return await released(
-            release, "workload.html", contract.title, values, f"predictions?{request.url.query}"
-        )
+        page = Page("workload.html", contract.title, values, json_address=f"predictions?{request.url.query}")
+        return await released(release, page)
 
     if not has_own_page:
         router.add_api_route("", show_predictions, methods=["GET"])
@@ -78,7 +78,8 @@ def _add_prediction(router: APIRouter, contract: Contract) -> None:
         values = {"contract": contract, "row": row, "entity": query.entity}
         title = f"{query.entity} · {contract.title}"
         address = request.scope["path"].removeprefix(f"/{contract.name}/")
-        return await released(release, "prediction.html", title, values, f"{address}?{request.url.query}")
+        page = Page("prediction.html", title, values, json_address=f"{address}?{request.url.query}")
+        return await released(release, page)
 
 
 def _add_model(router: APIRouter, contract: Contract) -> None:
@@ -90,26 +91,23 @@ def _add_model(router: APIRouter, contract: Contract) -> None:
             model = None
         versions = history.parsed(await history.models(release.service, contract, VERSIONS))[:VERSIONS]
         values = {"contract": contract, "model": model, "versions": versions, "metrics": _metrics(versions)}
-        return await released(
-            release, "model.html", f"Model · {contract.title}", values, f"model?{request.url.query}"
+        page = Page(
+            "model.html", f"Model · {contract.title}", values, json_address=f"model?{request.url.query}"
         )
+        return await released(release, page)
 
 
-async def released(
-    release: Release, template: str, title: str, values: Mapping[str, Any], json_address: str
-) -> Page:
-    """Return a page that is made from a release, with its banners."""
+async def released(release: Release, page: Page) -> Page:
+    """Return a page that is made from a release, with its banners; its JSON is below that of the workload."""
     contract = release.read.contract
     holds = {} if release.read.pins else await workloads.on_hold(release.service)
-    return Page(
-        template,
-        title,
-        values,
+    return replace(
+        page,
         workload=contract.name,
         editions=[release.edition] if release.edition else (),
         banners=banners.of_release(release, on_hold=holds.get(contract.name, False)),
         topics=() if release.read.pins else ("release", "runs"),
-        json_address=f"/v1/{contract.name}/{json_address}".rstrip("?"),
+        json_address=f"/v1/{contract.name}/{page.json_address}".rstrip("?"),
         attribution=contract.attribution,
     )
 

@@ -26,6 +26,7 @@ UNCONFIRMED = "The database has not said for a second which releases are live."
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 STATUS = schemas.object_of(status=TEXT)
+READY: Schema = {"type": "object", "required": ["status"], "properties": {"status": TEXT, "warning": TEXT}}
 VERSION = schemas.object_of(version=TEXT, schema_revision=TEXT, python=TEXT)
 VERSION_EXAMPLE = {"version": "0.1.0", "schema_revision": SCHEMA_REVISION, "python": "3.12.11"}
 METRICS_EXAMPLE = 'almanac_release_age_seconds{workload="football"} 512.0'
@@ -67,16 +68,17 @@ async def is_alive() -> Response:
     return responses.fresh(b'{"status":"alive"}')
 
 
-@router.get("/readyz", **answers(STATUS, {"status": "ready"}, 503))
+@router.get("/readyz", **answers(READY, {"status": "ready"}, 503))
 async def is_ready(service: ServiceDep) -> Response:
     """Check that the server can answer.
 
     200 while the server knows which releases are live, 503 while its database is away. A stale release does
-    not make it unready.
+    not make it unready. `warning` says where everybody may read and write.
     """
     if not service.releases.is_confirmed:
         raise Unavailable(service.releases.trouble or UNCONFIRMED)
-    return responses.fresh(b'{"status":"ready"}')
+    warning = {"warning": service.warning} if service.warning else {}
+    return responses.fresh(ENCODE({"status": "ready"} | warning).encode())
 
 
 @router.get("/version", **answers(VERSION, VERSION_EXAMPLE))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from fastapi import Request
 
+from serve.http.headers import LIMIT_HEADERS
 from serve.http.problems import Problem, may_refuse
 from serve.reading.database import Database
 from serve.users import audit
@@ -18,8 +19,6 @@ TAKE = b"SELECT remaining, wait, reset FROM api.limit_take(%s, %s, %s)"
 WAIT = b"SELECT greatest(api.login_wait(%s, %s), api.login_wait(%s, %s))"
 FAILED = b"SELECT api.login_failed(%s), api.login_failed(%s)"
 SUCCEEDED = b"SELECT api.login_succeeded(%s)"
-# Headers of the answer that the limit of its route adds: a list in the scope of the request.
-SCOPE_KEY = "almanac.limit_headers"
 TOO_MANY = "Too many requests of this kind. Try again after {} s, as Retry-After says."
 TOO_WRONG = "The password was wrong too often. Try again after {} s, as Retry-After says."
 MOST_BUCKETS = 10_000
@@ -106,7 +105,7 @@ async def take(request: Request, policy: Policy, key: str) -> None:
     state = State(*row)
     if state.wait:
         raise _refusal(policy, state)
-    request.scope[SCOPE_KEY] = _headers(policy, state)
+    request.scope[LIMIT_HEADERS] = _headers(policy, state)
 
 
 async def begin_login(request: Request, account: str) -> None:

@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -74,6 +75,8 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
+    tls_cert: Path | None = Field(None, alias="ALMANAC_TLS_CERT")
+    tls_key: Path | None = Field(None, alias="ALMANAC_TLS_KEY")
     statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)
     deadline_seconds: float = Field(5.0, alias="ALMANAC_DEADLINE", gt=0, le=60)
     pool_size: int = Field(8, alias="ALMANAC_POOL_SIZE", ge=1, le=200)
@@ -91,6 +94,7 @@ class Settings(BaseModel):
     previous_secret: SecretStr | None = Field(None, alias="ALMANAC_PREVIOUS_SECRET")
     public_read: bool = Field(False, alias="ALMANAC_PUBLIC_READ")
     metrics_open: bool = Field(False, alias="ALMANAC_METRICS_OPEN")
+    audit_days: int = Field(400, alias="ALMANAC_AUDIT_DAYS", ge=30, le=36_500)
     trusted_proxies: int = Field(0, alias="ALMANAC_TRUSTED_PROXIES", ge=0, le=10)
     read_limit: int = Field(60_000, alias="ALMANAC_READ_LIMIT", ge=0, le=10_000_000)
     write_limit: int = Field(6_000, alias="ALMANAC_WRITE_LIMIT", ge=1, le=10_000_000)
@@ -156,6 +160,15 @@ class Settings(BaseModel):
     def has_access_control(self) -> bool:
         """Whether the server asks who reads and writes."""
         return self.auth == "on"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server listens on the loopback only."""
+        host = self.host.strip("[]")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def secrets(self) -> list[str]:
         """Return every secret value, so that it can be kept out of notebooks and logs."""

@@ -18,6 +18,7 @@ from almanac import discovery
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
 from almanac.store.records import notebooks, runs
+from tests.games_samples import GamesPublisher, predicted
 from tests.serve.publishing import Publisher, match, result
 from tests.servers import in_thread
 from tests.stub import STUB, content, release
@@ -43,7 +44,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(cluster: str, template: str) -> Iterator[Site]:
-    """Two releases of football, one of the stub, a run that failed, and a notebook."""
+    """Two releases of football, one of the stub, one of games, a run that failed, and a notebook."""
     name = f"pages_{uuid4().hex[:8]}"
     with psycopg.connect(cluster, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
@@ -56,6 +57,7 @@ def site(cluster: str, template: str) -> Iterator[Site]:
         [match(number) for number in range(12)], version=2, results=[result(0, 2, 1), result(1, 0, 0)]
     )
     release(database, content(60))
+    GamesPublisher(database).publish(predicted("content"))
     with database.engine.begin() as connection:
         opening = runs.NewRun("football", datetime(2025, 4, 20, tzinfo=UTC), ("collect",), "mock", "tester")
         failed = runs.start(connection, opening)

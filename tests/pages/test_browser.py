@@ -22,7 +22,10 @@ PAGES = {
     "runs": "/football/runs",
     "run": "/football/runs/{run}",
     "failed run": "/football/runs/{failed}",
-    "unreleased": "/games",
+    "games": "/games",
+    "liked": "/games?liked=sample%3Awitcher-3-wild-hunt&q=halo",
+    "game": "/games/sample%3Awitcher-3-wild-hunt",
+    "unreleased": "/logs/predictions",
     "refusal": "/football/predictions/nothing",
     "as of": "/stub?as_of=2030-01-01T00:00",
 }

@@ -8,6 +8,7 @@ import pytest
 from serve.pages import words
 from serve.pages.rendering import POLICY
 from serve.pages.route import as_query
+from tests.stub import begin
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -59,9 +60,9 @@ def test_a_page_that_has_not_changed_is_answered_304(site):
 def test_the_home_page_says_the_state_of_every_workload_in_words(site):
     text = site.client.get("/").text
     assert "5 workloads" in text
-    assert text.count(">no release yet</span>") == 3
+    assert text.count(">no release yet</span>") == 2
     assert text.count(">last run failed</span>") == 1
-    assert text.count(">fresh</span>") == 1
+    assert text.count(">fresh</span>") == 2
     assert "#2 publish by tester" in text
     assert "succeeded" in text
     assert 'aria-label="log_loss by model version, from 1.04 to 1.01, 0 of 1 steps up"' in text
@@ -191,3 +192,23 @@ def test_a_length_of_time_is_written_in_its_two_largest_units(seconds, text):
 )
 def test_a_value_is_written_as_people_read_it(value, text):
     assert words.value(value) == text
+
+
+def test_a_page_is_rendered_once_for_all_who_watch_until_a_run_changes(site, monkeypatch):
+    from serve.pages import rendering
+
+    renderings = []
+    render = rendering.render
+    monkeypatch.setattr(rendering, "render", lambda *args: renderings.append(1) or render(*args))
+    with site.client.stream("GET", "/v1/live?topic=runs") as stream:
+        lines = stream.iter_lines()
+        while not next(lines).startswith("data: "):
+            pass
+        pages = {site.client.get("/stub/runs").text for _ in range(10)}
+        assert len(pages) == 1
+        # The clock may turn to another minute in between.
+        assert len(renderings) <= 2
+        run_id = begin(site.publisher.database)
+        while not next(lines).startswith("data: "):
+            pass
+        assert run_id in site.client.get("/stub/runs").text

@@ -117,7 +117,7 @@ async def _page(
     release: Release, template: str, title: str, values: Mapping[str, Any], json_address: str
 ) -> Page:
     own = {"tabs": TABS, "chances": charts.chances, "picked": charts.PICKED, **values}
-    return await released(release, f"football/{template}.html", title, own, json_address)
+    return await released(release, Page(f"football/{template}.html", title, own, json_address=json_address))
 
 
 def _by_day(matches: list[dict[str, Any]]) -> list[tuple[str, list[tuple[str, list[dict[str, Any]]]]]]:

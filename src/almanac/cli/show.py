@@ -77,6 +77,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
     OUT.print(grid)
 
 
+def rows_or_json(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, json: bool) -> None:
+    """Print rows as a table, or as a JSON array of objects."""
+    if json:
+        as_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table(title, columns, rows)
+
+
 def plain_table(columns: Sequence[str]) -> Table:
     """Return an empty table without lines; numbers are aligned at the right."""
     grid = Table(header_style="dim", box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -63,7 +63,7 @@ def nothing_past() -> Past:
 
 
 def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: Stamp) -> Tables:
-    """Return each released table for entries with entry_id, source, session, event_time and text.
+    """Return each released table for entries with entry_id, source, session, event_time, level and text.
 
     Each batch is forgotten once its texts are masked, so memory holds numbers only.
     The same entries, model and past give the same frames.
@@ -73,7 +73,7 @@ def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: St
     lines = score_lines(columns, predictions, past.usage)
     sessions = judge_sessions(model, columns, predictions, past.sessions)
     anomalies = _anomalies(lines, sessions)
-    judged = _judged(predictions.level[predictions.of_entry], anomalies.flags)
+    judged = _judged(predictions.level[predictions.of_entry], columns.written, anomalies.flags)
     frame = pd.DataFrame(
         _entry_columns(columns)
         | _level_columns(columns, predictions)
@@ -93,10 +93,16 @@ def _anomalies(lines: LineScores, sessions: SessionScores) -> _Anomalies:
     return _Anomalies(scores, np.where(flags, kinds, -1), flags)
 
 
-def _judged(levels: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Return level and severity of each entry, as places, and whether it is an anomaly."""
-    severities = severity.places(levels, flags)
-    return pd.DataFrame({"level": levels, "anomaly": flags, "severity": severities})
+def _judged(levels: Numbers, written: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return level and severity of each entry, as places, whether it is an anomaly, and its written level.
+
+    The worse of both levels makes the severity. `written` and `differing` say whether the author wrote a
+    level, and another one.
+    """
+    severities = severity.places(np.maximum(levels, written), flags)
+    is_written = written >= 0
+    judged = {"level": levels, "anomaly": flags, "severity": severities}
+    return pd.DataFrame(judged | {"written": is_written, "differing": is_written & (written != levels)})
 
 
 def _entry_columns(columns: Columns) -> dict[str, Any]:
@@ -108,9 +114,10 @@ def _entry_columns(columns: Columns) -> dict[str, Any]:
 
 
 def _level_columns(columns: Columns, predictions: TextPredictions) -> dict[str, Any]:
-    """Return the predictions of the text of each entry."""
+    """Return the predictions of the text of each entry, beside the level that its author wrote."""
     place = predictions.of_entry
     return {
+        "written_level": words(LEVELS, columns.written),
         "level": words(LEVELS, predictions.level[place]),
         "level_confidence": predictions.confidence[place],
         "warning_chance": predictions.warning_chance[place],
