@@ -18,7 +18,7 @@ from almanac.workloads.games import evaluation, features, model
 from almanac.workloads.games.evaluation import PlayerScores, Split
 from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.measuring import health, served, tuning
-from almanac.workloads.games.sources import builtin, plays_csv, steam
+from almanac.workloads.games.sources import builtin, plays_csv, simulated, steam
 from almanac.workloads.games.sources.plays_csv import PlaysImport
 
 CUT = date(2100, 1, 1)
@@ -34,6 +34,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
 BEHAVIOURS = ("purchase", "play")
 MOST_TESTED = 10_000
 SERVED = "as served"
+MADE_UP_GAMES, MADE_UP_SEED = 1500, 4
 NOBODY = (
     "No player of the file has {least} plays of games in the catalogue;"
     " {unmatched} of {lines} lines match none."
@@ -74,17 +75,37 @@ def main() -> None:
     """Measure the models on a file of plays, print a table, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("file", type=Path, help="Steam-200k, or a CSV with user, game and hours")
+    parser.add_argument(
+        "--make-up", type=int, metavar="PLAYERS", help="first write plays of so many made-up players there"
+    )
     parser.add_argument("--seed", type=int, default=2, help="decides which plays are held out")
     parser.add_argument("--most-players", type=int, default=MOST_TESTED, help="most players that are tested")
     parser.add_argument("--catalogue", choices=["steam", "builtin"], default="steam")
     parser.add_argument("--json", type=Path, help="write the result here")
     options = parser.parse_args()
     games = builtin.catalogue() if options.catalogue == "builtin" else steam.read(Settings.read()).games
+    if options.make_up:
+        make_up(options.file, games, players=options.make_up)
     result = measure(options.file, games, seed=options.seed, most_players=options.most_players)
     print(text_of(result))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(asdict(result), indent=2) + "\n")
+
+
+def make_up(file: Path, games: pd.DataFrame, *, players: int) -> None:
+    """Write plays of made-up players of the most reviewed games, in the layout of Steam-200k.
+
+    Raises SystemExit where the file exists.
+    """
+    if file.exists():
+        raise SystemExit(f"{file} exists; made-up plays would replace it. Name another file.")
+    most_reviewed = games.nlargest(MADE_UP_GAMES, "reviews").reset_index(drop=True)
+    title_of = dict(zip(most_reviewed["game_id"], most_reviewed["title"], strict=True))
+    with file.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines)
+        for play in simulated.world(most_reviewed, users=players, seed=MADE_UP_SEED).plays.itertuples():
+            writer.writerow([play.user_id, title_of[play.game_id], "play", play.hours, "0"])
 
 
 def measure(file: Path, games: pd.DataFrame, *, seed: int, most_players: int = MOST_TESTED) -> Result:

@@ -1,6 +1,5 @@
 """The benchmark on real plays: its layouts, what it prints, and nothing chosen on the test part."""
 
-import csv
 import importlib.util
 import json
 import sys
@@ -11,7 +10,7 @@ from types import ModuleType
 import pytest
 
 from almanac.workloads.games import evaluation
-from almanac.workloads.games.sources import builtin, simulated
+from almanac.workloads.games.sources import builtin
 
 PROGRAM = Path(__file__).parents[2] / "benchmarks" / "games_plays.py"
 
@@ -30,19 +29,19 @@ def program() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def steam_200k(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of made-up plays in the layout of Steam-200k: each game is bought, then played."""
-    games = builtin.catalogue()
-    title_of = dict(zip(games["game_id"], games["title"], strict=True))
-    plays = simulated.world(games, users=200).plays
-    path = tmp_path_factory.mktemp("plays") / "steam-200k.csv"
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        for play in plays.itertuples():
-            title = title_of[play.game_id]
-            writer.writerow([play.user_id, title, "purchase", "1.0", "0"])
-            writer.writerow([play.user_id, title, "play", play.hours, "0"])
-        writer.writerow(["player-1", "Nobody Knows It", "play", "1.0", "0"])
+    """Return a file of made-up plays in the layout of Steam-200k, and one of a game that nobody knows."""
+    path: Path = tmp_path_factory.mktemp("plays") / "steam-200k.csv"
+    program().make_up(path, builtin.catalogue(), players=200)
+    with path.open("a", encoding="utf-8") as file:
+        file.write("player-1,Nobody Knows It,play,1.0,0\n")
     return path
+
+
+def test_made_up_plays_replace_no_file(steam_200k):
+    before = steam_200k.read_bytes()
+    with pytest.raises(SystemExit, match=r"steam-200k\.csv exists; made-up plays would replace it"):
+        program().make_up(steam_200k, builtin.catalogue(), players=5)
+    assert steam_200k.read_bytes() == before
 
 
 @pytest.mark.parametrize(
