@@ -18,7 +18,7 @@ COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-ha
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-faults check format lab mlflow serve benchmarks lock clean
+.PHONY: help run test test-fast test-faults browser check format lab mlflow serve benchmarks lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ test-fast: $(VENV)/.dev ## The quick tests, those that need no database, in unde
 test-faults: $(VENV)/.dev ## Heavy repeats: kills, races, a million rows
 	@$(PYTEST) -m faults
 
+browser: $(VENV)/.dev ## Install a headless browser for the tests of pages, where none is present
+	@.github/scripts/browser
+
 check: $(VENV)/.dev ## Formatting, lint, types, import rules
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -60,7 +63,7 @@ benchmarks: $(VENV)/.dev ## Every figure of the README, measured here; results i
 	@for program in benchmarks/[a-z]*.py; do $(BIN)/python $$program --json benchmarks/results/$$(basename $$program .py).json || exit 1; done
 
 lock: $(VENV)/.dev ## Lock the dependencies of pyproject.toml again, with hashes, for all supported Pythons
-	@constraint=; for extra in dev lab serve cloud; do \
+	@constraint=; for extra in dev lab serve serve-oidc cloud; do \
 	  test $$extra = dev || constraint="-c requirements/dev.txt"; \
 	  $(COMPILE) pyproject.toml --extra $$extra $$constraint --output-file requirements/$$extra.txt || exit 1; \
 	done

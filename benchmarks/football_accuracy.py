@@ -1,4 +1,4 @@
-"""Measures football forecasts on the season 2024-25, which no choice was made on, beside plain baselines."""
+"""Measures football forecasts on the season 2024-25 and, season after season, on those before it."""
 
 import argparse
 import json
@@ -6,18 +6,26 @@ import os
 import time
 from collections.abc import Mapping
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from almanac.judging import scores
 from almanac.judging.scores import Floats, Interval
 from almanac.settings import Settings
 from almanac.workloads.football import evaluation, features, model, sources
 from almanac.workloads.football.evaluation import Split
+from almanac.workloads.football.offers import ranges
 
 VALIDATION, TEST = "2023-24", "2024-25"
+# Each season is forecast by models of the seasons before it, with weights of the season before it.
+WALK = ["2018-19", "2019-20", "2020-21", "2021-22", "2022-23", "2023-24"]
+TOP_LEAGUES = ["E0", "D1", "I1", "SP1", "F1"]
+BASELINE = "elo_logit"
 SERVED_AHEAD_DAYS = 14
 AFTER_THE_SEASON = "2025-07-01"
 SCORES = ["rps", "log_loss", "brier", "accuracy", "calibration_error"]
@@ -53,17 +61,81 @@ def arguments() -> argparse.Namespace:
 def measure(as_of: date, seed: int) -> dict[str, Any]:
     """Return the choice on the validation season and the figures of all models on the test season."""
     matches = sources.fetch(Settings.read(), sample="full").matches
-    parts = split(features.build(matches, as_of=as_of))
-    ahead = split(features.build(matches, as_of=as_of, horizon_days=SERVED_AHEAD_DAYS))
-    validation = scores_of(fit_all(parts.train, seed), parts.validation)
+    frames = [features.build(matches, as_of=as_of, horizon_days=days) for days in (0, SERVED_AHEAD_DAYS)]
+    frame, frame_ahead = (ranges.with_goals(each, matches) for each in frames)
+    parts, ahead = split(frame), split(frame_ahead)
+    before = fit_all(parts.train, seed)
+    validation = scores_of(before, parts.validation)
     chosen = str(validation["rps"].idxmin())
     fitted = fit_all(pd.concat([parts.train, parts.validation]), seed)
+    threshold = ranges.threshold_of(needed_by(before[chosen], parts.validation))
     return {
+        "seasons_before": seasons_before(frame, seed),
         "chosen_on_validation": chosen,
         "validation": validation.to_dict(orient="index"),
         "test": measure_test(fitted, parts.test, chosen, seed),
         "test_served_ahead": measure_test(fitted, ahead.test, chosen, seed),
         "leagues": leagues(parts.test, fitted[chosen].predict_proba(parts.test), seed),
+        "goals_threshold": threshold,
+        "served_ahead": reliability(ahead.test, fitted[chosen], threshold, seed),
+    }
+
+
+def seasons_before(frame: pd.DataFrame, seed: int) -> dict[str, Any]:
+    """Return the blend against the baseline on the seasons before the test season, out of time."""
+    by_season = [forecast_season(frame, season, seed) for season in WALK]
+    tests, blends, baselines = [], [], []
+    for (earlier, weighed_on), (test, chances) in pairwise(by_season):
+        weighing = {name: weighed_on[name] for name in model.BLEND}
+        weights = model.weigh(weighing, earlier["outcome"])
+        tests.append(test)
+        blends.append(model.pooled([chances[name] for name in weights], list(weights.values())))
+        baselines.append(chances[BASELINE])
+    return by_group(pd.concat(tests), np.vstack(blends), np.vstack(baselines), seed)
+
+
+def forecast_season(frame: pd.DataFrame, season: str, seed: int) -> tuple[pd.DataFrame, dict[str, Floats]]:
+    """Return the matches of a season, and their chances by models of the seasons before."""
+    parts = evaluation.split_by_season(frame, validation=season, test=season)
+    fitted = {name: model.fit(model.make(name, seed=seed), parts.train) for name in [*model.BLEND, BASELINE]}
+    chances = {name: each.predict_proba(parts.test) for name, each in fitted.items()}
+    return parts.test, chances
+
+
+def by_group(test: pd.DataFrame, ours: Floats, theirs: Floats, seed: int) -> dict[str, Any]:
+    """Return n, scores, and the difference to the baseline, for all leagues and for the top leagues."""
+    groups = {
+        "all leagues": np.ones(len(test), dtype=bool),
+        "top leagues": test["league"].isin(TOP_LEAGUES).to_numpy(),
+    }
+    return {
+        name: {
+            **evaluation.score(test["outcome"][at], ours[at]),
+            "against": evaluation.compare(test[at], ours[at], theirs[at], seed=seed)["log_loss"],
+        }
+        for name, at in groups.items()
+    }
+
+
+def needed_by(pipeline: Pipeline, matches: pd.DataFrame) -> Floats:
+    """Return the mass that each range needs to hold the goals that came."""
+    return ranges.needed_by_results(matches, model.chances(pipeline, matches))
+
+
+def reliability(test: pd.DataFrame, pipeline: Pipeline, threshold: float, seed: int) -> dict[str, Any]:
+    """Return how often ranges of goals hold, and calibration, for all leagues and for each."""
+    chances, needed = pipeline.predict_proba(test), needed_by(pipeline, test)
+    scopes = {"all": np.arange(len(test)), **test.groupby("league").indices}
+    return {
+        str(scope): {
+            "n": len(at),
+            "calibration_error": scores.calibration_error(
+                evaluation.labels(test["outcome"].iloc[at]), chances[at]
+            ),
+            "calibration_noise": evaluation.calibration_noise(chances[at], seed=seed),
+            "goals_within": ranges.coverage(needed[at], threshold),
+        }
+        for scope, at in scopes.items()
     }
 
 
@@ -92,6 +164,7 @@ def measure_test(
     picks = evaluation.bands(test["outcome"], model.chances(fitted[chosen], test))
     return {
         "scores": scores_of(fitted, test).to_dict(orient="index"),
+        "groups": by_group(test, ours, baselines[BASELINE], seed),
         "intervals": evaluation.intervals(test, ours, seed=seed),
         "against": {
             name: evaluation.compare(test, ours, theirs, seed=seed) for name, theirs in baselines.items()
@@ -103,10 +176,10 @@ def measure_test(
 def leagues(test: pd.DataFrame, chances: Floats, seed: int) -> dict[str, Any]:
     """Return scores and intervals of each league, best RPS first."""
     rows: dict[str, Any] = {}
-    for league, scores in evaluation.by_league(test, chances).iterrows():
+    for league, row in evaluation.by_league(test, chances).iterrows():
         places = (test["league"] == league).to_numpy()
         intervals = evaluation.intervals(test[places], chances[places], seed=seed)
-        rows[str(league)] = {**scores, "intervals": intervals}
+        rows[str(league)] = {**row, "intervals": intervals}
     return rows
 
 
@@ -116,12 +189,33 @@ def report(result: Mapping[str, Any]) -> None:
     print(
         f"Football, as of {result['as_of']}; chosen on {VALIDATION} by RPS: {chosen}; {result['seconds']} s"
     )
+    print(f"\n{WALK[1]} to {WALK[-1]}, each season by models of the seasons before")
+    report_groups(result["seasons_before"])
     for name, title in TITLES.items():
         print(f"\n{title}")
+        report_groups(result[name]["groups"])
         report_scores("model", result[name]["scores"])
         report_intervals(result[name], chosen)
     print()
     report_scores("league", result["leagues"])
+    print(f"\n{TITLES['test_served_ahead']}: ranges of goals with a mass of {result['goals_threshold']:.3f}")
+    report_reliability(result["served_ahead"])
+
+
+def report_groups(groups: Mapping[str, Any]) -> None:
+    """Print the blend against the baseline, one line per group of leagues."""
+    for name, row in groups.items():
+        scores_text = f"log-loss {row['log_loss']:.4f}, calibration error {row['calibration_error']:.4f}"
+        print(f"{name}: n {row['n']}, {scores_text}, against {BASELINE} {interval_text(row['against'])}")
+
+
+def report_reliability(rows: Mapping[str, Any]) -> None:
+    """Print how often ranges of goals hold, and calibration beside that of true chances."""
+    for name, row in rows.items():
+        low, high = row["goals_within"][1:]
+        share = f"{row['goals_within'][0]:.3f} [{low:.3f}, {high:.3f}]"
+        error = f"{row['calibration_error']:.3f} (by chance {row['calibration_noise']:.3f})"
+        print(f"{name:5} n {row['n']:5} goals within {share}, calibration error {error}")
 
 
 def report_scores(label: str, rows: Mapping[str, Mapping[str, float]]) -> None:

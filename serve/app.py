@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -11,23 +12,31 @@ from fastapi.routing import APIRoute
 from almanac import discovery
 from almanac.contract import Contract
 from almanac.settings import Settings
-from serve import routes
+from serve import pages, routes
 from serve.answers.cache import Cache
 from serve.answers.service import Service
 from serve.http import docs_page, documented, origins, problems, schemas
 from serve.http.limits import Limits
 from serve.http.prefix import Prefix
 from serve.http.route import Bounds, Route
+from serve.pages.cache import PageCache
 from serve.reading.choice import Editions
 from serve.reading.database import Database
+from serve.reading.edition import Edition
+from serve.reading.listening import Live, follow_runs
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
+from serve.users.limits import READS, WRITES, Buckets
 
 DOC = """\
 Predictions computed ahead, published whole, and looked up here. Every answer names its release, model version
 and run. `ETag` and `If-None-Match` make repeated requests cheap. Lists name their next page and stay in the
 release they began with."""
+
+OPEN_TO_ALL = (
+    "ALMANAC_AUTH is off: everybody who reaches this server may read, and write where it takes in data"
+)
 
 
 class Application(FastAPI):
@@ -37,7 +46,8 @@ class Application(FastAPI):
         """Return the OpenAPI description, made at the first call."""
         if self.openapi_schema:
             return self.openapi_schema
-        api_routes = [route for route in self.routes if isinstance(route, APIRoute)]
+        described = [route for route in self.routes if isinstance(route, APIRoute)]
+        api_routes = [route for route in described if route.include_in_schema]
         for route in api_routes:
             if isinstance(route, Route):
                 route.document()
@@ -68,11 +78,18 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     )
     hosts = origins.names(settings.allowed_hosts)
     app.state.service = service
+    app.state.rendered_pages = PageCache()
     app.state.prefix = settings.path_prefix
+    app.state.trusted_proxies = settings.trusted_proxies
+    app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
+    app.state.buckets = Buckets()
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
+    app.router.routes += pages.make_routes(service, settings.mlflow_url)
     docs_page.install(app)
+    if service.access:
+        _add_access(app, settings, service.access)
     problems.install(app)
     _add_middleware(app, settings)
     return app
@@ -82,6 +99,8 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
     """Return the parts of a server, not yet connected."""
     database = Database(settings)
     releases = LiveReleases(database, contracts, deadline_seconds=settings.deadline_seconds)
+    live = Live({"release": None, "runs": follow_runs(database)})
+    releases.on_change = partial(_publish_release, live)
     return Service(
         contracts=contracts,
         database=database,
@@ -90,8 +109,28 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
         cache=Cache(settings.cache_mb * 1_000_000),
         metrics=Metrics(),
         version=own_version(),
+        live=live,
         ingest=Database(settings, "ingest") if settings.ingest else None,
+        access=Database(settings, "access") if settings.has_access_control else None,
+        warning="" if settings.has_access_control or settings.is_local else OPEN_TO_ALL,
     )
+
+
+def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
+    """Put the guard before every route."""
+    # PyJWT and argon2 take memory, so they are imported only where they are used.
+    from serve.routes.rights import rights_for
+    from serve.users.access import make_access
+    from serve.users.guard import Guard, protected
+
+    app.state.access = make_access(settings, database)
+    guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
+    app.router.routes[:] = protected(app.routes, guard, rights_for(app.state.service.contracts))
+
+
+def _publish_release(live: Live, edition: Edition) -> None:
+    """Tell viewers which release became live."""
+    live.publish("release", {"workload": edition.workload, "release": edition.release_id})
 
 
 def own_version() -> str:
@@ -108,7 +147,8 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         app.add_middleware(origins.Cors, origins=allowed)
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
-    app.add_middleware(Access, metrics=app.state.service.metrics)
+    metrics, proxies = app.state.service.metrics, settings.trusted_proxies
+    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies)
     if settings.path_prefix:
         app.add_middleware(Prefix, prefix=settings.path_prefix)
 
@@ -116,13 +156,20 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    pools = [pool for pool in (service.database, service.ingest) if pool]
-    await service.releases.start()
+    pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
+    access = getattr(app.state, "access", None)
+    followers = [service.releases, access.epochs] if access else [service.releases]
+    for follower in followers:
+        await follower.start()
     for pool in pools:
         await pool.open()
     try:
         yield
     finally:
-        await service.releases.stop()
+        service.live.end()
+        for follower in followers:
+            await follower.stop()
         for pool in pools:
             await pool.close()
+        if access:
+            access.hasher.close()

@@ -12,18 +12,23 @@ from fastapi import FastAPI
 from uvicorn.config import Config
 from uvicorn.server import Server as UvicornServer
 
-from almanac.errors import AlmanacError
+from almanac.errors import AlmanacError, UsageError
 from almanac.settings import Settings
 from serve import memory
 from serve.answers.service import Service
 from serve.app import create_app
+from serve.http import tls
 from serve.http.protocol import Protocol
 from serve.reading.database import Database
 from serve.reading.live import check_schema
 from serve.telemetry import log_lines
 
 GRACE_SECONDS = 10
-LINE = "almanac %s serves %s at http://%s:%s, documentation at /docs"
+UNDECIDED = (
+    "The server would listen on {host}, where others reach it, and ALMANAC_AUTH does not say who may read. "
+    "Set ALMANAC_AUTH=on (docs/access.md explains it), or ALMANAC_AUTH=off where a proxy decides."
+)
+LINE = "almanac %s serves %s at %s://%s:%s, documentation at /docs"
 log = logging.getLogger("almanac.serve")
 
 
@@ -45,12 +50,21 @@ class Server(UvicornServer):
             gc.freeze()
             gc.enable()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, which would go on for ever, then shut down."""
+        service: Service = cast("FastAPI", self.config.app).state.service
+        service.live.end()
+        await super().shutdown(sockets)
+
     def write_line(self) -> None:
         """Write what is served and where."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         app = cast("FastAPI", self.config.app)
         service: Service = app.state.service
-        log.info(LINE, service.version, service.described(), host, port)
+        scheme = "https" if self.config.is_ssl else "http"
+        log.info(LINE, service.version, service.described(), scheme, host, port)
+        if service.warning:
+            log.warning(service.warning)
 
 
 def main() -> int:
@@ -80,6 +94,8 @@ def serve(server: Server) -> None:
 
 def configured(settings: Settings) -> Config:
     """Return how uvicorn runs the application; raises UsageError where settings name no database."""
+    refuse_undecided(settings)
+    certificate, key = tls.files(settings)
     return Config(
         create_app(settings),
         settings.host,
@@ -87,10 +103,20 @@ def configured(settings: Settings) -> Config:
         http=Protocol,
         ws="none",
         access_log=False,
+        # uvicorn would believe any number of proxies; see serve.users.addresses.
+        proxy_headers=False,
         log_config=None,
         server_header=False,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+def refuse_undecided(settings: Settings) -> None:
+    """Raise UsageError for a server that others reach and whose settings do not say who may read."""
+    if settings.auth is None and not settings.is_local:
+        raise UsageError(UNDECIDED.format(host=settings.host))
 
 
 async def refuse_unknown_schema(settings: Settings) -> None:

@@ -59,7 +59,7 @@ def cluster() -> Iterator[str]:
         return
     # A short path: PostgreSQL puts its socket beside its data, and such paths may not be long.
     with tempfile.TemporaryDirectory(prefix="alm") as folder:
-        yield embedded.start(Path(folder, "pg"))
+        yield _unsafe_but_fast(embedded.start(Path(folder, "pg")))
         embedded.stop(Path(folder, "pg"))
 
 
@@ -76,7 +76,7 @@ def template(cluster: str) -> str:
 def database_url(cluster: str, template: str) -> Iterator[str]:
     """The URL of a fresh, migrated database with the tables of every workload and of the stub."""
     name = f"test_{uuid4().hex[:12]}"
-    _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template}")
+    _execute(cluster, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
     yield make_conninfo(cluster, dbname=name)
     _execute(cluster, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -212,6 +212,17 @@ def _shared(name: str) -> str:
 def _opened(database: Database) -> Iterator[Database]:
     yield database
     database.engine.dispose()
+
+
+def _unsafe_but_fast(url: str) -> str:
+    """Let a server write without waiting for the disk: its data need not survive a loss of power.
+
+    Dropping a database then takes some 20 ms instead of up to two seconds.
+    """
+    for setting in ("fsync", "full_page_writes"):
+        _execute(url, f"ALTER SYSTEM SET {setting} = off")
+    _execute(url, "SELECT pg_reload_conf()")
+    return url
 
 
 def _execute(url: str, statement: str) -> None:

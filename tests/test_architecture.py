@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from functools import cache
-from importlib.metadata import distribution
+from importlib.metadata import distribution, distributions
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +180,8 @@ def test_the_locked_packages_of_the_server_hold_no_heavy_library() -> None:
 def test_the_server_installs_at_most_30_packages_of_65_mb_together() -> None:
     lines = re.findall(r"^([\w-]+==[^\\\n]+)", (ROOT / "requirements/serve.txt").read_text(), re.MULTILINE)
     requirements = [each for each in map(Requirement, lines) if each.marker is None or each.marker.evaluate()]
+    missing = [each.name for each in requirements if not list(distributions(name=each.name))]
+    assert missing == [], "Run: requirements/install dev"
     files = {
         Path(str(path.locate())) for each in requirements for path in (distribution(each.name).files or ())
     }

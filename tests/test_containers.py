@@ -98,6 +98,7 @@ def test_an_image_starts_its_program_without_a_shell(path: Path) -> None:
 def test_the_server_says_whether_it_lives_and_can_be_reached_from_outside_its_container() -> None:
     assert "/livez" in of(SERVER, "HEALTHCHECK")[0]
     assert "ALMANAC_HOST=0.0.0.0" in of(SERVER, "ENV")[0]
+    assert "ALMANAC_AUTH=on" in of(SERVER, "ENV")[0]
     assert of(SERVER, "CMD") == ['["python", "-m", "serve"]']
 
 
@@ -174,13 +175,20 @@ def test_the_server_starts_after_the_migration_and_may_only_read_and_call_what_s
     assert [name for name in server["environment"] if "URL" in name] == [
         "ALMANAC_READER_DATABASE_URL",
         "ALMANAC_INGEST_DATABASE_URL",
+        "ALMANAC_ACCESS_DATABASE_URL",
     ]
     assert server["environment"]["ALMANAC_INGEST"] == "${ALMANAC_INGEST:-false}"
+    assert server["environment"]["ALMANAC_AUTH"] == "${ALMANAC_AUTH:-on}"
+    assert server["environment"]["ALMANAC_SECRET"] == "${ALMANAC_SECRET:?set it in .env}"
     assert (server["read_only"], server["cap_drop"]) == (True, ["ALL"])
     assert "postgresql://almanac_server:" in server["environment"]["ALMANAC_READER_DATABASE_URL"]
     assert "postgresql://almanac_intake:" in server["environment"]["ALMANAC_INGEST_DATABASE_URL"]
     assert re.search(
         r"CREATE ROLE almanac_server LOGIN .* IN ROLE almanac_reader;",
+        compose()["configs"]["roles"]["content"],
+    )
+    assert re.search(
+        r"CREATE ROLE almanac_gate LOGIN .* IN ROLE almanac_access;",
         compose()["configs"]["roles"]["content"],
     )
     assert re.search(
@@ -204,6 +212,7 @@ def test_mlflow_runs_no_jobs_sends_nothing_home_and_has_a_database_of_its_own() 
 
 def test_compose_holds_no_password_and_refuses_to_start_without_one() -> None:
     text = (ROOT / "compose.yaml").read_text()
-    passwords = ["ALMANAC_INGEST_PASSWORD", "ALMANAC_READER_PASSWORD", "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
+    ours = [f"ALMANAC_{name}_PASSWORD" for name in ("ACCESS", "INGEST", "READER")]
+    passwords = [*ours, "MLFLOW_PASSWORD", "POSTGRES_PASSWORD"]
     assert set(re.findall(r":(?://\w+)?:([^@\s]+)@", text)) <= {f"${{{name}}}" for name in passwords}
-    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == passwords
+    assert sorted(re.findall(r"\$\{(\w+):\?", text)) == sorted([*passwords, "ALMANAC_SECRET"])

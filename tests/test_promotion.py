@@ -35,6 +35,7 @@ FIGURES = "log_loss -0.0200 [-0.0300, -0.0100] on 900 cases"
 POPULARITY = "ndcg_at_10 of popularity less the challenger's"
 PLAYS_FIGURES = f"{POPULARITY} -0.0200 [-0.0300, -0.0100] on 900 players"
 CHAMPION = "-0.0030 [-0.0050, +0.0010]"
+TELLS, TELLS_MORE, TELLS_LESS = (f"(these cases tell differences from 0.00{n})" for n in ("30", "10", "55"))
 CHAMPIONS = "ndcg_at_10 of the champion's recipe less the challenger's"
 PROXIES = "series_found of popularity less the challenger's"
 A_PROXY = "series games (a proxy: nobody’s plays are known)"
@@ -98,41 +99,54 @@ CASES = {
         "first version, beats the baseline: log_loss -0.0200 [-0.0300, -0.0100] on 200 cases",
     ),
     "the champion itself": (replace(LATER, same_version=True), False, SAME),
-    "a better version": (LATER, True, f"better: log_loss {CHAMPION} {AGAINST}"),
+    "a better version": (LATER, True, f"better: log_loss {CHAMPION} {AGAINST} {TELLS}"),
     "a version that is just as good": (
         replace(LATER, against_champion=EQUAL),
         False,
-        f"not better: log_loss +0.0000 [-0.0010, +0.0010] {AGAINST}",
+        f"not better: log_loss +0.0000 [-0.0010, +0.0010] {AGAINST} {TELLS_MORE}",
     ),
     "a worse version": (
         replace(LATER, against_champion=WORSE),
         False,
-        f"not better: log_loss +0.0020 [+0.0010, +0.0030] {AGAINST}",
+        f"not better: log_loss +0.0020 [+0.0010, +0.0030] {AGAINST} {TELLS_MORE}",
     ),
     "a version that is better but could be much worse": (
         replace(LATER, against_champion=BEYOND_MARGIN),
         False,
-        f"could be worse by more than 0.002: log_loss -0.0030 [-0.0090, +0.0021] {AGAINST}",
+        f"could be worse by more than 0.002: log_loss -0.0030 [-0.0090, +0.0021] {AGAINST} {TELLS_LESS}",
     ),
     "a version that is better within the margin": (
         replace(LATER, against_champion=WITHIN_MARGIN),
         True,
-        f"better: log_loss -0.0030 [-0.0080, +0.0020] {AGAINST}",
+        f"better: log_loss -0.0030 [-0.0080, +0.0020] {AGAINST} (these cases tell differences from 0.0050)",
     ),
     "a better version with worse calibration": (
         replace(LATER, calibration_error=0.0225),
         False,
-        f"worse calibrated by 0.0105: log_loss {CHAMPION} {AGAINST}",
+        f"worse calibrated by 0.0105: log_loss {CHAMPION} {AGAINST} {TELLS}",
     ),
     "a better version with hardly worse calibration": (
         replace(LATER, calibration_error=0.0215),
         True,
-        f"better: log_loss {CHAMPION} {AGAINST}",
+        f"better: log_loss {CHAMPION} {AGAINST} {TELLS}",
     ),
     "a better version that the baseline beats": (
         replace(LATER, against_baseline=Interval(0.01, 0.0, 0.02)),
         False,
         "does not beat the baseline: log_loss +0.0100 [+0.0000, +0.0200] on 900 cases",
+    ),
+    "a better version that may be as good as the baseline, which was compared on a whole year": (
+        replace(LATER, cases=1094, baseline_cases=3512, against_baseline=PERHAPS_LUCK),
+        False,
+        (
+            "does not beat the baseline beyond noise (these cases tell differences from 0.0210):"
+            " log_loss -0.0200 [-0.0410, +0.0010] on 3512 cases"
+        ),
+    ),
+    "a better version than the champion on fewer cases than the baseline": (
+        replace(LATER, cases=1094, baseline_cases=3512),
+        True,
+        f"better: log_loss {CHAMPION} against the champion on 1094 cases {TELLS}",
     ),
     "a later version without new cases": (
         replace(LATER, cases=0),
@@ -166,16 +180,19 @@ CASES = {
         False,
         f"does not beat popularity: {POPULARITY} +0.0020 [+0.0010, +0.0030] on 900 players",
     ),
-    "a better recommender": (PLAYS_LATER, True, f"better: {CHAMPIONS} {CHAMPION} on 900 players"),
+    "a better recommender": (PLAYS_LATER, True, f"better: {CHAMPIONS} {CHAMPION} on 900 players {TELLS}"),
     "a recommender that is just as good": (
         replace(PLAYS_LATER, against_champion=EQUAL),
         False,
-        f"not better: {CHAMPIONS} +0.0000 [-0.0010, +0.0010] on 900 players",
+        f"not better: {CHAMPIONS} +0.0000 [-0.0010, +0.0010] on 900 players {TELLS_MORE}",
     ),
     "a recommender that could be much worse": (
         replace(PLAYS_LATER, against_champion=BEYOND_MARGIN),
         False,
-        f"could be worse by more than 0.002: {CHAMPIONS} -0.0030 [-0.0090, +0.0021] on 900 players",
+        (
+            f"could be worse by more than 0.002: {CHAMPIONS} -0.0030 [-0.0090, +0.0021] on 900 players"
+            f" {TELLS_LESS}"
+        ),
     ),
     "a proxy with one game too few": (
         replace(PROXY, cases=29),
@@ -190,7 +207,10 @@ CASES = {
     "a better proxy": (
         PROXY_LATER,
         True,
-        f"better: series_found of the champion's recipe less the challenger's {CHAMPION} on 900 {A_PROXY}",
+        (
+            f"better: series_found of the champion's recipe less the challenger's {CHAMPION} on 900 {A_PROXY}"
+            f" {TELLS}"
+        ),
     ),
 }
 

@@ -2,16 +2,20 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from almanac import discovery
 from almanac.contract import CutOff
 from almanac.errors import NotFound, UsageError
+from almanac.registry import Submission, Version
 from almanac.settings import Settings
 from almanac.steps import Step
 from almanac.store.connections.database import Database
-from almanac.store.records import run_steps, runs
+from almanac.store.records import run_steps, runs, versions
+from tests.queries import within
 from tests.stub import STUB, begin, content
 
 CUT = CutOff(date(2025, 4, 15), demo=False, simulated=False, source="tests")
@@ -72,6 +76,21 @@ def test_a_run_has_one_cut_off(step: Step, owner: Database) -> None:
         later.report_cut_off(replace(CUT, data_as_of=date(2025, 4, 16)))
     for opened in (step, later):
         opened.database.engine.dispose()
+
+
+def test_a_version_is_recorded_with_its_newest_datum_beside_the_cut_off(
+    step: Step, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = Version(1, "mlflow-1", "a1")
+    registry = SimpleNamespace(log_frame=lambda *_: None, register=lambda *_, **__: version)
+    monkeypatch.setattr(Step, "registry", registry)
+    monkeypatch.setattr(Step, "mlflow_run_id", "mlflow-1")
+    step.report_cut_off(replace(CUT, newest_data=date(2025, 4, 2)))
+    submission = Submission(None, pd.DataFrame(), [])
+    step.register(submission, pd.DataFrame({"a": [1]}), trained_until=CUT.data_as_of, simulated=True)
+    record = within(owner, versions.get, STUB.name, 1)
+    assert (record["trained_until"], record["newest_data"]) == (date(2025, 4, 15), date(2025, 4, 2))
+    step.database.engine.dispose()
 
 
 def test_an_exploration_drops_its_staged_tables(step: Step, owner: Database) -> None:

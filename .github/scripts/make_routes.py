@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "serve" / "README.md"
 BEGIN, END = "<!-- routes: made by .github/scripts/make_routes.py -->\n", "<!-- end of routes -->"
 # The same for every workload, so the table has them once.
-GENERIC = ("predictions", "predictions/{entity}", "model", "releases", "runs/{run}")
+GENERIC = ("predictions", "predictions/{entity}", "model", "models", "releases", "runs", "runs/{run}")
+GENERIC = ("predictions", "predictions/{entity}", "model", "models", "releases", "runs", "runs/{run}")
 # Nothing connects before the application starts.
 SETTINGS = {"database_url": "postgresql://localhost/none", "ingest": True}
 

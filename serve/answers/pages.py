@@ -21,9 +21,9 @@ def cut(read: ReadRequest, pin: str, rows: Sequence[tuple[Any, ...]]) -> tuple[l
 
 
 def cut_by_number(
-    request: Request, rows: Sequence[tuple[str, int]], limit: int
+    request: Request, rows: Sequence[tuple[str, int | str]], limit: int
 ) -> tuple[list[str], str | None]:
-    """Return the same for rows of JSON and number, newest first, whose next page begins `before` a number."""
+    """Return the same for rows of JSON and number or id, newest first, whose next page begins `before` it."""
     page = [row for row, _ in rows[:limit]]
     if len(rows) <= limit:
         return page, None

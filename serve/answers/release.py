@@ -85,11 +85,15 @@ class Release:
         self, values: Mapping[str, Any], *, columns: Sequence[str] = (), **members: str
     ) -> Response:
         """Answer with one page of the predictions that fit `values`, and with further members."""
+        return self.page_of_rows(await self.page_rows(values, columns=columns), **members)
+
+    async def page_rows(self, values: Mapping[str, Any], *, columns: Sequence[str] = ()) -> list[Any]:
+        """Return the JSON and the key of the predictions of one page, and of one more."""
         if self.edition is None:
-            return self.page_of_rows((), **members)
+            return []
         key = self.read.cursor.key if self.read.cursor else ()
         query = queries.page(self.read.contract, self.edition, values, chosen=columns, key=key)
-        return self.page_of_rows(await self.rows(*query), **members)
+        return await self.rows(*query)
 
     def page_of_rows(self, rows: Sequence[tuple[Any, ...]], **members: str) -> Response:
         """Answer with pairs of JSON and key, of which the query has read one more than the limit."""

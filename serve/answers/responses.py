@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from almanac.contract import Contract
 from serve.answers.cache import Cache, Payload
-from serve.reading.edition import Edition
+from serve.reading.edition import Edition, why_stale
 
 COMPRESS_FROM_BYTES = 1_000
 # A cache may store every answer but revalidates it each time, which reads no rows.
@@ -49,6 +49,10 @@ def envelope(
         }
         flags = {"demo": edition.demo, "simulated": edition.simulated, "stale": stale}
         envelope |= {name: True for name, is_so in flags.items() if is_so}
+        if edition.newest_data:
+            envelope["newest_data"] = _iso(edition.newest_data)
+        if stale:
+            envelope["stale_reason"] = why_stale(contract, edition)
     if as_of:
         envelope["as_of"] = _iso(as_of)
     if contract.attribution:

@@ -12,6 +12,7 @@ from serve.answers import responses
 from serve.answers.cache import Addresses, Cache, Payload
 from serve.reading.choice import Choice, Editions
 from serve.reading.database import Database
+from serve.reading.listening import Live
 from serve.reading.live import LiveReleases
 from serve.telemetry.prometheus import Metrics
 
@@ -23,7 +24,11 @@ UNRELEASED = "'{workload}' has no release to read here yet. GET /v1/{workload}/r
 
 @dataclass(frozen=True)
 class Service:
-    """The parts of a running server; `ingest` stores what clients send, where this server takes in data."""
+    """The parts of a running server.
+
+    `ingest` stores what clients send, where this server takes in data. `access` has users, sessions and keys,
+    where this server asks who reads and writes.
+    """
 
     contracts: Mapping[str, Contract]
     database: Database
@@ -32,7 +37,11 @@ class Service:
     cache: Cache
     metrics: Metrics
     version: str
+    live: Live
     ingest: Database | None = None
+    access: Database | None = None
+    # What an operator should know as long as the server runs.
+    warning: str = ""
     addresses: Addresses = field(default_factory=Addresses)
 
     def tag(self, choice: Choice, values: Mapping[str, Any]) -> str:

@@ -16,7 +16,8 @@ from serve.http.schemas import Schema
 MEANINGS = {
     304: "The copy that the client names in If-None-Match is still valid.",
     400: "The body cannot be read.",
-    403: "The Host is not one of this server's, or the Origin is another.",
+    401: "Nobody asks, or the token, key, session or password is not valid.",
+    403: "The Host is not one of this server's, the Origin is another, or a right is missing.",
     404: "The release has nothing by this name.",
     408: "The body did not arrive in time.",
     409: "Something else is stored under the same id.",
@@ -24,6 +25,7 @@ MEANINGS = {
     413: "The body is too large.",
     414: "The address is too long.",
     415: "The Content-Type or Content-Encoding is not one that this route reads.",
+    429: "Too many requests; try again after the seconds in Retry-After.",
     422: "A parameter or a member of the body does not fit.",
     431: "The headers are too large.",
     503: "The database is away for the moment; try again after the seconds in Retry-After.",
@@ -128,7 +130,7 @@ def example_of(contract: Contract, **members: Any) -> dict[str, Any]:
 def refusal(status: int) -> dict[str, Any]:
     """Return a problem as OpenAPI describes it, the same object each time."""
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    headers = {"Retry-After": {"schema": {"type": "integer"}}} if status == 503 else {}
+    headers = {"Retry-After": {"schema": {"type": "integer"}}} if status in (429, 503) else {}
     return {"description": MEANINGS[status], "content": content, "headers": headers}
 
 

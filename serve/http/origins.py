@@ -59,9 +59,15 @@ async def own_origin(request: Request) -> None:
     because any page can send requests here. A router that takes in data has it as
     `dependencies=[Depends(own_origin)]`.
     """
-    host, origin = request.headers.get("host", "").lower(), request.headers.get("origin")
-    if _name(f"//{host}") not in request.app.state.bounds.hosts:
+    if _name(f"//{request.headers.get('host', '').lower()}") not in request.app.state.bounds.hosts:
         raise Problem(403, FOREIGN_HOST)
+    await own_pages(request)
+
+
+@may_refuse(403)
+async def own_pages(request: Request) -> None:
+    """Let no page of another origin send a request; raises Problem 403. Programs name no origin."""
+    host, origin = request.headers.get("host", "").lower(), request.headers.get("origin")
     if origin is not None and origin.lower() not in (f"http://{host}", f"https://{host}"):
         raise Problem(403, FOREIGN_ORIGIN)
 

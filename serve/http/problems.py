@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from serve.http import headers
+
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = {"Retry-After": "1"}
 CLOSE = {"Connection": "close"}
@@ -111,8 +113,10 @@ def install(app: FastAPI) -> None:
 async def _answer(request: Request, error: Exception) -> Response:
     answer = response(_as_problem(request, error))
     if answer.status_code == 500:
-        # This answer passes outside the middleware that adds the header to all others.
+        # This answer passes outside the middleware that adds these headers to all others.
         answer.headers["X-Request-ID"] = request.scope.get("almanac.request_id", "")
+        encrypted = headers.is_encrypted(request.scope, request.app.state.trusted_proxies)
+        answer.raw_headers = headers.security(answer.raw_headers, is_encrypted=encrypted)
     return answer
 
 

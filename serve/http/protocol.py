@@ -4,6 +4,7 @@ from asyncio import TimerHandle, Transport
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from serve.http.headers import ALWAYS, NO_PAGE
 from serve.http.limits import MOST_ADDRESS_BYTES
 
 # A client has this long, and this many bytes, to send the head of a request.
@@ -11,8 +12,9 @@ HEAD_SECONDS = 10.0
 MOST_HEAD_BYTES = 65_536
 REFUSAL = (
     "HTTP/1.1 {status} {title}\r\ncontent-type: application/problem+json\r\ncontent-length: {length}\r\n"
-    "connection: close\r\n\r\n"
+    "connection: close\r\n{security}\r\n"
 )
+SECURITY = "".join(f"{name.decode()}: {value.decode()}\r\n" for name, value in (*ALWAYS, NO_PAGE))
 NOT_HTTP = (400, "Bad Request", "This is not HTTP that the server reads.")
 TOO_LONG = (414, "URI Too Long", f"The address is longer than {MOST_ADDRESS_BYTES} bytes.")
 TOO_LARGE = (
@@ -64,7 +66,7 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, title: str, detail: str) -> None:
         body = f'{{"type":"about:blank","title":"{title}","status":{status},"detail":"{detail}"}}'
-        head = REFUSAL.format(status=status, title=title, length=len(body))
+        head = REFUSAL.format(status=status, title=title, length=len(body), security=SECURITY)
         self.transport.write((head + body).encode())
         self.transport.close()
 

@@ -76,7 +76,14 @@ ENVELOPE: Schema = {
     "simulated": {"const": True, "description": "Present where the data were generated."},
     "stale": {
         "const": True,
-        "description": "Present where the live release is older than the workload promises.",
+        "description": "Present where the live release is older than the workload promises, or its data"
+        " were older at the cut-off than the rhythm of their sources.",
+    },
+    "stale_reason": {"type": "string", "description": "Present with `stale`: why, in words."},
+    "newest_data": {
+        "type": "string",
+        "format": "date",
+        "description": "Present where the run recorded it: the day of its newest datum.",
     },
     "as_of": {
         "type": "string",

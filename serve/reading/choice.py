@@ -10,7 +10,7 @@ from serve.http.problems import NotFound, Problem, refused
 from serve.reading import edition as ledger
 from serve.reading.cursors import READ_RELEASE, UNREADABLE, Cursor
 from serve.reading.database import Database
-from serve.reading.edition import Edition, is_stale
+from serve.reading.edition import Edition, has_old_data, is_stale
 from serve.reading.live import LiveReleases
 from serve.reading.request import ReadRequest
 
@@ -56,7 +56,8 @@ class Editions:
             return Choice(live, is_stale(contract, live, datetime.now(UTC)), path)
         edition = await self._named(read)
         live = await self.releases.live(contract.name)
-        stale = edition is live and is_stale(contract, live, datetime.now(UTC))
+        is_late = edition is live and is_stale(contract, live, datetime.now(UTC))
+        stale = is_late or has_old_data(contract, edition)
         return Choice(edition, stale, f"{path} {live.pin}" if live and contract.incremental else path)
 
     async def _named(self, read: ReadRequest) -> Edition | None:
@@ -72,6 +73,10 @@ class Editions:
     async def release(self, contract: Contract, release_id: int) -> Edition | None:
         """Return a release by its number, None where the workload has no such release; raises Problem 410."""
         return await self._released(ledger.RELEASE, contract, release_id)
+
+    async def at(self, contract: Contract, moment: datetime) -> Edition | None:
+        """Return the release that answered at an instant, None before the first; raises Problem 410."""
+        return await self._released(ledger.AS_OF, contract, moment)
 
     def is_current(self, contract: Contract, choice: Choice) -> bool:
         """Return whether a request without pins would be answered by this choice now."""

@@ -19,9 +19,10 @@ from almanac.settings import Settings
 from serve.http.deadline import ends_after
 from serve.http.problems import Unavailable
 
-Role = Literal["reader", "ingest"]
+Role = Literal["reader", "ingest", "access"]
 Values = Sequence[Any] | Mapping[str, Any]
 CONNECT_TIMEOUT_SECONDS = 2
+ACCESS_POOL_SIZE = 2
 # PostgreSQL cancels a query so much earlier than the server gives it up.
 SPARE_SECONDS = 0.1
 NO_DATABASE = (
@@ -69,7 +70,7 @@ class Database:
             self._conninfo,
             connection_class=Connection,
             min_size=1,
-            max_size=settings.ingest_pool_size if role == "ingest" else settings.pool_size,
+            max_size=_most_connections(settings, role),
             kwargs={"autocommit": True},
             open=False,
             reconnect_timeout=1.0,
@@ -170,6 +171,11 @@ def conninfo(settings: Settings, role: Role = "reader") -> str:
 def statement_timeout(settings: Settings) -> float:
     """Return the seconds after which PostgreSQL cancels a query."""
     return min(settings.statement_timeout_seconds, settings.deadline_seconds)
+
+
+def _most_connections(settings: Settings, role: Role) -> int:
+    sizes = {"reader": settings.pool_size, "ingest": settings.ingest_pool_size, "access": ACCESS_POOL_SIZE}
+    return sizes[role]
 
 
 def _parameters(settings: Settings, role: Role) -> dict[str, str]:

@@ -7,6 +7,8 @@ from typing import Any
 from almanac.contract import Contract
 from serve.reading.records import ENTRY
 
+SECONDS_PER_HOUR = 3600
+
 
 @dataclass(frozen=True, slots=True)
 class Edition:
@@ -22,6 +24,7 @@ class Edition:
     demo: bool
     simulated: bool
     source: str | None
+    newest_data: date | None = None
 
     @property
     def pin(self) -> str:
@@ -30,6 +33,23 @@ class Edition:
 
 
 def is_stale(contract: Contract, edition: Edition | None, now: datetime) -> bool:
+    """Return whether a live edition is too old, or was made from data that were."""
+    return is_too_old(contract, edition, now) or has_old_data(contract, edition)
+
+
+def has_old_data(contract: Contract, edition: Edition | None) -> bool:
+    """Return whether the newest datum was older at the cut-off than the workload's `data_rhythm`."""
+    return edition is not None and bool(contract.old_data(edition.data_as_of, edition.newest_data))
+
+
+def why_stale(contract: Contract, edition: Edition) -> str:
+    """Return in words why a stale edition is so."""
+    hours = contract.stale_after.total_seconds() / SECONDS_PER_HOUR
+    too_old = f"The release is older than {hours:g} hours: no run has released since."
+    return contract.old_data(edition.data_as_of, edition.newest_data) or too_old
+
+
+def is_too_old(contract: Contract, edition: Edition | None, now: datetime) -> bool:
     """Return whether a live edition is older than the workload's `stale_after`."""
     return (
         edition is not None
@@ -40,13 +60,15 @@ def is_stale(contract: Contract, edition: Edition | None, now: datetime) -> bool
 
 def edition(row: tuple[Any, ...]) -> Edition:
     """Return the edition in the first columns of a row of one of these queries."""
-    workload, release_id, run_id, run_ids, *others = row[:10]
+    workload, release_id, run_id, run_ids, *others = row[:COLUMN_COUNT]
     return Edition(workload, release_id, run_id, tuple(run_ids), *others)
 
 
 COLUMNS = (
-    "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source"
+    "workload, release_id, run_id, run_ids, model_version, released_at, data_as_of, demo, simulated, source, "
+    "newest_data"
 )
+COLUMN_COUNT = len(COLUMNS.split(", "))
 # A release whose run was pruned answers nobody: its workload was retired, or began anew.
 LIVE = f"""
 SELECT {COLUMNS} FROM unnest(%s::text[]) AS workloads(name)
@@ -64,7 +86,8 @@ NOT_ABSORBED = """NOT EXISTS (
 NEWEST_RUN = """
 SELECT run.workload, released.release_id, run.run_id,
     CASE WHEN %s AND run.model_version IS NOT NULL THEN version.run_ids ELSE ARRAY[run.run_id] END,
-    run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source
+    run.model_version, released.released_at, run.data_as_of, run.demo, run.simulated, run.source,
+    run.newest_data
 FROM (
     SELECT * FROM api.runs WHERE workload = %s AND {condition} AND {complete}
     ORDER BY started_at DESC, run_id DESC LIMIT 1

@@ -17,16 +17,24 @@ from almanac.contract import Contract
 from serve.answers.service import Service
 from serve.http.request_bodies import JsonBody
 from serve.http.route import Route
-from serve.routes import generic, platform
+from serve.routes import generic, live, platform
 
 HERE = Path(__file__).parent
 # Routes are tried in their order, so what is read most stands first.
+OF_ACCESS = ("auth", "users", "keys")
 READ_MOST = ("{entity:path}", "predictions")
 
 
 def make_routes(service: Service) -> list[APIRoute]:
-    """Return every route of a server; those that store what clients send only where it takes in data."""
-    routers = [platform.router]
+    """Return every route of a server.
+
+    Routes that store what clients send exist only where it takes in data, those about users and keys only
+    where access is on.
+    """
+    routers = [platform.router, live.router]
+    if service.access:
+        # PyJWT and argon2 take memory, so they are imported only where they are used.
+        routers += [import_module(f"serve.routes.{name}").router for name in OF_ACCESS]
     for contract in service.contracts.values():
         routers += _routers(contract, service)
     return sorted(_first_of_each_address(routers), key=_rank)

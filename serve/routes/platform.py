@@ -2,34 +2,31 @@
 
 import platform
 from contextlib import suppress
-from datetime import UTC, datetime
-from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from almanac.contract import SCHEMA_REVISION, Contract
-from serve.answers import responses
+from almanac.contract import SCHEMA_REVISION
+from serve.answers import responses, workloads
 from serve.answers.cache import Payload
 from serve.answers.responses import ENCODE
 from serve.answers.service import ServiceDep
+from serve.answers.workloads import LINKS
 from serve.http import schemas
 from serve.http.documented import RUN_EXAMPLE, TAGGED, answers
 from serve.http.problems import Unavailable
 from serve.http.route import Route
 from serve.http.schemas import Schema
-from serve.reading.edition import Edition, is_stale
 from serve.telemetry.prometheus import MEDIA_TYPE
 
 router = APIRouter(tags=["platform"], route_class=Route)
 
 NO_STORE = {"Cache-Control": "no-store"}
 UNCONFIRMED = "The database has not said for a second which releases are live."
-ON_HOLD = b"SELECT workload, on_hold FROM api.workloads"
-LINKS = ("predictions", "model", "releases")
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "number"}
 STATUS = schemas.object_of(status=TEXT)
+READY: Schema = {"type": "object", "required": ["status"], "properties": {"status": TEXT, "warning": TEXT}}
 VERSION = schemas.object_of(version=TEXT, schema_revision=TEXT, python=TEXT)
 VERSION_EXAMPLE = {"version": "0.1.0", "schema_revision": SCHEMA_REVISION, "python": "3.12.11"}
 METRICS_EXAMPLE = 'almanac_release_age_seconds{workload="football"} 512.0'
@@ -71,16 +68,17 @@ async def is_alive() -> Response:
     return responses.fresh(b'{"status":"alive"}')
 
 
-@router.get("/readyz", **answers(STATUS, {"status": "ready"}, 503))
+@router.get("/readyz", **answers(READY, {"status": "ready"}, 503))
 async def is_ready(service: ServiceDep) -> Response:
     """Check that the server can answer.
 
     200 while the server knows which releases are live, 503 while its database is away. A stale release does
-    not make it unready.
+    not make it unready. `warning` says where everybody may read and write.
     """
     if not service.releases.is_confirmed:
         raise Unavailable(service.releases.trouble or UNCONFIRMED)
-    return responses.fresh(b'{"status":"ready"}')
+    warning = {"warning": service.warning} if service.warning else {}
+    return responses.fresh(ENCODE({"status": "ready"} | warning).encode())
 
 
 @router.get("/version", **answers(VERSION, VERSION_EXAMPLE))
@@ -102,6 +100,7 @@ async def read_metrics(service: ServiceDep) -> Response:
     metrics.see_database(
         service.database, is_confirmed=releases.is_confirmed, cached_bytes=service.cache.used_bytes
     )
+    metrics.see_streams(service.live.counts())
     # While the database is away, a scrape still says so.
     with suppress(Unavailable):
         for contract in service.contracts.values():
@@ -121,24 +120,5 @@ async def list_workloads(request: Request, service: ServiceDep) -> Response:
 
     Every workload with its live release, its filters and its addresses.
     """
-    on_hold = dict(await service.database.rows(ON_HOLD))
-    rows = []
-    for name, contract in service.contracts.items():
-        live = await service.releases.live(name)
-        rows.append(_described(contract, live, on_hold=on_hold.get(name, False)))
+    rows = await workloads.described(service)
     return service.document(request, Payload(ENCODE({"rows": rows}).encode()))
-
-
-def _described(contract: Contract, live: Edition | None, *, on_hold: bool) -> dict[str, Any]:
-    stale = is_stale(contract, live, datetime.now(UTC))
-    filters = [{"name": each.name, "op": each.op, "doc": each.doc} for each in contract.filters]
-    return responses.envelope(contract, live, stale=stale) | {
-        "title": contract.title,
-        "doc": contract.doc,
-        "entity": contract.entity,
-        "on_hold": on_hold,
-        "cadence_seconds": contract.cadence.total_seconds(),
-        "stale_after_seconds": contract.stale_after.total_seconds(),
-        "filters": filters,
-        "links": {name: f"/v1/{contract.name}/{name}" for name in LINKS},
-    }

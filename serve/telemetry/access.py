@@ -7,21 +7,25 @@ from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serve.http.headers import LIMIT_HEADERS, is_encrypted, security
 from serve.telemetry.prometheus import Metrics
 
 LOGGED_PATH_CHARACTERS = 200
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 UNMATCHED = "unmatched"
 access = logging.getLogger("almanac.access")
 
 
 class Access:
-    """Gives every request an id, times, counts and logs it; answers HEAD as GET, whose body uvicorn drops."""
+    """Gives every request an id and the headers of security, times, counts and logs it.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    HEAD is answered as GET, whose body uvicorn drops.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, trusted_proxies: int = 0) -> None:
         self._app = app
         self._metrics = metrics
+        self._trusted_proxies = trusted_proxies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -30,13 +34,16 @@ class Access:
         request_id = _request_id(scope)
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         inner = {**scope, "almanac.request_id": request_id.decode(), "method": method}
-        named = [(b"x-request-id", request_id), NO_SNIFFING]
+        encrypted = is_encrypted(scope, self._trusted_proxies)
+        # What answers for as long as the client stays must know that HEAD wants no body.
+        inner["almanac.method"] = scope["method"]
 
         async def send_named(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *named]
+                own = [*message["headers"], (b"x-request-id", request_id), *inner.get(LIMIT_HEADERS, ())]
+                message["headers"] = security(own, is_encrypted=encrypted)
             await send(message)
 
         try:
@@ -46,7 +53,8 @@ class Access:
 
     def _record(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path_format", UNMATCHED)
-        self._metrics.observe(route, status, seconds)
+        if not getattr(scope.get("route"), "is_stream", False):
+            self._metrics.observe(route, status, seconds)
         if not access.isEnabledFor(logging.INFO):
             return
         fields = {

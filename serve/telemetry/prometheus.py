@@ -9,7 +9,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from almanac.contract import Contract
 from serve.reading.database import Database
-from serve.reading.edition import Edition, is_stale
+from serve.reading.edition import Edition, is_too_old
 from serve.telemetry import exposition
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -17,6 +17,7 @@ POOL = "Connections to PostgreSQL, and requests waiting for one"
 STALE = "1 where the live release is older than the workload promises"
 RUNS_DOC = "Runs started in the last seven days"
 SUCCESS = "Share of finished runs that succeeded, in the last seven days"
+STREAMS = "Clients that watch a topic of /v1/live"
 CONFIRMED = "1 while the server knows which releases are live"
 STATUSES = ("succeeded", "failed", "running")
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -45,6 +46,7 @@ class Metrics:
         self._runs = self._gauge("almanac_runs_7d", RUNS_DOC, "workload", "status")
         self._success = self._gauge("almanac_run_success_ratio_7d", SUCCESS, "workload")
         self._confirmed = self._gauge("almanac_releases_known", CONFIRMED)
+        self._streams = self._gauge("almanac_live_streams", STREAMS, "topic")
         self._cached = self._gauge("almanac_cache_bytes", "Memory taken by cached answers")
         self._children: dict[tuple[str, int], Histogram] = {}
 
@@ -62,12 +64,17 @@ class Metrics:
         self._confirmed.set(is_confirmed)
         self._cached.set(cached_bytes)
 
+    def see_streams(self, counts: Mapping[str, int]) -> None:
+        """Record how many clients watch each topic."""
+        for topic, count in counts.items():
+            self._streams.labels(topic).set(count)
+
     def see_release(self, contract: Contract, edition: Edition | None) -> None:
         """Record the age of the live release of a workload."""
         if edition and edition.published_at:
             now = datetime.now(UTC)
             self._age.labels(contract.name).set((now - edition.published_at).total_seconds())
-            self._stale.labels(contract.name).set(is_stale(contract, edition, now))
+            self._stale.labels(contract.name).set(is_too_old(contract, edition, now))
 
     async def see_runs(self, database: Database, workloads: list[str]) -> None:
         """Record how many runs of the last days succeeded, failed or still run."""

@@ -11,9 +11,9 @@ from almanac.errors import DatabaseError
 from almanac.settings import Settings
 
 # `login` is the user of the connection string itself, without a change of role.
-Role = Literal["owner", "worker", "reader", "ingest", "login"]
+Role = Literal["owner", "worker", "reader", "ingest", "access", "login"]
 # Roles that may have a connection string of their own.
-WITH_OWN_URL = ("worker", "reader", "ingest")
+WITH_OWN_URL = ("worker", "reader", "ingest", "access")
 UNREADABLE = (
     "DATABASE_URL, or the one of the role, is no connection string. "
     "Write postgresql://USER:PASSWORD@HOST:5432/NAME, in USER and PASSWORD %25 for %, %40 for @ and so on."
@@ -35,6 +35,7 @@ def url_of(settings: Settings, role: Role) -> str | None:
         "worker": settings.worker_database_url,
         "reader": settings.reader_database_url,
         "ingest": settings.ingest_database_url,
+        "access": settings.access_database_url,
     }
     url = own_urls.get(role) or settings.database_url
     return url.get_secret_value() if url else None

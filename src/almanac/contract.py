@@ -13,7 +13,11 @@ Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0009"
+OLD_DATA = (
+    "The newest data are of {newest}, {age} days before the cut-off; "
+    "the sources usually bring newer data within {usual} days."
+)
 # PostgreSQL cuts names at 63 bytes; a run's own table also carries the run id.
 LONGEST_TABLE = 30
 IDENTIFIER = r"^[a-z][a-z0-9_]{0,39}$"
@@ -116,6 +120,8 @@ class Contract(_Declaration):
     An `incremental` workload predicts each row of its table `entries` once. The entity is the number that a
     row got when it arrived. `entry_columns` are what a model sees of a row. A release names all runs of its
     version. `environment` names variables that the notebooks get beside those that every notebook gets.
+
+    Where the newest datum is older than `data_rhythm` at the cut-off, every answer says `stale`.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")
@@ -130,6 +136,7 @@ class Contract(_Declaration):
     primary_metric: str
     cadence: timedelta = timedelta(hours=6)
     stale_after: timedelta = timedelta(hours=24)
+    data_rhythm: timedelta | None = None
     retention: timedelta = timedelta(days=7)
     cell_timeout: timedelta = timedelta(minutes=10)
     run_deadline: timedelta = timedelta(minutes=30)
@@ -215,6 +222,15 @@ class Contract(_Declaration):
             raise UsageError(f"'{self.name}' has no table '{name}'. Its tables: {', '.join(sorted(tables))}.")
         return tables[name]
 
+    def old_data(self, data_as_of: date | None, newest_data: date | None) -> str:
+        """Return in words that the newest datum was too old at the cut-off; an empty text if it was not."""
+        if self.data_rhythm is None or data_as_of is None or newest_data is None:
+            return ""
+        age = data_as_of - newest_data
+        if age <= self.data_rhythm:
+            return ""
+        return OLD_DATA.format(newest=newest_data, age=age.days, usual=self.data_rhythm.days)
+
     @property
     def entity(self) -> str:
         """The key column of the prediction table."""
@@ -228,9 +244,13 @@ class Contract(_Declaration):
 
 @dataclass(frozen=True)
 class CutOff:
-    """The date from which on a run sees no data, and what kind of data it has."""
+    """The date from which on a run sees no data, and what kind of data it has.
+
+    `newest_data` is the day of the newest datum before that date, None where the source does not tell.
+    """
 
     data_as_of: date
     demo: bool
     simulated: bool
     source: str
+    newest_data: date | None = None

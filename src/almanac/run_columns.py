@@ -40,4 +40,10 @@ RUN_COLUMNS = (
     Column(name="pruned_at", type="timestamp", nullable=True),
     Column(name="covered_until", type="bigint", nullable=True, doc="The last entry that was predicted."),
     Column(name="absorbed_by", type="text", nullable=True, doc="The run that has taken over the rows."),
+    Column(
+        name="newest_data",
+        type="date",
+        nullable=True,
+        doc="Day of the newest datum before the cut-off; null where it is not recorded.",
+    ),
 )

@@ -3,6 +3,7 @@
 import getpass
 import os
 from collections.abc import Collection, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -37,8 +38,10 @@ class Settings(BaseModel):
     worker_database_url: SecretStr | None = Field(None, alias="ALMANAC_WORKER_DATABASE_URL")
     reader_database_url: SecretStr | None = Field(None, alias="ALMANAC_READER_DATABASE_URL")
     ingest_database_url: SecretStr | None = Field(None, alias="ALMANAC_INGEST_DATABASE_URL")
+    access_database_url: SecretStr | None = Field(None, alias="ALMANAC_ACCESS_DATABASE_URL")
 
     mlflow_tracking_uri: SecretStr | None = Field(None, alias="MLFLOW_TRACKING_URI")
+    mlflow_url: str = Field("", alias="ALMANAC_MLFLOW_URL", pattern=r"^(https?://[^\s\"'<>]+)?$")
     artifact_root: str = Field("", alias="ALMANAC_ARTIFACT_ROOT")
 
     mirror: str = Field("", alias="ALMANAC_MIRROR")
@@ -72,6 +75,8 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", alias="ALMANAC_HOST")
     port: int = Field(8000, alias="PORT", ge=0, le=65535)
+    tls_cert: Path | None = Field(None, alias="ALMANAC_TLS_CERT")
+    tls_key: Path | None = Field(None, alias="ALMANAC_TLS_KEY")
     statement_timeout_seconds: float = Field(3.0, alias="ALMANAC_STATEMENT_TIMEOUT", gt=0, le=60)
     deadline_seconds: float = Field(5.0, alias="ALMANAC_DEADLINE", gt=0, le=60)
     pool_size: int = Field(8, alias="ALMANAC_POOL_SIZE", ge=1, le=200)
@@ -83,6 +88,16 @@ class Settings(BaseModel):
     ingest_pool_size: int = Field(2, alias="ALMANAC_INGEST_POOL_SIZE", ge=1, le=200)
     allowed_hosts: str = Field("", alias="ALMANAC_ALLOWED_HOSTS")
     root_path: str = Field("", alias="ALMANAC_ROOT_PATH", pattern=r"^(/[A-Za-z0-9._~-]+)*/?$")
+
+    auth: Literal["off", "on"] | None = Field(None, alias="ALMANAC_AUTH")
+    secret: SecretStr | None = Field(None, alias="ALMANAC_SECRET")
+    previous_secret: SecretStr | None = Field(None, alias="ALMANAC_PREVIOUS_SECRET")
+    public_read: bool = Field(False, alias="ALMANAC_PUBLIC_READ")
+    metrics_open: bool = Field(False, alias="ALMANAC_METRICS_OPEN")
+    audit_days: int = Field(400, alias="ALMANAC_AUDIT_DAYS", ge=30, le=36_500)
+    trusted_proxies: int = Field(0, alias="ALMANAC_TRUSTED_PROXIES", ge=0, le=10)
+    read_limit: int = Field(60_000, alias="ALMANAC_READ_LIMIT", ge=0, le=10_000_000)
+    write_limit: int = Field(6_000, alias="ALMANAC_WRITE_LIMIT", ge=1, le=10_000_000)
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**self._variables(os.environ, without=values), **values)
@@ -140,6 +155,20 @@ class Settings(BaseModel):
     def who(self) -> str:
         """The self-declared actor that the ledger records."""
         return self.actor or os.environ.get("GITHUB_ACTOR", "") or _account()
+
+    @property
+    def has_access_control(self) -> bool:
+        """Whether the server asks who reads and writes."""
+        return self.auth == "on"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server listens on the loopback only."""
+        host = self.host.strip("[]")
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
 
     def secrets(self) -> list[str]:
         """Return every secret value, so that it can be kept out of notebooks and logs."""

@@ -13,7 +13,7 @@ import pytest
 from almanac import discovery
 from almanac.cli import everything, processes
 from almanac.cli.displays import LineDisplay
-from almanac.errors import BadNotebook, StepFailed
+from almanac.errors import BadNotebook, RunBusy, StepFailed
 from almanac.runner.attempt import RunRequest
 from almanac.runner.run import Result
 from almanac.store.connections.database import Database
@@ -69,6 +69,52 @@ def test_workloads_run_two_at_a_time_and_those_that_failed_are_named(
     monkeypatch.setattr(processes.Processes, "run", run)
     with pytest.raises(StepFailed, match=r"These workloads failed: games, logs\. `almanac runs` says why\."):
         everything.run_all(project, RunRequest(""), quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("codes", "error", "words"),
+    [
+        (
+            {"games": 6},
+            RunBusy,
+            r"^Another program runs these workloads at the moment: games\. `almanac runs` ",
+        ),
+        ({"games": 6, "logs": 6, "events": 6, "football": 6}, RunBusy, "events, football, games, logs"),
+        (
+            {"games": 6, "logs": 1},
+            StepFailed,
+            r"failed: logs\. .+ says why\. Another program runs .+: games\.$",
+        ),
+        ({"logs": 7}, StepFailed, r"failed: logs\. `almanac runs` says why\.$"),
+    ],
+)
+def test_a_workload_that_another_program_runs_has_not_failed(
+    project: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    codes: dict[str, int],
+    error: type[Exception],
+    words: str,
+) -> None:
+    class Ended:
+        """A process that has ended."""
+
+        stderr = None
+
+        def __init__(self, command: list[str], **_options: Any) -> None:
+            self.returncode = codes.get(command[4], 0)
+
+        def __enter__(self) -> "Ended":
+            return self
+
+        def __exit__(self, *_error: object) -> None: ...
+
+    monkeypatch.setattr(subprocess, "Popen", Ended)
+    with pytest.raises(error, match=words):
+        everything.run_all(project, RunRequest(""), quiet=True)
+    words_of = {0: "done", 6: "busy"}
+    lines = "".join(capsys.readouterr())
+    assert all(f"{name}: {words_of.get(codes.get(name, 0), 'failed')}" in lines for name in NAMES)
 
 
 def test_the_signal_that_ends_all_runs_ends_each_and_lets_no_other_begin(

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +158,7 @@ def test_trials_are_used_alone_and_count_as_a_demonstration(tmp_path: Path) -> N
     assert (fetched.source, len(fetched.history)) == ("worker, simulated processing", 300)
     cut = sources.cut_off(fetched.history)
     assert (cut.demo, cut.simulated, cut.source) == (True, False, "worker, simulated processing")
+    assert cut.newest_data == trials["started_at"].max().date() == cut.data_as_of - timedelta(days=1)
 
 
 def test_a_batch_teaches_the_same_whatever_sized_it() -> None:

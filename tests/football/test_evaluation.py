@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from almanac.errors import UsageError
 from almanac.judging import scores
 from almanac.workloads.football import contract, evaluation, held_out
 from almanac.workloads.football.offers import statistics
@@ -76,11 +77,23 @@ def test_matches_of_one_day_are_drawn_together() -> None:
 
 
 def test_the_details_of_a_version_have_all_leagues_and_each_and_the_bands_of_its_picks() -> None:
-    details = held_out.details(TEST, SURE)
-    scopes = [(row["scope"], row["n"], row["accuracy"]) for row in details["scopes"]]
-    assert scopes == [("all", 4, 1.0), ("D1", 2, 1.0), ("E0", 2, 1.0)]
+    rated = {f"{kind}_{side}_goals": 1.5 for kind in ("rated", "fitted") for side in ("home", "away")}
+    played = TEST.assign(**rated, fitted_dependence=0.0, home_goals=[1, 0, 1, 2], away_goals=[0, 0, 3, 1])
+    details = held_out.details(played, np.clip(SURE, 0.01, 0.98), seed=1)
+    scopes = sorted((row["scope"], row["n"], row["accuracy"]) for row in details["scopes"])
+    assert scopes == [("D1", 2, 1.0), ("E0", 2, 1.0), ("all", 4, 1.0)]
     bands = {band["band"]: (band["picks"], band["hits"]) for band in details["bands"] if band["picks"]}
     assert bands == {"0.90-1.00": (4, 4)}
+
+
+def test_too_few_matches_to_learn_from_are_refused_with_the_way_out() -> None:
+    parts = evaluation.split_by_days(sample_features(), as_of=CUT, test_days=365, validation_days=300)
+    evaluation.refuse_too_few(parts)
+    few = parts._replace(train=parts.train.head(999))
+    played = 999 + len(parts.validation) + len(parts.test)
+    message = rf"999 matches are left .* 1000 are needed: of {played} played .*--data-as-of"
+    with pytest.raises(UsageError, match=message):
+        evaluation.refuse_too_few(few)
 
 
 def test_the_table_of_models_has_the_best_first() -> None:

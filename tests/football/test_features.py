@@ -7,6 +7,7 @@ from importlib import import_module
 import pandas as pd
 import pytest
 
+from almanac.errors import UsageError
 from almanac.workloads.football import features
 from almanac.workloads.football.features import FEATURES
 from tests.football.match_samples import CUT, match, matches, sample, sample_features
@@ -80,6 +81,15 @@ def test_coming_returns_the_requested_days_only() -> None:
     rows = [match(day, "Ash", "Birch", None) for day in ("2020-08-01", "2020-08-14", "2020-08-15")]
     frame = features.build(matches(*rows), as_of=date(2020, 8, 1))
     assert features.coming(frame, as_of=date(2020, 8, 1), days=14)["date"].dt.day.tolist() == [1, 14]
+
+
+def test_without_coming_matches_the_reason_names_the_next_one() -> None:
+    frame = features.build(matches(match("2020-08-15", "Ash", "Birch", None)), as_of=date(2020, 8, 1))
+    message = r"14 days from 2020-08-01 on.*next one is on 2020-08-15.*--data-as-of"
+    with pytest.raises(UsageError, match=message):
+        features.coming(frame, as_of=date(2020, 8, 1), days=14)
+    with pytest.raises(UsageError, match="list no later one yet; between seasons that is usual"):
+        features.coming(frame, as_of=date(2020, 8, 16), days=14)
 
 
 def test_rest_days_count_from_the_match_before_and_end_at_14() -> None:

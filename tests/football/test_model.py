@@ -120,6 +120,20 @@ def test_weights_favour_the_forecast_that_was_right() -> None:
     assert weights["wrong"] < 0.1
 
 
+def test_lasting_goals_get_their_share_whatever_one_season_says() -> None:
+    outcomes = pd.Series(["home", "draw", "away"] * 20)
+    right = np.tile([[0.1, 0.1, 0.8], [0.1, 0.8, 0.1], [0.8, 0.1, 0.1]], (20, 1))
+    alone = model.weigh({"logit": right}, outcomes)
+    weights = model.weigh({"logit": right, "lasting_goals": right[::-1]}, outcomes)
+    assert weights == {"logit": round(0.7 * alone["logit"], 3), "lasting_goals": 0.3}
+
+
+def test_the_blend_without_a_recipe_is_seven_tenths_of_the_fitted_one_beside_lasting_goals() -> None:
+    assert model.BLEND["lasting_goals"] == 0.3
+    others = [weight for name, weight in model.BLEND.items() if name != "lasting_goals"]
+    assert others == pytest.approx([0.7 * 0.5, 0.7 * 0.15, 0.7 * 0.4])
+
+
 def test_a_recipe_with_numbers_as_text_makes_the_same_pipeline() -> None:
     stored = {"candidate": "blend", "seed": "1", "weight_logit": "0.7", "weight_random_forest": "0.3"}
     pipeline = model.make("blend", seed=1, weights={"logit": 0.7, "random_forest": 0.3})

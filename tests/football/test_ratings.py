@@ -99,6 +99,15 @@ def test_ratings_are_pulled_to_the_mean_of_the_league_between_seasons() -> None:
     assert pulled.home[2] - pulled.away[2] == pytest.approx(0.6 * (free.home[2] - free.away[2]))
 
 
+def test_lasting_ratings_stay_as_they_are_over_the_summer() -> None:
+    rows = [*SEASON, match("2021-05-30", "Ash", "Birch", None), match("2021-08-01", "Ash", "Birch", None)]
+    timeline = Timeline.of(matches(*rows), as_of=date(2021, 5, 30))
+    lasting, steady = (ratings.goals(timeline, rules=rules) for rules in (ratings.SLOW_RULES, GOAL_RULES))
+    before, after = len(SEASON), len(SEASON) + 1
+    assert lasting.home[after] == lasting.home[before]
+    assert steady.home[after] != pytest.approx(steady.home[before], rel=1e-3)
+
+
 def test_a_promoted_club_carries_its_rating_into_the_higher_league() -> None:
     draw_below = match("2020-08-01", "Ash", "Birch", "0-0", league="E1")
     rules = with_pull(AT_NEUTRAL_GROUND, 0.25)

@@ -1,23 +1,28 @@
 """Which matches a run may use, and which club a name means."""
 
 from datetime import date
+from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
 from almanac.contract import CutOff
 from almanac.errors import SourceUnavailable, UsageError
 from almanac.workloads.football import features, sources
+from almanac.workloads.football.contract import CONTRACT
 from almanac.workloads.football.sources import selection, simulated
 from tests.football.match_samples import match
 from tests.football.match_samples import matches as frame_of
 
+PREDICT = Path(__file__).parents[2] / "notebooks" / "football" / "4_predict.ipynb"
+
 
 def matches(*days: str, source: str = "openfootball") -> pd.DataFrame:
     """Return matches between two clubs on the given days."""
-    return pd.DataFrame(
-        {"date": pd.to_datetime(list(days)), "home": "Arsenal FC", "away": "Chelsea FC", "source": source}
-    )
+    clubs = {"home": "Arsenal FC", "away": "Chelsea FC"}
+    rows = {"date": pd.to_datetime(list(days)), **clubs, "source": source, "status": "scheduled"}
+    return pd.DataFrame(rows)
 
 
 def test_real_matches_hide_generated_ones() -> None:
@@ -42,6 +47,42 @@ def test_without_any_match_the_error_says_what_to_run() -> None:
 def test_the_slots_day_is_the_cut_off_if_matches_follow_it() -> None:
     cut = sources.cut_off(matches("2026-11-20", "2026-11-25"), requested=None, slot=date(2026, 11, 22))
     assert cut == CutOff(date(2026, 11, 22), demo=False, simulated=False, source="openfootball")
+
+
+def test_the_newest_result_before_the_cut_off_is_told_beside_it() -> None:
+    rows = frame_of(
+        match("2025-05-24", "Ash", "Birch", "1-0"),
+        match("2025-05-25", "Oak", "Pine", "1-0"),
+        match("2025-05-31", "Elm", "Pine", None),
+        match("2025-08-02", "Ash", "Oak", None),
+    )
+    cut = sources.cut_off(rows, requested=None, slot=date(2025, 7, 25))
+    assert (cut.data_as_of, cut.demo, cut.newest_data) == (date(2025, 7, 25), False, date(2025, 5, 25))
+    assert CONTRACT.old_data(cut.data_as_of, cut.newest_data) == (
+        "The newest data are of 2025-05-25, 61 days before the cut-off; "
+        "the sources usually bring newer data within 14 days."
+    )
+
+
+@pytest.mark.parametrize(("first", "is_demo"), [("2026-07-14", False), ("2026-07-15", True)])
+def test_a_slot_is_the_cut_off_only_if_4_predict_finds_a_match(first: str, is_demo: bool) -> None:
+    cut = sources.cut_off(matches(first), requested=None, slot=date(2026, 7, 1))
+    assert cut.demo is is_demo
+    if not is_demo:
+        frame = features.build(frame_of(match(first, "Ash", "Birch", None)), as_of=cut.data_as_of)
+        coming = features.coming(frame, as_of=cut.data_as_of, days=selection.HORIZON_DAYS)
+        assert len(coming) == 1
+
+
+def test_the_horizon_is_that_of_the_notebook() -> None:
+    notebook = nbformat.read(PREDICT, as_version=4)
+    assert f"HORIZON_DAYS = {selection.HORIZON_DAYS}" in notebook.cells[1].source
+
+
+def test_postponed_matches_are_no_coming_ones() -> None:
+    rows = matches("2026-11-20", "2026-11-25").assign(status=["played", "postponed"])
+    cut = sources.cut_off(rows, requested=None, slot=date(2026, 11, 22))
+    assert (cut.data_as_of, cut.demo) == (selection.DEMO_DATE, True)
 
 
 def test_without_coming_matches_the_cut_off_is_a_demo_day_inside_the_data() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from almanac.workloads.games import model
 from almanac.workloads.games.content import Content, Popularity, same_for_all
+from almanac.workloads.games.contract import UNLISTED
 from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.lists import nearest, neighbours, reasons
 from almanac.workloads.games.played import single_histories
@@ -20,7 +21,7 @@ def similar(*rows: dict[str, object]) -> dict[str, list[str]]:
     return {row.title: titles(row.similar) for row in predictions.itertuples()}
 
 
-@pytest.mark.parametrize("candidate", ["content", "blend"])
+@pytest.mark.parametrize("candidate", ["content", "blend", "ease", "item_item", "popularity"])
 def test_each_list_is_full_and_ordered_without_the_game_itself_or_duplicates(candidate):
     for row in predicted(candidate).itertuples():
         for entries in (row.similar, row.recommended or row.similar):
@@ -92,10 +93,15 @@ def test_reasons_name_what_two_games_share_and_leave_out_generic_tags():
     assert facts.why(0, 3) == ""
 
 
-def test_pools_are_longer_than_lists_and_agree_with_them():
-    row = predicted("blend").iloc[0]
-    assert [game for game, _ in row["pool"][:10]] == [entry["game_id"] for entry in row["recommended"]]
-    assert 10 < len(row["pool"]) <= 40
+@pytest.mark.parametrize("candidate", ["blend", "ease"])
+def test_pools_are_longer_than_lists_and_agree_with_them(candidate):
+    for row in predicted(candidate).itertuples():
+        listed = [game for game, _, *mark in row.pool if mark != [UNLISTED]]
+        assert listed[:10] == [entry["game_id"] for entry in row.recommended]
+        assert 10 < len(listed) <= len(row.pool) <= 50
+        scores = [pair[1] for pair in row.pool]
+        assert scores == sorted(scores, reverse=True)
+        assert row.game_id not in [pair[0] for pair in row.pool]
 
 
 def test_lists_do_not_depend_on_the_size_of_blocks_and_chunks(monkeypatch):

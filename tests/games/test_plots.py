@@ -51,7 +51,7 @@ def test_the_lists_of_five_well_known_games_are_side_by_side():
     table = inspection.side_by_side(predicted("content"))
     assert table.shape == (10, 5)
     assert "The Witcher 2: Assassins of Kings" in table["The Witcher 3: Wild Hunt"].tolist()
-    assert set(inspection.reasons(predicted("content")).columns) == {"game", "title", "score", "why"}
+    assert set(inspection.reasons(predicted("content")).columns) == {"game", "title", "score", "why", "by"}
 
 
 def test_the_summary_has_a_row_for_each_of_the_best_known_games():

@@ -103,6 +103,15 @@ def test_fresh_plays_or_a_live_source_make_the_slot_the_cut_off():
     assert cut_off("Portal", old, source="igdb", requested=date(2020, 1, 1)).demo is True
 
 
+def test_the_newest_datum_is_the_last_play_before_the_cut_off_or_else_the_last_game():
+    rows = [play("ann", "Portal", day) for day in ("2018-11-20", "2019-02-03", "2019-07-01")]
+    cut = cut_off("Portal", plays_csv.frame(rows))
+    assert (cut.data_as_of, cut.newest_data) == (date(2019, 6, 1), date(2019, 2, 3))
+    catalogue = games.frame([game("Portal") | {"released": "2011-04-18"}])
+    cut = sources.cut_off(catalogue, NO_PLAYS, requested=None, slot=SLOT)
+    assert cut.newest_data == date(2011, 4, 18)
+
+
 def test_simulated_players_are_the_same_for_the_same_seed():
     catalogue = builtin.catalogue()
     one, again, other = (simulated.world(catalogue, users=60, seed=seed).plays for seed in (1, 1, 2))

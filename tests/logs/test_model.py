@@ -8,7 +8,7 @@ import skops.io
 from almanac.judging import scores as metrics
 from almanac.workloads.logs import evaluation, features, model
 from almanac.workloads.logs.contract import LEVELS
-from almanac.workloads.logs.evaluation import Forecasts, validation
+from almanac.workloads.logs.evaluation import Forecasts, penalties, validation
 from almanac.workloads.logs.model import LogModel
 from almanac.workloads.logs.sources import simulated, statements
 from tests.logs.log_samples import sessions
@@ -97,7 +97,7 @@ def test_a_fold_is_calibrated_without_its_own_labels() -> None:
     scores, fold = np.random.default_rng(1).normal(size=(40, 4)), np.arange(40) % 2
     labels = np.arange(40) // 2 % 4
     other_labels = np.where(fold == 0, 3 - labels, labels)
-    chances, others = (validation.cross_calibrated(scores, each, fold) for each in (labels, other_labels))
+    chances, others = (penalties.cross_calibrated(scores, each, fold) for each in (labels, other_labels))
     assert chances[fold == 0].tolist() == others[fold == 0].tolist()
     assert chances[fold == 1].tolist() != others[fold == 1].tolist()
 
@@ -122,11 +122,14 @@ def test_without_times_nothing_is_validated_by_time(frame: pd.DataFrame) -> None
 def test_a_champion_is_compared_on_texts_that_it_was_not_fitted_on(
     log_model: LogModel, frame: pd.DataFrame
 ) -> None:
-    both = texts(frame["text"].iloc[0], "never seen lamp").assign(level="info", template=["a", "b"])
+    both = texts(frame["text"].iloc[0], "never seen lamp").assign(
+        level="info", template=["a", "b"], system=["shop-store", "new"]
+    )
     forecasts = Forecasts(both, rows([0.1, 0.7, 0.1, 0.1], 2), rows([0.25] * 4, 2))
     unseen = evaluation.unseen_by(log_model, forecasts)
     assert unseen.frame["text"].tolist() == ["never seen lamp"]
-    assert unseen.base.tolist() == log_model.predict_proba(unseen.frame).tolist()
+    new, _ = log_model.both_chances(["never seen lamp"])
+    assert unseen.base.tolist() == new.tolist()
 
 
 def test_the_bootstrap_draws_rows_of_one_template_together() -> None:

@@ -119,6 +119,17 @@ def test_a_requested_date_is_the_cut_off() -> None:
     assert cut.data_as_of == requested
 
 
+def test_the_newest_datum_is_the_last_statement_with_a_time_before_the_cut_off() -> None:
+    times = pd.to_datetime(["2025-03-04T10:00Z", None, "2025-03-09T23:59Z", "2025-03-10T00:00Z"])
+    statements = simulated.statements().head(4).assign(seen_at=times, origin="own")
+    cut = selection.cut_off(statements, slot=date(2025, 3, 10), nothing_sent=False)
+    assert cut.newest_data == date(2025, 3, 9)
+    timeless = selection.cut_off(
+        statements.assign(seen_at=pd.NaT), slot=date(2025, 3, 10), nothing_sent=False
+    )
+    assert timeless.newest_data is None
+
+
 @needs_mirror
 @pytest.mark.slow
 def test_the_public_files_are_read_whole(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from almanac.runner.notebooks.job import Terminated
 from almanac.runner.run import run
 from almanac.runner.slots import slot_of
 from almanac.store.records import run_steps, runs
-from tests.queries import change
+from tests.queries import change, rows
 from tests.runner.workbench import OPEN, PARAMETERS, REPORT, Bench
 from tests.stub import STUB, release
 
@@ -32,6 +32,12 @@ REASONS = {
 def opened(step: str, code: str) -> str:
     """Return the text of a notebook that opens its step and then does `code`."""
     return PARAMETERS + OPEN.format(step=step) + code
+
+
+def pages_of(bench: Bench, run_id: str) -> set[str]:
+    """Return the steps of a run whose executed notebook the server can show."""
+    query = "SELECT step FROM almanac.notebooks_html WHERE run_id = :run_id"
+    return {step for (step,) in rows(bench.project.database, query, run_id=run_id)}
 
 
 @pytest.mark.parametrize("name", REASONS)
@@ -53,6 +59,7 @@ def test_a_broken_notebook_fails_the_run_with_the_reason_and_is_kept(bench: Benc
     assert bench.registry.files == {"1_collect.ipynb": executed.read_bytes()}
     assert sorted(path.name for path in executed.parent.iterdir()) == ["1_collect.ipynb", "run.log"]
     assert "predict" not in bench.steps(result.run_id)
+    assert pages_of(bench, result.run_id) == {"collect"}
     assert (bench.registry.ended, bench.live()) == ([False], before)
 
 
@@ -140,6 +147,7 @@ def test_a_run_publishes_what_predict_has_staged(bench: Bench) -> None:
     assert record["peak_memory_mb"] > 20
     assert record["seconds"] >= sum(step["seconds"] for step in bench.steps(result.run_id).values())
     assert (bench.registry.started, bench.registry.ended) == ([result.run_id], [True])
+    assert pages_of(bench, result.run_id) == {"collect", "predict"}
 
 
 def test_a_finished_slot_is_reported_and_changes_nothing(bench: Bench) -> None:
@@ -289,6 +297,28 @@ def test_real_answers_are_not_replaced_by_simulated_ones(bench: Bench) -> None:
     assert result.status == "failed"
     assert "a simulated run never replaces it" in str(result.reason)
     assert bench.live() == before
+
+
+def test_real_answers_are_not_replaced_by_a_mock_run_that_calls_its_data_real(bench: Bench) -> None:
+    real = bench.run(only="collect,predict").run_id
+    mock = bench.run(only="collect,predict", sample="mock", forced=True)
+    assert mock.status == "failed"
+    assert "a simulated run never replaces it" in str(mock.reason)
+    assert bench.live() == real
+
+
+def test_a_mock_run_answers_as_simulated_until_there_is_a_real_one(bench: Bench) -> None:
+    mock = bench.run(only="collect,predict", sample="mock").run_id
+    assert (bench.live(), bench.record(mock)["simulated"]) == (mock, True)
+    real = bench.run(only="collect,predict", sample="full", forced=True).run_id
+    assert (bench.live(), bench.record(real)["simulated"]) == (real, False)
+
+
+def test_the_day_of_the_newest_datum_is_recorded_beside_the_cut_off(bench: Bench) -> None:
+    cut = '{"data_as_of": "2025-04-15", "newest_data": "2025-03-30", "demo": False, "simulated": False'
+    bench.write("collect", opened("collect", f'step.report(cut_off={cut}, "source": "tests"}})\n'))
+    record = bench.record(bench.run().run_id)
+    assert (record["data_as_of"], record["newest_data"]) == (date(2025, 4, 15), date(2025, 3, 30))
 
 
 def test_a_registry_that_is_away_fails_the_run_with_its_own_exit_code(

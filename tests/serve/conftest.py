@@ -10,6 +10,7 @@ from psycopg.conninfo import make_conninfo
 
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
+from tests.serve.gate import Gate, gate_on
 from tests.serve.publishing import Publisher, match, result
 from tests.servers import in_thread
 
@@ -51,3 +52,10 @@ def reading(published: Publisher) -> Iterator[httpx.Client]:
     """Reads the two releases of `published`."""
     with in_thread(Settings(database_url=published.database.url)) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def gate(published: Publisher) -> Iterator[Gate]:
+    """A server with access on, which reads the releases of `published`."""
+    with gate_on(published.database.url) as gate:
+        yield gate

@@ -27,6 +27,7 @@ VERDICTS = (
     ("warning", "medium", False, 0.5, None),
     ("error", "critical", True, 0.75, "rare"),
 )
+WRITTEN = {"written": ("written", "sum"), "differing": ("differing", "sum")}
 COUNTS = {"entries": ("entry_id", "size"), "anomalies": ("anomaly", "sum")}
 SEEN = {"first_seen": ("event_time", "min"), "last_seen": ("event_time", "max")}
 LEVEL = {name: (name, "last") for name in ("level", "level_confidence", "warning_chance")}
@@ -43,8 +44,8 @@ GROUPS: Mapping[str, tuple[list[str], dict[str, Any]]] = {
     "templates": (["template_id"], {"template": ("template", "last"), **LEVEL, **COUNTS, **SEEN}),
     "usage": (["source", "template_id"], {**COUNTS, "buckets": ("five", "nunique"), **SEEN}),
     "texts": (["text_id"], {"template_id": ("template_id", "last"), **LEVEL}),
-    "rollups": (["five", "source", "level", "severity"], COUNTS),
-    "hours": (["hour", "source", "level", "severity"], COUNTS),
+    "rollups": (["five", "source", "level", "severity"], COUNTS | WRITTEN),
+    "hours": (["hour", "source", "level", "severity"], COUNTS | WRITTEN),
     "template_hours": (["hour", "source", "template_id"], COUNTS),
     "sessions": (["source", "session"], SESSION),
 }
@@ -133,6 +134,7 @@ def _predictions(rows: pd.DataFrame, *, version: int) -> pd.DataFrame:
         source=rows["source"],
         level_confidence=0.75 if version == 1 else 0.5,
         warning_chance=0.25,
+        written_level="warning",
         model_version=version,
         predicted_at=BEGIN,
     )
@@ -142,6 +144,7 @@ def _side_tables(predictions: pd.DataFrame) -> dict[str, pd.DataFrame]:
     moments = predictions["event_time"].dt
     rows = predictions.assign(five=moments.floor("5min"), hour=moments.floor("h"))
     rows["text_id"] = rows["template_id"]
+    rows = rows.assign(written=True, differing=rows["level"] != rows["written_level"])
     tables = {name: _grouped(rows, *group) for name, group in GROUPS.items()}
     sessions = tables["sessions"]
     sessions["reasons"], sessions["texts"] = [["made up"]] * len(sessions), [{}] * len(sessions)

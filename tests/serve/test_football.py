@@ -57,12 +57,17 @@ def test_statistics_have_the_returns_at_imported_odds_that_the_evaluation_measur
     publisher.register(1, metrics={"log_loss": 1.01})
     publisher.publish([match(0)])
     wait_for_release(client, 1)
-    assert client.get("/v1/football/statistics").json()["returns"] is None
+    without = client.get("/v1/football/statistics").json()
+    assert (without["returns"], without["returns_note"]) == (
+        None,
+        "No odds: no return is measured. Import your own: almanac import football-odds FILE.",
+    )
     returns = {"bets": 312, "return": -0.021, "return_low": -0.09, "return_high": 0.046, "closed_bets": 0}
     publisher.register(2, metrics={"log_loss": 1.01, "returns": returns})
     publisher.publish([match(0)], version=2)
     wait_for_release(client, 2)
-    assert client.get("/v1/football/statistics").json()["returns"] == returns
+    measured = client.get("/v1/football/statistics").json()
+    assert (measured["returns"], measured["returns_note"]) == (returns, None)
 
 
 def test_results_compare_what_a_release_served_with_what_happened(published, reading):

@@ -156,12 +156,40 @@ def test_several_liked_games_are_combined_by_the_mean_of_their_scores(games):
     liked = [WITCHER, "sample:dark-souls-3"]
     expected: dict[str, float] = {}
     for game in liked:
-        for other, score in row_of(game)["pool"]:
+        for other, score, *_ in row_of(game)["pool"]:
             expected[other] = expected.get(other, 0.0) + score / 2
     best = sorted((game for game in expected if game not in liked), key=lambda game: -expected[game])[:5]
     rows = recommend(games, liked=liked, limit=5)["rows"]
     assert [row["game_id"] for row in rows] == best
     assert [row["score"] for row in rows] == [pytest.approx(expected[game], abs=1e-4) for game in best]
+
+
+def test_each_entry_says_what_has_brought_it(games):
+    similar = games.get(f"/v1/games/catalogue/{WITCHER}/similar").json()["rows"]
+    recommended = games.get(f"/v1/games/catalogue/{WITCHER}/recommendations").json()["rows"]
+    combined = recommend(games, liked=[WITCHER, "sample:dark-souls-3"])["rows"]
+    assert {row["by"] for row in similar} == {"content"}
+    for rows in (recommended, combined):
+        assert {row["by"] for row in rows} <= {"players", "content"}
+        assert rows[0]["by"] == "players"
+
+
+def test_one_liked_game_gets_no_other_edition_and_few_of_its_series(games):
+    listed = [game for game, _, *mark in row_of(WITCHER)["pool"] if mark != ["unlisted"]]
+    assert [row["game_id"] for row in recommend(games, liked=[WITCHER], limit=50)["rows"]] == listed
+
+
+def test_filters_that_fit_no_neighbour_are_answered_by_the_best_known_games(games):
+    pool = [game for game, *_ in row_of(WITCHER)["pool"]]
+    rows = recommend(games, liked=[WITCHER], exclude=pool, to_year=2004)["rows"]
+    assert len(rows) == 10
+    assert {(row["score"], row["by"], str(row["because"])) for row in rows} == {(0.0, "content", "[]")}
+    assert max(row["year"] for row in rows) <= 2004
+    assert not {row["game_id"] for row in rows} & {WITCHER, *pool}
+    published = predicted("blend").set_index("game_id")
+    genres = [published.loc[row["game_id"], "main_genre"] for row in rows]
+    mine = row_of(WITCHER)["main_genre"]
+    assert [genre == mine for genre in genres] == sorted([genre == mine for genre in genres], reverse=True)
 
 
 def test_liked_titles_are_matched_and_unmatched_ones_are_reported(games):

@@ -16,7 +16,7 @@ from almanac.store.connections.database import Database
 from almanac.workloads.games import model
 from almanac.workloads.games.features import Dataset
 from almanac.workloads.games.sources import plays_csv
-from serve.routes.games.terms import Search
+from serve.answers.games.terms import Search
 from tests.games_samples import GamesPublisher, catalogue, game, titles
 from tests.servers import in_thread
 

@@ -9,10 +9,11 @@ import pytest
 
 from almanac.operations import compare, promote
 from almanac.project import Project
+from almanac.settings import Settings
 from almanac.store.connections.database import Database
 from tests.games_samples import GamesPublisher, predicted, titles
 from tests.serve.watching import Watch, watching
-from tests.servers import as_program, wait_for_release
+from tests.servers import as_program, in_thread, wait_for_release
 
 WITCHER = "sample:witcher-3-wild-hunt"
 LIST = f"/v1/games/catalogue/{WITCHER}/recommendations"
@@ -144,3 +145,30 @@ def test_comparing_two_versions_shows_the_changed_lists_and_changes_no_answer(pu
     assert (comparison.common, comparison.only_first, comparison.only_second) == (400, 0, 0)
     assert words.loc[(WITCHER, "recommended_titles"), "before"] == " · ".join(listed(1))
     assert words.loc[(WITCHER, "recommended_titles"), "after"] == " · ".join(listed(2))
+
+
+def without_sources(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return predictions as older versions published them: no entry says what has brought it."""
+    lists = {name: predictions[name].map(_without_by) for name in ("similar", "recommended")}
+    pools = predictions["pool"].map(lambda pool: [pair[:2] for pair in pool])
+    return predictions.assign(pool=pools, **lists)
+
+
+def _without_by(entries: list[dict[str, object]] | None) -> list[dict[str, object]] | None:
+    return entries and [{name: entry[name] for name in entry if name != "by"} for entry in entries]
+
+
+@pytest.mark.parametrize(("version", "by"), [(1, "content"), (2, None)])
+def test_an_older_release_is_answered_although_its_entries_do_not_say_what_has_brought_them(
+    publisher: GamesPublisher, settings: Settings, version: int, by: str | None
+) -> None:
+    publisher.publish(without_sources(small(version)), version=version)
+    with in_thread(settings) as client:
+        recommended, similar = (
+            client.get(f"/v1/games/catalogue/{WITCHER}/{kind}").json()["rows"]
+            for kind in ("recommendations", "similar")
+        )
+        combined = client.post("/v1/games/recommendations", json={"liked": [WITCHER, "Portal"]}).json()
+    assert titles(recommended) == listed(version)
+    assert {row["by"] for row in recommended} == {row["by"] for row in combined["rows"]} == {by}
+    assert {row["by"] for row in similar} == {"content"}

@@ -82,6 +82,7 @@ def test_a_search_returns_entries_newest_first_with_their_predictions(client: ht
         "source": "broker",
         "session": "req-1",
         "author_level": "WARN",
+        "written_level": "warning",
         "level": "warning",
         "severity": "medium",
         "anomaly": False,
@@ -155,7 +156,14 @@ def test_an_entry_comes_with_the_session_around_it(client: httpx.Client) -> None
 
 def test_stats_are_figures_of_the_last_published_day(client: httpx.Client) -> None:
     answer = read(client, "stats", until=NOON)
-    figures = {"entries": 7, "errors": 2, "anomalies": 2, "error_rate": 0.285714}
+    figures = {
+        "entries": 7,
+        "errors": 2,
+        "anomalies": 2,
+        "error_rate": 0.285714,
+        "written": 7,
+        "differing": 4,
+    }
     assert answer.items() >= figures.items()
     assert answer["by_level"] == {"info": 2, "warning": 3, "error": 2}
     assert answer["by_source"] == {"broker": 6, "web": 1}

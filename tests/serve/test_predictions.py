@@ -1,6 +1,6 @@
 """Reading predictions: filters, pages, editions and their provenance."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
@@ -239,9 +239,38 @@ def test_a_live_release_older_than_promised_is_stale_and_an_older_one_is_not(pub
     publisher.publish([match(0)], version=2)
     impatient = {"football": CONTRACT.model_copy(update={"stale_after": timedelta(seconds=0)})}
     with in_thread(Settings(database_url=publisher.database.url), impatient) as client:
-        assert client.get("/v1/football/predictions").json()["stale"] is True
+        late = client.get("/v1/football/predictions").json()
+        assert late["stale"] is True
+        assert late["stale_reason"] == "The release is older than 0 hours: no run has released since."
         assert "stale" not in client.get("/v1/football/predictions", params={"as_of": at}).json()
         assert client.get("/readyz").status_code == 200
+
+
+def test_a_release_of_old_data_says_so_in_words_however_new_it_is(publisher):
+    publisher.publish([match(0)], version=1, newest_data=date(2025, 3, 1))
+    first = publisher.live()["released_at"].isoformat()
+    publisher.publish([match(0)], version=2, newest_data=date(2025, 4, 4))
+    with in_thread(Settings(database_url=publisher.database.url), {"football": CONTRACT}) as client:
+        fresh = client.get("/v1/football/predictions").json()
+        old = client.get("/v1/football/predictions", params={"as_of": first}).json()
+    assert (fresh["newest_data"], "stale" in fresh, "stale_reason" in fresh) == ("2025-04-04", False, False)
+    assert (old["newest_data"], old["stale"]) == ("2025-03-01", True)
+    assert old["stale_reason"] == (
+        "The newest data are of 2025-03-01, 48 days before the cut-off; "
+        "the sources usually bring newer data within 14 days."
+    )
+
+
+def test_every_answer_from_a_release_of_old_data_is_stale(publisher, client):
+    publisher.publish([match(0)], version=1, newest_data=date(2025, 3, 1))
+    wait_for_release(client, 1)
+    paths = ["predictions", "leagues", "leagues/E0/predictions", "picks", "statistics", "results"]
+    answers = [client.get(f"/v1/football/{path}").json() for path in paths]
+    [football] = [row for row in client.get("/v1/workloads").json()["rows"] if row["workload"] == "football"]
+    assert [answer["stale_reason"][:37] for answer in [*answers, football]] == (
+        ["The newest data are of 2025-03-01, 48"] * 7
+    )
+    assert 'almanac_release_stale{workload="football"} 0.0' in client.get("/metrics").text
 
 
 def test_a_rollback_is_answered_from_the_older_run(publisher, client):

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from almanac import discovery
 from almanac.contract import SCHEMA_REVISION, Column, Contract, Filter, Table
@@ -17,7 +17,8 @@ from almanac.errors import ContractError, DatabaseError
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
 from almanac.store.publishing import staging
-from almanac.store.schema import ensure, migrate
+from almanac.store.schema import ensure, guard_tables, migrate
+from almanac.store.schema.roles import missing_statements
 from almanac.store.schema.tables import metadata
 from tests.queries import change, one, rows, within
 from tests.stub import STUB, begin, content, release
@@ -215,6 +216,7 @@ def test_the_migrations_agree_with_the_declared_tables(owner: Database) -> None:
             return name == "almanac"
         return kind != "table" or not str(name).startswith((*contracts, "alembic_"))
 
+    assert guard_tables.audit.metadata is metadata
     with owner.engine.begin() as connection:
         options = {"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []
@@ -259,3 +261,35 @@ def test_a_raw_table_with_another_type_is_refused_too(owner: Database) -> None:
     facts = Table(name="facts", key=("item",), columns=columns)
     with pytest.raises(ContractError, match=r"Table almanac\.stub_facts has column 'value' of type INTEGER"):
         within(owner, ensure.ensure, STUB.model_copy(update={"raw_tables": (facts,)}))
+
+
+@pytest.fixture
+def foreigner(cluster: str) -> Iterator[str]:
+    """The URL of an empty database whose owner may create no roles."""
+    name = f"foreign_{uuid4().hex[:8]}"
+    with psycopg.connect(cluster, autocommit=True) as administrator:
+        administrator.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'made-up'".encode())
+        administrator.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+        yield make_conninfo(cluster, dbname=name, user=name, password="made-up")
+        administrator.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        administrator.execute(f"DROP ROLE {name}".encode())
+
+
+def test_who_may_create_no_roles_is_told_the_statements_that_an_administrator_runs(
+    cluster: str, foreigner: str
+) -> None:
+    url, name = foreigner, conninfo_to_dict(foreigner)["dbname"]
+    with pytest.raises(DatabaseError, match="may not create roles or schemas") as refusal:
+        migrate.migrate(Database(url, "login"), {})
+    assert f"run this in the database '{name}'" in str(refusal.value)
+    statements = str(refusal.value).partition("try again: ")[2]
+    assert f"GRANT almanac_access TO {name}" in statements
+    with psycopg.connect(make_conninfo(cluster, dbname=str(name)), autocommit=True) as administrator:
+        administrator.execute(statements.encode())
+    assert migrate.migrate(Database(url, "login"), {}) == SCHEMA_REVISION
+
+
+def test_a_role_that_the_server_lacks_is_one_of_the_missing_statements(owner: Database) -> None:
+    with Database(owner.url, "login").connect() as connection:
+        missing = missing_statements(connection, ["owner", "nobody_yet"])
+    assert missing[0] == "CREATE ROLE almanac_nobody_yet NOLOGIN"

@@ -45,6 +45,10 @@ EXAMPLE = {
     "pick": "home_or_draw",
     "confidence": 0.78,
     "reason": "Arsenal FC is rated 90 points above Chelsea FC, home advantage included.",
+    "home_goals_low": 0,
+    "home_goals_high": 3,
+    "away_goals_low": 0,
+    "away_goals_high": 2,
     "odds": None,
 }
 LEAGUE_EXAMPLE = schemas.example_row(LEAGUES.columns) | {

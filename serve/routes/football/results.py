@@ -1,6 +1,6 @@
 """Results beside the predictions that were served before them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
@@ -8,7 +8,8 @@ from starlette.responses import Response
 
 from almanac.contract import Column
 from almanac.workloads.football.contract import CONTRACT
-from serve.answers.release import Release, ReleaseRoute
+from serve.answers import football
+from serve.answers.release import ReleaseRoute
 from serve.answers.service import ServiceDep
 from serve.http import schemas
 from serve.http.documented import page_of
@@ -52,37 +53,6 @@ RESULT_EXAMPLE = (
     schemas.example_row(COLUMNS) | {name: EXAMPLE[name] for name in FROM_PREDICTION} | {"outcome": "home"}
 )
 SUMMARY_EXAMPLE = {"matches": 1, "hits": 1, "hit_rate": 1.0, "promised": 0.78}
-EMPTY_SUMMARY = '{"matches":0,"hits":0,"hit_rate":null,"promised":null}'
-
-# For each match with a result, the newest prediction that was served before the match.
-# A demo release is served after its matches, so its predictions count as if they had been served before.
-SERVED = """
-WITH served AS (
-    SELECT DISTINCT ON (result.date, result.match_id)
-        release.release_id AS release, result.match_id, result.league, result.date, result.home, result.away,
-        prediction.home_win, prediction.draw, prediction.away_win, prediction.pick, prediction.confidence,
-        result.home_goals, result.away_goals, result.outcome,
-        result.outcome = ANY (string_to_array(prediction.pick, '_or_')) AS hit
-    FROM api.football_results AS result
-    JOIN api.releases AS release
-        ON release.workload = 'football' AND release.pruned_at IS NULL AND release.data_as_of <= result.date
-        AND CASE WHEN %(release)s::bigint IS NULL THEN release.demo OR release.released_at < result.date + 1
-            ELSE release.release_id = %(release)s END
-    JOIN api.football_predictions AS prediction
-        ON prediction.run_id = ANY (release.run_ids) AND prediction.match_id = result.match_id
-    WHERE result.run_id = ANY (%(live)s)
-    ORDER BY result.date, result.match_id, release.release_id DESC
-)"""
-RESULTS = f"""{SERVED}
-SELECT row_to_json(served)::text, json_build_array(date, match_id) FROM served
-WHERE %(day)s::date IS NULL OR (date, match_id) > (%(day)s, %(match)s)
-ORDER BY date, match_id LIMIT %(limit)s""".encode()
-SUMMARY = f"""{SERVED}
-SELECT row_to_json(summary)::text FROM (
-    SELECT count(*) AS matches, count(*) FILTER (WHERE hit) AS hits,
-        avg(hit::int)::float8 AS hit_rate, avg(confidence) AS promised
-    FROM served
-) AS summary""".encode()
 
 
 class ResultQuery(CursorQuery):
@@ -107,21 +77,6 @@ async def list_results(
     """
     if query.release is not None and await service.editions.release(CONTRACT, query.release) is None:
         raise NotFound(UNKNOWN_RELEASE)
-    if release.edition is None:
-        return release.page_of_rows((), summary=EMPTY_SUMMARY)
-    values = _values(query, release)
-    rows = await release.rows(RESULTS, values)
-    [(summary,)] = await release.rows(SUMMARY, values)
+    day, match = release.read.cursor.key if release.read.cursor else (None, None)
+    rows, summary = await football.results(release, football.Place(query.release, day, match), query.limit)
     return release.page_of_rows(rows, summary=summary)
-
-
-def _values(query: ResultQuery, release: Release) -> dict[str, Any]:
-    cursor = release.read.cursor
-    day, match = cursor.key if cursor else (None, None)
-    return {
-        "release": query.release,
-        "live": release.run_ids,
-        "day": day,
-        "match": match,
-        "limit": query.limit + 1,
-    }

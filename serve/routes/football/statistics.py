@@ -1,10 +1,12 @@
 """Averages of the leagues, and how often picks of a confidence came true."""
 
+import json
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from almanac.contract import Column
-from almanac.workloads.football.contract import CONTRACT
+from almanac.workloads.football.contract import CONTRACT, NO_ODDS
 from serve.answers.release import ReleaseRoute
 from serve.http import schemas
 from serve.http.documented import released
@@ -36,6 +38,7 @@ RETURNS_SCHEMA = schemas.row(RETURNS) | {
     "type": ["object", "null"],
     "description": "Null where no odds were imported before the evaluation.",
 }
+RETURNS_NOTE_SCHEMA = schemas.NULLABLE_TEXT | {"description": "Without returns: how to get them."}
 RETURNS_EXAMPLE = {
     "bets": 1204,
     "return": -0.021,
@@ -64,12 +67,14 @@ STATISTICS = released(
         "leagues": schemas.array(schemas.row(AVERAGES.columns)),
         "bands": schemas.array(schemas.row(BANDS.columns)),
         "returns": RETURNS_SCHEMA,
+        "returns_note": RETURNS_NOTE_SCHEMA,
     },
     {
         "all": AVERAGES_EXAMPLE,
         "leagues": [AVERAGES_EXAMPLE | {"scope": "E0"}],
         "bands": [BAND_EXAMPLE],
         "returns": RETURNS_EXAMPLE,
+        "returns_note": None,
     },
 )
 
@@ -84,7 +89,10 @@ async def read_statistics(release: FootballRelease) -> Response:
     averages = await release.row(AVERAGES, ALL_LEAGUES)
     leagues = await release.whole(AVERAGES, ("scope", OTHER), values=(ALL_LEAGUES,))
     bands = await release.whole(BANDS)
-    return release.answer(all=averages, leagues=leagues, bands=bands, returns=await _returns(release))
+    returns = await _returns(release)
+    note = NO_ODDS if returns == "null" else None
+    members = {"all": averages, "leagues": leagues, "bands": bands, "returns": returns}
+    return release.answer(**members, returns_note=json.dumps(note))
 
 
 async def _returns(release: FootballRelease) -> str:

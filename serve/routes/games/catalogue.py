@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from almanac.contract import Column
 from almanac.workloads.games.contract import CONTRACT, LISTED
+from serve.answers.games import lists
 from serve.answers.release import Release, ReleaseOf, ReleaseRoute
 from serve.http import schemas
 from serve.http.documented import released
@@ -27,6 +28,7 @@ NEIGHBOUR = {
     "title": "The Elder Scrolls V: Skyrim",
     "score": 0.407,
     "why": "open world, role-playing",
+    "by": "content",
 }
 EXAMPLE = {
     "game_id": ID,
@@ -50,10 +52,12 @@ EXAMPLE = {
     "recommended_titles": "The Elder Scrolls V: Skyrim",
     "pool": [["steam:72850", 0.407]],
 }
-GAME_COLUMNS = (
-    "game_id", "title", "rank", "year", "released", "genres", "themes", "platforms", "developer", "publisher",
-    "rating", "popularity", "adult", "players",
-)  # fmt: skip
+BY = Column(
+    name="by",
+    type="text",
+    nullable=True,
+    doc="What has brought it: players or content; null in releases that do not say it.",
+)
 NEIGHBOUR_COLUMNS = (
     Column(name="game_id", type="text", doc="The neighbour."),
     Column(name="title", type="text"),
@@ -61,6 +65,7 @@ NEIGHBOUR_COLUMNS = (
         name="score", type="real", doc="How well it fits, at most about 1; only to compare within one list."
     ),
     Column(name="why", type="text", doc="What the two have in common."),
+    BY,
 )
 TITLED: Final = schemas.row([GAME_ID, TABLE.column("title")])
 TITLED_EXAMPLE = {"game_id": ID, "title": EXAMPLE["title"]}
@@ -70,20 +75,6 @@ LISTS = released(
     {"game": TITLED, "rows": NEIGHBOURS},
     {"game": TITLED_EXAMPLE, "rows": [NEIGHBOUR]},
 )
-
-GAME = f"""
-SELECT row_to_json(game)::text FROM (
-    SELECT {", ".join(GAME_COLUMNS)} FROM api.games_predictions WHERE run_id = %s AND game_id = %s
-) AS game""".encode()
-# A game with the first entries of one of its lists; the values are limit, run and game.
-LIST = """
-SELECT json_build_object('game_id', game_id, 'title', title)::text,
-    (SELECT coalesce(json_agg(entry ORDER BY place), '[]')::text
-     FROM json_array_elements({column}) WITH ORDINALITY AS listed(entry, place) WHERE place <= %s)
-FROM api.games_predictions WHERE run_id = %s AND game_id = %s"""
-# PostgreSQL has a keyword SIMILAR.
-SIMILAR = LIST.format(column='"similar"').encode()
-RECOMMENDED = LIST.format(column='coalesce(recommended, "similar")').encode()
 
 
 class GameQuery(EditionQuery):
@@ -102,8 +93,8 @@ class ListQuery(GameQuery):
     "/catalogue/{game}",
     **released(
         CONTRACT,
-        {"game": schemas.row(map(TABLE.column, GAME_COLUMNS))},
-        {"game": {name: EXAMPLE[name] for name in GAME_COLUMNS}},
+        {"game": schemas.row(map(TABLE.column, lists.GAME_COLUMNS))},
+        {"game": {name: EXAMPLE[name] for name in lists.GAME_COLUMNS}},
     ),
 )
 async def read_game(query: Annotated[GameQuery, Depends(GameQuery.read)], release: GamesRelease) -> Response:
@@ -111,10 +102,7 @@ async def read_game(query: Annotated[GameQuery, Depends(GameQuery.read)], releas
 
     Its lists have addresses of their own.
     """
-    rows = await release.rows(GAME, (release.run_id, query.game))
-    if not rows:
-        raise release.not_found()
-    return release.answer(game=rows[0][0])
+    return release.answer(game=await lists.game(release, query.game))
 
 
 @router.get("/catalogue/{game}/recommendations", **LISTS)
@@ -125,7 +113,8 @@ async def list_recommendations(
 
     The ten best, each with score and reason. Without data on players, both lists are by content.
     """
-    return await _list(RECOMMENDED, query, release)
+    game, rows = await lists.recommended(release, query.game, query.limit)
+    return release.answer(game=game, rows=rows)
 
 
 @router.get("/catalogue/{game}/similar", **LISTS)
@@ -136,7 +125,8 @@ async def list_similar(
 
     The ten best, each with score and reason. Without data on players, both lists are by content.
     """
-    return await _list(SIMILAR, query, release)
+    game, rows = await lists.similar(release, query.game, query.limit)
+    return release.answer(game=game, rows=rows)
 
 
 @router.get(
@@ -160,11 +150,3 @@ async def read_model(release: GamesRelease) -> Response:
     """
     model = await release.model()
     return release.answer(model=model, health=await release.whole(HEALTH))
-
-
-async def _list(statement: bytes, query: ListQuery, release: Release) -> Response:
-    rows = await release.rows(statement, (query.limit, release.run_id, query.game))
-    if not rows:
-        raise release.not_found()
-    game, neighbours = rows[0]
-    return release.answer(game=game, rows=neighbours)

@@ -1,29 +1,25 @@
 """Several liked games made one list: the published neighbours of all of them, combined."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated
 
 from fastapi import APIRouter
-from pydantic import Field
 from starlette.responses import Response
 
 from almanac.contract import Column
-from almanac.fields import StrictModel, Text
-from almanac.workloads.games.contract import CONTRACT, LISTED
-from almanac.workloads.games.shared.spelling import title_key
-from serve.answers.release import Release, ReleaseRoute
+from almanac.workloads.games.contract import CONTRACT
+from serve.answers.games import combining
+from serve.answers.games.combining import Liked
+from serve.answers.release import ReleaseRoute
+from serve.answers.responses import ENCODE
 from serve.http import schemas
 from serve.http.documented import released
 from serve.http.problems import refused
 from serve.http.request_bodies import body
-from serve.routes.games import titles
-from serve.routes.games.catalogue import ID, TITLED, TITLED_EXAMPLE, GamesRelease
+from serve.routes.games.catalogue import BY, ID, TITLED, TITLED_EXAMPLE, GamesRelease
 
 router = APIRouter(prefix="/v1/games", tags=["games"], route_class=ReleaseRoute)
 
-MOST_LIKED, MOST_EXCLUDED, MOST_ROWS, MOST_CHARACTERS = 100, 1000, 100, 500
-# Each title that no game has exactly costs a search, so only the first ones are searched for.
-MOST_SEARCHED = 10
-DOC = "Ids or titles of liked games; games to leave out; platforms, first and last year that fit; most rows."
+DOC = "Ids or titles of liked games; games to leave out; platforms, years and places that fit; most rows."
 COLUMNS = (
     Column(name="game_id", type="text"),
     Column(name="title", type="text"),
@@ -31,6 +27,7 @@ COLUMNS = (
     Column(name="platforms", type="json"),
     Column(name="score", type="real", doc="Mean nearness to the liked games."),
     Column(name="because", type="json", doc="The liked games it is near to, nearest first."),
+    BY,
 )
 ROW = {
     "game_id": "steam:72850",
@@ -39,91 +36,10 @@ ROW = {
     "platforms": ["windows"],
     "score": 0.39,
     "because": ["The Witcher® 3: Wild Hunt"],
+    "by": "content",
 }
 BODY = {"liked": [ID, "Dark Souls III"], "platforms": ["windows"], "from_year": 2010, "limit": 5}
 UNMATCHED = {**schemas.array({"type": "integer"}), "description": "Places in `liked` without a game, from 0."}
-LATE = {"in": "body", "name": "from_year", "reason": "must not be later than to_year"}
-Name = Annotated[Text, Field(min_length=1, max_length=MOST_CHARACTERS)]
-Platform = Literal["windows", "mac", "linux", "playstation", "xbox", "nintendo"]
-Year = Annotated[int, Field(ge=1950, le=2100)]
-# A name may be an id or a whole title; of several games with one title the most popular is meant. One query
-# is faster than two.
-COMBINED = """
-WITH names AS (
-    SELECT * FROM unnest(%(names)s::text[], %(keys)s::text[]) WITH ORDINALITY AS names(name, key, place)
-), meant AS (
-    SELECT names.place, 0 AS preference, 0 AS rank, game.game_id
-    FROM names JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = names.name
-    UNION ALL
-    SELECT names.place, CASE WHEN game.title = names.name THEN 1 ELSE 2 END, game.rank, game.game_id
-    FROM names JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.title_key = names.key
-), resolved AS (
-    SELECT DISTINCT ON (place) place, game_id FROM meant ORDER BY place, preference, rank
-), liked AS (
-    SELECT first.place, game.game_id, game.title, game.pool
-    FROM (SELECT min(place) AS place, game_id FROM resolved GROUP BY game_id) AS first
-    JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = first.game_id
-), near AS (
-    SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, listed.place, liked.title
-    FROM liked CROSS JOIN json_array_elements(liked.pool) WITH ORDINALITY AS listed(pair, place)
-    WHERE NOT pair ->> 0 = ANY (%(exclude)s) AND NOT pair ->> 0 IN (SELECT game_id FROM liked)
-), summed AS (
-    SELECT near.game_id, sum(near.score) AS score, min(near.place) AS place,
-        json_agg(near.title ORDER BY near.score DESC, near.title) AS because
-    FROM near{fitting} GROUP BY near.game_id ORDER BY score DESC, place, game_id LIMIT %(limit)s
-)
-SELECT (SELECT coalesce(array_agg(place), '{{}}') FROM resolved),
-    (SELECT coalesce(
-        json_agg(json_build_object('game_id', game_id, 'title', title) ORDER BY place), '[]')::text
-     FROM liked),
-    (SELECT coalesce(json_agg(row_to_json(shown)), '[]')::text FROM (
-        SELECT game.game_id, game.title, game.year, game.platforms,
-            round((summed.score / (SELECT count(*) FROM liked))::numeric, 4)::float8 AS score, summed.because
-        FROM summed JOIN api.games_predictions AS game
-            ON game.run_id = %(run)s AND game.game_id = summed.game_id
-        ORDER BY summed.score DESC, summed.place, summed.game_id
-    ) AS shown)"""
-FITTING = """
-    JOIN api.games_predictions AS fit ON fit.run_id = %(run)s AND fit.game_id = near.game_id
-        AND (%(platforms)s::text[] = '{}' OR fit.platforms::jsonb ?| %(platforms)s::text[])
-        AND (%(from_year)s::int IS NULL OR fit.year >= %(from_year)s)
-        AND (%(to_year)s::int IS NULL OR fit.year <= %(to_year)s)"""
-EVERY, FILTERED = COMBINED.format(fitting="").encode(), COMBINED.format(fitting=FITTING).encode()
-
-
-class Liked(StrictModel):
-    """What somebody likes, and what fits them."""
-
-    liked: list[Name] = Field(
-        min_length=1, max_length=MOST_LIKED, description="Ids (steam:292030) or titles."
-    )
-    exclude: list[Name] = Field(
-        default=[], max_length=MOST_EXCLUDED, description="Ids of games to leave out."
-    )
-    platforms: list[Platform] = Field(
-        default=[], max_length=6, description="At least one of them; empty for any."
-    )
-    from_year: Year | None = Field(default=None, description="First year.")
-    to_year: Year | None = Field(default=None, description="Last year.")
-    limit: int = Field(default=LISTED, ge=1, le=MOST_ROWS, description="Most rows.")
-
-    @property
-    def is_filtered(self) -> bool:
-        """Whether not every game fits."""
-        return bool(self.platforms) or self.from_year is not None or self.to_year is not None
-
-    @property
-    def is_contradictory(self) -> bool:
-        """Whether no year can fit."""
-        return self.from_year is not None and self.to_year is not None and self.from_year > self.to_year
-
-
-class Combination(NamedTuple):
-    """The places (from 1) of names that mean a game, and the JSON of these games and of the combined list."""
-
-    places: list[int]
-    games: str
-    rows: str
 
 
 @router.post(
@@ -143,41 +59,11 @@ async def recommend(liked: Annotated[Liked, body(Liked, BODY, doc=DOC)], release
     """Recommend games for several liked games.
 
     The published neighbours of all liked games, combined: a game near to many of them, or very near to some,
-    stands first.
+    stands first. Where fewer than ten fit, well-known games of their genres follow with a score of 0.
     """
-    if liked.is_contradictory:
-        raise refused(LATE)
-    names = list(liked.liked)
-    combination = await _combine(release, liked, names)
-    if ids := await _search(release, names, combination.places):
-        names = [ids.get(place, name) for place, name in enumerate(names, start=1)]
-        combination = await _combine(release, liked, names)
-    unmatched = [str(place - 1) for place in _missing(names, combination.places)]
-    return release.answer(
-        liked=combination.games, unmatched=f"[{','.join(unmatched)}]", rows=combination.rows
-    )
-
-
-async def _combine(release: Release, liked: Liked, names: list[str]) -> Combination:
-    values: dict[str, Any] = liked.model_dump(exclude={"liked"})
-    values |= {"run": release.run_id, "names": names, "keys": [title_key(name) or name for name in names]}
-    rows = await release.rows(FILTERED if liked.is_filtered else EVERY, values)
-    return Combination(*rows[0]) if rows else Combination([], "[]", "[]")
-
-
-async def _search(release: Release, names: list[str], places: list[int]) -> dict[int, str]:
-    """Return ids by place for the first names that are neither an id nor a whole title, found by search."""
-    ids = {}
-    for place in _missing(names, places)[:MOST_SEARCHED]:
-        title = names[place - 1]
-        if not titles.is_searchable(title):
-            continue
-        games = await titles.search(release, title, 1, whole=True)
-        if games and games[0].is_meant:
-            ids[place] = games[0].game_id
-    return ids
-
-
-def _missing(names: list[str], places: list[int]) -> list[int]:
-    """Return the places of the names that mean no game."""
-    return [place for place in range(1, len(names) + 1) if place not in places]
+    if liked.contradiction:
+        first, last = liked.contradiction
+        raise refused({"in": "body", "name": first, "reason": f"must not be later than {last}"})
+    combination = await combining.combine(release, liked)
+    unmatched = ENCODE(list(combination.unmatched))
+    return release.answer(liked=combination.games, unmatched=unmatched, rows=combination.rows)

@@ -9,17 +9,17 @@ from starlette.responses import Response
 from almanac import fields
 from almanac.fields import StrictModel, Text
 from almanac.workloads.games.contract import CONTRACT, LISTED
+from serve.answers.games import titles
+from serve.answers.games.lists import RECOMMENDED
 from serve.answers.release import ReleaseRoute
 from serve.http import schemas
 from serve.http.documented import released
 from serve.http.query_models import TEXT, EditionQuery, Parsed, whole
 from serve.http.request_bodies import body
-from serve.routes.games import titles
 from serve.routes.games.catalogue import (
     EXAMPLE,
     NEIGHBOUR,
     NEIGHBOURS,
-    RECOMMENDED,
     TABLE,
     TITLED,
     TITLED_EXAMPLE,

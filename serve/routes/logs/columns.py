@@ -18,7 +18,9 @@ WRITTEN = (
     Column(name="source", type="text", doc="Where it came from."),
     Column(name="session", type="text", nullable=True, doc="Its session."),
     Column(name="logger", type="text", nullable=True, doc="The logger that wrote it."),
-    Column(name="author_level", type="text", nullable=True, doc="The level that its author gave it."),
+    Column(
+        name="author_level", type="text", nullable=True, doc="The word that its author wrote for the level."
+    ),
     Column(name="text", type="text", doc="The text; in lists at most 2,000 characters. Never HTML."),
 )
 PREDICTED = (
@@ -30,6 +32,7 @@ PREDICTED = (
     "anomaly_kind",
     "severity",
     "template_id",
+    "written_level",
 )
 # No run has predicted an entry that has just come in.
 ROW = (
@@ -56,6 +59,7 @@ EXAMPLE = {
     "anomaly_kind": "rare",
     "severity": "high",
     "template_id": "3ab8a8b5cd15",
+    "written_level": "warning",
     "is_future": False,
 }
 # Every written column of entries `e` but the text, which lists cut.

@@ -34,6 +34,10 @@ SELECT count(*), min(received_at) FROM api.log_entries
 WHERE entry_id > coalesce((SELECT covered_until FROM api.runs WHERE run_id = %s), 0)"""
 FUTURE = b"""
 SELECT coalesce(sum(entries), 0)::bigint FROM api.logs_rollups WHERE run_id = ANY (%s) AND bucket > %s"""
+# Rows of releases that older programs made have neither.
+WRITTEN = b"""
+SELECT coalesce(sum(written), 0)::bigint, coalesce(sum(differing), 0)::bigint FROM api.logs_rollups
+WHERE run_id = ANY (%(runs)s) AND bucket >= %(since)s AND bucket < %(until)s"""
 COUNTS: schemas.Schema = {"type": "object", "additionalProperties": {"type": "integer"}}
 FIGURE = {"type": "number"}
 LAG = {"type": "number", "description": "Age of the oldest entry without prediction."}
@@ -41,6 +45,8 @@ INSTANT = {"type": ["string", "null"], "format": "date-time"}
 MEMBERS = {
     **dict.fromkeys(figures.EXAMPLE, FIGURE),
     **{f"by_{kind}": COUNTS for kind in KINDS},
+    "written": {"type": "integer", "description": "Entries whose author wrote a level."},
+    "differing": {"type": "integer", "description": "Entries among them that deserve another level."},
     "unscored": {"type": "integer"},
     "future": {"type": "integer", "description": "Published entries whose time lies in the future."},
     "lag_seconds": LAG,
@@ -51,6 +57,8 @@ EXAMPLE = {
     "by_level": {"error": 31},
     "by_severity": {"low": 1173},
     "by_source": {"broker": 1204},
+    "written": 1180,
+    "differing": 61,
     "unscored": 3,
     "future": 0,
     "lag_seconds": 41.5,
@@ -77,6 +85,7 @@ async def read_stats(
     values = await _values(service.database, edition, query)
     head = responses.envelope(CONTRACT, edition, stale=False)
     head |= await figures.read(service.database, figures.BY_FIVE_MINUTES, values)
+    head |= await _written(service.database, values)
     head |= {name: _iso(values[name]) for name in PERIOD}
     head |= await _waiting(service.database, edition.run_id if edition else "")
     head["future"] = await _future(service.database, edition) if edition else 0
@@ -96,6 +105,12 @@ async def _waiting(database: Database, run_id: str) -> dict[str, Any]:
     [(unscored, oldest)] = await database.rows(UNSCORED, (run_id,))
     lag_seconds = (datetime.now(UTC) - oldest).total_seconds() if oldest else 0.0
     return {"unscored": unscored, "lag_seconds": round(lag_seconds, 3)}
+
+
+async def _written(database: Database, values: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many entries have a written level, and how many of them another than the predicted one."""
+    [(written, differing)] = await database.rows(WRITTEN, values)
+    return {"written": int(written), "differing": int(differing)}
 
 
 async def _future(database: Database, edition: Edition) -> int:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from almanac import discovery
-from almanac.cli import database, decisions, installation, releases, retiring, run, runs, show
+from almanac.cli import audit, database, decisions, installation, releases, retiring, run, runs, show
 from almanac.errors import AlmanacError
 from almanac.runner.environment import redact, secrets_of
 from almanac.store.connections.database import connection_lost
@@ -42,9 +42,11 @@ def build(first: str = "") -> typer.Typer:
         name="almanac", help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False
     )
     app.callback()(_options)
-    for module in (run, runs, releases, decisions, retiring, installation):
+    for module in (run, runs, releases, decisions, audit, retiring, installation):
         module.add_to(app)
     app.add_typer(database.app(), name="db")
+    if first not in _names(app):
+        _add_commands_of_access(app)
     if first not in _names(app):
         _add_commands_of_workloads(app)
     return app
@@ -98,6 +100,14 @@ def _names(app: typer.Typer) -> set[str | None]:
     """Return the first words of the commands of an application, and of its options."""
     commands = {command.name for command in app.registered_commands}
     return {"--version", *commands, *(str(group.name) for group in app.registered_groups)}
+
+
+def _add_commands_of_access(app: typer.Typer) -> None:
+    """Add the commands that use parts of the server, whose import takes a while."""
+    from almanac.cli import keys, users
+
+    app.add_typer(users.app(), name="users")
+    app.add_typer(keys.app(), name="keys")
 
 
 def _add_commands_of_workloads(app: typer.Typer) -> None:

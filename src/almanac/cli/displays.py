@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from almanac.cli import show
+from almanac.errors import RunBusy
 from almanac.steps import STEPS
 
 COLUMNS = ("workload", "state", "step", "elapsed")
@@ -61,7 +62,7 @@ class LineDisplay:
 
     def end(self, name: str, code: int) -> None:
         """Print that a workload ended."""
-        show.line(f"{name}: {'failed' if code else 'done'}")
+        show.line(f"{name}: {_outcome(code, success='done')}")
 
 
 @dataclass
@@ -117,10 +118,10 @@ class LiveDisplay:
             show.ERR.print(Text(f"{name}: {members['event']}: {reason}".rstrip(": ")))
 
     def end(self, name: str, code: int) -> None:
-        """Draw a workload as done or failed."""
+        """Draw a workload as done, busy or failed."""
         row = self.rows[name]
         row.seconds = time.monotonic() - row.started
-        row.state = "failed" if code else "succeeded"
+        row.state = _outcome(code, success="succeeded")
         row.step = row.step if code else ""
 
     def table(self) -> Table:
@@ -135,6 +136,11 @@ class LiveDisplay:
             self._spinner.update(text=row.state, style=show.COLOURS[row.state])
             return self._spinner.render(time.monotonic())
         return Text(row.state, show.COLOURS.get(row.state, "dim"))
+
+
+def _outcome(code: int, *, success: str) -> str:
+    """Return in a word how the process of a run ended; `busy`: another program runs the workload."""
+    return {0: success, RunBusy.exit_code: "busy"}.get(code, "failed")
 
 
 def _step(row: Row) -> str:

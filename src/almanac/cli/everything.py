@@ -8,7 +8,7 @@ from almanac import discovery
 from almanac.cli import show, summary
 from almanac.cli.displays import Display, LineDisplay, LiveDisplay
 from almanac.cli.processes import Processes
-from almanac.errors import AlmanacError, ContractError, StepFailed
+from almanac.errors import AlmanacError, ContractError, RunBusy, StepFailed
 from almanac.project import Project
 from almanac.runner.attempt import RunRequest
 from almanac.runner.run import Result, finished
@@ -19,7 +19,7 @@ from almanac.store.records import runs
 def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> None:
     """Run all workloads and, unless `quiet`, show what each published.
 
-    Raises StepFailed naming the workloads that failed.
+    Raises StepFailed naming the workloads that failed, else RunBusy naming those that another program runs.
     """
     started = time.monotonic()
     done = _finished(project, request)
@@ -27,12 +27,23 @@ def run_all(project: Project, request: RunRequest, *, quiet: bool = False) -> No
     environment = os.environ | _database(project)
     project.database.engine.dispose()
     with _display(project, due) as display:
-        failed = Processes(request, environment, display).run_all(due)
+        codes = Processes(request, environment, display).run_all(due)
     if not quiet:
-        _summarise(project, done, failed)
+        _summarise(project, done, {name for name, code in codes.items() if code})
         summary.print_next(project, seconds=time.monotonic() - started)
+    _refuse(codes)
+
+
+def _refuse(codes: Mapping[str, int]) -> None:
+    """Raise the error of the exit codes of all workloads, unless each is 0."""
+    busy = sorted(name for name, code in codes.items() if code == RunBusy.exit_code)
+    failed = sorted(name for name, code in codes.items() if code and name not in busy)
+    under_way = f"Another program runs these workloads at the moment: {', '.join(busy)}." if busy else ""
     if failed:
-        raise StepFailed(f"These workloads failed: {', '.join(sorted(failed))}. `almanac runs` says why.")
+        failures = f"These workloads failed: {', '.join(failed)}. `almanac runs` says why."
+        raise StepFailed(f"{failures} {under_way}".rstrip())
+    if busy:
+        raise RunBusy(f"{under_way} `almanac runs` shows them.")
 
 
 def longest_first(project: Project, request: RunRequest, names: Iterable[str]) -> list[str]:

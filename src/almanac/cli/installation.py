@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from almanac import discovery, scaffold
-from almanac.cli import show
+from almanac.cli import secret_file, show
 from almanac.cli.options import Json, name_and_value
 from almanac.errors import AlmanacError, UsageError
 from almanac.fields import printable
@@ -57,7 +57,7 @@ def serve_command(
     # The server reads and stores with this URL, unless its roles have URLs of their own.
     url = {} if settings.database_url else {"DATABASE_URL": project.database.url}
     project.database.engine.dispose()
-    raise typer.Exit(_serve(os.environ | address | url))
+    raise typer.Exit(_serve(os.environ | address | url | _secret(settings)))
 
 
 def doctor_command(
@@ -136,6 +136,13 @@ def _features(features: Any, step: Step, values: dict[str, str]) -> Any:
         return features.one(step.read, values, as_of=step.requested_date)
     except ValueError as error:
         raise UsageError(f"The input does not fit: {error}.") from error
+
+
+def _secret(settings: Settings) -> dict[str, str]:
+    """Return the secret of the server where it needs one: the embedded installation makes its own."""
+    if not settings.has_access_control or settings.secret or settings.database_url:
+        return {}
+    return {"ALMANAC_SECRET": secret_file.read_or_make(settings.state_folder / secret_file.NAME)}
 
 
 def _serve(environment: dict[str, str]) -> int:

@@ -1,6 +1,7 @@
 """Commands about what readers get: list, releases, promote, rollback, diff, prune."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.settings import Settings
 from almanac.store.publishing import prune
-from almanac.store.records import ledger, releases
+from almanac.store.records import audit, ledger, releases
 
 Workload = Annotated[str, typer.Argument(help="Name of a workload.")]
 LIST_COLUMNS = ("workload", "title", "champion", "live version", "release", "released at", "warning")
@@ -134,12 +135,21 @@ def diff_command(
 
 
 def prune_command(workload: AnyWorkload = "") -> None:
-    """Drop the rows of runs past retention; records and ledger stay for ever."""
+    """Drop the rows of runs past retention, and rows of the audit trail; records and ledger stay for ever."""
     project = Project(Settings.read())
     for name in [workload] if workload else discovery.contracts():
         pruned = prune.prune(project.database, discovery.contract(name))
         names = f": {', '.join(pruned)}" if pruned else ""
         show.line(f"{name}: {len(pruned)} runs pruned{names}.")
+    if not workload:
+        _prune_audit(project)
+
+
+def _prune_audit(project: Project) -> None:
+    days, who = project.settings.audit_days, project.settings.who
+    with project.database.engine.begin() as connection:
+        rows = audit.prune(connection, datetime.now(UTC) - timedelta(days=days), who=who)
+    show.line(f"audit: {rows} rows older than {days} days pruned.")
 
 
 def _overview(project: Project, name: str) -> dict[str, Any]:

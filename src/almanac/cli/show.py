@@ -26,7 +26,7 @@ ERR = Console(stderr=True, highlight=False)
 COLOURS = {
     **dict.fromkeys(("succeeded", "ok"), "green"),
     "running": "cyan",
-    **dict.fromkeys(("warning", "pruned"), "yellow"),
+    **dict.fromkeys(("warning", "pruned", "busy"), "yellow"),
     **dict.fromkeys(("failed", "broken", "error"), "red"),
 }
 # From here on nobody looks at what is behind the point.
@@ -75,6 +75,14 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) 
         grid.add_row(*(_cell(value) for value in row))
     line(f"[bold]{escape(title)}[/]")
     OUT.print(grid)
+
+
+def rows_or_json(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], *, json: bool) -> None:
+    """Print rows as a table, or as a JSON array of objects."""
+    if json:
+        as_json([dict(zip(columns, row, strict=True)) for row in rows])
+    else:
+        table(title, columns, rows)
 
 
 def plain_table(columns: Sequence[str]) -> Table:

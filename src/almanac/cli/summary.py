@@ -62,6 +62,8 @@ def print_live(project: Project, workload: str) -> None:
     _print_predictions(project, workload, run)
     show.line("")
     _print_release(workload, release, run)
+    if old_data := discovery.contract(workload).old_data(run["data_as_of"], run["newest_data"]):
+        show.line(show.escape(f"STALE DATA: {old_data}"))
     if decision:
         show.line(show.escape(sentence(decision)))
     _print_metrics(workload, dict(version["metrics"]) if version else {})

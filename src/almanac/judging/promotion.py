@@ -62,6 +62,8 @@ class Evidence:
     minus the other model's, or for recommendations the other model's score minus the challenger's. `kind` is
     a key of KINDS. `against_champion` is None without a champion to compare with, a calibration error where
     it is not defined. `same_recipe` means that the champion has the same parameters and older data.
+    `cases` count those of the comparison that decides; where the baseline was compared on others, on a whole
+    year for example, `baseline_cases` counts these.
     """
 
     metric: str
@@ -73,6 +75,7 @@ class Evidence:
     same_version: bool = False
     same_recipe: bool = False
     kind: Literal["losses", "plays", "proxy"] = "losses"
+    baseline_cases: int | None = None
 
     @property
     def has_enough_cases(self) -> bool:
@@ -136,7 +139,8 @@ def _too_few_cases(evidence: Evidence) -> Decision:
 
 def _against_baseline(evidence: Evidence) -> Decision:
     kind, difference = KINDS[evidence.kind], evidence.against_baseline
-    figures = _figures(kind.baseline_figures, evidence, difference)
+    cases = evidence.cases if evidence.baseline_cases is None else evidence.baseline_cases
+    figures = _figures(kind.baseline_figures, evidence.metric, difference, cases)
     beats_baseline = difference.high < 0
     is_close = 0 <= difference.high <= kind.margin and kind.margin > 0
     needs_to_beat = evidence.against_champion is not None and not evidence.same_recipe
@@ -153,14 +157,20 @@ def _doubt(evidence: Evidence) -> str:
     objection = f"does not beat {kind.baseline}"
     if difference.estimate >= 0 or not kind.margin:
         return objection
+    return f"{objection} beyond noise ({_power(difference)})"
+
+
+def _power(difference: Interval) -> str:
+    """Return the smallest difference that the compared cases tell from none: half the interval's width."""
     half_width = (difference.high - difference.low) / 2
-    return f"{objection} beyond noise (these cases tell differences from {half_width:.4f})"
+    return f"these cases tell differences from {half_width:.4f}"
 
 
 def _against_champion(evidence: Evidence, difference: Interval) -> Decision:
-    figures = _figures(KINDS[evidence.kind].champion_figures, evidence, difference)
+    text = KINDS[evidence.kind].champion_figures
+    figures = _figures(text, evidence.metric, difference, evidence.cases)
     objection = _objection(evidence, difference)
-    return Decision(not objection, f"{objection or 'better'}: {figures}")
+    return Decision(not objection, f"{objection or 'better'}: {figures} ({_power(difference)})")
 
 
 def _objection(evidence: Evidence, difference: Interval) -> str:
@@ -173,10 +183,10 @@ def _objection(evidence: Evidence, difference: Interval) -> str:
     return f"worse calibrated by {worse:.4f}" if worse > CALIBRATION_MARGIN else ""
 
 
-def _figures(text: str, evidence: Evidence, difference: Interval) -> str:
+def _figures(text: str, metric: str, difference: Interval, cases: int) -> str:
     estimate, low, high = (f"{value:+.4f}" for value in difference)
     interval = f"{estimate} [{low}, {high}]"
-    return text.format(metric=evidence.metric, interval=interval, cases=evidence.cases)
+    return text.format(metric=metric, interval=interval, cases=cases)
 
 
 def without_champion(workload: str, decision: Mapping[str, Any] | None) -> str:

@@ -14,11 +14,12 @@ from almanac.runner.attempt import Attempt
 from almanac.store.connections.database import Connection
 from almanac.store.publishing.publish import Publication, PublishRequest, publish
 from almanac.store.records import decisions, ledger, releases, run_steps, runs, versions
+from almanac.store.schema.contract_tables import MOCK
 
 # Facts of a staged run that its record has no column for.
 NO_COLUMNS = ("absorbed", "covered_after", "known")
 # What a shadow takes from the run beside which it was scored.
-ORIGIN = ("data_as_of", "demo", "simulated", "source", "mlflow_run_id")
+ORIGIN = ("data_as_of", "newest_data", "demo", "simulated", "source", "mlflow_run_id")
 NOTHING_STAGED = "predict: the notebook staged no predictions; call step.stage(…) in it."
 NOT_TO_BE_RELEASED = "--no-release asked for that"
 NOT_CHAMPION = (
@@ -70,12 +71,19 @@ def publish_results(attempt: Attempt, usage: Mapping[str, Any]) -> Publication:
 
 
 def _record_cut_off(connection: Connection, attempt: Attempt, cut: Mapping[str, Any]) -> None:
-    """Record the cut-off of a run; raises UsageError where its data may not replace what readers get."""
+    """Record the cut-off of a run; raises UsageError where its data may not replace what readers get.
+
+    Data of a mock run are made up, whatever its notebook says.
+    """
     day = date.fromisoformat(cut["data_as_of"])
-    update = runs.RunUpdate(day, cut["demo"], cut["simulated"], cut["source"])
+    newest = cut.get("newest_data")
+    newest_data = date.fromisoformat(newest) if newest else None
+    simulated = cut["simulated"] or runs.get(connection, attempt.run_id)["sample"] == MOCK
+    kind = {"demo": cut["demo"], "simulated": simulated}
+    update = runs.RunUpdate(data_as_of=day, newest_data=newest_data, source=cut["source"], **kind)
     runs.update(connection, attempt.run_id, update)
     if not _reason_to_keep(connection, attempt):
-        ledger.refuse_downgrade(connection, attempt.workload, demo=cut["demo"], simulated=cut["simulated"])
+        ledger.refuse_downgrade(connection, attempt.workload, **kind)
 
 
 def _reason_to_keep(connection: Connection, attempt: Attempt) -> str | None:

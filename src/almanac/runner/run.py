@@ -14,7 +14,7 @@ from almanac.contract import Contract
 from almanac.errors import AlmanacError
 from almanac.log_lines import fields
 from almanac.project import Project
-from almanac.runner import end, pages, run_log, slots
+from almanac.runner import end, notebook_pages, pages, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
 from almanac.runner.notebooks.job import Terminated
@@ -117,6 +117,7 @@ def _execute(attempt: Attempt, plan: Plan) -> Result:
         result = _work(attempt, plan)
     except AlmanacError as error:
         reason = end.fail(attempt, str(error))
+        notebook_pages.store(attempt)
         return Result(attempt.run_id, "failed", reason, exit_code=error.exit_code)
     except Terminated as error:
         end.fail(attempt, str(error))
@@ -124,6 +125,7 @@ def _execute(attempt: Attempt, plan: Plan) -> Result:
     except BaseException as error:
         end.fail(attempt, f"unexpected {type(error).__name__}: {error}")
         raise
+    notebook_pages.store(attempt)
     end.tidy(attempt)
     return result
 

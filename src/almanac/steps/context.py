@@ -92,6 +92,11 @@ class StepContext:
         return recorded or self.requested_date
 
     @property
+    def newest_data(self) -> date | None:
+        """The day of the newest datum that this step uses; None where its cut-off does not tell."""
+        return self._reported_cut_off[-1].newest_data if self._reported_cut_off else None
+
+    @property
     def _has_simulated_data(self) -> bool:
         """Whether this step, or an earlier one of its run, has said that the data are simulated."""
         if self._reported_cut_off:

@@ -46,6 +46,7 @@ class Models(Reports):
     ) -> Version:
         """Register a fitted pipeline with its training data.
 
+        `trained_until` is the cut-off; the day of the newest datum before it comes from the reported cut-off.
         The same data, code and parameters give no new version, unless MLflow has lost that one. Raises
         UsageError where made-up rows would pass for real ones.
         """
@@ -57,7 +58,7 @@ class Models(Reports):
         if same and self.registry.has_version(self.workload, same["version"]):
             version = Version(same["version"], same["mlflow_run_id"], same["artifact_hash"])
         else:
-            origin = {"trained_until": trained_until, "simulated": simulated}
+            origin = {"trained_until": trained_until, "newest_data": self.newest_data, "simulated": simulated}
             version = self._register_new(submission, training, hashes | origin)
         model = {"model_version": version.number, "model_hash": version.artifact_hash}
         self.report(**model, data_hash=hashes["data_hash"])

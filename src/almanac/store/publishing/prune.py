@@ -13,7 +13,7 @@ from almanac.store.connections.database import Database
 from almanac.store.connections.locks import is_lock_error
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.staging_tables import partition_name
-from almanac.store.records import ledger, releases, runs
+from almanac.store.records import ledger, notebooks, releases, runs
 from almanac.store.rows.names import qualified_name
 from almanac.store.schema import tables
 from almanac.store.schema.contract_tables import table_name
@@ -59,7 +59,10 @@ def _mark(database: Database, contract: Contract, now: datetime) -> tuple[list[s
     with database.engine.begin() as connection:
         ledger.lock(connection, contract.name)
         victims = _victims(connection, contract, now)
-        kept_inputs.delete_before(connection, contract.name, before=now - contract.retention)
+        before = now - contract.retention
+        kept_inputs.delete_before(connection, contract.name, before=before)
+        needed = _needed_runs(connection, contract)
+        notebooks.delete_before(connection, contract.name, before=before, without=needed)
         is_victim = COLUMNS.run_id.in_(victims)
         connection.execute(
             sa.update(tables.runs).where(is_victim).values(pruned_at=sa.func.clock_timestamp())

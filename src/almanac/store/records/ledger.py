@@ -43,8 +43,9 @@ INCOMPLETE = (
 )
 LOWER_RANK = (
     "'{workload}' is answered from {live} release {release}; a {rank} run never replaces it. "
-    "The old release answers."
+    "The old release answers.{reason}"
 )
+PAST_DAY = " A demo run is about a past day, because its sources have nothing for today."
 EARLIER_SLOT = (
     "its slot {slot:%Y-%m-%dT%H:%MZ} lies before that of live release {release} ({live:%Y-%m-%dT%H:%MZ})"
 )
@@ -242,6 +243,7 @@ def _refuse_lower_rank(current: ReleaseRow | None, *, demo: bool, simulated: boo
     live_rank = _rank(demo=current["demo"], simulated=current["simulated"])
     if rank < live_rank:
         names = {"workload": current["workload"], "release": current["release_id"]}
+        names["reason"] = "" if simulated else PAST_DAY
         raise UsageError(LOWER_RANK.format(live=RANKS[live_rank], rank=RANKS[rank], **names))
 
 

@@ -90,6 +90,7 @@ class RunUpdate:
     seconds: float | None = None
     cpu_seconds: float | None = None
     peak_memory_mb: float | None = None
+    newest_data: date | None = None
 
     def values(self) -> dict[str, Any]:
         """Return the columns to write with their values."""

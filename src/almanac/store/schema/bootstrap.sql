@@ -5,7 +5,7 @@ DECLARE
 BEGIN
     -- Two programs may start at once; roles belong to the whole server.
     PERFORM pg_advisory_xact_lock(hashtext('almanac bootstrap'));
-    FOREACH wanted IN ARRAY ARRAY['almanac_owner', 'almanac_worker', 'almanac_reader', 'almanac_ingest'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['almanac_owner', 'almanac_worker', 'almanac_reader', 'almanac_ingest', 'almanac_access'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);

@@ -18,14 +18,14 @@ from almanac.errors import ContractError, DatabaseError, SchemaMismatch
 from almanac.store.connections.database import Database
 from almanac.store.connections.locks import retry_on_lock
 from almanac.store.schema.ensure import ensure, is_due
+from almanac.store.schema.roles import missing_statements
 
-ROLES = ("owner", "worker", "reader", "ingest")
 BOOTSTRAP = Path(__file__).with_name("bootstrap.sql")
 MIGRATIONS = Path(__file__).with_name("migrations")
 LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac migrate'))")
 MAY_NOT_CREATE = (
     "The user of DATABASE_URL may not create roles or schemas ({reason}). "
-    "Let an administrator run {file} once, and GRANT {roles} TO that user."
+    "Let an administrator of the server run this in the database '{name}', then try again: {statements};"
 )
 OTHER_ENCODING = (
     "Database '{name}' has the encoding {encoding}, which cannot hold every text. "
@@ -124,15 +124,14 @@ def _refuse_other_encoding(connection: psycopg.Connection[TupleRow]) -> None:
 
 
 def _bootstrap(login: Database) -> None:
-    with login.connect() as connection:
+    with login.connect(autocommit=True) as connection:
         _refuse_other_encoding(connection)
         try:
             connection.execute(BOOTSTRAP.read_bytes())
         except psycopg.errors.InsufficientPrivilege as error:
-            roles = ", ".join(f"almanac_{role}" for role in ROLES)
-            reason = error.diag.message_primary
-            message = MAY_NOT_CREATE.format(reason=reason, file=BOOTSTRAP.name, roles=roles)
-            raise DatabaseError(message) from error
+            statements = "; ".join(missing_statements(connection))
+            names = {"reason": error.diag.message_primary, "name": connection.info.dbname}
+            raise DatabaseError(MAY_NOT_CREATE.format(statements=statements, **names)) from error
 
 
 def _config(connection: sa.Connection) -> Config:

@@ -100,6 +100,7 @@ model_versions = sa.Table(
     sa.Column("data_hash", sa.Text, nullable=False),
     sa.Column("recipe_hash", sa.Text, nullable=False),
     sa.Column("trained_until", sa.Date, nullable=False),
+    sa.Column("newest_data", sa.Date),
     sa.Column("parameters", JSONB, nullable=False, server_default="{}"),
     sa.Column("metrics", JSONB, nullable=False, server_default="{}"),
     sa.Column("simulated", sa.Boolean, nullable=False, server_default=sa.text("false")),
@@ -177,7 +178,93 @@ run_inputs = sa.Table(
     sa.Column("kept_at", Instant, nullable=False, server_default=NOW),
 )
 
+notebooks_html = sa.Table(
+    "notebooks_html",
+    metadata,
+    sa.Column("run_id", sa.Text, sa.ForeignKey(runs.c.run_id), primary_key=True),
+    sa.Column("step", sa.Text, primary_key=True),
+    sa.Column("workload", sa.Text, nullable=False),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("html_bytes", sa.Integer, nullable=False),
+    sa.Column("stored_at", Instant, nullable=False, server_default=NOW),
+)
+
 installation = sa.Table("installation", metadata, sa.Column("id", sa.Text, primary_key=True))
+
+# What access consists of is read and written by functions alone; see the migration that makes them.
+PLAIN_NAME = "^[a-z0-9][a-z0-9._@-]{0,63}$"
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("user_id", sa.Uuid, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, unique=True),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("changed_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("disabled_at", Instant),
+    sa.CheckConstraint(f"name ~ '{PLAIN_NAME}'", name="name_is_plain"),
+    sa.CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role_is_known"),
+)
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("session_id", sa.Uuid, primary_key=True),
+    sa.Column("user_id", sa.Uuid, sa.ForeignKey(users.c.user_id), nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cookie_hash", sa.LargeBinary, unique=True),
+    sa.Column("network", sa.Text, nullable=False),
+    sa.Column("agent", sa.Text, nullable=False),
+    sa.Column("created_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("seen_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("expires_at", Instant, nullable=False),
+    sa.Column("ended_at", Instant),
+    sa.Column("ended_why", sa.Text),
+    sa.CheckConstraint("kind IN ('token', 'browser')", name="kind_of_session"),
+    sa.Index("sessions_of_user", "user_id", "created_at"),
+    sa.Index("sessions_by_end", "expires_at"),
+)
+
+refresh_tokens = sa.Table(
+    "refresh_tokens",
+    metadata,
+    sa.Column("token_hash", sa.LargeBinary, primary_key=True),
+    sa.Column(
+        "session_id", sa.Uuid, sa.ForeignKey(sessions.c.session_id, ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("created_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("used_at", Instant),
+    sa.Column("successor", sa.LargeBinary),
+    sa.Index("refresh_tokens_of_session", "session_id"),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("key_hash", sa.LargeBinary, nullable=False, unique=True),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    sa.Column("created_at", Instant, nullable=False, server_default=NOW),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.Column("expires_at", Instant),
+    sa.Column("last_used_at", Instant),
+    sa.Column("revoked_at", Instant),
+    sa.Column("revoked_by", sa.Text),
+    sa.CheckConstraint("key_id ~ '^[0-9A-Za-z]{8}$'", name="key_id_is_plain"),
+    sa.CheckConstraint(f"name ~ '{PLAIN_NAME}'", name="key_name_is_plain"),
+)
+
+access_state = sa.Table(
+    "access_state",
+    metadata,
+    sa.Column("is_only", sa.Boolean, primary_key=True, server_default=sa.text("true")),
+    sa.Column("epoch", sa.BigInteger, nullable=False),
+    sa.CheckConstraint("is_only", name="one_row"),
+)
 
 workload_migrations = sa.Table(
     "workload_migrations",

@@ -7,6 +7,8 @@ from almanac.contract import Column, Contract, Filter, SumRule, Table
 # The column with the chance of each outcome.
 CHANCE_COLUMNS = {"home": "home_win", "draw": "draw", "away": "away_win"}
 
+NO_ODDS = "No odds: no return is measured. Import your own: almanac import football-odds FILE."
+
 # No match of a league has ended with as many.
 MOST_GOALS = 30
 # The first league began in 1888; a day beyond this century is a slip.
@@ -36,6 +38,11 @@ def goals(name: str, doc: str) -> Column:
 def figure(name: str, doc: str) -> Column:
     """Return a column of measured figures, null without a measurement."""
     return Column(name=name, type="real", doc=doc, nullable=True)
+
+
+def goals_within(name: str, doc: str) -> Column:
+    """Return a column of one end of a range of goals, null without a measured range."""
+    return Column(name=name, type="integer", doc=doc, nullable=True, minimum=0)
 
 
 def expected_goals(name: str, doc: str) -> Column:
@@ -82,6 +89,16 @@ PREDICTIONS = Table(
         text("pick", "Suggested pick: home, draw, away or a double chance. No betting advice."),
         chance("confidence", "Chance of the pick."),
         text("reason", "Reasons for the pick, in words."),
+        goals_within(
+            "home_goals_low",
+            "From so many goals of the home club. Eight of ten clubs score in their range.",
+        ),
+        goals_within("home_goals_high", "To so many goals of the home club; null if no range was measured."),
+        goals_within(
+            "away_goals_low",
+            "From so many goals of the away club. Eight of ten clubs score in their range.",
+        ),
+        goals_within("away_goals_high", "To so many goals of the away club; null if no range was measured."),
         Column(
             name="odds",
             type="json",
@@ -103,6 +120,12 @@ LEAGUES = Table(
         count("matches_played", "Number of played matches before the run's cut-off."),
         text("first_season", "Season of the first match."),
         text("last_season", "Season of the last match."),
+        Column(
+            name="newest_result",
+            type="date",
+            nullable=True,
+            doc="Day of the newest result before the cut-off; null in older releases.",
+        ),
     ),
 )
 
@@ -124,6 +147,19 @@ STATISTICS = Table(
         figure("rps", "Ranked probability score of the model on held-out matches; 0 is perfect."),
         figure("log_loss", "Log-loss of the model on held-out matches."),
         figure("accuracy", "Share of held-out matches whose most likely outcome happened."),
+        figure("calibration_error", "Mean gap between chance and frequency on held-out matches."),
+        figure("calibration_noise", "The gap that true chances would have on as many matches, by chance."),
+        Column(
+            name="ranges",
+            type="integer",
+            nullable=True,
+            minimum=0,
+            doc="Ranges of goals in the later half of the held-out matches. The earlier half sets their"
+            " width.",
+        ),
+        figure("goals_within", "Share of these ranges that held the goals; 0.8 is promised."),
+        figure("goals_within_low", "Lower end of its 95 % Wilson interval."),
+        figure("goals_within_high", "Upper end of its 95 % Wilson interval."),
     ),
 )
 
@@ -217,6 +253,8 @@ CONTRACT = Contract(
     cadence=timedelta(hours=6),
     typical_seconds=160,
     stale_after=timedelta(hours=24),
+    # In season some league plays every few days, and its file follows within a week.
+    data_rhythm=timedelta(days=14),
     retention=timedelta(days=7),
     attribution="Results: openfootball (CC0 1.0).",
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from almanac.errors import UsageError
 from almanac.judging import scores
 from almanac.judging.scores import Floats, Interval, Labels
 from almanac.workloads.football.model import OUTCOMES
@@ -21,6 +22,12 @@ LOSSES = {
     "brier": scores.brier_scores,
     "accuracy": scores.hits,
 }
+LEAST_MATCHES = 1000
+TOO_FEW = (
+    "{train} matches are left to learn from, {least} are needed: of {played} played matches after the first "
+    "season, which only begins the ratings, the newest serve as validation and test. "
+    "Name a later cut-off (--data-as-of), or wait for further results."
+)
 BAND_EDGES = [0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
 
 
@@ -57,6 +64,13 @@ def split_by_days(frame: pd.DataFrame, *, as_of: date, test_days: int, validatio
     is_train = played["date"] < validation_from
     is_validation = ~is_train & ~is_test
     return Split(played[is_train], played[is_validation], played[is_test])
+
+
+def refuse_too_few(parts: Split) -> None:
+    """Raise UsageError where the parts have too few matches to learn from."""
+    played = len(pd.concat(parts))
+    if len(parts.train) < LEAST_MATCHES:
+        raise UsageError(TOO_FEW.format(train=len(parts.train), least=LEAST_MATCHES, played=played))
 
 
 def periods(parts: Split) -> pd.DataFrame:
@@ -105,6 +119,14 @@ def score(outcomes: pd.Series, chances: Floats) -> dict[str, float]:
     means = {name: float(losses.mean()) for name, losses in _losses(numbers, chances)}
     error = scores.calibration_error(numbers, chances)
     return {**means, "calibration_error": error, "n": len(numbers)}
+
+
+def calibration_noise(chances: Floats, *, seed: int, draws: int = 20) -> float:
+    """Return the mean calibration error of outcomes that are drawn from the chances themselves."""
+    random = np.random.default_rng(seed)
+    steps = chances.cumsum(axis=1)[:, np.newaxis, :-1]
+    drawn = (random.random((len(chances), draws, 1)) > steps).sum(axis=2)
+    return float(np.mean([scores.calibration_error(each, chances) for each in drawn.T]))
 
 
 def _losses(numbers: Labels, chances: Floats) -> Iterator[tuple[str, Floats]]:

@@ -1,57 +1,15 @@
 """What is known before a match: one plain function per column, and the function's name is the column's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import pandas as pd
 
 from almanac.errors import UsageError
 from almanac.workloads.football import single_match, sources
-from almanac.workloads.football.strength import dixon_coles, form, league_table, ratings
-from almanac.workloads.football.strength.ratings import HomeAway
+from almanac.workloads.football.strength import form
+from almanac.workloads.football.strength.history import History
 from almanac.workloads.football.strength.timeline import KEYS, Floats, Timeline
-
-
-@dataclass(frozen=True)
-class History:
-    """The matches, and the ratings and sums that several features share."""
-
-    timeline: Timeline
-    elo: HomeAway
-    steady: HomeAway
-    quick: HomeAway
-    fitted: dixon_coles.ExpectedGoals
-    points: HomeAway
-    scored: HomeAway
-    conceded: HomeAway
-    surprise: HomeAway
-    ground_wins: HomeAway
-    rest: HomeAway
-    season_points: HomeAway
-    season_matches: HomeAway
-    positions: HomeAway
-
-    @classmethod
-    def of(cls, timeline: Timeline) -> "History":
-        """Compute each shared array once."""
-        steady = ratings.goals(timeline)
-        return cls(
-            timeline=timeline,
-            elo=ratings.elo(timeline),
-            steady=steady,
-            quick=ratings.goals(timeline, rules=ratings.QUICK_RULES),
-            fitted=dixon_coles.expected(timeline),
-            points=form.points(timeline),
-            scored=form.scored(timeline),
-            conceded=form.conceded(timeline),
-            surprise=form.surprise(timeline, steady),
-            ground_wins=form.wins_on_ground(timeline),
-            rest=form.rest_days(timeline),
-            season_points=form.season_points(timeline),
-            season_matches=form.season_matches(timeline),
-            positions=league_table.positions(timeline),
-        )
 
 
 def build(matches: pd.DataFrame, *, as_of: date, horizon_days: int = 0) -> pd.DataFrame:
@@ -90,6 +48,16 @@ def recent_home_goals(history: History) -> Floats:
 def recent_away_goals(history: History) -> Floats:
     """Away goals expected from quickly moving ratings."""
     return history.quick.away
+
+
+def lasting_home_goals(history: History) -> Floats:
+    """Home goals expected from ratings that move least and stay between seasons."""
+    return history.slow.home
+
+
+def lasting_away_goals(history: History) -> Floats:
+    """Away goals expected from ratings that move least and stay between seasons."""
+    return history.slow.away
 
 
 def fitted_home_goals(history: History) -> Floats:
@@ -223,6 +191,8 @@ FEATURES: list[Callable[[History], Floats]] = [
     rated_away_goals,
     recent_home_goals,
     recent_away_goals,
+    lasting_home_goals,
+    lasting_away_goals,
     fitted_home_goals,
     fitted_away_goals,
     fitted_dependence,
@@ -252,10 +222,24 @@ FEATURES: list[Callable[[History], Floats]] = [
 
 
 def coming(frame: pd.DataFrame, *, as_of: date, days: int) -> pd.DataFrame:
-    """Return the rows of matches without a score on the `days` days from `as_of` on."""
+    """Return the rows of matches without a score on the `days` days from `as_of` on.
+
+    Raises UsageError where there is none, as between seasons.
+    """
     ahead = (frame["date"] - pd.Timestamp(as_of)).dt.days
-    is_coming = frame["outcome"].isna() & (ahead >= 0) & (ahead < days)
-    return frame[is_coming].reset_index(drop=True)
+    is_coming = frame["outcome"].isna() & (ahead >= 0)
+    rows = frame[is_coming & (ahead < days)]
+    if rows.empty:
+        raise UsageError(_nothing_to_predict(frame[is_coming], as_of, days))
+    return rows.reset_index(drop=True)
+
+
+def _nothing_to_predict(later: pd.DataFrame, as_of: date, days: int) -> str:
+    reason = f"No match is scheduled on the {days} days from {as_of} on, so there is nothing to predict"
+    if later.empty:
+        return f"{reason}. The sources list no later one yet; between seasons that is usual."
+    first = later["date"].min().date()
+    return f"{reason}. The next one is on {first}: name a later cut-off, --data-as-of {first}."
 
 
 def one(read: Callable[[str], pd.DataFrame], inputs: dict[str, str], *, as_of: date | None) -> pd.DataFrame:

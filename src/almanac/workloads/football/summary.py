@@ -13,11 +13,6 @@ HELD_OUT = (
     "On {n:.0f} held-out matches: log-loss {log_loss:.4f}, RPS {rps:.4f}, accuracy {accuracy:.1%},"
     " calibration error {calibration_error:.3f}"
 )
-RETURN = "At the imported odds {bets} bets returned {return:+.1%} [{return_low:+.1%}, {return_high:+.1%}]"
-CLOSING = (
-    ", and beat the closing odds by {closing_line_value:+.1%} "
-    "[{closing_line_value_low:+.1%}, {closing_line_value_high:+.1%}] (n = {closed_bets})"
-)
 TIERS = {code: league.tier for code, league in LEAGUES.items()}
 
 
@@ -41,18 +36,10 @@ def facts(metrics: Mapping[str, Any]) -> str:
     if "log_loss" not in metrics:
         return "This version has not been evaluated on held-out matches yet."
     sentence = HELD_OUT.format(**metrics)
-    return f"{sentence}{_against_baseline(metrics)}. {_returns(metrics)} No betting advice."
+    returns = value.in_words(metrics.get("returns"))
+    return f"{sentence}{_against_baseline(metrics)}. {returns} No betting advice."
 
 
 def _against_baseline(metrics: Mapping[str, Any]) -> str:
     difference = metrics.get("log_loss_against_elo_logit")
     return "" if difference is None else f" ({difference:+.4f} log-loss against Elo + logit)"
-
-
-def _returns(metrics: Mapping[str, Any]) -> str:
-    """Return a sentence about the return at the imported odds, or how to get one."""
-    returns = metrics.get("returns")
-    if not returns:
-        return f"{value.NO_ODDS}."
-    sentence = RETURN.format(**returns)
-    return sentence + (CLOSING.format(**returns) if returns["closed_bets"] else "") + "."

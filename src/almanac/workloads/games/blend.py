@@ -8,7 +8,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
-from almanac.workloads.games.encoding import Array, Scorer
+from almanac.workloads.games.encoding import Array, Flags, FromPlayers, Rows, Scorer
 from almanac.workloads.games.played import single_histories
 
 # The member that counts for more, the fewer have played a game.
@@ -39,6 +39,19 @@ class Blend(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """Return the scorer for the games of a catalogue."""
         score_parts = self.part_scorer(catalogue)
         return lambda histories: weighted_sum(score_parts(histories), self.weights)
+
+    def from_players(self, catalogue: pd.DataFrame) -> FromPlayers:
+        """Return which entries plays have brought: those that a member which learns from plays connects."""
+        learned = [member for name, member in self.fitted_ if name in LEARNED and self.weights.get(name)]
+        tests = [member.from_players(catalogue) for member in learned]
+
+        def are_connected(game: int, rows: Rows) -> Flags:
+            flags = np.zeros(len(rows), dtype=bool)
+            for test in tests:
+                flags |= test(game, rows)
+            return flags
+
+        return are_connected
 
     def part_scorer(self, catalogue: pd.DataFrame) -> Callable[[sparse.csr_matrix], dict[str, Array]]:
         """Return a function from histories to the parts of the sum: the scores of each member, and `new`."""

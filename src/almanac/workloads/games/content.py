@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from almanac.workloads.games.encoding import Array, FieldEncoder, Scorer
+from almanac.workloads.games.encoding import Array, FieldEncoder, FromPlayers, Scorer
 from almanac.workloads.games.lists.nearest import SimilarityScorer
 from almanac.workloads.games.lists.overlap import Overlap
 
@@ -58,6 +58,11 @@ class Popularity(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no ty
         logs = np.log1p(_counts(catalogue).to_numpy(dtype=np.float64))
         shares = (logs / max(logs.max(), 1e-9)).astype(np.float32)
         return same_for_all(shares)
+
+    def from_players(self, catalogue: pd.DataFrame) -> FromPlayers:
+        """Return which entries plays have brought: all games that somebody has played."""
+        is_played = catalogue["players"].to_numpy() > 0
+        return lambda _, rows: is_played[rows]
 
 
 def same_for_all(scores: Array) -> Scorer:

@@ -8,6 +8,8 @@ LISTED = 10
 # Neighbours published in a pool, from which several liked games are combined and filtered by platform and
 # year.
 POOL = 40
+# What has brought an entry into a list, and pairs of a pool that no list may have.
+PLAYERS, CONTENT, UNLISTED = "players", "content", "unlisted"
 
 
 def share(name: str, doc: str) -> Column:
@@ -60,13 +62,14 @@ PREDICTIONS = Table(
         Column(
             name="similar",
             type="json",
-            doc="The most similar games by content, best first: game_id, title, score, why.",
+            doc="The most similar games by content, best first: game_id, title, score, why, by.",
         ),
         Column(
             name="recommended",
             type="json",
             nullable=True,
-            doc="What players of this game took to as well; null where it equals `similar`.",
+            doc="What players of this game took to as well, filled up by content; `by` of each entry says"
+            " which: players or content. Null where it equals `similar`.",
         ),
         Column(
             name="recommended_titles",
@@ -76,8 +79,9 @@ PREDICTIONS = Table(
         Column(
             name="pool",
             type="json",
-            doc="Longer list of neighbours, pairs of game_id and score,"
-            " from which several liked games are combined.",
+            doc="Longer list of neighbours, pairs of game_id and score, from which several liked games are"
+            " combined. What plays have brought has a third member: players, or unlisted for other editions"
+            " and further games of a series.",
         ),
     ),
 )

@@ -15,10 +15,13 @@ from sklearn.base import BaseEstimator
 PAIR_SEPARATOR = " + "
 Array = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 ArrayLike = npt.NDArray[Any] | list[int]
 # From histories (a row per player, weights of the games that add up to 1) to a score for every game of the
 # catalogue.
 Scorer = Callable[[sparse.csr_matrix], Array]
+# From a game (a row of the catalogue) and other rows to those that plays have brought into its list.
+FromPlayers = Callable[[int, npt.NDArray[Any]], Flags]
 
 
 class Recommender(Protocol):
@@ -26,6 +29,13 @@ class Recommender(Protocol):
 
     def scorer(self, catalogue: pd.DataFrame) -> Scorer:
         """Return the scorer for the games of a catalogue."""
+
+
+class Learned(Recommender, Protocol):
+    """A recommender that learns from plays."""
+
+    def from_players(self, catalogue: pd.DataFrame) -> FromPlayers:
+        """Return a function that tells which entries of a list plays have brought."""
 
 
 # Fields of words whose rarity is learned; `pairs` are every two words of genres and themes of a game.

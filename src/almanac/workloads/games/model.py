@@ -13,7 +13,7 @@ from almanac.workloads.games.blend import Blend, TwoLists
 from almanac.workloads.games.content import BROAD, BROAD_FAME, BROAD_PRAISE, Content, Popularity
 from almanac.workloads.games.contract import PREDICTIONS
 from almanac.workloads.games.features import Dataset
-from almanac.workloads.games.lists import columns, neighbours, reasons
+from almanac.workloads.games.lists import columns, filling, neighbours, reasons
 from almanac.workloads.games.played import Ease, ItemItem, Trending
 
 BASELINE = "popularity"
@@ -107,10 +107,10 @@ def predict(pipeline: Pipeline, frame: pd.DataFrame) -> pd.DataFrame:
 def _list_columns(catalogue: pd.DataFrame, two: TwoLists) -> dict[str, Any]:
     facts = reasons.facts(catalogue, two.similar_.encoder_.rarity_)
     similar = neighbours.neighbours(catalogue, two.similar_.scorer(catalogue))
-    recommended, entries = similar, None
+    recommended, entries = filling.by_content(similar), None
+    similar_entries = columns.entries(catalogue, recommended, facts.why)
     if type(two.recommended_) is not type(two.similar_):
-        recommended = neighbours.neighbours(catalogue, two.recommended_.scorer(catalogue))
+        recommended = filling.filled(catalogue, two.recommended_, similar)
         why = reasons.why_played(facts, catalogue["players"].tolist())
         entries = columns.entries(catalogue, recommended, why)
-    similar_entries = columns.entries(catalogue, similar, facts.why)
     return {"similar": similar_entries, "recommended": entries} | columns.of_pool(catalogue, recommended)

@@ -1,12 +1,18 @@
 """Recommenders that learn from plays: item-item cosine, EASE, and trending games."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
 from almanac.workloads.games.content import same_for_all
-from almanac.workloads.games.encoding import Array, Rows, Scorer, ones_at
+from almanac.workloads.games.encoding import Array, FromPlayers, Rows, Scorer, ones_at
+from almanac.workloads.games.lists.nearest import Best, Exclude, greatest
+
+# Games whose weights are compared at once.
+CHUNK = 512
 
 
 class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -25,30 +31,55 @@ class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
         self.values_, self.columns_, self.starts_ = weights.data, weights.indices, weights.indptr
         return self
 
-    def scorer(self, catalogue: pd.DataFrame) -> Scorer:
+    def scorer(self, catalogue: pd.DataFrame) -> "WeightsScorer":
         """Return the scorer for the games of a catalogue; games without plays get 0."""
-        selection, weights = self._selection(catalogue["game_id"]), self._weights()
+        row_of = pd.Series(np.arange(len(catalogue)), index=catalogue["game_id"])
+        rows = row_of.reindex(self.games_)
+        learned = np.flatnonzero(rows.notna())
+        weights = self._weights()[learned][:, learned]
+        return WeightsScorer(weights, rows.iloc[learned].to_numpy(dtype=np.int64), len(catalogue))
 
-        def score(histories: sparse.csr_matrix) -> Array:
-            scores = histories @ selection @ weights @ selection.T
-            return np.asarray(scores.toarray(), dtype=np.float32)
-
-        return score
+    def from_players(self, catalogue: pd.DataFrame) -> FromPlayers:
+        """Return which entries plays have brought: those with a weight above 0."""
+        starts, columns = self.scorer(catalogue).positive()
+        return lambda game, rows: np.isin(rows, columns[starts[game] : starts[game + 1]])
 
     def _weights(self) -> sparse.csr_matrix:
         size = len(self.games_)
         return sparse.csr_matrix((self.values_, self.columns_, self.starts_), shape=(size, size))
 
-    def _selection(self, games: pd.Series) -> sparse.csr_matrix:
-        """Return a matrix with a 1 where a game of the catalogue (row) is a learned game (column)."""
-        size = len(self.games_)
-        column = pd.Series(np.arange(size), index=self.games_).reindex(games)
-        rows = np.flatnonzero(column.notna())
-        columns = column.iloc[rows].astype(int).to_numpy()
-        return ones_at(rows, columns, (len(games), size))
-
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         raise NotImplementedError
+
+
+class WeightsScorer:
+    """Scores games by their weights from the games of a history; `rows` are the learned games' own rows."""
+
+    def __init__(self, weights: sparse.csr_matrix, rows: Rows, size: int) -> None:
+        self.weights, self.rows, self.size = weights, rows, size
+        self.selection = ones_at(rows, np.arange(len(rows)), (size, len(rows)))
+
+    def __call__(self, histories: sparse.csr_matrix) -> Array:
+        """Return a score for every game (a column) and history (a row of weights that add up to 1)."""
+        scores = np.zeros((histories.shape[0], self.size), dtype=np.float32)
+        scores[:, self.rows] = (histories @ self.selection @ self.weights).toarray()
+        return scores
+
+    def best(self, count: int, exclude: Exclude) -> Iterator[Best]:
+        """Yield the `count` best neighbours of the learned games, some games at a time."""
+        for start in range(0, len(self.rows), CHUNK):
+            games = self.rows[start : start + CHUNK]
+            scores = self.weights[start : start + CHUNK].toarray()
+            exclude(scores, games, self.rows)
+            yield greatest(count, games, scores, self.rows)
+
+    def positive(self) -> tuple[Rows, Rows]:
+        """Return where the games of each game of the catalogue start, and their rows: weights above 0."""
+        pairs = self.weights.tocoo()
+        is_positive = pairs.data > 0
+        ends = self.rows[pairs.row[is_positive]], self.rows[pairs.col[is_positive]]
+        by_game = ones_at(*ends, (self.size, self.size))
+        return by_game.indptr, by_game.indices
 
 
 class ItemItem(_ItemWeights):

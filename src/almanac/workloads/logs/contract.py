@@ -28,9 +28,9 @@ def _probability(name: str, doc: str, *, merge: Merge | None = None) -> Column:
     return Column(name=name, type="real", doc=doc, minimum=0.0, maximum=1.0, merge=merge)
 
 
-def _count(name: str, doc: str) -> Column:
+def _count(name: str, doc: str, *, nullable: bool = False) -> Column:
     """Return a column with a number of things; rows of several runs are added up."""
-    return Column(name=name, type="bigint", doc=doc, minimum=0, merge="sum")
+    return Column(name=name, type="bigint", doc=doc, minimum=0, merge="sum", nullable=nullable)
 
 
 PREDICTIONS = Table(
@@ -61,9 +61,17 @@ PREDICTIONS = Table(
             doc="What made it an anomaly: session, burst or rare.",
         ),
         Column(
-            name="severity", type="text", doc="low, medium, high or critical; a rule over level and anomaly."
+            name="severity",
+            type="text",
+            doc="low, medium, high or critical; a rule over anomaly and the worse of both levels.",
         ),
         Column(name="template_id", type="text", doc="Template of the text."),
+        Column(
+            name="written_level",
+            type="text",
+            nullable=True,
+            doc="Level that the author wrote: debug, info, warning or error; null where there is none.",
+        ),
         Column(name="model_version", type="integer", doc="Model version that made this row."),
         Column(name="predicted_at", type="timestamp", doc="Slot of the run that made this row."),
     ),
@@ -138,6 +146,9 @@ ROLLUPS = Table(
         Column(name="severity", type="text", doc="Severity."),
         _count("entries", "Entries."),
         _count("anomalies", "Anomalies among them."),
+        # Older programs wrote neither.
+        _count("written", "Entries whose author wrote a level.", nullable=True),
+        _count("differing", "Entries among these whose text deserves another level.", nullable=True),
     ),
 )
 

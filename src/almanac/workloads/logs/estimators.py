@@ -1,6 +1,7 @@
-"""The level model: TF-IDF of hashed n-grams, ridge regression and a logistic calibration."""
+"""The level model: TF-IDF of hashed n-grams, ridge regression and two logistic calibrations."""
 
-from typing import Any, Self
+from collections.abc import Sequence
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +14,7 @@ from sklearn.model_selection import GroupKFold
 from almanac.judging.scores import Floats, Labels
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.examples import Examples
 
 FOLDS = 4
 # Far below what matters to a chance of two digits, and half the time.
@@ -21,6 +23,17 @@ TOLERANCE = 1e-2
 NO_RIDGE_SCORE = -1.0
 NO_LOGIT = -20.0
 
+# Which rows are held out together when a calibration is fitted.
+BY_TEMPLATE: Final = "template"
+BY_SYSTEM: Final = "system"
+CALIBRATIONS: Final = (BY_TEMPLATE, BY_SYSTEM)
+# Mild enough to leave the chances alone, strong enough for a few hundred texts.
+STRENGTH = 100.0
+# There are few systems with logs, so the chances of a system that is new lean more towards the average.
+FOREIGN_STRENGTH = 1.0
+# How much the logs count beside all logging statements when the chances of other sources are fitted.
+RUN_TIME_SHARE = 0.4
+
 # Coefficients with a row per level, and intercepts.
 Linear = tuple[Floats, Floats]
 
@@ -28,56 +41,67 @@ Linear = tuple[Floats, Floats]
 class TextLevels(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """Chances of LEVELS for masked texts.
 
-    TF-IDF of hashed n-grams, ridge regression, and a logistic calibration on grouped folds.
+    TF-IDF of hashed n-grams, ridge regression, and two logistic calibrations. Texts of sources that the model
+    was trained on are calibrated on held-out templates, texts of other sources on held-out systems.
     """
 
     def __init__(self, *, alpha: float = 1.0) -> None:
         """Set the strength of the ridge penalty."""
         self.alpha = alpha
 
-    def fit(self, texts: npt.ArrayLike, labels: Labels, *, weights: Floats, groups: Labels) -> Self:
-        """Fit on texts and the places of their levels; a fold never splits the texts of one group."""
-        counts = features.vectorizer().transform(np.asarray(texts))
-        return self.fit_counts(counts, labels, weights=weights, groups=groups)
+    def fit(self, examples: Examples, *, calibrations: Sequence[str] = CALIBRATIONS) -> Self:
+        """Fit on examples; `calibrations` names those that will be used.
 
-    def fit_counts(
-        self, counts: sparse.csr_matrix, labels: Labels, *, weights: Floats, groups: Labels
-    ) -> Self:
-        """Fit on counts of n-grams as `features.vectorizer` makes them."""
-        scores = self._out_of_fold(counts, labels, weights, groups)
-        self.calibration_weights_, self.calibration_offsets_ = calibration(scores, labels, weights)
-        final = Ridge(self.alpha, counts, labels, weights)
+        A fold of held-out rows never splits a template, or a system.
+        """
+        final = Ridge(self.alpha, examples.counts, examples.labels, examples.weights)
         self.idf_words_, self.idf_characters_ = final.idf
         self.weights_, self.offsets_ = final.weights, final.offsets
         self.classes_ = np.array(LEVELS)
+        if BY_TEMPLATE in calibrations or not _has_systems(examples):
+            self.calibration_weights_, self.calibration_offsets_ = self._by_template(examples)
+        if BY_SYSTEM in calibrations and _has_systems(examples):
+            self.foreign_weights_, self.foreign_offsets_ = self._by_system(examples)
         return self
 
-    def predict_proba(self, texts: npt.ArrayLike) -> Floats:
-        """Return the chances of LEVELS, a row per text."""
-        counts = features.vectorizer().transform(np.asarray(texts))
-        return self.chances_of_counts(counts)
+    def chances(self, counts: sparse.csr_matrix, is_trained: npt.NDArray[np.bool_]) -> Floats:
+        """Return the chances of LEVELS, a row per row of counts.
 
-    def chances_of_counts(self, counts: sparse.csr_matrix) -> Floats:
-        """Return the chances of LEVELS for counts of n-grams."""
+        `is_trained` says whether the model was trained on the source of the row.
+        """
+        scores = self._scores(counts)
+        chances = np.zeros_like(scores)
+        for is_chosen, fitted in ((is_trained, self._trained), (~is_trained, self._foreign)):
+            if is_chosen.any():
+                chances[is_chosen] = calibrated(scores[is_chosen], fitted())
+        return chances
+
+    def both_chances(self, counts: sparse.csr_matrix) -> tuple[Floats, Floats]:
+        """Return the chances of LEVELS in sources that are new to the model, and in those of its training."""
+        scores = self._scores(counts)
+        return calibrated(scores, self._foreign()), calibrated(scores, self._trained())
+
+    def _scores(self, counts: sparse.csr_matrix) -> Floats:
         weighted = _tf_idf(counts, (self.idf_words_, self.idf_characters_))
-        scores = weighted @ self.weights_.T + self.offsets_
-        return calibrated(scores, (self.calibration_weights_, self.calibration_offsets_))
-
-    def predict(self, texts: npt.ArrayLike) -> npt.NDArray[np.str_]:
-        """Return the most likely level of each text."""
-        places = self.predict_proba(texts).argmax(axis=1)
-        levels: npt.NDArray[np.str_] = self.classes_[places]
-        return levels
-
-    def _out_of_fold(
-        self, counts: sparse.csr_matrix, labels: Labels, weights: Floats, groups: Labels
-    ) -> Floats:
-        """Return the scores of each text from a ridge regression that has not seen its group."""
-        scores = np.zeros((len(labels), len(LEVELS)))
-        for train, test in GroupKFold(FOLDS).split(counts, labels, groups):
-            ridge = Ridge(self.alpha, counts[train], labels[train], weights[train])
-            scores[test] = ridge.scores(counts[test])
+        scores: Floats = np.asarray(weighted @ self.weights_.T + self.offsets_)
         return scores
+
+    def _trained(self) -> Linear:
+        return self.calibration_weights_, self.calibration_offsets_
+
+    def _foreign(self) -> Linear:
+        """Return the calibration for other sources; models of older programs have one calibration for all."""
+        if not hasattr(self, "foreign_weights_"):
+            return self._trained()
+        return self.foreign_weights_, self.foreign_offsets_
+
+    def _by_template(self, examples: Examples) -> Linear:
+        scores = out_of_fold(self.alpha, examples, examples.templates)
+        return calibration(scores, examples.labels, examples.weights)
+
+    def _by_system(self, examples: Examples) -> Linear:
+        scores = out_of_fold(self.alpha, examples, examples.systems)
+        return calibration(scores, examples.labels, run_time_weights(examples), strength=FOREIGN_STRENGTH)
 
 
 class Ridge:
@@ -99,13 +123,47 @@ class Ridge:
         return scores
 
 
-def calibration(scores: Floats, labels: Labels, weights: Floats) -> Linear:
+def out_of_fold(alpha: float, examples: Examples, groups: Labels) -> Floats:
+    """Return the scores of each row from a ridge regression that has not seen its group."""
+    scores = np.zeros((len(examples.labels), len(LEVELS)))
+    count = min(FOLDS, len(np.unique(groups)))
+    for train, test in GroupKFold(count).split(scores, groups=groups):
+        training = examples.rows(train)
+        ridge = Ridge(alpha, training.counts, training.labels, training.weights)
+        scores[test] = ridge.scores(examples.counts[test])
+    return scores
+
+
+def run_time_weights(examples: Examples) -> Floats:
+    """Return weights by which each system with logs counts the same, and all of them RUN_TIME_SHARE.
+
+    What a new source sends is a log, but most texts of the training are logging statements.
+
+    >>> weights, is_log = np.ones(6), np.array([1, 1, 1, 1, 0, 0], dtype=bool)
+    >>> systems = np.array([7, 7, 7, 8, 9, 9])
+    >>> examples = Examples(np.zeros((6, 1)), systems, weights, systems, systems, is_log, is_log)
+    >>> run_time_weights(examples).round(2).tolist()
+    [0.4, 0.4, 0.4, 1.2, 1.8, 1.8]
+    """
+    weights, is_log = examples.weights, examples.is_run_time
+    if is_log.all() or not is_log.any():
+        return weights
+    _, places = np.unique(examples.systems, return_inverse=True)
+    of_systems = np.bincount(places, weights * is_log)
+    equal = weights / np.where(is_log, of_systems[places], 1.0)
+    shares = np.where(
+        is_log, RUN_TIME_SHARE / equal[is_log].sum(), (1 - RUN_TIME_SHARE) / equal[~is_log].sum()
+    )
+    balanced: Floats = equal * shares * weights.sum()
+    return balanced
+
+
+def calibration(scores: Floats, labels: Labels, weights: Floats, *, strength: float = STRENGTH) -> Linear:
     """Fit chances to out-of-fold scores (Platt scaling, for all levels at once); return weights and offsets.
 
-    A level that the labels lack gets a chance close to 0.
+    A level that the labels lack gets a chance close to 0. The smaller `strength`, the milder the chances.
     """
-    # Mild enough to leave the chances alone, strong enough for a few hundred texts.
-    regression = LogisticRegression(C=100.0, max_iter=1000)
+    regression = LogisticRegression(C=strength, max_iter=1000)
     regression.fit(scores, labels, sample_weight=weights)
     return _for_levels(regression, 0.0, NO_LOGIT)
 
@@ -117,6 +175,10 @@ def calibrated(scores: Floats, fitted: Linear) -> Floats:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances: Floats = powers / powers.sum(axis=1, keepdims=True)
     return chances
+
+
+def _has_systems(examples: Examples) -> bool:
+    return len(np.unique(examples.systems)) > 1
 
 
 def _for_levels(classifier: Any, first: float, missing: float) -> Linear:

@@ -1,6 +1,6 @@
 """The model of logs: levels of texts and abnormality of sessions in one estimator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -10,13 +10,14 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from threadpoolctl import threadpool_limits
 
 from almanac.judging.scores import Floats
-from almanac.workloads.logs import features
+from almanac.workloads.logs import examples, features
 from almanac.workloads.logs.anomaly import SessionModel, Sessions
 from almanac.workloads.logs.contract import LEVELS
 from almanac.workloads.logs.estimators import TextLevels
-from almanac.workloads.logs.terms import levels, traces
+from almanac.workloads.logs.terms import traces
 
 ALPHA = 1.0
+NO_SOURCES = np.zeros(0, dtype=np.int64)
 # What a saved model may contain beyond plain arrays and scikit-learn's estimators. Each entry needs a review.
 TRUSTED_TYPES = [
     "almanac.workloads.logs.anomaly.SessionModel",
@@ -37,11 +38,12 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         self.use_labels = use_labels
 
     def fit(self, statements: pd.DataFrame, sessions: pd.DataFrame) -> Self:
-        """Fit on statements (text, level, weight, template) and on traces of sessions.
+        """Fit on statements (origin, system, text, level, weight, template) and on traces of sessions.
 
         Each origin of sessions gets a session model of its own.
         """
-        self.levels_ = self._level_model(statements)
+        self.levels_ = TextLevels(alpha=self.alpha).fit(examples.of(statements))
+        self.sources_ = examples.trained_sources(statements)
         self.classes_ = np.array(LEVELS)
         self.known_ = text_numbers(statements["text"].tolist())
         origins = sessions.groupby("origin", sort=True)
@@ -49,8 +51,28 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
         return self
 
     def predict_proba(self, texts: pd.DataFrame) -> Floats:
-        """Return the chances of LEVELS for a frame with masked texts in the column `text`."""
-        return self.levels_.predict_proba(texts["text"].to_numpy(dtype=object))
+        """Return the chances of LEVELS for a frame with masked texts in the column `text`.
+
+        The column `source` says where each comes from. Without it no source is one of the training.
+        """
+        counts = features.vectorizer().transform(texts["text"].to_numpy(dtype=object))
+        is_trained = np.zeros(len(texts), dtype=bool)
+        if "source" in texts:
+            is_trained = self.are_trained_on(texts["source"])
+        return self.levels_.chances(counts, is_trained)
+
+    def both_chances(self, texts: list[str]) -> tuple[Floats, Floats]:
+        """Return the chances of LEVELS of each masked text, in a source that is new and in a trained one."""
+        counts = features.vectorizer().transform(np.array(texts, dtype=object))
+        return self.levels_.both_chances(counts)
+
+    def are_trained_on(self, sources: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Return for each source whether the model was trained on it.
+
+        A model of an older program does not say, and has the same chances for every source.
+        """
+        trained = getattr(self, "sources_", NO_SOURCES)
+        return np.isin(examples.source_numbers(sources), trained)
 
     def predict(self, texts: pd.DataFrame) -> npt.NDArray[np.str_]:
         """Return the most likely level of each masked text."""
@@ -75,13 +97,6 @@ class LogModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-
             scores = np.where(fits, model.score(sessions), scores)
             is_scored |= fits
         return scores, is_scored
-
-    def _level_model(self, statements: pd.DataFrame) -> TextLevels:
-        texts = statements["text"].to_numpy(dtype=object)
-        labels = np.array(levels.numbers(statements["level"]), dtype=np.int64)
-        weights = statements["weight"].to_numpy(dtype=np.float64)
-        groups = pd.factorize(statements["template"])[0]
-        return TextLevels(alpha=self.alpha).fit(texts, labels, weights=weights, groups=groups)
 
     def _session_model(self, sessions: pd.DataFrame) -> SessionModel:
         counts = traces.counted(sessions["texts"])

@@ -14,6 +14,12 @@ FACTS = (
     "warning or worse {warning_accuracy:.1%} (majority {warning_majority:.1%}), "
     "calibration error {calibration_error:.3f}."
 )
+OF_LOGS = (
+    " On {unseen_log_n:.0f} texts of logs of systems that it had not seen: "
+    "level right {unseen_log_accuracy:.1%} (always info {unseen_log_always_info:.1%}), "
+    "warning or worse {unseen_log_warning_accuracy:.1%} "
+    "(majority {unseen_log_warning_majority:.1%})."
+)
 NO_FACTS = "This version has not been evaluated on held-out texts yet."
 ORDER = ["place", "anomaly_score", "entry_id"]
 
@@ -27,8 +33,11 @@ def headline(predictions: pd.DataFrame, *, rows: int) -> tuple[list[str], list[l
 
 
 def facts(metrics: Mapping[str, Any]) -> str:
-    """Return a sentence with the scores on held-out templates, and the majority beside them."""
-    return FACTS.format(**metrics) if "log_loss" in metrics else NO_FACTS
+    """Return the scores on held-out templates, and on logs of held-out systems, beside the majority."""
+    if "log_loss" not in metrics:
+        return NO_FACTS
+    sentences = FACTS + OF_LOGS if "unseen_log_n" in metrics else FACTS
+    return sentences.format(**metrics)
 
 
 def _row(entry: Any) -> list[object]:

@@ -100,6 +100,7 @@ def cut_off(history: pd.DataFrame) -> CutOff:
         demo=source != measurements.SOURCE,
         simulated=source == generator.SOURCE,
         source=name,
+        newest_data=last,
     )
 
 

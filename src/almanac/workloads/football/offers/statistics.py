@@ -14,6 +14,7 @@ PLAYED_OF_LEAGUE = {
     "matches_played": ("match_id", "size"),
     "first_season": ("season", "min"),
     "last_season": ("season", "max"),
+    "newest_result": ("date", "max"),
 }
 
 
@@ -39,15 +40,15 @@ def leagues(matches: pd.DataFrame, predictions: pd.DataFrame, *, as_of: date) ->
 def statistics(matches: pd.DataFrame, held_out: pd.DataFrame, *, as_of: date) -> pd.DataFrame:
     """Return averages of the last two seasons beside held-out scores, for 'all' and each league.
 
-    The rows are those of the contract's `statistics`. `held_out` has the columns scope, held_out_matches,
-    rps, log_loss, accuracy.
+    The rows are those of the contract's `statistics`. `held_out` has the columns scope, held_out_matches and
+    the scores.
     """
     recent = _last_seasons(played(matches, as_of=as_of))
     scopes = [("all", recent), *recent.groupby("league")]
     averages = pd.DataFrame([{"scope": scope, **_averages(rows)} for scope, rows in scopes])
-    rows = averages.merge(held_out, on="scope", how="left")
+    rows = averages.merge(held_out, on="scope", how="left").reindex(columns=contract.STATISTICS.column_names)
     counts = rows["held_out_matches"].fillna(0).astype("int64")
-    return rows.assign(held_out_matches=counts)[contract.STATISTICS.column_names]
+    return rows.assign(held_out_matches=counts, ranges=rows["ranges"].astype("Float64").astype("Int64"))
 
 
 def _last_seasons(matches: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The value of the user's odds: expected value, stake, return, closing-line value; no betting advice."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -7,13 +8,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from almanac.judging.scores import Interval, bootstrap_interval
-from almanac.workloads.football.contract import CHANCE_COLUMNS
+from almanac.workloads.football.contract import CHANCE_COLUMNS, NO_ODDS
 from almanac.workloads.football.strength.timeline import Floats, days_of
 
 KELLY_SHARE = 0.25
 ODDS = ["home_odds", "draw_odds", "away_odds"]
 OUTCOMES = np.array(list(CHANCE_COLUMNS))
-NO_ODDS = "No odds: no return is measured. Import your own: almanac import football-odds FILE"
+RETURN = "At the imported odds {bets} bets returned {return:+.1%} [{return_low:+.1%}, {return_high:+.1%}]"
+CLOSING = (
+    ", and beat the closing odds by {closing_line_value:+.1%} "
+    "[{closing_line_value_low:+.1%}, {closing_line_value_high:+.1%}] (n = {closed_bets})"
+)
 
 
 class Offer(NamedTuple):
@@ -144,6 +149,14 @@ def returns(
     closed = int(placed["closing"].notna().sum())
     figures = _with_interval("return", profit) | _with_interval("closing_line_value", closing)
     return {"bets": len(placed), "closed_bets": closed} | figures
+
+
+def in_words(returns: Mapping[str, Any] | None) -> str:
+    """Return a sentence about what `returns` has measured, or how to measure it."""
+    if not returns:
+        return NO_ODDS
+    sentence = RETURN.format(**returns)
+    return sentence + (CLOSING.format(**returns) if returns["closed_bets"] else "") + "."
 
 
 def _with_interval(name: str, value: Interval | None) -> dict[str, float | None]:

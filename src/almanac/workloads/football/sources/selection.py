@@ -1,7 +1,7 @@
 """Which matches a run may use: real or generated ones, and none from its cut-off on."""
 
 import difflib
-from datetime import date, timedelta
+from datetime import date
 from typing import Literal
 
 import pandas as pd
@@ -14,7 +14,8 @@ from almanac.workloads.football.sources.schedule import GONE
 # A Friday of the newest season that the pinned files cover whole: two rounds of nearly every league are still
 # to come.
 DEMO_DATE = date(2025, 4, 25)
-HORIZON = timedelta(days=14)
+# As many days as 4_predict looks ahead, the first one included.
+HORIZON_DAYS = 14
 
 
 def select(matches: pd.DataFrame, *, sample: Literal["full", "mock"]) -> pd.DataFrame:
@@ -41,7 +42,13 @@ def cut_off(matches: pd.DataFrame, *, requested: date | None, slot: date) -> Cut
     day = requested or (slot if _has_matches_after(matches, slot) else DEMO_DATE)
     sources = sorted(matches["source"].unique())
     is_simulated = sources == [simulated.SOURCE]
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=" + ".join(sources))
+    return CutOff(
+        data_as_of=day,
+        demo=day != slot,
+        simulated=is_simulated,
+        source=" + ".join(sources),
+        newest_data=_newest_result(matches, day),
+    )
 
 
 def club(matches: pd.DataFrame, name: str) -> str:
@@ -65,7 +72,15 @@ def _by_alias(name: str, names: list[str]) -> str | None:
     return next((owner for owner in owners if owner in names), None)
 
 
+def _newest_result(matches: pd.DataFrame, day: date) -> date | None:
+    """Return the day of the newest result before a day, None without one."""
+    is_past = (matches["status"] == "played") & (pd.to_datetime(matches["date"]) < pd.Timestamp(day))
+    newest = matches.loc[is_past, "date"].max()
+    return None if pd.isna(newest) else pd.Timestamp(newest).date()
+
+
 def _has_matches_after(matches: pd.DataFrame, day: date) -> bool:
     first = pd.Timestamp(day)
-    last = pd.Timestamp(day + HORIZON)
-    return bool(matches["date"].between(first, last).any())
+    last = first + pd.Timedelta(days=HORIZON_DAYS - 1)
+    is_near = matches["date"].between(first, last)
+    return bool((is_near & matches["status"].isin(["scheduled", "played"])).any())

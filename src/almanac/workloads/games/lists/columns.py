@@ -1,19 +1,22 @@
 """The columns of the contract that are made from neighbours: list entries with reasons, titles, pools."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from almanac.workloads.games.contract import LISTED, POOL, PREDICTIONS
+from almanac.workloads.games.contract import CONTENT, PLAYERS, PREDICTIONS, UNLISTED
 from almanac.workloads.games.features import LIST_COLUMNS
-from almanac.workloads.games.lists.neighbours import Neighbours
+from almanac.workloads.games.lists.filling import Filled
 from almanac.workloads.games.lists.reasons import FALLBACK, Why
 
 PUBLISHED_LISTS = [name for name in LIST_COLUMNS if name in PREDICTIONS.column_names]
-DECIMALS = 4
+# Of a pool, hundreds of liked games are added up.
+DECIMALS, POOL_DECIMALS = 4, 5
+
+# A pair of the pool; the third member is missing where content alone has brought the game.
+Pair = tuple[str, float] | tuple[str, float, str]
 
 
 def describe(catalogue: pd.DataFrame) -> pd.DataFrame:
@@ -32,40 +35,54 @@ def _main_genre(genres: list[str]) -> str:
     return genres[0].lower() if genres else ""
 
 
-def entries(catalogue: pd.DataFrame, lists: list[Neighbours], why: Why) -> list[list[dict[str, object]]]:
-    """Return for each game the entries (game_id, title, score, why) of its ten best neighbours."""
+def entries(catalogue: pd.DataFrame, lists: list[Filled], why: Why) -> list[list[dict[str, object]]]:
+    """Return for each game the entries (game_id, title, score, why, by) of its published list."""
     ids, titles = catalogue["game_id"].tolist(), catalogue["title"].tolist()
 
-    def entry(game: int, other: int, score: float) -> dict[str, object]:
-        reason = sys.intern(why(game, other) or FALLBACK)
-        return {"game_id": ids[other], "title": titles[other], "score": score, "why": reason}
+    def entry(game: int, other: int, score: float, is_by_players: bool) -> dict[str, object]:
+        reason = sys.intern(why(game, other, is_by_players) or FALLBACK)
+        by = PLAYERS if is_by_players else CONTENT
+        return {"game_id": ids[other], "title": titles[other], "score": score, "why": reason, "by": by}
 
     lists_of_entries = []
-    for game, pairs in enumerate(_with_scores(lists, LISTED)):
-        lists_of_entries.append([entry(game, other, score) for other, score in pairs])
+    for game, (rows, scores, by_players, _) in enumerate(_rounded((each.listed for each in lists), DECIMALS)):
+        facts = zip(rows, scores, by_players, strict=True)
+        lists_of_entries.append([entry(game, *of_other) for of_other in facts])
     return lists_of_entries
 
 
-def of_pool(catalogue: pd.DataFrame, lists: list[Neighbours]) -> dict[str, Any]:
+def of_pool(catalogue: pd.DataFrame, lists: list[Filled]) -> dict[str, Any]:
     """Return the columns that the search and combined lists use: titles of the ten best, and the pool."""
     return {"recommended_titles": _titles(catalogue, lists), "pool": _pools(catalogue, lists)}
 
 
-def _titles(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[str]:
+def _titles(catalogue: pd.DataFrame, lists: list[Filled]) -> list[str]:
     titles = catalogue["title"].tolist()
-    rows_of = (neighbours.rows[:LISTED].tolist() for neighbours in lists)
+    rows_of = (each.listed.rows.tolist() for each in lists)
     return [" · ".join(titles[row] for row in rows) for rows in rows_of]
 
 
-def _pools(catalogue: pd.DataFrame, lists: list[Neighbours]) -> list[list[tuple[str, float]]]:
+def _pools(catalogue: pd.DataFrame, lists: list[Filled]) -> list[list[Pair]]:
     ids = catalogue["game_id"].tolist()
-    return [[(ids[row], score) for row, score in pairs] for pairs in _with_scores(lists, POOL)]
+    pools = []
+    for rows, scores, by_players, is_listed in _rounded(lists, POOL_DECIMALS):
+        names = [ids[row] for row in rows]
+        pools.append(list(map(_pair, names, scores, by_players, is_listed)))
+    return pools
 
 
-def _with_scores(lists: list[Neighbours], count: int) -> Iterator[list[tuple[int, float]]]:
-    # There are millions of scores, but few different ones; each is stored once.
+def _pair(game_id: str, score: float, is_by_players: bool, is_listed: bool) -> Pair:
+    if not is_by_players:
+        return game_id, score
+    return game_id, score, PLAYERS if is_listed else UNLISTED
+
+
+def _rounded(
+    lists: Iterable[Filled], decimals: int
+) -> Iterator[tuple[list[int], list[float], list[bool], list[bool]]]:
+    """Yield rows, scores, and flags of each list; of millions of scores few differ, each is stored once."""
     stored = dict[float, float]()
-    for neighbours in lists:
-        exact = neighbours.scores[:count].astype(np.float64)
-        scores = (stored.setdefault(score, score) for score in exact.round(DECIMALS).tolist())
-        yield list(zip(neighbours.rows[:count].tolist(), scores, strict=True))
+    for each in lists:
+        exact = each.scores.astype("float64").round(decimals).tolist()
+        scores = [stored.setdefault(score, score) for score in exact]
+        yield each.rows.tolist(), scores, each.by_players.tolist(), each.is_listed.tolist()

@@ -32,6 +32,13 @@ class Best(NamedTuple):
     scores: Array
 
 
+def greatest(count: int, games: Rows, scores: Array, rows: Rows) -> Best:
+    """Return the `count` greatest scores of some games (rows of `scores`) for the games `rows` (columns)."""
+    dropped = max(scores.shape[1] - count, 0)
+    columns = np.argpartition(scores, dropped, axis=1)[:, dropped:]
+    return Best(games, rows[columns].astype(np.int32), np.take_along_axis(scores, columns, axis=1))
+
+
 class _Bounds(NamedTuple):
     """The greatest value of each column in each block (a column per block)."""
 

@@ -3,16 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from almanac.workloads.games.contract import POOL
+from almanac.workloads.games.contract import LISTED, POOL
 from almanac.workloads.games.encoding import Array, Rows, Scorer
-from almanac.workloads.games.lists.nearest import Best, Exclude, ShortRows, SimilarityScorer
-from almanac.workloads.games.played import single_histories
+from almanac.workloads.games.lists.nearest import Best, Exclude, ShortRows, SimilarityScorer, greatest
+from almanac.workloads.games.played import WeightsScorer, single_histories
 
 CHUNK = 512
 # The most scores in memory where every pair is compared; a large catalogue takes fewer rows at a time.
@@ -20,6 +19,10 @@ MOST_CELLS = 2**24
 # Candidates for each game, enough to fill a list after editions and series have been thinned out.
 CANDIDATES = 3 * POOL
 MOST_OF_A_SERIES = 3
+
+
+# Games that everybody knows, enough to fill a list whatever is thinned out.
+MOST_WELL_KNOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +33,59 @@ class Neighbours:
     scores: Array
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The best candidates of one game, best first, and the places of those that a list may have."""
+
+    rows: ShortRows
+    scores: Array
+    places: list[int]
+
+
+NO_RANKING = Ranking(np.empty(0, dtype=np.int32), np.empty(0, dtype=np.float32), [])
+
+
 def neighbours(catalogue: pd.DataFrame, scorer: Scorer) -> list[Neighbours]:
-    """Return the neighbours of each game of a catalogue, at most POOL, in the order of the catalogue."""
-    groups = _Groups.of(catalogue)
-    lists: list[Any] = [None] * len(catalogue)
+    """Return the neighbours of each game of a catalogue, at most POOL, in the order of the catalogue.
+
+    A game that has too little in common with others gets the best known games, with a score of 0.
+    """
+    groups, well_known = Groups.of(catalogue), _well_known(catalogue)
+    lists = []
+    for game, ranking in enumerate(rankings(catalogue, scorer, groups)):
+        listed = Neighbours(ranking.rows[ranking.places], ranking.scores[ranking.places])
+        if len(listed.rows) < LISTED:
+            listed = _with_well_known(game, listed, well_known, groups)
+        lists.append(listed)
+    return lists
+
+
+def rankings(catalogue: pd.DataFrame, scorer: Scorer, groups: "Groups") -> list[Ranking]:
+    """Return the ranking of each game of a catalogue; without a better game than a score of 0 it is empty."""
+    ranked = [NO_RANKING] * len(catalogue)
     for best in _batches(catalogue, scorer):
         for game, rows, scores in _sorted(best):
-            places = groups.thinned(game, rows.tolist(), scores.tolist())
-            lists[game] = Neighbours(rows[places], scores[places])
-    return lists
+            positive = int((scores > 0).sum())
+            places = groups.thinned(game, rows[:positive].tolist())
+            ranked[game] = Ranking(rows[:positive], scores[:positive], places)
+    return ranked
+
+
+def _well_known(catalogue: pd.DataFrame) -> ShortRows:
+    everybodys = ~catalogue["adult"].to_numpy(dtype=bool)
+    return np.flatnonzero(everybodys)[:MOST_WELL_KNOWN].astype(np.int32)
+
+
+def _with_well_known(game: int, listed: Neighbours, well_known: ShortRows, groups: "Groups") -> Neighbours:
+    rows = np.concatenate([listed.rows, well_known])
+    scores = np.concatenate([listed.scores, np.zeros(len(well_known), dtype=np.float32)])
+    places = groups.thinned(game, rows.tolist(), most=LISTED)
+    return Neighbours(rows[places], scores[places])
 
 
 def _batches(catalogue: pd.DataFrame, scorer: Scorer) -> Iterator[Best]:
     exclude = _exclusion(catalogue["adult"].to_numpy(dtype=bool))
-    if isinstance(scorer, SimilarityScorer):
+    if isinstance(scorer, SimilarityScorer | WeightsScorer):
         return scorer.best(CANDIDATES, exclude)
     return _best_of_all(scorer, len(catalogue), exclude)
 
@@ -68,13 +110,7 @@ def _best_of_all(scorer: Scorer, size: int, exclude: Exclude) -> Iterator[Best]:
         games = everything[start : start + chunk]
         scores = scorer(single_histories(games, size))
         exclude(scores, games, everything)
-        yield _best(games, scores)
-
-
-def _best(games: Rows, scores: Array) -> Best:
-    dropped = max(scores.shape[1] - CANDIDATES, 0)
-    rows = np.argpartition(scores, dropped, axis=1)[:, dropped:]
-    return Best(games, rows.astype(np.int32), np.take_along_axis(scores, rows, axis=1))
+        yield greatest(CANDIDATES, games, scores, everything)
 
 
 def _sorted(best: Best) -> Iterator[tuple[int, ShortRows, Array]]:
@@ -86,29 +122,30 @@ def _sorted(best: Best) -> Iterator[tuple[int, ShortRows, Array]]:
 
 
 @dataclass(frozen=True)
-class _Groups:
+class Groups:
     """The numbers of the work and the series of each game; the series is -1 where there is none."""
 
     works: list[int]
     series: list[int]
 
     @classmethod
-    def of(cls, catalogue: pd.DataFrame) -> "_Groups":
+    def of(cls, catalogue: pd.DataFrame) -> "Groups":
+        """Return the groups of a catalogue."""
         series = catalogue["series"].where(catalogue["series"] != "")
         works, numbers = pd.factorize(catalogue["work"])[0], pd.factorize(series)[0]
         return cls(works.tolist(), numbers.tolist())
 
-    def thinned(self, game: int, rows: list[int], scores: list[float]) -> list[int]:
+    def thinned(self, game: int, rows: list[int], *, most: int = POOL) -> list[int]:
         """Return the places of the neighbours to list: one of each other work, few of one series."""
         works, counts = {self.works[game]}, Counter[int]()
         places = list[int]()
-        for place, (row, score) in enumerate(zip(rows, scores, strict=True)):
-            if score <= 0 or len(places) == POOL:
-                break
+        for place, row in enumerate(rows):
             work, series = self.works[row], self.series[row]
             if work in works or counts[series] >= MOST_OF_A_SERIES:
                 continue
             works.add(work)
             counts[series] += series >= 0
             places.append(place)
+            if len(places) == most:
+                break
         return places

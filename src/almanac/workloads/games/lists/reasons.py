@@ -43,8 +43,9 @@ GENERIC_TAGS = frozenset(
 PLAYED = "played by the same people"
 FALLBACK = "well known and well liked"
 
-# From the rows of a game and of one of its neighbours to a reason, '' where there is none.
-Why = Callable[[int, int], str]
+# From the rows of a game and of one of its neighbours, and whether plays have brought it, to a reason, ''
+# where there is none.
+Why = Callable[[int, int, bool], str]
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ class Facts:
     makers: list[str]
     series: list[str]
 
-    def why(self, game: int, other: int) -> str:
+    def why(self, game: int, other: int, by_players: bool = False) -> str:
         """Return what two games share: "open world, role-playing; same developer"; '' where it is nothing."""
+        del by_players
         words = ", ".join(self._shared_words(game, other))
         return "; ".join(part for part in (words, self._relation(game, other)) if part)
 
@@ -93,12 +95,13 @@ def _words(text: str) -> set[str]:
 
 
 def why_played(facts: Facts, players: Iterable[int]) -> Why:
-    """Return the reasons for games that players of a game took to; `players` counts those of each game."""
+    """Return the reasons where plays have brought games; `players` counts those of each game."""
     is_played = [count >= LEAST_PLAYERS for count in players]
 
-    def why(game: int, other: int) -> str:
+    def why(game: int, other: int, by_players: bool) -> str:
         shared = facts.why(game, other)
-        return with_plays(shared) if is_played[game] and is_played[other] else shared
+        is_sure = by_players and is_played[game] and is_played[other]
+        return with_plays(shared) if is_sure else shared
 
     return why
 

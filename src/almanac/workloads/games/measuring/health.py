@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from almanac.workloads.games.contract import HEALTH, LISTED
+from almanac.workloads.games.contract import HEALTH, LISTED, PLAYERS
 from almanac.workloads.games.measuring.inspection import lists_of
 
 
@@ -25,8 +25,9 @@ def games(predictions: pd.DataFrame) -> float:
 
 
 def full_lists(predictions: pd.DataFrame) -> float:
-    """Share of games whose similar list has all ten."""
-    return float((predictions["similar"].map(len) == LISTED).mean())
+    """Share of games whose served lists, similar and recommended, both have all ten."""
+    is_full = predictions["similar"].map(len) == LISTED
+    return float((is_full & (lists_of(predictions).map(len) == LISTED)).mean())
 
 
 def coverage(predictions: pd.DataFrame) -> float:
@@ -51,6 +52,12 @@ def median_best_score(predictions: pd.DataFrame) -> float:
     return float(np.median(best))
 
 
+def by_players(predictions: pd.DataFrame) -> float:
+    """Share of the entries of recommended lists that plays have brought; content has brought all others."""
+    entries = [entry for listed in lists_of(predictions) for entry in listed]
+    return float(np.mean([entry.get("by") == PLAYERS for entry in entries])) if entries else 0.0
+
+
 def played_games(predictions: pd.DataFrame) -> float:
     """Games that somebody among the imported players has played."""
     return int((predictions["players"] > 0).sum())
@@ -62,5 +69,6 @@ MEASURES = {
     "coverage": coverage,
     "same_genre": same_genre,
     "median_best_score": median_best_score,
+    "by_players": by_players,
     "played_games": played_games,
 }

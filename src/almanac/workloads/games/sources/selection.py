@@ -1,5 +1,6 @@
 """The games and plays that a run may use: real or simulated ones, and only those before its cut-off."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Literal
 
@@ -48,13 +49,22 @@ def cut_off(games: pd.DataFrame, plays: pd.DataFrame, *, requested: date | None,
     is_live = igdb.SOURCE in names or _has_fresh_play(plays, slot)
     day = requested or _default_day(slot, is_live=is_live, is_simulated=is_simulated)
     source = " + ".join(sorted(names))
-    return CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=source)
+    newest = _newest(plays["played_at"], day) or _newest(games["released"], day)
+    cut = CutOff(data_as_of=day, demo=day != slot, simulated=is_simulated, source=source)
+    return replace(cut, newest_data=newest)
 
 
 def _default_day(slot: date, *, is_live: bool, is_simulated: bool) -> date:
     if is_simulated:
         return SIMULATED_DATE
     return slot if is_live else CATALOGUE_DATE
+
+
+def _newest(moments: pd.Series, day: date) -> date | None:
+    """Return the day of the newest of these moments before a day, or None."""
+    instants = pd.to_datetime(moments, utc=True)
+    earlier = instants[instants < pd.Timestamp(day, tz="UTC")]
+    return None if earlier.empty else earlier.max().date()
 
 
 def _has_fresh_play(plays: pd.DataFrame, slot: date) -> bool:

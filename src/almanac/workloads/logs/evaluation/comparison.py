@@ -37,4 +37,4 @@ def unseen_by(champion: LogModel, forecasts: Forecasts) -> Forecasts:
 def _chances(model: LogModel, rows: pd.DataFrame) -> Floats:
     if rows.empty:
         return np.zeros((0, len(LEVELS)))
-    return model.predict_proba(rows)
+    return model.predict_proba(rows.assign(source=rows["system"]))

@@ -8,7 +8,8 @@ from almanac.judging import scores as metrics
 from almanac.judging.scores import Floats, Labels
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import LEVELS
-from almanac.workloads.logs.evaluation.validation import Flags, Forecasts, cross_validate, labels_of
+from almanac.workloads.logs.evaluation.validation import Forecasts, cross_validate, labels_of
+from almanac.workloads.logs.examples import Flags
 from almanac.workloads.logs.model import ALPHA
 from almanac.workloads.logs.terms import levels
 from almanac.workloads.logs.terms.levels import WARNING

@@ -1,28 +1,28 @@
 """Forecasts of levels for rows that their model has not seen: by groups, and by time."""
 
 from collections.abc import Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 from sklearn.model_selection import StratifiedGroupKFold
 from threadpoolctl import threadpool_limits
 
 from almanac.judging.scores import Floats, Labels
-from almanac.workloads.logs import estimators, features
+from almanac.workloads.logs import examples
 from almanac.workloads.logs.contract import LEVELS
+from almanac.workloads.logs.estimators import BY_SYSTEM, BY_TEMPLATE, TextLevels
+from almanac.workloads.logs.examples import NO_SOURCES, Examples, Flags
 from almanac.workloads.logs.model import ALPHA
 from almanac.workloads.logs.terms import levels
 
-Flags = npt.NDArray[np.bool_]
 Fold = tuple[Labels, Labels]
 
 FOLDS = 5
 # Fewer rows of logs are no evidence; then statements of programs are evaluated too.
 LEAST_ROWS = 500
-TRAINING_ONLY = ("python",)
+LEAST_SYSTEMS = 2
 # The quantile of the times at which texts were first seen; later texts are the test.
 TIME_SHARE = 0.6
 
@@ -35,21 +35,9 @@ class Forecasts(NamedTuple):
     base: Floats
 
 
-class Examples(NamedTuple):
-    """What a level model learns from: counts of n-grams, places of levels, weights."""
-
-    counts: sparse.csr_matrix
-    labels: Labels
-    weights: Floats
-
-    def rows(self, places: Labels) -> Self:
-        """Return the examples of some rows."""
-        return type(self)(self.counts[places], self.labels[places], self.weights[places])
-
-
 def evaluation_rows(statements: pd.DataFrame) -> pd.DataFrame:
     """Return the rows to evaluate on, one per template: of logs if there are enough, else of programs too."""
-    of_logs = statements[~statements["origin"].isin(TRAINING_ONLY)]
+    of_logs = statements[~statements["origin"].isin(NO_SOURCES)]
     has_enough = of_logs["template"].nunique() >= LEAST_ROWS
     rows = of_logs if has_enough else statements
     ordered = rows.sort_values("occurrences", ascending=False, kind="stable")
@@ -59,16 +47,26 @@ def evaluation_rows(statements: pd.DataFrame) -> pd.DataFrame:
 def cross_validate(statements: pd.DataFrame, *, by: str, seed: int, alpha: float = ALPHA) -> Forecasts:
     """Return forecasts for every evaluation row, from models without a row of the same template or system.
 
-    `by` names the column of the groups. The scores of a fold are calibrated on the scores of the other folds.
+    `by` names the column of the groups. The models are what is served, both calibrations among it: the column
+    `is_trained` of the rows says whether the model was trained on their system, and so which one was used.
     """
-    examples = _examples(statements)
+    learned = examples.of(statements)
     groups = pd.factorize(statements[by])[0]
     is_test = statements.index.isin(evaluation_rows(statements).index)
-    split = folds(groups, examples.labels, is_test, seed)
-    with threadpool_limits(limits=1):
-        scores, base, fold = _fold_scores(examples, split, alpha)
-        chances = cross_calibrated(scores[is_test], examples.labels[is_test], fold[is_test])
-    return Forecasts(statements[is_test], chances, base[is_test])
+    return _forecasts(statements, learned, folds(groups, learned.labels, is_test, seed), alpha)
+
+
+def leave_logs_out(statements: pd.DataFrame, *, alpha: float = ALPHA) -> Forecasts:
+    """Return forecasts for every text of every system with logs, from a model without any text of the system.
+
+    Logging statements of a system of that name are left out too. There are none where there is one system.
+    """
+    learned = examples.of(statements)
+    systems = np.unique(learned.systems[learned.is_run_time])
+    if len(systems) < LEAST_SYSTEMS:
+        return Forecasts(statements.iloc[:0].assign(is_trained=False), _nothing(), _nothing())
+    split = (_without(learned, system) for system in systems)
+    return _forecasts(statements, learned, split, alpha)
 
 
 def validate_by_time(statements: pd.DataFrame, *, alpha: float = ALPHA) -> Forecasts:
@@ -77,12 +75,9 @@ def validate_by_time(statements: pd.DataFrame, *, alpha: float = ALPHA) -> Forec
     Texts without a time belong to the training.
     """
     train, test = _split_by_time(statements)
-    if test.empty:
-        nothing = np.zeros((0, len(LEVELS)))
-        return Forecasts(test, nothing, nothing)
-    rates = base_rates(labels_of(train), _weights(train))
-    base = np.tile(rates, (len(test), 1))
-    return Forecasts(test, _chances(train, test, alpha), base)
+    if not len(test):
+        return Forecasts(statements.iloc[:0].assign(is_trained=False), _nothing(), _nothing())
+    return _forecasts(statements, examples.of(statements), iter([(train, test)]), alpha)
 
 
 def folds(groups: Labels, labels: Labels, is_test: Flags, seed: int) -> Iterator[Fold]:
@@ -93,17 +88,6 @@ def folds(groups: Labels, labels: Labels, is_test: Flags, seed: int) -> Iterator
         test = tested[places]
         train = ~np.isin(groups, groups[test])
         yield np.flatnonzero(train), test
-
-
-def cross_calibrated(scores: Floats, labels: Labels, fold: Labels) -> Floats:
-    """Return chances for scores, each fold calibrated on the others."""
-    chances = np.zeros_like(scores)
-    for number in np.unique(fold):
-        is_other = fold != number
-        weights = np.ones(int(is_other.sum()))
-        fitted = estimators.calibration(scores[is_other], labels[is_other], weights)
-        chances[~is_other] = estimators.calibrated(scores[~is_other], fitted)
-    return chances
 
 
 def base_rates(labels: Labels, weights: Floats) -> Floats:
@@ -118,34 +102,42 @@ def labels_of(frame: pd.DataFrame) -> Labels:
     return np.array(levels.numbers(frame["level"]), dtype=np.int64)
 
 
-def _examples(statements: pd.DataFrame) -> Examples:
-    counts = features.vectorizer().transform(statements["text"])
-    return Examples(counts, labels_of(statements), _weights(statements))
+def _forecasts(statements: pd.DataFrame, learned: Examples, split: Iterator[Fold], alpha: float) -> Forecasts:
+    """Return the forecasts of each test row by the model of its fold, in the order of the statements."""
+    size = len(statements)
+    chances, base = np.zeros((size, len(LEVELS))), np.zeros((size, len(LEVELS)))
+    is_tested, is_trained = np.zeros(size, dtype=bool), np.zeros(size, dtype=bool)
+    with threadpool_limits(limits=1):
+        for train, test in split:
+            training = learned.rows(train)
+            is_trained[test] = training.are_trained_on(learned.systems[test])
+            chances[test] = _served(training, learned.counts[test], is_trained[test], alpha)
+            base[test], is_tested[test] = base_rates(training.labels, training.weights), True
+    frame = statements.assign(is_trained=is_trained)
+    return Forecasts(frame[is_tested], chances[is_tested], base[is_tested])
 
 
-def _weights(statements: pd.DataFrame) -> Floats:
-    return statements["weight"].to_numpy(dtype=np.float64)
+def _served(training: Examples, counts: sparse.csr_matrix, is_trained: Flags, alpha: float) -> Floats:
+    """Return the chances that a model of a training serves; a calibration that no row needs is left out."""
+    by_use = {BY_TEMPLATE: is_trained.any(), BY_SYSTEM: (~is_trained).any()}
+    needed = [name for name, is_used in by_use.items() if is_used]
+    model = TextLevels(alpha=alpha).fit(training, calibrations=needed)
+    return model.chances(counts, is_trained)
 
 
-def _fold_scores(examples: Examples, split: Iterator[Fold], alpha: float) -> tuple[Floats, Floats, Labels]:
-    """Return scores and base rates of each test row by the model of its fold, and the number of the fold."""
-    size = len(examples.labels)
-    scores, base = np.zeros((size, len(LEVELS))), np.zeros((size, len(LEVELS)))
-    fold = np.zeros(size, dtype=np.int64)
-    for number, (train, test) in enumerate(split):
-        training = examples.rows(train)
-        ridge = estimators.Ridge(alpha, *training)
-        scores[test] = ridge.scores(examples.counts[test])
-        base[test], fold[test] = base_rates(training.labels, training.weights), number
-    return scores, base, fold
+def _without(learned: Examples, system: int) -> Fold:
+    """Return training and test rows: the texts of a system's logs are the test."""
+    is_of_system = learned.systems == system
+    return np.flatnonzero(~is_of_system), np.flatnonzero(is_of_system & learned.is_run_time)
 
 
-def _split_by_time(statements: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _split_by_time(statements: pd.DataFrame) -> Fold:
     """Return training and test rows; test rows were first seen late, with templates new to the training."""
     is_late = _is_late(statements["seen_at"])
     train = statements[~is_late]
     is_new = ~statements["template"].isin(train["template"]).to_numpy()
-    return train, evaluation_rows(statements[is_late & is_new])
+    test = evaluation_rows(statements[is_late & is_new])
+    return np.flatnonzero(~is_late), np.flatnonzero(statements.index.isin(test.index))
 
 
 def _is_late(seen_at: pd.Series) -> Flags:
@@ -156,10 +148,5 @@ def _is_late(seen_at: pd.Series) -> Flags:
     return is_late
 
 
-def _chances(train: pd.DataFrame, test: pd.DataFrame, alpha: float) -> Floats:
-    texts = train["text"].to_numpy(dtype=object)
-    groups = pd.factorize(train["template"])[0]
-    model = estimators.TextLevels(alpha=alpha)
-    with threadpool_limits(limits=1):
-        model.fit(texts, labels_of(train), weights=_weights(train), groups=groups)
-        return model.predict_proba(test["text"].to_numpy(dtype=object))
+def _nothing() -> Floats:
+    return np.zeros((0, len(LEVELS)))

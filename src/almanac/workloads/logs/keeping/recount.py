@@ -23,13 +23,17 @@ BLOCKS = f"""
         WINDOW of_block AS (PARTITION BY run_id, block ORDER BY entry_id)
     ) AS spaced GROUP BY run_id, block"""  # noqa: S608  # made of constants
 ROLLUPS = """
-    INSERT INTO almanac.logs_rollups (run_id, bucket, source, level, severity, entries, anomalies)
+    INSERT INTO almanac.logs_rollups
+        (run_id, bucket, source, level, severity, entries, anomalies, written, differing)
     SELECT run_id, date_bin('5 minutes', event_time, '2000-01-01Z'), source, level, severity,
-           count(*), count(*) FILTER (WHERE anomaly)
+           count(*), count(*) FILTER (WHERE anomaly),
+           count(written_level), count(*) FILTER (WHERE written_level <> level)
     FROM almanac.logs_predictions WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3, 4, 5"""
 HOURS = """
-    INSERT INTO almanac.logs_hours (run_id, bucket, source, level, severity, entries, anomalies)
-    SELECT run_id, date_trunc('hour', bucket, 'UTC'), source, level, severity, sum(entries), sum(anomalies)
+    INSERT INTO almanac.logs_hours
+        (run_id, bucket, source, level, severity, entries, anomalies, written, differing)
+    SELECT run_id, date_trunc('hour', bucket, 'UTC'), source, level, severity,
+           sum(entries), sum(anomalies), sum(written), sum(differing)
     FROM almanac.logs_rollups WHERE run_id = ANY (%(runs)s) GROUP BY 1, 2, 3, 4, 5"""
 TEMPLATE_HOURS = """
     INSERT INTO almanac.logs_template_hours (run_id, bucket, source, template_id, entries, anomalies)

@@ -11,21 +11,22 @@ import pyarrow as pa
 
 from almanac.workloads.logs import features
 from almanac.workloads.logs.contract import BUCKET
-from almanac.workloads.logs.terms import arrays
+from almanac.workloads.logs.terms import arrays, levels
 
 Numbers = npt.NDArray[np.int64]
 
 INSTANT = pa.timestamp("us", "UTC")
 BUCKET_MICROSECONDS = int(BUCKET.total_seconds() * 1e6)
 HOUR_MICROSECONDS = 3_600_000_000
-NUMBER_COLUMNS = ("entry_id", "event_time", "source", "session", "text")
+NUMBER_COLUMNS = ("entry_id", "event_time", "source", "session", "text", "written")
 
 
 @dataclass(frozen=True)
 class Columns:
     """All entries to score; event times are microseconds since 1970.
 
-    `session` is -1 without a session. `sessions` are pairs of a source's place and the session's name.
+    `session` is -1 without a session, and `written`, a place in LEVELS, is -1 without a level of the author.
+    `sessions` are pairs of a source's place and the session's name.
     """
 
     entry_id: Numbers
@@ -33,6 +34,7 @@ class Columns:
     source: Numbers
     session: Numbers
     text: Numbers
+    written: Numbers
     sources: list[str]
     sessions: list[tuple[int, str]]
     texts: list[str]
@@ -81,17 +83,18 @@ class _Gatherer:
         self.batches: list[tuple[Numbers, ...]] = []
 
     def add(self, batch: pa.Table) -> None:
-        """Add a batch with entry_id, source, session, event_time and text."""
+        """Add a batch with entry_id, source, session, event_time, level and text."""
         source = self._source_places(batch["source"])
         session = self._session_places(batch["session"], source)
         text = self._text_places(batch["text"])
         entry_id = batch["entry_id"].to_numpy().astype(np.int64)
         event_time = batch["event_time"].cast(INSTANT).cast(pa.int64()).to_numpy()
-        self.batches.append((entry_id, event_time, source, session, text))
+        written = levels.places(batch["level"])
+        self.batches.append((entry_id, event_time, source, session, text, written))
 
     def columns(self) -> Columns:
         """Return all batches as one."""
-        batches = self.batches or [(np.zeros(0, dtype=np.int64),) * 5]
+        batches = self.batches or [(np.zeros(0, dtype=np.int64),) * len(NUMBER_COLUMNS)]
         arrays = map(np.concatenate, zip(*batches, strict=True))
         numbers: dict[str, Any] = dict(zip(NUMBER_COLUMNS, arrays, strict=True))
         sources, sessions, texts = (places.values() for places in (self.sources, self.sessions, self.texts))
@@ -128,7 +131,7 @@ class _Gatherer:
 
 
 def gather(entries: Iterable[pa.Table], *, extra_texts: Sequence[str] = ()) -> Columns:
-    """Read batches of entries with entry_id, source, session, event_time and text.
+    """Read batches of entries with entry_id, source, session, event_time, level and text.
 
     `extra_texts` are masked texts that no entry needs to have.
     """

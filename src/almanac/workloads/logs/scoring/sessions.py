@@ -175,8 +175,9 @@ def _ascending(values: Floats, is_chosen: Flags) -> Numbers:
 
 
 def _worst_levels(columns: Columns, texts: TextPredictions) -> Numbers:
+    """Return the worst level of each session, written or predicted."""
     rows = columns.has_session
-    levels = texts.level[columns.text[rows]]
+    levels = np.maximum(texts.level[texts.of_entry[rows]], columns.written[rows])
     worst = np.zeros(len(columns.sessions), dtype=np.int64)
     np.maximum.at(worst, columns.session[rows], levels)
     return worst

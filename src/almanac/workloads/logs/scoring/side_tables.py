@@ -21,6 +21,12 @@ from almanac.workloads.logs.scoring.texts import TextPredictions
 ROLLUP_KEY = ["bucket", "source", "level", "severity"]
 USAGE_KEY = ["source", "template"]
 TEMPLATE_HOUR_KEY = ["bucket", "source", "template"]
+ROLLUP_COUNTS: dict[str, Any] = {
+    "entries": ("anomaly", "size"),
+    "anomalies": ("anomaly", "sum"),
+    "written": ("written", "sum"),
+    "differing": ("differing", "sum"),
+}
 COUNTS: dict[str, Any] = {
     "entries": ("anomaly", "size"),
     "anomalies": ("anomaly", "sum"),
@@ -32,7 +38,7 @@ COUNTS: dict[str, Any] = {
 def make(columns: Columns, predictions: TextPredictions, judged: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Return each side table but `sessions`.
 
-    `judged` has level and severity (as places) and anomaly of each entry.
+    `judged` has level and severity (as places), anomaly, written and differing of each entry.
     """
     return {
         "templates": templates(columns, predictions, judged),
@@ -118,10 +124,12 @@ def _letters(judged: pd.DataFrame) -> Numbers:
 
 
 def _shared(predictions: TextPredictions) -> dict[str, object]:
+    """Return the prediction of each text as most of its entries have it."""
+    main = predictions.main
     return {
-        "level": np.array(LEVELS, dtype=object)[predictions.level],
-        "level_confidence": predictions.confidence,
-        "warning_chance": predictions.warning_chance,
+        "level": np.array(LEVELS, dtype=object)[predictions.level[main]],
+        "level_confidence": predictions.confidence[main],
+        "warning_chance": predictions.warning_chance[main],
     }
 
 
@@ -142,7 +150,8 @@ def _by_source_and_template(
 
 
 def _rollups(columns: Columns, judged: pd.DataFrame, bucket: Numbers, width: int) -> pd.DataFrame:
-    frame = _sizes(judged.assign(source=columns.source, bucket=bucket), ROLLUP_KEY)
+    entries = judged.assign(source=columns.source, bucket=bucket)
+    frame: pd.DataFrame = entries.groupby(ROLLUP_KEY, sort=True).agg(**ROLLUP_COUNTS).reset_index()
     begins = _begins(frame["bucket"], width)
     names = {"source": columns.sources, "level": LEVELS, "severity": SEVERITIES}
     named = {column: _named(values, frame[column]) for column, values in names.items()}

@@ -63,17 +63,17 @@ def nothing_past() -> Past:
 
 
 def score(model: LogModel, entries: Iterable[pa.Table], past: Past, *, stamp: Stamp) -> Tables:
-    """Return each released table for entries with entry_id, source, session, event_time and text.
+    """Return each released table for entries with entry_id, source, session, event_time, level and text.
 
     Each batch is forgotten once its texts are masked, so memory holds numbers only.
     The same entries, model and past give the same frames.
     """
     columns = gather(entries, extra_texts=stamp.pending_texts)
-    predictions = texts.predict(model, columns.texts, past.templates)
+    predictions = texts.predict(model, columns, past.templates)
     lines = score_lines(columns, predictions, past.usage)
     sessions = judge_sessions(model, columns, predictions, past.sessions)
     anomalies = _anomalies(lines, sessions)
-    judged = _judged(predictions.level[columns.text], anomalies.flags)
+    judged = _judged(predictions.level[predictions.of_entry], columns.written, anomalies.flags)
     frame = pd.DataFrame(
         _entry_columns(columns)
         | _level_columns(columns, predictions)
@@ -93,10 +93,16 @@ def _anomalies(lines: LineScores, sessions: SessionScores) -> _Anomalies:
     return _Anomalies(scores, np.where(flags, kinds, -1), flags)
 
 
-def _judged(levels: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Return level and severity of each entry, as places, and whether it is an anomaly."""
-    severities = severity.places(levels, flags)
-    return pd.DataFrame({"level": levels, "anomaly": flags, "severity": severities})
+def _judged(levels: Numbers, written: Numbers, flags: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Return level and severity of each entry, as places, whether it is an anomaly, and its written level.
+
+    The worse of both levels makes the severity. `written` and `differing` say whether the author wrote a
+    level, and another one.
+    """
+    severities = severity.places(np.maximum(levels, written), flags)
+    is_written = written >= 0
+    judged = {"level": levels, "anomaly": flags, "severity": severities}
+    return pd.DataFrame(judged | {"written": is_written, "differing": is_written & (written != levels)})
 
 
 def _entry_columns(columns: Columns) -> dict[str, Any]:
@@ -108,13 +114,14 @@ def _entry_columns(columns: Columns) -> dict[str, Any]:
 
 
 def _level_columns(columns: Columns, predictions: TextPredictions) -> dict[str, Any]:
-    """Return the predictions of the text of each entry."""
-    text = columns.text
+    """Return the predictions of the text of each entry, beside the level that its author wrote."""
+    place = predictions.of_entry
     return {
-        "level": words(LEVELS, predictions.level[text]),
-        "level_confidence": predictions.confidence[text],
-        "warning_chance": predictions.warning_chance[text],
-        "template_id": words(predictions.template_ids, predictions.template[text]),
+        "written_level": words(LEVELS, columns.written),
+        "level": words(LEVELS, predictions.level[place]),
+        "level_confidence": predictions.confidence[place],
+        "warning_chance": predictions.warning_chance[place],
+        "template_id": words(predictions.template_ids, predictions.template[columns.text]),
     }
 
 

@@ -31,6 +31,11 @@ def fetch(settings: Settings) -> KafkaLogs:
     return KafkaLogs(statements.make(learned, origin=ORIGIN), tables)
 
 
+def sources() -> set[str]:
+    """Return the names of the sources of the demo entries, such as kafka0/server."""
+    return {_source(file.path) for file in pins.pinned(ORIGIN)}
+
+
 def _entries(copy: mirror.Copy) -> list[pa.Table]:
     source = _source(copy.file.path)
     return [parsed.entries for parsed in formats.parse([copy.content], form="log4j", source=source)]

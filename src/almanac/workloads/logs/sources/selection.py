@@ -1,5 +1,6 @@
 """Selects the rows of a sample and the cut-off of a run."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -29,7 +30,8 @@ def cut_off(
     is_simulated = not statements["origin"].isin(REAL_ORIGINS).any()
     day = _demo_day(statements) if nothing_sent else slot
     source = _source(is_simulated=is_simulated) if nothing_sent else "sent entries"
-    return CutOff(requested or day, nothing_sent, is_simulated and nothing_sent, source)
+    cut = CutOff(requested or day, nothing_sent, is_simulated and nothing_sent, source)
+    return replace(cut, newest_data=_newest(statements, cut.data_as_of))
 
 
 def cut_off_of(step: Any, statements: pd.DataFrame) -> CutOff:
@@ -38,6 +40,13 @@ def cut_off_of(step: Any, statements: pd.DataFrame) -> CutOff:
     return cut_off(
         statements, slot=step.slot.date(), nothing_sent=nothing_sent, requested=step.requested_date
     )
+
+
+def _newest(statements: pd.DataFrame, day: date) -> date | None:
+    """Return the day of the newest statement before a day; None where none has a time."""
+    seen_at = pd.to_datetime(statements["seen_at"], utc=True)
+    earlier = seen_at[seen_at < pd.Timestamp(day, tz="UTC")]
+    return None if earlier.empty else earlier.max().date()
 
 
 def _demo_day(statements: pd.DataFrame) -> date:

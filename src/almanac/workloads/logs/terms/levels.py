@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from almanac.workloads.logs.contract import LEVELS
@@ -15,6 +17,8 @@ WORDS = {
 }
 LEVEL_OF = {word: level for level, words in WORDS.items() for word in words.split()}
 WARNING = LEVELS.index("warning")
+# The place of a level that nobody wrote.
+NOT_WRITTEN = -1
 
 
 def normal(word: str | None) -> str | None:
@@ -30,6 +34,17 @@ def normal_all(words: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the level of each word, null for an unknown word."""
     whole = words.combine_chunks() if isinstance(words, pa.ChunkedArray) else words
     return arrays.map_distinct(whole, normal, arrays.TEXT)
+
+
+def places(words: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return the place in LEVELS of each written word, NOT_WRITTEN for a null and for an unknown word."""
+    encoded = words.combine_chunks().dictionary_encode()
+    means = [normal(word) for word in encoded.dictionary.to_pylist()]
+    # The last of them is that of nulls, whose index is -1.
+    of_words = [NOT_WRITTEN if level is None else LEVELS.index(level) for level in means] + [NOT_WRITTEN]
+    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    of_entries: npt.NDArray[np.int64] = np.array(of_words, dtype=np.int64)[indices]
+    return of_entries
 
 
 def numbers(levels: Iterable[str]) -> list[int]:

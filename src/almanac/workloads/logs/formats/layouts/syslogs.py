@@ -26,6 +26,10 @@ TAG: Final = (
 CISCO: Final = r"(?P<logger>%[A-Z0-9_]+(?:-[A-Z0-9_]+)*-(?P<level>[0-7])-[A-Z0-9_]+): ?"
 CISCO_TIME: Final = rf"{MONTH} [ \d]?\d(?:,? \d{{4}})? \d\d:\d\d:\d\d(?:\.\d{{1,6}})?(?: [A-Z]{{2,5}})?"
 ZONED: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:[zZ]|[+-]\d\d:?\d\d)"
+# Seconds since the machine started say no time of day.
+UPTIME: Final = r"\[ *\d{1,10}\.\d{1,9}(?:@\d+)?\]"
+WEEKDAY_TIME: Final = rf"\[(?P<time>\w{{3}} {MONTH} [ \d]\d \d\d:\d\d:\d\d \d{{4}})\]"
+KERNEL_LEVEL: Final = r"[a-z0-9]{2,10} *:(?P<level>emerg|alert|crit|err|warn|notice|info|debug) *: "
 STARTS: Final = ANGLE + LETTERS + DIGITS
 
 LAYOUTS: Final = (
@@ -74,10 +78,10 @@ LAYOUTS: Final = (
         rf"\S+ (?P<time>\d{{10}}) \d{{4}}\.\d\d\.\d\d (?P<source>\S+) {MONTH} +\d+ \d\d:\d\d:\d\d \S+ {TAG}",
         times.each(times.one_number_text),
     ),
-    Layout(
-        "dmesg",
-        BRACKET,
-        rf"\[(?P<time>\w{{3}} {MONTH} [ \d]\d \d\d:\d\d:\d\d \d{{4}})\] ",
-        times.each(times.one_with_month),
-    ),
+    Layout("dmesg", BRACKET, rf"{WEEKDAY_TIME} ", times.each(times.one_with_month)),
+    # With priorities as numbers (dmesg --raw) and as words (dmesg --decode).
+    Layout("dmesg", ANGLE, rf"{PRIORITY}{UPTIME} ", levels=priorities),
+    Layout("dmesg", ANGLE, rf"{PRIORITY}{WEEKDAY_TIME} ", times.each(times.one_with_month), priorities),
+    Layout("dmesg", LETTERS, rf"{KERNEL_LEVEL}{UPTIME} "),
+    Layout("dmesg", LETTERS, rf"{KERNEL_LEVEL}{WEEKDAY_TIME} ", times.each(times.one_with_month)),
 )

@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from almanac.workloads.games.shared.spelling import words_of
+from serve.answers.games.terms import MISSPELT, Form, Search
 from serve.answers.release import Release
-from serve.routes.games.terms import MISSPELT, Form, Search
 
 MOST_LIKENESSES = 40
 COLUMNS = ("game_id", "title", "year", "main_genre", "rank", "rating", "adult")

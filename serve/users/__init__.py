@@ -1,0 +1,1 @@
+"""Who asks: principals, sessions, tokens, keys, and what each may do."""
