@@ -27,6 +27,7 @@ from serve.reading.listening import Live, follow_runs
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
+from serve.telemetry.usage import Usage
 from serve.users.limits import READS, WRITES, Buckets
 
 DOC = """\
@@ -83,6 +84,7 @@ def create_app(settings: Settings, contracts: Mapping[str, Contract] | None = No
     app.state.trusted_proxies = settings.trusted_proxies
     app.state.quotas = {READS.name: settings.read_limit, WRITES.name: settings.write_limit}
     app.state.buckets = Buckets()
+    app.state.usage = Usage(service.access, service.contracts) if service.access else None
     app.state.bounds = Bounds(settings.deadline_seconds, settings.body_limit_bytes, hosts)
     # Not `include_router`: it would try one router after the other, and build every route a second time.
     app.router.routes[:0] = routes.make_routes(service)
@@ -148,7 +150,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
     largest = routes.largest_body(app.routes)
     app.add_middleware(Limits, body_limit_bytes=settings.body_limit_bytes, largest_body_bytes=largest)
     metrics, proxies = app.state.service.metrics, settings.trusted_proxies
-    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies)
+    app.add_middleware(Access, metrics=metrics, trusted_proxies=proxies, usage=app.state.usage)
     if settings.path_prefix:
         app.add_middleware(Prefix, prefix=settings.path_prefix)
 
@@ -158,7 +160,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     pools = [pool for pool in (service.database, service.ingest, service.access) if pool]
     access = getattr(app.state, "access", None)
-    followers = [service.releases, access.epochs] if access else [service.releases]
+    followers = [service.releases, *((access.epochs, app.state.usage) if access else ())]
     for follower in followers:
         await follower.start()
     for pool in pools:

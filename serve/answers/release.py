@@ -19,6 +19,7 @@ from serve.reading.choice import Choice
 from serve.reading.edition import Edition
 from serve.reading.queries import Condition
 from serve.reading.request import ReadRequest, parse, values_of
+from serve.telemetry.usage import EDITION
 
 
 @dataclass(slots=True)
@@ -188,6 +189,7 @@ class ReleaseRoute(Route):
             return await super().respond(request, arguments)
         for _ in range(ATTEMPTS):
             release: Release = await self.release.call(request)
+            request.scope[EDITION] = release.edition
             if response := release.from_memory():
                 return response
             arguments[self.release.name] = release
@@ -213,4 +215,5 @@ def _recalled(request: Request) -> Response | None:
     answered = service.addresses.get(request)
     if answered is None or not service.editions.is_current(answered.contract, answered.choice):
         return None
-    return responses.from_memory(request, service.cache, answered.tag, answered.choice.edition)
+    edition = request.scope[EDITION] = answered.choice.edition
+    return responses.from_memory(request, service.cache, answered.tag, edition)

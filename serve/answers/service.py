@@ -81,5 +81,14 @@ async def ingest_of(request: Request) -> Database:
     return service.ingest
 
 
+async def access_of(request: Request) -> Database:
+    """Return the database in the role of access; only routes that need it depend on it."""
+    service: Service = request.app.state.service
+    if service.access is None:
+        raise RuntimeError("a route of access was called on a server that does not ask who reads")
+    return service.access
+
+
 ServiceDep = Annotated[Service, Depends(service_of)]
 IngestDep = Annotated[Database, Depends(ingest_of)]
+AccessDatabaseDep = Annotated[Database, Depends(access_of)]

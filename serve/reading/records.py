@@ -15,7 +15,7 @@ ENTRY_COLUMNS = (
     Column(name="model_version", type="integer", nullable=True),
     Column(name="kind", type="text", doc="publish, rollback or promote."),
     Column(name="previous_release", type="bigint", nullable=True),
-    Column(name="who", type="text", doc="Who released, self-declared."),
+    Column(name="who", type="text", doc="Who released: a user, or self-declared on the command line."),
     Column(name="why", type="text"),
     Column(name="published_at", type="timestamp"),
     Column(name="data_as_of", type="date", nullable=True, doc="The model saw nothing from this day on."),

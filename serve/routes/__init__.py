@@ -17,19 +17,19 @@ from almanac.contract import Contract
 from serve.answers.service import Service
 from serve.http.request_bodies import JsonBody
 from serve.http.route import Route
-from serve.routes import generic, live, platform
+from serve.routes import generic, live, operate, platform
 
 HERE = Path(__file__).parent
 # Routes are tried in their order, so what is read most stands first.
-OF_ACCESS = ("auth", "users", "keys")
+OF_ACCESS = ("auth", "users", "keys", "audit")
 READ_MOST = ("{entity:path}", "predictions")
 
 
 def make_routes(service: Service) -> list[APIRoute]:
     """Return every route of a server.
 
-    Routes that store what clients send exist only where it takes in data, those about users and keys only
-    where access is on.
+    Routes that store what clients send exist only where it takes in data, those about users and keys,
+    and those of operators, only where access is on.
     """
     routers = [platform.router, live.router]
     if service.access:
@@ -50,9 +50,15 @@ def largest_body(routes: Iterable[BaseRoute]) -> int:
 def _routers(contract: Contract, service: Service) -> list[APIRouter]:
     module = _module(contract.name)
     if module is None:
-        return [generic.make_router(contract)]
+        return [*_operating(contract, service), generic.make_router(contract)]
     intake = getattr(module, "intake_routers", ()) if service.ingest else ()
-    return [*intake, *module.routers, generic.make_router(contract, module.EXAMPLE)]
+    operating = _operating(contract, service)
+    return [*intake, *operating, *module.routers, generic.make_router(contract, module.EXAMPLE)]
+
+
+def _operating(contract: Contract, service: Service) -> list[APIRouter]:
+    """Return the routes of operators, which exist only where it is sure who asks."""
+    return [operate.make_router(contract)] if service.access else []
 
 
 def _first_of_each_address(routers: Iterable[APIRouter]) -> Iterable[APIRoute]:

@@ -106,6 +106,7 @@ async def read_metrics(service: ServiceDep) -> Response:
         for contract in service.contracts.values():
             metrics.see_release(contract, await releases.live(contract.name))
         await metrics.see_runs(service.database, sorted(service.contracts))
+        await metrics.see_slots(service.database, sorted(service.contracts))
     return Response(metrics.text(), headers=NO_STORE, media_type=MEDIA_TYPE)
 
 

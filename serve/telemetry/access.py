@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.http.headers import LIMIT_HEADERS, is_encrypted, security
 from serve.telemetry.prometheus import Metrics
+from serve.telemetry.usage import Usage
 
 LOGGED_PATH_CHARACTERS = 200
 REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -22,8 +23,11 @@ class Access:
     HEAD is answered as GET, whose body uvicorn drops.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, trusted_proxies: int = 0) -> None:
+    def __init__(
+        self, app: ASGIApp, metrics: Metrics, trusted_proxies: int = 0, usage: Usage | None = None
+    ) -> None:
         self._app = app
+        self._usage = usage
         self._metrics = metrics
         self._trusted_proxies = trusted_proxies
 
@@ -55,6 +59,8 @@ class Access:
         route = getattr(scope.get("route"), "path_format", UNMATCHED)
         if not getattr(scope.get("route"), "is_stream", False):
             self._metrics.observe(route, status, seconds)
+        if self._usage and status < 400 and route is not UNMATCHED:
+            self._usage.count(scope, route)
         if not access.isEnabledFor(logging.INFO):
             return
         fields = {

@@ -1,5 +1,6 @@
 """Metrics for Prometheus: latency per route, the pool, the age of live releases, the success of runs."""
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -20,11 +21,23 @@ SUCCESS = "Share of finished runs that succeeded, in the last seven days"
 STREAMS = "Clients that watch a topic of /v1/live"
 CONFIRMED = "1 while the server knows which releases are live"
 STATUSES = ("succeeded", "failed", "running")
+NEXT_SLOT = "Seconds until the next slot is due; negative where it waits, NaN without a scheduler"
+SLOTS_DOC = "Slots of schedules in the last seven days"
+SLOT_STATES = ("succeeded", "failed", "missed")
 BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 RUNS = b"""
 SELECT workload, status, count(*) FROM api.runs
 WHERE kind = 'run' AND workload = ANY (%s) AND started_at > now() - interval '7 days'
 GROUP BY workload, status
+"""
+
+SLOTS = b"""
+SELECT workload,
+    extract(epoch FROM min(slot) FILTER (WHERE state IN ('waiting', 'retrying')) - now())::float8,
+    count(*) FILTER (WHERE state = 'succeeded' AND slot > now() - interval '7 days'),
+    count(*) FILTER (WHERE state = 'failed' AND slot > now() - interval '7 days'),
+    count(*) FILTER (WHERE state = 'missed' AND slot > now() - interval '7 days')
+FROM api.schedules WHERE workload = ANY (%s) GROUP BY workload
 """
 
 
@@ -45,6 +58,8 @@ class Metrics:
         self._stale = self._gauge("almanac_release_stale", STALE, "workload")
         self._runs = self._gauge("almanac_runs_7d", RUNS_DOC, "workload", "status")
         self._success = self._gauge("almanac_run_success_ratio_7d", SUCCESS, "workload")
+        self._next_slot = self._gauge("almanac_next_slot_seconds", NEXT_SLOT, "workload")
+        self._slots = self._gauge("almanac_slots_7d", SLOTS_DOC, "workload", "state")
         self._confirmed = self._gauge("almanac_releases_known", CONFIRMED)
         self._streams = self._gauge("almanac_live_streams", STREAMS, "topic")
         self._cached = self._gauge("almanac_cache_bytes", "Memory taken by cached answers")
@@ -83,6 +98,15 @@ class Metrics:
             counts[workload][status] = count
         for workload, by_status in counts.items():
             self._see_runs_of(workload, by_status)
+
+    async def see_slots(self, database: Database, workloads: list[str]) -> None:
+        """Record when each workload is due next, and how many slots were done, failed and missed."""
+        rows = {row[0]: row[1:] for row in await database.rows(SLOTS, [workloads])}
+        for workload in workloads:
+            seconds, *counts = rows.get(workload, (None, 0, 0, 0))
+            self._next_slot.labels(workload).set(math.nan if seconds is None else seconds)
+            for state, count in zip(SLOT_STATES, counts, strict=True):
+                self._slots.labels(workload, state).set(count)
 
     def _see_runs_of(self, workload: str, counts: Mapping[str, int]) -> None:
         for status, count in counts.items():

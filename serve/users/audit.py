@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 from uuid import uuid4
 
 from fastapi import Request
@@ -42,23 +42,27 @@ async def record(request: Request, action: str, **event: Unpack[Event]) -> None:
     access: Database | None = request.app.state.service.access
     if access is None:
         return
-    who = event.get("who") or _name_of_principal(request)
-    row = {
+    row = row_of(request, action, **event)
+    try:
+        await access.rows(APPEND, (as_json(row),))
+    except Problem:
+        log.exception(NOT_WRITTEN, action, row["subject"], row["who"])
+        if event.get("required"):
+            raise
+
+
+def row_of(request: Request, action: str, **event: Unpack[Event]) -> dict[str, Any]:
+    """Return a row of the trail as the database takes it."""
+    return {
         "event_id": str(uuid4()),
         "action": action,
-        "who": who,
+        "who": event.get("who") or _name_of_principal(request),
         "subject": event.get("subject", ""),
         "outcome": event.get("outcome", "ok"),
         "address": client_address(request),
         "request_id": request.scope.get("almanac.request_id", ""),
         "detail": {name: text[:MOST_CHARACTERS] for name, text in event.get("detail", {}).items()},
     }
-    try:
-        await access.rows(APPEND, (_text(row),))
-    except Problem:
-        log.exception(NOT_WRITTEN, action, row["subject"], who)
-        if event.get("required"):
-            raise
 
 
 async def count(request: Request, action: str, who: str = "") -> None:
@@ -78,7 +82,7 @@ def _name_of_principal(request: Request) -> str | None:
     return principal.name if principal and principal.kind != "anonymous" else None
 
 
-def _text(row: Mapping[str, object]) -> str:
+def as_json(row: Mapping[str, object]) -> str:
     """Return the row as JSON that PostgreSQL takes, which has neither half characters nor U+0000."""
     text = json.dumps(row, ensure_ascii=False).encode("utf-8", "replace").decode()
     return text.replace("\\u0000", "\\ufffd")

@@ -13,7 +13,7 @@ Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0009"
+SCHEMA_REVISION = "0010"
 OLD_DATA = (
     "The newest data are of {newest}, {age} days before the cut-off; "
     "the sources usually bring newer data within {usual} days."
@@ -122,6 +122,9 @@ class Contract(_Declaration):
     version. `environment` names variables that the notebooks get beside those that every notebook gets.
 
     Where the newest datum is older than `data_rhythm` at the cut-off, every answer says `stale`.
+
+    `schedule` says when `almanac schedule` runs which steps (docs/operate.md). By default it runs all steps
+    at each full `cadence`.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,23}$")
@@ -135,6 +138,7 @@ class Contract(_Declaration):
     raw_tables: tuple[Table, ...] = ()
     primary_metric: str
     cadence: timedelta = timedelta(hours=6)
+    schedule: str = Field("", exclude=True)
     stale_after: timedelta = timedelta(hours=24)
     data_rhythm: timedelta | None = None
     retention: timedelta = timedelta(days=7)

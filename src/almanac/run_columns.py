@@ -46,4 +46,5 @@ RUN_COLUMNS = (
         nullable=True,
         doc="Day of the newest datum before the cut-off; null where it is not recorded.",
     ),
+    Column(name="schedule", type="text", nullable=True, doc="Whose slot it ran for; null is `default`."),
 )

@@ -77,6 +77,9 @@ def test_metrics_report_latency_pool_age_and_success(publisher, client):
     assert float(lines['almanac_release_stale{workload="football"}']) == 0
     assert float(lines['almanac_run_success_ratio_7d{workload="football"}']) == 1
     assert float(lines['almanac_runs_7d{status="succeeded",workload="football"}']) == 1
+    # No scheduler has ever looked.
+    assert lines['almanac_next_slot_seconds{workload="football"}'] == "NaN"
+    assert float(lines['almanac_slots_7d{state="missed",workload="football"}']) == 0
     assert float(lines["almanac_releases_known"]) == 1
     assert float(lines['almanac_pool_connections{state="size"}']) >= 1
 

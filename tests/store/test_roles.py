@@ -40,7 +40,8 @@ WORKER_COLUMN_GRANTS = """
 FUNCTION_GRANTS = """
     SELECT grantee, routine_name FROM information_schema.role_routine_grants
     WHERE routine_schema IN ('almanac', 'api') AND grantee <> 'almanac_owner'
-        AND routine_name NOT LIKE 'events%' AND grantee <> 'almanac_access' ORDER BY 1, 2
+        AND routine_name NOT LIKE 'events%' AND grantee NOT IN ('almanac_access', 'almanac_operator')
+    ORDER BY 1, 2
 """
 ACCESS_MAY = """
     SELECT routine_schema || '.' || routine_name FROM information_schema.role_routine_grants
@@ -171,6 +172,7 @@ def test_only_the_ingest_role_and_the_reading_of_files_may_call_functions_that_s
 def test_the_access_role_may_call_the_functions_about_access_and_read_no_table(owner: Database) -> None:
     names = [name.removeprefix("api.") for (name,) in rows(owner, ACCESS_MAY)]
     guarding = ["audit_append", "audit_count", "audit_read", "limit_take", "login_failed", "login_succeeded"]
-    guarding += ["login_wait", "usage_add", "usage_read"]
+    guarding += ["login_wait", "operate_promote", "operate_resume", "operate_rollback"]
+    guarding += ["usage_add", "usage_read"]
     assert [name for name in names if not name.startswith("access_")] == guarding
     assert "access_session" in names

@@ -19,6 +19,7 @@ from serve.reading.database import Database
 from serve.routes.logs import columns, queries
 from serve.routes.logs.conditions import Search
 from serve.routes.logs.parameters import EntriesQuery, edition_of
+from serve.users import audit
 
 router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=Route)
 
@@ -65,6 +66,7 @@ async def export_entries(
     database, form = service.database, FORMATS[query.format]
     edition = await edition_of(service, request, query)
     search = await queries.search_of(database, edition, query.narrowed(limit=ROWS_AT_A_TIME - 1))
+    await audit.record(request, "export", subject="logs")
     # The first page is read before the answer begins, so that a problem can still become a status.
     _, rows = await queries.read(database, search)
     later = _later_pages(database, search, rows, request.app.state.bounds.deadline_seconds)

@@ -11,7 +11,18 @@ from typing import Annotated
 import typer
 
 from almanac import discovery
-from almanac.cli import audit, database, decisions, installation, releases, retiring, run, runs, show
+from almanac.cli import (
+    audit,
+    database,
+    decisions,
+    installation,
+    releases,
+    retiring,
+    run,
+    runs,
+    schedule,
+    show,
+)
 from almanac.errors import AlmanacError
 from almanac.runner.environment import redact, secrets_of
 from almanac.store.connections.database import connection_lost
@@ -42,7 +53,7 @@ def build(first: str = "") -> typer.Typer:
         name="almanac", help=HELP, epilog=EPILOG, no_args_is_help=True, pretty_exceptions_enable=False
     )
     app.callback()(_options)
-    for module in (run, runs, releases, decisions, audit, retiring, installation):
+    for module in (run, schedule, runs, releases, decisions, audit, retiring, installation):
         module.add_to(app)
     app.add_typer(database.app(), name="db")
     if first not in _names(app):

@@ -13,6 +13,7 @@ from almanac.errors import ContractError, RegistryError, UsageError
 from almanac.operations import compare, promote
 from almanac.project import Project
 from almanac.registry import CHAMPION
+from almanac.runner import aliases
 from almanac.settings import Settings
 from almanac.store.publishing import prune
 from almanac.store.records import audit, ledger, releases
@@ -57,6 +58,7 @@ def add_to(app: typer.Typer) -> None:
 def list_command(json: Json = False) -> None:
     """List the workloads with champion, live version, and a warning where the two differ."""
     project = Project(Settings.read())
+    aliases.carry(project)
     rows = [_overview(project, name) for name in discovery.names()]
     if json:
         show.as_json(rows)
@@ -85,7 +87,9 @@ def promote_command(
 ) -> None:
     """Make a version champion, release its predictions where they are complete, and end a hold."""
     discovery.contract(workload)
-    release_id = promote.promote(Project(Settings.read()), workload, version, why=why)
+    project = Project(Settings.read())
+    aliases.carry(project, workload)
+    release_id = promote.promote(project, workload, version, why=why)
     if json:
         show.as_json({"workload": workload, "model_version": version, "release_id": release_id})
     elif release_id is None:
@@ -107,6 +111,7 @@ def rollback_command(
     if to and resume:
         raise UsageError("--to and --resume exclude each other.")
     project = Project(Settings.read())
+    aliases.carry(project, workload)
     outcome = _resume(project, workload) if resume else _roll_back(project, workload, to)
     if json:
         show.as_json(outcome)
@@ -186,6 +191,7 @@ def _title(name: str) -> tuple[str, str]:
 def _resume(project: Project, workload: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         ledger.set_hold(connection, workload, on_hold=False)
+        audit.append(connection, "resume", who=project.settings.who, subject=workload)
     return {"workload": workload, "release_id": None, "on_hold": False}
 
 
@@ -193,6 +199,8 @@ def _roll_back(project: Project, workload: str, to: str) -> dict[str, Any]:
     with project.database.engine.begin() as connection:
         release_id = ledger.rollback(connection, workload, who=project.settings.who, to=to or None)
         live = releases.live(connection, workload)
+        detail = {"release": str(release_id)}
+        audit.append(connection, "rollback", who=project.settings.who, subject=workload, detail=detail)
     run_id, version = (live["run_id"], live["model_version"]) if live else (to, None)
     answers = {"run_id": run_id, "model_version": version}
     return {"workload": workload, "release_id": release_id, **answers, "on_hold": True}

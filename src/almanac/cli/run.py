@@ -1,13 +1,14 @@
 """The command `almanac run`: one workload or all of them, once or at each interval."""
 
 import time
+from datetime import datetime
 from functools import partial
 from typing import Annotated
 
 import typer
 
 from almanac import discovery
-from almanac.cli import everything, show, summary
+from almanac.cli import backfill, everything, show, summary
 from almanac.cli.options import Json, name_and_value
 from almanac.cli.repeat import interval, repeat
 from almanac.errors import AlmanacError, UsageError
@@ -40,7 +41,7 @@ def add_to(app: typer.Typer) -> None:
 def run_command(
     workload: Annotated[str, typer.Argument(help="Name of a workload.")] = "",
     slot: Annotated[
-        str, typer.Option(help="The time the run was due (ISO, UTC), or 'now' for a slot of its own.")
+        str, typer.Option(help="When the run was due (ISO, UTC), 'now' for a slot of its own, or FROM..TO.")
     ] = "",
     data_as_of: Annotated[str, typer.Option(help="Cut-off date; nothing from that day on is known.")] = "",
     sample: Annotated[str, typer.Option(help="full or mock.")] = "",
@@ -53,13 +54,14 @@ def run_command(
     release: Release = None,
     all_workloads: Annotated[bool, typer.Option("--all", help="Run every workload, two at a time.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print no summary.")] = False,
+    schedule: Annotated[str, typer.Option(hidden=True, help="NAME, or NAME:RUN that it follows.")] = "",
     json: Json = False,
 ) -> None:
     """Run a workload's notebooks for a slot and publish the predictions; a finished slot is only shown."""
     settings = Settings.read()
     request = RunRequest(
         workload=workload,
-        slot=None if slot in ("", "now") else parse_instant(slot),
+        slot=_slot(slot),
         forced=slot == "now",
         data_as_of=parse_date(data_as_of),
         sample=_sample(sample),
@@ -67,16 +69,26 @@ def run_command(
         start=start,
         parameters=_parameters(parameter or []),
         release=release,
+        **_chain(schedule),
     )
     duration = interval(every) if every else None
+    if backfill.BETWEEN in slot:
+        return backfill.run_range(Project(settings), request, slot, json=json)
     _refuse_unclear_workload(workload, all_workloads=all_workloads, json=json)
-    project = Project(settings)
-    one = partial(_run_one, project, request, json=json, quiet=quiet)
-    command = partial(_run_all, project, request, quiet=quiet) if all_workloads else one
-    if duration:
-        repeat(command, duration)
-    else:
-        command()
+    command = partial(_run_all if all_workloads else _run_one, Project(settings), request, quiet=quiet)
+    command = command if all_workloads else partial(command, json=json)
+    return repeat(command, duration) if duration else command()
+
+
+def _chain(text: str) -> dict[str, str]:
+    """Return the schedule, and the run that is followed, of NAME or NAME:RUN."""
+    schedule, _, parent = text.partition(":")
+    return {"schedule": schedule, "parent": parent}
+
+
+def _slot(text: str) -> datetime | None:
+    """Return one slot; None is the present one, a slot of its own, or a range."""
+    return None if text in ("", "now") or backfill.BETWEEN in text else parse_instant(text)
 
 
 def _refuse_unclear_workload(workload: str, *, all_workloads: bool, json: bool) -> None:

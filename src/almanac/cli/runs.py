@@ -15,7 +15,7 @@ from almanac.runner.attempt import run_folder
 from almanac.runner.notebooks.report import write_report
 from almanac.settings import Settings
 from almanac.store.connections.database import Connection
-from almanac.store.records import run_steps, runs
+from almanac.store.records import run_steps, runs, slots
 
 # Title of the column, name in the record.
 COLUMNS = {
@@ -29,6 +29,7 @@ COLUMNS = {
     "seconds": "seconds",
     "reason": "reason",
 }
+MISSED_COLUMNS = ("workload", "schedule", "slot", "reason")
 LONGEST_TEXT = 60
 
 
@@ -48,18 +49,22 @@ def runs_command(
     ] = False,
     json: Json = False,
 ) -> None:
-    """List runs, newest first, with the success rate."""
+    """List runs, newest first, with the success rate, and the slots that were missed."""
     if workload:
         discovery.contract(workload)
     with Project(Settings.read()).database.engine.begin() as connection:
         records = show.records(runs.newest(connection, workload or None, limit=limit))
         if steps:
             records = [_with_steps(connection, record) for record in records]
+        missed = slots.missed(connection, workload, limit=limit)
     if json:
         show.as_json(records)
         return
     rows = [[_short(record[name]) for name in COLUMNS.values()] for record in records]
     show.table(f"Runs — {_success_rate(records)}", tuple(COLUMNS), rows)
+    if missed:
+        cells = [[slot[name] for name in MISSED_COLUMNS] for slot in missed]
+        show.table("Missed slots of the last seven days", MISSED_COLUMNS, cells)
 
 
 def verify_command(run_id: RunId, json: Json = False) -> None:

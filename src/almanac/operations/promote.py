@@ -9,7 +9,7 @@ from almanac.project import Project
 from almanac.registry import CHAMPION
 from almanac.store.connections import locks
 from almanac.store.connections.database import Connection
-from almanac.store.records import decisions, ledger, releases, runs, versions
+from almanac.store.records import audit, decisions, ledger, pending_aliases, releases, runs, versions
 
 ROLLED_BACK = (
     "'{workload}' was rolled back by {who} meanwhile (release {release_id}), so nothing was promoted. "
@@ -87,6 +87,9 @@ def _release(project: Project, decision: Mapping[str, Any], live: int | None) ->
         release_id = _append(connection, run, decision) if run else None
         ledger.set_hold(connection, workload, on_hold=False)
         decisions.write(connection, decision)
+        pending_aliases.forget(connection, workload)
+        detail = {"version": str(version), "why": decision["reason"]}
+        audit.append(connection, "promote", who=decision["who"], subject=workload, detail=detail)
     return release_id
 
 

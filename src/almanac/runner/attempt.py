@@ -16,6 +16,8 @@ OnProgress = Callable[[str, int, int], None]
 class RunRequest:
     """What to run. `slot` None is the present slot; `forced` takes this very second as a slot of its own.
 
+    `schedule` names the schedule whose slot it is, by default `default`; `parent` is the run of the schedule
+    upstream, whose steps this run goes on from.
     `release` True releases also a run that lies before the live release, False keeps every run without one.
     """
 
@@ -28,6 +30,8 @@ class RunRequest:
     start: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     release: bool | None = None
+    schedule: str = ""
+    parent: str = ""
 
     def of(self, workload: str) -> "RunRequest":
         """Return the same request for another workload."""

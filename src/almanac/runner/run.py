@@ -14,7 +14,7 @@ from almanac.contract import Contract
 from almanac.errors import AlmanacError
 from almanac.log_lines import fields
 from almanac.project import Project
-from almanac.runner import end, notebook_pages, pages, run_log, slots
+from almanac.runner import aliases, end, notebook_pages, pages, run_log, slots
 from almanac.runner.attempt import Attempt, OnProgress, RunRequest, no_progress
 from almanac.runner.effects import publish_results
 from almanac.runner.notebooks.job import Terminated
@@ -61,6 +61,7 @@ def run(project: Project, request: RunRequest, *, on_progress: OnProgress = no_p
     order = _order(project, request)
     retry_on_lock(project.database, partial(ensure, contract=order.contract))
     with runs.exclusive(project.database, request.workload):
+        aliases.carry(project, request.workload)
         attempt = _take_slot(project, order, on_progress)
         if isinstance(attempt, Result):
             return attempt
@@ -75,7 +76,7 @@ def finished(project: Project, request: RunRequest) -> Result | None:
     """
     order = _order(project, request)
     with project.database.engine.begin() as connection:
-        row = runs.in_slot(connection, request.workload, order.slot)
+        row = runs.in_slot(connection, request.workload, order.slot, request.schedule)
     return _result_of(row) if row and row["status"] == "succeeded" else None
 
 
@@ -90,7 +91,7 @@ def _take_slot(project: Project, order: Order, on_progress: OnProgress) -> Attem
     """Write the record of a new run, or return the run that has finished the slot before."""
     with project.database.engine.begin() as connection:
         staging_tables.sweep(driver_connection(connection), order.contract)
-        row = runs.in_slot(connection, order.request.workload, order.slot)
+        row = runs.in_slot(connection, order.request.workload, order.slot, order.request.schedule)
         if row:
             return _result_of(row)
         start = slots.continue_attempt(connection, Start(order.request, order.slot, order.plan.steps))

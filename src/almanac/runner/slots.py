@@ -35,7 +35,7 @@ def requested_slot(request: RunRequest, contract: Contract, *, predicts: bool) -
 
     A run that does not predict must not use up the slot of one that does, so it gets a slot of its own.
     """
-    if request.slot and not predicts:
+    if request.slot and not predicts and not request.schedule:
         raise UsageError(
             "Steps without predict publish nothing and take no slot. "
             "Leave out --slot, or add predict to --only."
@@ -65,9 +65,13 @@ class Start:
 def continue_attempt(connection: Connection, start: Start) -> Start:
     """Complete a start by what the failed attempt before it ran with, where the request continues one.
 
+    A run that follows another one in a chain of schedules only names it.
+
     All steps of the attempt before the one to continue at must have ended well. Raises NotFound.
     """
     request = start.request
+    if request.parent:
+        return replace(start, parent=runs.get(connection, request.parent)["run_id"])
     if not request.start:
         return start
     parent = runs.last_failed(connection, request.workload, start.slot)
@@ -111,4 +115,5 @@ def _new_run(settings: Settings, start: Start) -> runs.NewRun:
         code_hash=origin.code_hash,
         lock_hash=origin.lock_hash,
         python=origin.python,
+        schedule=request.schedule or None,
     )

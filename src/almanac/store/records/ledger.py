@@ -109,12 +109,13 @@ def reason_to_keep(connection: sa.Connection, run: runs.RunRow) -> str | None:
     """Return why a run is to be kept without a release: its slot or cut-off lies before the live one's.
 
     Cut-offs compare only where both are of simulated data, or neither is. A run of a lower rank is refused
-    and not kept, unless somebody has named its cut-off. None where it may be released.
+    and not kept, unless somebody has named its cut-off. Only the slot of a run that predicts counts. None
+    where it may be released.
     """
     current = releases.live(connection, run["workload"])
     if current is None or current["run_id"] == run["run_id"]:
         return None
-    if run["slot"] < current["slot"]:
+    if "predict" in run["steps"] and run["slot"] < current["slot"]:
         return EARLIER_SLOT.format(slot=run["slot"], release=current["release_id"], live=current["slot"])
     if not _has_comparable_cut_off(run, current) or run["data_as_of"] >= current["data_as_of"]:
         return None

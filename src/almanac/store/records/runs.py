@@ -22,6 +22,8 @@ RunRow = sa.RowMapping
 COLUMNS = runs.c
 MLFLOW_WAIT_SECONDS = 120
 LOCK_SPACE = 0x414C4D
+# The schedule of runs that name none.
+DEFAULT = "default"
 # The hash of run `r` and its steps. A value that is NULL does not count, nor does what happens to the rows
 # later.
 RECORD_HASH = """
@@ -69,6 +71,7 @@ class NewRun:
     code_hash: str | None = None
     lock_hash: str | None = None
     python: str | None = None
+    schedule: str | None = None
 
 
 @dataclass(frozen=True)
@@ -186,11 +189,14 @@ def notebook_run(connection: sa.Connection, run: RunRow) -> RunRow:
     return get(connection, run["parent_run_id"]) if is_shadow else run
 
 
-def in_slot(connection: sa.Connection, workload: str, slot: datetime) -> RunRow | None:
-    """Return the running or succeeded run of a slot, if there is one."""
+def in_slot(
+    connection: sa.Connection, workload: str, slot: datetime, schedule: str | None = None
+) -> RunRow | None:
+    """Return the running or succeeded run of a slot of a schedule (by default `default`), or None."""
+    is_of_schedule = sa.func.coalesce(COLUMNS.schedule, DEFAULT) == (schedule or DEFAULT)
     is_of_slot = (COLUMNS.workload == workload) & (COLUMNS.slot == slot) & (COLUMNS.kind == "run")
     holds_slot = COLUMNS.status.in_(["running", "succeeded"])
-    return first_row(connection, sa.select(runs).where(is_of_slot, holds_slot))
+    return first_row(connection, sa.select(runs).where(is_of_slot, is_of_schedule, holds_slot))
 
 
 def mlflow_run(database: Database, run_id: str) -> str:

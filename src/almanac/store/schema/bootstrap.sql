@@ -5,7 +5,7 @@ DECLARE
 BEGIN
     -- Two programs may start at once; roles belong to the whole server.
     PERFORM pg_advisory_xact_lock(hashtext('almanac bootstrap'));
-    FOREACH wanted IN ARRAY ARRAY['almanac_owner', 'almanac_worker', 'almanac_reader', 'almanac_ingest', 'almanac_access'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['almanac_owner', 'almanac_worker', 'almanac_reader', 'almanac_ingest', 'almanac_access', 'almanac_operator'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
             BEGIN
                 EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -20,6 +20,10 @@ BEGIN
     -- The owner takes over tables that a worker has staged.
     IF NOT pg_has_role('almanac_owner', 'almanac_worker', 'MEMBER') THEN
         GRANT almanac_worker TO almanac_owner;
+    END IF;
+    -- It hands over the functions of operators, which then run with fewer rights than its own.
+    IF NOT pg_has_role('almanac_owner', 'almanac_operator', 'MEMBER') THEN
+        GRANT almanac_operator TO almanac_owner;
     END IF;
     FOREACH wanted IN ARRAY ARRAY['almanac', 'staging', 'api'] LOOP
         IF NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = wanted) THEN

@@ -1,4 +1,4 @@
-"""Tables of rate limits, of the audit trail and of use; Alembic creates them, functions alone fill them."""
+"""Tables of rate limits, audit trail, use and operations; Alembic creates them, functions alone fill them."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -74,4 +74,22 @@ usage = sa.Table(
     sa.Column("workload", sa.Text, primary_key=True),
     sa.Column("model_version", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("count", sa.BigInteger, nullable=False),
+)
+
+pending_aliases = sa.Table(
+    "pending_aliases",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("model_version", sa.Integer, nullable=False),
+    sa.Column("decision_id", sa.BigInteger, nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("requested_at", Instant, nullable=False, server_default=NOW),
+)
+
+operations = sa.Table(
+    "operations",
+    metadata,
+    sa.Column("event_id", sa.Uuid, primary_key=True),
+    sa.Column("answer", JSONB, nullable=False),
+    sa.Column("answered_at", Instant, nullable=False, server_default=NOW),
 )

@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-ROLES = ("owner", "worker", "reader", "ingest", "access")
+ROLES = ("owner", "worker", "reader", "ingest", "access", "operator")
 SCHEMAS = ("almanac", "staging", "api")
 # What bootstrap.sql would do, as statements for somebody who may.
 MISSING = b"""
@@ -22,8 +22,9 @@ SELECT statement FROM (
     SELECT 2, format('GRANT %%I TO %%I', name, current_user) FROM names
     WHERE NOT EXISTS (SELECT FROM members WHERE granted = name AND member = current_user)
     UNION ALL
-    SELECT 3, 'GRANT almanac_worker TO almanac_owner'
-    WHERE NOT EXISTS (SELECT FROM members WHERE granted = 'almanac_worker' AND member = 'almanac_owner')
+    SELECT 3, format('GRANT %%I TO almanac_owner', name)
+    FROM (VALUES ('almanac_worker'), ('almanac_operator')) AS lent(name)
+    WHERE NOT EXISTS (SELECT FROM members WHERE granted = name AND member = 'almanac_owner')
     UNION ALL
     SELECT 4, format('CREATE SCHEMA %%I AUTHORIZATION almanac_owner', name)
     FROM unnest(%(schemas)s::text[]) AS name

@@ -64,11 +64,34 @@ runs = sa.Table(
     sa.Index(
         "runs_one_per_slot",
         "workload",
+        sa.text("coalesce(schedule, 'default')"),
         "slot",
         unique=True,
         postgresql_where=sa.text("kind = 'run' AND status IN ('running', 'succeeded')"),
     ),
     sa.Index("runs_newest", "workload", "started_at"),
+)
+
+IS_OPEN = sa.text("state IN ('waiting', 'running', 'retrying')")
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("workload", sa.Text, primary_key=True),
+    sa.Column("schedule", sa.Text, primary_key=True),
+    sa.Column("slot", Instant, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False, server_default="waiting"),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("not_before", Instant),
+    sa.Column("reason", sa.Text),
+    sa.Column("run_id", sa.Text),
+    sa.Column("code_hash", sa.Text),
+    sa.Column("who", sa.Text),
+    sa.Column("changed_at", Instant, nullable=False, server_default=NOW),
+    sa.CheckConstraint(
+        "state IN ('waiting', 'running', 'retrying', 'succeeded', 'failed', 'missed')", name="state_is_known"
+    ),
+    sa.Index("schedules_open", "slot", postgresql_where=IS_OPEN),
+    sa.Index("schedules_changed", "changed_at"),
 )
 
 run_steps = sa.Table(

@@ -223,6 +223,7 @@ CONTRACT = Contract(
     raw_tables=(HISTORY, TRAFFIC),
     primary_metric="seconds_loss",
     cadence=timedelta(minutes=10),
+    schedule="collect+predict every 10m; train+evaluate 04:00 UTC",
     typical_seconds=70,
     stale_after=timedelta(hours=1),
     retention=timedelta(days=1),

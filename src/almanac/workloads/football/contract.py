@@ -251,6 +251,7 @@ CONTRACT = Contract(
     raw_tables=(MATCHES, ODDS),
     primary_metric="log_loss",
     cadence=timedelta(hours=6),
+    schedule="every 6h",
     typical_seconds=160,
     stale_after=timedelta(hours=24),
     # In season some league plays every few days, and its file follows within a week.

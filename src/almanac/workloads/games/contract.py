@@ -182,6 +182,7 @@ CONTRACT = Contract(
     raw_tables=(GAMES, PLAYS),
     primary_metric="ndcg_at_10",
     cadence=timedelta(hours=24),
+    schedule="collect 01:00, train 02:00, evaluate+predict 03:00 Europe/Stockholm",
     typical_seconds=100,
     stale_after=timedelta(hours=72),
     retention=timedelta(days=3),

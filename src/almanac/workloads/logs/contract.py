@@ -273,6 +273,7 @@ CONTRACT = Contract(
     raw_tables=(STATEMENTS, TRACES),
     primary_metric="log_loss",
     cadence=timedelta(minutes=5),
+    schedule="collect+predict every 10m on_arrival(rows=1000, seconds=30); train+evaluate 03:30 UTC",
     typical_seconds=70,
     stale_after=timedelta(hours=1),
     retention=timedelta(days=30),

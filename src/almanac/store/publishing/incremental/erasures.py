@@ -15,7 +15,7 @@ from almanac.store.connections.rows import all_rows, first_row
 from almanac.store.publishing.incremental import kept_inputs
 from almanac.store.publishing.incremental.entries import UnscoredEntries
 from almanac.store.publishing.publish import staged_hash
-from almanac.store.records import ledger, releases, runs
+from almanac.store.records import audit, ledger, releases, runs
 from almanac.store.rows.names import workload_table
 from almanac.store.schema import tables
 from almanac.store.schema.tables import SCHEMA
@@ -83,6 +83,9 @@ def _erase(connection: Connection, request: ErasureRequest) -> int:
     repair = request.repair(sorted(deleted))
     repair(driver_connection(connection))
     _write_note(connection, request, None, len(numbers))
+    if numbers:
+        detail = {"entries": str(len(numbers)), "why": request.why}
+        audit.append(connection, "deletion", who=request.who, subject=workload, detail=detail)
     for run_id, rows in sorted(deleted.items()):
         _write_note(connection, request, run_id, rows)
     _release_again(connection, request, deleted)
