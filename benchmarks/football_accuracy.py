@@ -82,16 +82,28 @@ def measure(as_of: date, seed: int) -> dict[str, Any]:
 
 
 def seasons_before(frame: pd.DataFrame, seed: int) -> dict[str, Any]:
-    """Return the blend against the baseline on the seasons before the test season, out of time."""
+    """Return the blend on the seasons before the test season, out of time, against two others."""
     by_season = [forecast_season(frame, season, seed) for season in WALK]
-    tests, blends, baselines = [], [], []
+    tests, blends, without, baselines = [], [], [], []
     for (earlier, weighed_on), (test, chances) in pairwise(by_season):
-        weighing = {name: weighed_on[name] for name in model.BLEND}
-        weights = model.weigh(weighing, earlier["outcome"])
         tests.append(test)
-        blends.append(model.pooled([chances[name] for name in weights], list(weights.values())))
+        blends.append(weighed(list(model.BLEND), weighed_on, earlier["outcome"], chances))
+        others = [name for name in model.BLEND if name not in model.FIXED_SHARES]
+        without.append(weighed(others, weighed_on, earlier["outcome"], chances))
         baselines.append(chances[BASELINE])
-    return by_group(pd.concat(tests), np.vstack(blends), np.vstack(baselines), seed)
+    seasons, blend = pd.concat(tests), np.vstack(blends)
+    return {
+        "against_baseline": by_group(seasons, blend, np.vstack(baselines), seed),
+        "against_blend_without_lasting_goals": by_group(seasons, blend, np.vstack(without), seed),
+    }
+
+
+def weighed(
+    members: list[str], earlier: Mapping[str, Floats], outcomes: pd.Series, chances: Mapping[str, Floats]
+) -> Floats:
+    """Return the pool of members with the weights that their earlier chances got."""
+    weights = model.weigh({name: earlier[name] for name in members}, outcomes)
+    return model.pooled([chances[name] for name in weights], list(weights.values()))
 
 
 def forecast_season(frame: pd.DataFrame, season: str, seed: int) -> tuple[pd.DataFrame, dict[str, Floats]]:
@@ -134,6 +146,7 @@ def reliability(test: pd.DataFrame, pipeline: Pipeline, threshold: float, seed: 
             ),
             "calibration_noise": evaluation.calibration_noise(chances[at], seed=seed),
             "goals_within": ranges.coverage(needed[at], threshold),
+            "goals_within_unmeasured": ranges.coverage(needed[at], ranges.LEVEL),
         }
         for scope, at in scopes.items()
     }
@@ -190,10 +203,11 @@ def report(result: Mapping[str, Any]) -> None:
         f"Football, as of {result['as_of']}; chosen on {VALIDATION} by RPS: {chosen}; {result['seconds']} s"
     )
     print(f"\n{WALK[1]} to {WALK[-1]}, each season by models of the seasons before")
-    report_groups(result["seasons_before"])
+    for reference, groups in result["seasons_before"].items():
+        report_groups(groups, reference)
     for name, title in TITLES.items():
         print(f"\n{title}")
-        report_groups(result[name]["groups"])
+        report_groups(result[name]["groups"], "against_baseline")
         report_scores("model", result[name]["scores"])
         report_intervals(result[name], chosen)
     print()
@@ -202,11 +216,12 @@ def report(result: Mapping[str, Any]) -> None:
     report_reliability(result["served_ahead"])
 
 
-def report_groups(groups: Mapping[str, Any]) -> None:
-    """Print the blend against the baseline, one line per group of leagues."""
+def report_groups(groups: Mapping[str, Any], reference: str) -> None:
+    """Print the blend and its difference to a reference, one line per group of leagues."""
     for name, row in groups.items():
         scores_text = f"log-loss {row['log_loss']:.4f}, calibration error {row['calibration_error']:.4f}"
-        print(f"{name}: n {row['n']}, {scores_text}, against {BASELINE} {interval_text(row['against'])}")
+        difference = interval_text(row["against"])
+        print(f"{name}: n {row['n']}, {scores_text}, {reference.replace('_', ' ')} {difference}")
 
 
 def report_reliability(rows: Mapping[str, Any]) -> None:
@@ -215,7 +230,8 @@ def report_reliability(rows: Mapping[str, Any]) -> None:
         low, high = row["goals_within"][1:]
         share = f"{row['goals_within'][0]:.3f} [{low:.3f}, {high:.3f}]"
         error = f"{row['calibration_error']:.3f} (by chance {row['calibration_noise']:.3f})"
-        print(f"{name:5} n {row['n']:5} goals within {share}, calibration error {error}")
+        plain = f"unmeasured {row['goals_within_unmeasured'][0]:.3f}"
+        print(f"{name:5} n {row['n']:5} goals within {share} ({plain}), calibration error {error}")
 
 
 def report_scores(label: str, rows: Mapping[str, Mapping[str, float]]) -> None:

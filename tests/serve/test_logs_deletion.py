@@ -106,6 +106,25 @@ def test_a_search_by_words_and_levels_is_correct_after_a_deletion(
     assert rows(owner, BLOCKS) == [(0, 2, 256, "  O"), (1, 256, 46, "BO8")]
 
 
+def test_written_levels_are_counted_again_after_a_deletion_and_are_0_where_an_older_program_counted_none(
+    owner: Database, client: httpx.Client
+) -> None:
+    store(owner, recent([LEAKED, "a", "b", "c"]))
+    publish_logs(owner)
+    wait_until(lambda: written_counts(client) == [4, 2], seconds=2)
+    erase(owner, "contains=abc123")
+    assert written_counts(client) == [3, 2]
+    with owner.connect() as connection:
+        connection.execute(b"UPDATE almanac.logs_rollups SET written = NULL, differing = NULL")
+    assert written_counts(client) == [0, 0]
+
+
+def written_counts(client: httpx.Client) -> list[int]:
+    """Return how many entries have a written level, and how many of them another than the predicted one."""
+    stats = client.get("/v1/logs/stats").json()
+    return [stats["written"], stats["differing"]]
+
+
 def test_days_past_retention_are_deleted_with_everything_that_refers_to_them(
     owner: Database, client: httpx.Client
 ) -> None:
