@@ -13,6 +13,7 @@ from almanac import discovery
 from almanac.contract import Contract
 from almanac.settings import Settings
 from serve import pages, routes
+from serve.answers import events
 from serve.answers.cache import Cache
 from serve.answers.service import Service
 from serve.http import docs_page, documented, origins, problems, schemas
@@ -23,7 +24,7 @@ from serve.pages.cache import PageCache
 from serve.reading.choice import Editions
 from serve.reading.database import Database
 from serve.reading.edition import Edition
-from serve.reading.listening import Live, follow_runs
+from serve.reading.listening import Live, Producer, follow_query, follow_runs
 from serve.reading.live import LiveReleases
 from serve.telemetry.access import Access
 from serve.telemetry.prometheus import Metrics
@@ -101,7 +102,10 @@ def make_service(settings: Settings, contracts: Mapping[str, Contract]) -> Servi
     """Return the parts of a server, not yet connected."""
     database = Database(settings)
     releases = LiveReleases(database, contracts, deadline_seconds=settings.deadline_seconds)
-    live = Live({"release": None, "runs": follow_runs(database)})
+    topics: dict[str, Producer | None] = {"release": None, "runs": follow_runs(database)}
+    if "events" in contracts:
+        topics["events"] = follow_query(database, events.NEWEST_BATCH)
+    live = Live(topics)
     releases.on_change = partial(_publish_release, live)
     return Service(
         contracts=contracts,

@@ -5,7 +5,7 @@ while somebody watches; otherwise a page is used again for a second.
 """
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from time import monotonic, time
 from typing import NamedTuple
 
@@ -57,10 +57,11 @@ def key_of(request: Request) -> tuple[Hashable, ...] | None:
     principal = getattr(request.state, "principal", None)
     reader = (principal.id, principal.role, principal.scopes) if principal else None
     address = (request.scope["path"], request.scope["query_string"])
-    return (*address, pins, service.live.state("runs"), reader, int(time() // 60))
+    return (*address, pins, service.live.states(), reader, int(time() // 60))
 
 
-def seconds_of(request: Request) -> float:
-    """Return how long a page may be used again."""
+def seconds_of(request: Request, topics: Collection[str]) -> float:
+    """Return how long a page may be used again that changes with these topics."""
     service: Service = request.app.state.service
-    return SECONDS if service.live.state("runs") is None else FOLLOWED_SECONDS
+    is_followed = all(service.live.state(topic) is not None for topic in topics)
+    return FOLLOWED_SECONDS if is_followed else SECONDS

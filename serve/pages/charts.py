@@ -15,6 +15,11 @@ STRIP = Markup(
     '<svg class="strip" viewBox="0 0 {} 20" width="{}" height="20" role="img" aria-label="{}">{}</svg>'
 )
 TICK = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="1"><title>{}</title></rect>')
+LINES = Markup(
+    '<svg class="lines" viewBox="0 0 660 180" role="img" aria-label="{}">'
+    '<path class="grid" d="M50 15h600M50 165h600"/>{}'
+    '<text x="44" y="19" text-anchor="end">{}</text><text x="44" y="169" text-anchor="end">0</text></svg>'
+)
 HEIGHTS = {"succeeded": 16, "failed": 8, "running": 12}
 
 
@@ -50,12 +55,28 @@ def bar(shares: Sequence[tuple[str, float, str]], label: str) -> Markup:
     ).format(label, Markup("").join(parts))
 
 
+def lines(series: Sequence[tuple[str, Sequence[float]]], label: str) -> Markup:
+    """Return lines on one scale from 0: class and values of each; fewer than two values are no line."""
+    length = max((len(values) for _, values in series), default=0)
+    most = max((value for _, values in series for value in values), default=0.0)
+    if length < 2 or most <= 0:
+        return Markup("")
+    paths = Markup("").join(_line(kind, values, most) for kind, values in series)
+    return LINES.format(label, paths, f"{most:.3g}")
+
+
 def trend(values: Sequence[float]) -> str:
     """Return in words how a series went."""
     if len(values) < 2:
         return "one value"
     rises = sum(after > before for before, after in pairwise(values))
     return f"from {values[0]:.4g} to {values[-1]:.4g}, {rises} of {len(values) - 1} steps up"
+
+
+def _line(kind: str, values: Sequence[float], most: float) -> Markup:
+    step = 600 / (len(values) - 1)
+    points = [f"{50 + place * step:.1f},{165 - value / most * 150:.1f}" for place, value in enumerate(values)]
+    return Markup('<polyline class="{}" points="{}"/>').format(kind, " ".join(points))
 
 
 def _part(kind: str, left: float, width: float, text: str) -> Markup:

@@ -72,7 +72,7 @@ class PageRoute(Route):
             return answer
         page = rendering.rendered(request, answer)
         if key := request.scope.get(CACHE_KEY):
-            request.app.state.rendered_pages.put(key, page, cache.seconds_of(request))
+            request.app.state.rendered_pages.put(key, page, cache.seconds_of(request, answer.topics))
         return rendering.send(request, page, answer.status)
 
     def refuse(self, request: Request, problem: Problem) -> Response:

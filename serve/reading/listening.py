@@ -14,10 +14,12 @@ from typing import Any
 import psycopg
 
 from almanac.errors import DatabaseError
+from serve.http.problems import Problem
 from serve.reading.database import Database, hung_up_after
 
 PING_SECONDS = 15.0
 RETRY_SECONDS = 0.5
+POLL_SECONDS = 1.0
 QUERY_SECONDS = 2.0
 MOST_FRAMES = 64
 PING = b": ping\n\n"
@@ -110,6 +112,10 @@ class Live:
         is_followed = self._producers[topic] is None or topic in self._tasks
         return self._states[topic] if is_followed else None
 
+    def states(self) -> tuple[int | None, ...]:
+        """Return the state of every topic."""
+        return tuple(map(self.state, self._producers))
+
     def counts(self) -> dict[str, int]:
         """Return how many viewers each topic has."""
         return {topic: sum(topic in each.topics for each in self._viewers) for topic in self._producers}
@@ -151,6 +157,22 @@ def follow_runs(database: Database) -> Producer:
             with suppress(psycopg.Error, OSError, DatabaseError):
                 await _listen(database, publish)
             await asyncio.sleep(RETRY_SECONDS)
+
+    return follow
+
+
+def follow_query(database: Database, query: bytes) -> Producer:
+    """Return the producer of a topic that changes with the answer to a query, which it asks each second."""
+
+    async def follow(publish: Publish) -> None:
+        before: list[Any] | None = None
+        while True:
+            with suppress(Problem):
+                rows = await database.rows(query)
+                if before != rows:
+                    publish({})
+                before = rows
+            await asyncio.sleep(POLL_SECONDS)
 
     return follow
 

@@ -25,6 +25,7 @@ PAGES = {
     "games": "/games",
     "liked": "/games?liked=sample%3Awitcher-3-wild-hunt&q=halo",
     "game": "/games/sample%3Awitcher-3-wild-hunt",
+    "events": "/events",
     "unreleased": "/logs/predictions",
     "refusal": "/football/predictions/nothing",
     "as of": "/stub?as_of=2030-01-01T00:00",

@@ -12,9 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from almanac.settings import Settings
 from almanac.store.connections.database import Database
+from serve.answers.events import STATS
 from serve.routes.events.intake import EXAMPLE as EVENT
 from serve.routes.events.policy import EXAMPLE
-from serve.routes.events.queries import STATS
 from tests.policies import release_policy
 from tests.serve.refusals import HOSTILE, problem
 from tests.servers import in_thread, wait_for_release

@@ -51,7 +51,7 @@ def test_a_topic_that_is_not_there_is_refused(client):
     answer = client.get("/v1/live?topic=release,weather")
     assert answer.status_code == 422
     assert answer.json()["errors"] == [
-        {"in": "query", "name": "topic", "reason": "must be among release, runs"}
+        {"in": "query", "name": "topic", "reason": "must be among release, runs, events"}
     ]
     assert client.get("/v1/live").status_code == 422
 

@@ -1,23 +1,21 @@
 """The queue in numbers: its state, batches, their cost, and the workers."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from serve.answers import pages, responses
-from serve.answers.service import Service, ServiceDep
+from serve.answers import events, pages, responses
+from serve.answers.service import ServiceDep
 from serve.http import schemas
 from serve.http.documented import answers
 from serve.http.query_models import DEFAULT_LIMIT, MOST_ROWS, NUMBER, QueryModel, whole
 from serve.http.route import Route
-from serve.routes.events import queries
 
 router = APIRouter(prefix="/v1/events", tags=["events"], route_class=Route)
 
-NEWEST = 2**63 - 1
 MOST_HOURS = 720
 TEXT: schemas.Schema = {"type": "string"}
 NUMBER_OR_NULL: schemas.Schema = {"type": ["number", "null"]}
@@ -43,19 +41,19 @@ STATS_EXAMPLE = {
     "cost": COST_EXAMPLE,
     "database_rows": {"events_queue": 9_353, "events_batches": 812, "events_rollups": 60, "events_dead": 1},
 }
-BATCH_EXAMPLE = schemas.example_row(queries.BATCH_COLUMNS) | {
+BATCH_EXAMPLE = schemas.example_row(events.BATCH_COLUMNS) | {
     "batch_id": 4711,
     "kinds": {"order": 9},
     "sized_by": "published",
     "state_id": "b08-a01-k04-h00",
     "hour": 6,
 }
-POINT_EXAMPLE = schemas.example_row(queries.POINT_COLUMNS) | {
+POINT_EXAMPLE = schemas.example_row(events.POINT_COLUMNS) | {
     "cost_per_event": 0.0141,
     "fixed_size_cost_per_event": 0.0124,
     "batch_size": 11.5,
 }
-WORKER_EXAMPLE = schemas.example_row(queries.WORKER_COLUMNS) | {
+WORKER_EXAMPLE = schemas.example_row(events.WORKER_COLUMNS) | {
     "policy": "published",
     "policy_source": "release 12, model version 3",
     "batches": {"published": 812},
@@ -80,19 +78,19 @@ STATS = answers(
     503,
 )
 BATCHES = answers(
-    schemas.listing(schemas.row(queries.BATCH_COLUMNS)),
+    schemas.listing(schemas.row(events.BATCH_COLUMNS)),
     {"workload": "events", "rows": [BATCH_EXAMPLE], "next": None},
     503,
 )
 COST = answers(
-    schemas.object_of(workload=TEXT, rows=schemas.array(schemas.row(queries.POINT_COLUMNS))),
+    schemas.object_of(workload=TEXT, rows=schemas.array(schemas.row(events.POINT_COLUMNS))),
     {"workload": "events", "rows": [POINT_EXAMPLE]},
     503,
 )
 WORKERS = answers(
     schemas.object_of(
         workload=TEXT,
-        rows=schemas.array(schemas.row(queries.WORKER_COLUMNS)),
+        rows=schemas.array(schemas.row(events.WORKER_COLUMNS)),
         sized_by={
             "type": "object",
             "additionalProperties": {"type": "integer"},
@@ -139,7 +137,7 @@ async def read_stats(query: Annotated[HoursQuery, Depends(HoursQuery.read)], ser
     Events by state, priority and type (the hundred most frequent).
     Batches and their cost in these hours. Roughly how many rows the tables have.
     """
-    return await _document(service, queries.STATS, {"hours": query.hours})
+    return responses.fresh((await events.stats(service, query.hours)).encode())
 
 
 @router.get("/batches", **BATCHES)
@@ -150,7 +148,7 @@ async def list_batches(
 
     Each with its waits, the parts of its cost, and what the policy had predicted.
     """
-    rows = await service.database.rows(queries.BATCHES, (query.before or NEWEST, query.limit + 1))
+    rows = await events.batches(service, query.limit, query.before)
     page, following = pages.cut_by_number(request, rows, query.limit)
     members = {"workload": '"events"'} | pages.members(page, following)
     return responses.fresh(responses.payload(members).content)
@@ -163,9 +161,7 @@ async def read_cost(query: Annotated[CostQuery, Depends(CostQuery.read)], servic
     One row for each interval in which batches began.
     Beside it: what batches of a fixed size would have cost, had all been full.
     """
-    interval = query.hours * 3600.0 / query.points
-    values = {"hours": query.hours, "interval": interval, "size": float(query.fixed_size)}
-    [(rows,)] = await service.database.rows(queries.COST, values)
+    rows = await events.cost(service, query.hours, query.points, query.fixed_size)
     return responses.fresh(responses.payload({"workload": '"events"', "rows": rows}).content)
 
 
@@ -177,10 +173,4 @@ async def list_workers(
 
     The workers seen in these hours, newest sign of life first.
     """
-    return await _document(service, queries.WORKERS, {"hours": query.hours})
-
-
-async def _document(service: Service, query: bytes, values: dict[str, Any]) -> Response:
-    """Return the JSON document that a query makes of the present state."""
-    [(document,)] = await service.database.rows(query, values)
-    return responses.fresh(str(document).encode())
+    return responses.fresh((await events.workers(service, query.hours)).encode())

@@ -7,7 +7,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from almanac.fields import StrictModel
-from serve.answers import responses
+from serve.answers import events, responses
 from serve.answers.service import IngestDep, Service, ServiceDep
 from serve.http.documented import answers
 from serve.http.origins import own_origin
@@ -52,7 +52,6 @@ EXAMPLE = {
 }
 REQUEST_EXAMPLE = {"action": "start", "trace": "azure-conv", "speed": 1.0, "seconds": 600.0}
 REQUEST_STATE = b"SELECT api.events_simulate(%s, %s, %s, %s)"
-STATE = b"SELECT row_to_json(simulator)::text FROM api.events_simulator AS simulator"
 
 
 class SimulatorRequest(StrictModel):
@@ -99,5 +98,5 @@ async def control_simulator(
 
 
 async def _state(service: Service) -> Response:
-    [(state,)] = await service.database.rows(STATE)
+    state = await events.simulator(service)
     return responses.fresh(f'{{"workload":"events",{state[1:]}'.encode())

@@ -1,6 +1,7 @@
-"""Read-only SQL for the event queue, and the columns of its answers."""
+"""The event queue as routes and pages read it: columns of its answers, and read-only SQL."""
 
 from almanac.contract import Column
+from serve.answers.service import Service
 
 BATCH_COLUMNS = (
     Column(name="batch_id", type="bigint"),
@@ -159,3 +160,36 @@ SELECT json_build_object(
             SELECT sized_by, count(*) AS batches FROM api.events_batches
             WHERE started_at > now() - make_interval(hours => %(hours)s) GROUP BY 1) AS counts)
 )::text"""
+SIMULATOR = b"SELECT row_to_json(simulator)::text FROM api.events_simulator AS simulator"
+NEWEST = 2**63 - 1
+NEWEST_BATCH = b"SELECT max(batch_id) FROM api.events_batches"
+
+
+async def stats(service: Service, hours: int) -> str:
+    """Return the JSON of counts and rates of the queue; raises Unavailable."""
+    [(document,)] = await service.database.rows(STATS, {"hours": hours})
+    return str(document)
+
+
+async def batches(service: Service, limit: int, before: int | None = None) -> list[tuple[str, int]]:
+    """Return the JSON and number of the newest batches, one more than a page; raises Unavailable."""
+    return await service.database.rows(BATCHES, (before or NEWEST, limit + 1))
+
+
+async def cost(service: Service, hours: int, points: int, fixed_size: int) -> str:
+    """Return the JSON of cost, size and wait over time; raises Unavailable."""
+    values = {"hours": hours, "interval": hours * 3600.0 / points, "size": float(fixed_size)}
+    [(rows,)] = await service.database.rows(COST, values)
+    return str(rows)
+
+
+async def workers(service: Service, hours: int) -> str:
+    """Return the JSON of the workers that were seen in these hours; raises Unavailable."""
+    [(document,)] = await service.database.rows(WORKERS, {"hours": hours})
+    return str(document)
+
+
+async def simulator(service: Service) -> str:
+    """Return the JSON of the simulator's state; raises Unavailable."""
+    [(state,)] = await service.database.rows(SIMULATOR)
+    return str(state)
