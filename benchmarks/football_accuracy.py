@@ -66,7 +66,7 @@ def measure(as_of: date, seed: int) -> dict[str, Any]:
     parts, ahead = split(frame), split(frame_ahead)
     before = fit_all(parts.train, seed)
     validation = scores_of(before, parts.validation)
-    chosen = str(validation["rps"].idxmin())
+    chosen = str(validation["log_loss"].idxmin())
     fitted = fit_all(pd.concat([parts.train, parts.validation]), seed)
     threshold = ranges.threshold_of(needed_by(before[chosen], parts.validation))
     return {
@@ -199,9 +199,8 @@ def leagues(test: pd.DataFrame, chances: Floats, seed: int) -> dict[str, Any]:
 def report(result: Mapping[str, Any]) -> None:
     """Print the figures."""
     chosen = result["chosen_on_validation"]
-    print(
-        f"Football, as of {result['as_of']}; chosen on {VALIDATION} by RPS: {chosen}; {result['seconds']} s"
-    )
+    choice = f"chosen on {VALIDATION} by log-loss: {chosen}"
+    print(f"Football, as of {result['as_of']}; {choice}; {result['seconds']} s")
     print(f"\n{WALK[1]} to {WALK[-1]}, each season by models of the seasons before")
     for reference, groups in result["seasons_before"].items():
         report_groups(groups, reference)

@@ -79,7 +79,7 @@ def choose(frame: pd.DataFrame, as_of: date, seed: int) -> dict[str, Any]:
     chances = {name: each.predict_proba(parts.validation) for name, each in fitted.items()}
     weights = model.weigh({name: chances[name] for name in model.BLEND}, parts.validation["outcome"])
     chances["blend"] = model.pooled([chances[name] for name in weights], list(weights.values()))
-    chosen = str(evaluation.table(parts.validation, chances)["rps"].idxmin())
+    chosen = str(evaluation.table(parts.validation, chances)["log_loss"].idxmin())
     return model.recipe(chosen, seed=seed, weights=weights)
 
 

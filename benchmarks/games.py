@@ -145,8 +145,10 @@ def compare_in_world(seed: int) -> tuple[pd.DataFrame, dict[str, PlayerScores]]:
     games = simulated.catalogue(1_200, seed=seed)
     plays = simulated.world(games, users=2_000, seed=seed).plays
     parts = evaluation.split(features.build(games, plays, as_of=CUT), seed=1)
-    weights = tuning.weigh(parts.train, seed=2)
-    fitted = {name: model.fit(model.single(name, weights=weights), parts.train) for name in model.CANDIDATES}
+    ease = tuning.ease_parameters(parts.train, seed=2)
+    weights = tuning.weigh(parts.train, seed=2, ease=ease)
+    recommenders = {name: model.single(name, weights=weights, ease=ease) for name in model.CANDIDATES}
+    fitted = {name: model.fit(each, parts.train) for name, each in recommenders.items()}
     return evaluation.table(parts, fitted)
 
 

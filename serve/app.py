@@ -130,8 +130,19 @@ def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
     from serve.users.guard import Guard, protected
 
     app.state.access = make_access(settings, database)
+    if settings.oidc_issuer:
+        _add_oidc(app, settings)
     guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
     app.router.routes[:] = protected(app.routes, guard, rights_for(app.state.service.contracts))
+
+
+def _add_oidc(app: FastAPI, settings: Settings) -> None:
+    """Let users of a directory log in; raises UsageError where its settings do not fit."""
+    from serve.routes import oidc
+    from serve.users.oidc import Provider
+
+    app.state.oidc = Provider(settings)
+    app.router.routes[:0] = oidc.router.routes
 
 
 def _publish_release(live: Live, edition: Edition) -> None:

@@ -38,7 +38,7 @@ CHAMPION = "-0.0030 [-0.0050, +0.0010]"
 TELLS, TELLS_MORE, TELLS_LESS = (f"(these cases tell differences from 0.00{n})" for n in ("30", "10", "55"))
 CHAMPIONS = "ndcg_at_10 of the champion's recipe less the challenger's"
 PROXIES = "series_found of popularity less the challenger's"
-A_PROXY = "series games (a proxy: nobody’s plays are known)"
+A_PROXY = "series games (a proxy: no plays, or too few, to judge by)"
 AGAINST = "against the champion on 900 cases"
 SAME = "the challenger is the champion: same data, code and parameters"
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from almanac.runner.schedule import reading
 from almanac.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -158,22 +159,40 @@ def test_ci_and_compose_use_the_same_postgresql() -> None:
 
 def test_the_pipeline_runs_every_six_hours_at_an_odd_minute_by_hand_and_by_dispatch() -> None:
     triggers = load(ROOT / ".github/workflows/pipeline.yml")["on"]
-    minute, hours, *rest = triggers["schedule"][0]["cron"].split()
-    assert (int(minute) % 2, hours, rest) == (1, "*/6", ["*", "*", "*"])
+    times = [entry["cron"].split() for entry in triggers["schedule"]]
+    assert [(minute, rest) for minute, _, *rest in times] == [("37", ["*", "*", "*"])] * 2
+    assert ",".join(hours for _, hours, *_ in times) == "0,6,12,18"
     assert triggers.keys() == {"schedule", "workflow_dispatch", "repository_dispatch"}
 
 
-def test_the_pipeline_asks_the_doctor_before_it_runs_what_the_list_names() -> None:
+def test_the_pipeline_asks_the_doctor_and_runs_what_is_due_in_one_job() -> None:
     jobs = load(ROOT / ".github/workflows/pipeline.yml")["jobs"]
-    commands = [step.get("run", "") for step in jobs["doctor"]["steps"]]
-    assert commands.index("almanac doctor --durable") < commands.index("almanac db migrate")
-    assert "almanac list --json" in commands[-1]
-    assert jobs["run"]["needs"] == "doctor"
-    assert jobs["run"]["strategy"]["matrix"]["workload"] == "${{ fromJSON(needs.doctor.outputs.workloads) }}"
-    assert jobs["run"]["concurrency"] == {
-        "group": "pipeline-${{ matrix.workload }}",
-        "cancel-in-progress": False,
-    }
+    assert jobs.keys() == {"run", "report"}
+    commands = [step["run"] for step in jobs["run"]["steps"] if step.get("run", "").startswith("almanac")]
+    assert commands == [
+        "almanac doctor --durable",
+        "almanac db migrate",
+        "almanac due",
+        "almanac schedule --once",
+    ]
+    assert jobs["run"]["concurrency"] == {"group": "pipeline-run", "cancel-in-progress": False}
+
+
+def test_the_pipeline_reports_each_failure_and_a_success_once_a_day() -> None:
+    pipeline = load(ROOT / ".github/workflows/pipeline.yml")
+    often = pipeline["on"]["schedule"][1]["cron"]
+    condition = pipeline["jobs"]["report"]["if"]
+    assert (
+        condition
+        == f"${{{{ always() && (needs.run.result != 'success' || github.event.schedule != '{often}') }}}}"
+    )
+
+
+def test_the_schedules_of_the_pipeline_can_be_read() -> None:
+    environment = load(ROOT / ".github/workflows/pipeline.yml")["jobs"]["run"]["env"]
+    schedules = reading.rhythms({name: text for name, text in environment.items() if "SCHEDULE" in name})
+    steps = {rhythm.steps for rhythm in schedules if rhythm.workload == "football"}
+    assert steps == {("collect", "predict"), ("train", "evaluate")}
 
 
 BUCKETS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_CREDENTIALS"}
@@ -192,7 +211,7 @@ def test_the_pipeline_sets_only_variables_that_almanac_reads() -> None:
 def test_the_pipeline_can_keep_artifacts_in_a_bucket(root: str) -> None:
     run = load(ROOT / ".github/workflows/pipeline.yml")["jobs"]["run"]["steps"]
     (packages,) = (step for step in run if "requirements/cloud.txt" in step.get("run", ""))
-    (almanac,) = (step for step in run if step.get("run", "").startswith("almanac run"))
+    (almanac,) = (step for step in run if step.get("run", "").startswith("almanac schedule"))
     assert f"startsWith(env.ALMANAC_ARTIFACT_ROOT, '{root}')" in packages["if"]
     assert run.index(packages) < run.index(almanac)
     assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS"} <= almanac[

@@ -24,6 +24,8 @@ RIGHTS = {
     "GET /docs/swagger-ui-bundle.js": ANY_READ,
     "GET /docs/swagger-ui.css": ANY_READ,
     "GET /docs/favicon.png": ANY_READ,
+    "GET /v1/auth/oidc/login": OPEN,
+    "GET /v1/auth/oidc/callback": OPEN,
     "POST /v1/auth/login": OPEN,
     "POST /v1/auth/refresh": OPEN,
     "POST /v1/auth/logout": SIGNED_IN,

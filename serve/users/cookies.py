@@ -11,17 +11,17 @@ ATTRIBUTES = "Path=/; HttpOnly; SameSite=Lax"
 LONGEST = 256
 
 
-def session_of(scope: Scope, header: bytes) -> str | None:
+def session_of(scope: Scope, header: bytes, suffix: str = "") -> str | None:
     """Return the session in a Cookie header, or None; two of one name count as none."""
-    name = _name(scope)
+    name = _name(scope) + suffix
     parts = (part.strip().partition("=") for part in header.decode("latin-1").split(";"))
     values = [value for each, _, value in parts if each == name]
     return values[0] if len(values) == 1 and 0 < len(values[0]) <= LONGEST else None
 
 
-def setting(scope: Scope, session: str, seconds: int) -> str:
+def setting(scope: Scope, session: str, seconds: int, suffix: str = "") -> str:
     """Return the value of Set-Cookie that keeps a session for so many seconds."""
-    return f"{_name(scope)}={session}; Max-Age={seconds}; {ATTRIBUTES}{_secure(scope)}"
+    return f"{_name(scope)}{suffix}={session}; Max-Age={seconds}; {ATTRIBUTES}{_secure(scope)}"
 
 
 def clearing(scope: Scope) -> str:

@@ -13,7 +13,7 @@ Merge = Literal["sum", "min", "max", "last"]
 ColumnType = Literal["text", "integer", "bigint", "real", "boolean", "date", "timestamp", "json"]
 RESERVED = frozenset({"search", "stats", "model", "releases", "runs", "predictions", "run_id"})
 # The newest migration of the platform's tables; server and laboratory refuse a database that is elsewhere.
-SCHEMA_REVISION = "0011"
+SCHEMA_REVISION = "0012"
 OLD_DATA = (
     "The newest data are of {newest}, {age} days before the cut-off; "
     "the sources usually bring newer data within {usual} days."

@@ -260,6 +260,9 @@ def test_events_that_can_still_make_it_go_first_where_all_at_once_would_be_late(
     # Eight events have 0.4 s left; up to nine take 0.3 s and twelve 0.9 s.
     ages = [1.6] * 8 + [0.1] * 4
     crowded = replace(view(12, 1.6), ages=ages[:8], next_ages=ages, next_kb=[2.0] * 12)
+    # A worker that has just begun has no batch to spare yet.
+    assert sizing.decide(crowded).size == 100
+    sizing = replace(published(), policy=policy_of(SMALL_STATE, LARGE_STATE), _spare=20.0)
     decision = sizing.decide(crowded)
     assert (decision.size, decision.wait_seconds, decision.sized_by) == (9, 0.0, "published")
     assert decision.row is not None

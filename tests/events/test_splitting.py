@@ -89,7 +89,9 @@ def test_small_events_go_before_a_large_one_that_would_delay_them() -> None:
 def test_splitting_saves_in_a_replay_what_one_batch_would_miss() -> None:
     traffic = load([0.0] * 30 + [0.5] * 30, BY_COUNT)
     whole = run(traffic, LastMoment(exactly(BY_COUNT), objective_seconds=4.0))
-    split = run(traffic, MissBudget(exactly(BY_COUNT), MissPrice(Goal(4.0, 0.0), worth_seconds=16.0)))
+    rule = MissBudget(exactly(BY_COUNT), MissPrice(Goal(4.0, 0.0), worth_seconds=16.0))
+    rule.plain.spare = 20.0
+    split = run(traffic, rule)
     assert whole.missed_share(4.0) == 1.0
     assert split.missed_share(4.0) < 0.4
     assert split.sizes.sum() == 60

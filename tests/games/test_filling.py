@@ -95,6 +95,14 @@ def test_editions_and_a_long_series_are_in_the_pool_but_in_no_list():
     assert "steam:saga-2-deluxe-edition" in unlisted
 
 
+def test_the_pool_of_a_learned_game_ends_with_what_its_players_take_to_less():
+    against = [pair for row in few_played().itertuples() for pair in row.pool if pair[-1] == "against"]
+    assert against
+    assert all(score < 0 for _, score, _ in against)
+    content = few_played()[few_played()["players"] == 0]["pool"]
+    assert not [pair for pool in content for pair in pool if pair[-1] == "against"]
+
+
 def test_content_is_worth_as_much_as_the_end_of_a_list_by_players():
     frame = sample().catalogue
     ease = Ease().fit(frame, sample().plays)

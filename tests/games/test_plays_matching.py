@@ -27,6 +27,9 @@ CATALOGUE = games.frame(
         game("Command & Conquer", game_id="steam:10"),
         game("!?", game_id="steam:11"),
         game("Pokémon", game_id="steam:12"),
+        game("Batman: Arkham City - Game of the Year Edition", game_id="steam:13"),
+        game("Fallout 3", game_id="steam:14", reviews=900),
+        game("Fallout 3: Game of the Year Edition", game_id="steam:15", reviews=5),
     ]
 )
 
@@ -60,6 +63,33 @@ def read(*lines: str, header: str = "user_id,title,hours,time") -> PlaysImport:
 def test_a_game_is_meant_by_id_then_by_title_then_by_its_words(header, game_cells, expected):
     result = read(f"u1,{game_cells},1", header=f"user_id,{header},hours")
     assert result.plays["game_id"].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Command Conquer", "steam:10"),
+        ("COMMAND&CONQUER", "steam:10"),
+        ("Command and Conquer(TM)", "steam:10"),
+        ("Portal TM 2", "steam:6"),
+        ("Portal2", "steam:6"),
+        ("Left4Dead", "steam:8"),
+        ("left 4dead", "steam:8"),
+        ("Batman Arkham City GOTY", "steam:13"),
+        ("Batman: Arkham City", "steam:13"),
+        ("Terraria - Collector's Edition", "steam:7"),
+        ("Portal 2 (2011)", "steam:6"),
+        ("Fallout 3 GOTY", "steam:14"),
+        ("Fallout 3 - Game of the Year Edition", "steam:15"),
+    ],
+)
+def test_a_title_that_differs_in_signs_blanks_or_edition_means_the_same_game(title, expected):
+    assert read(f'u1,"{title}",1,').plays["game_id"].tolist() == [expected]
+
+
+@pytest.mark.parametrize("title", ["Portal", "Portal 3", "Left 4 Dead 2", "Command", "Terraria Soundtrack"])
+def test_another_game_of_a_series_or_an_addition_is_not_guessed(title):
+    assert read(f"u1,{title},1,").unmatched["game"].tolist() == [title]
 
 
 @pytest.mark.parametrize(

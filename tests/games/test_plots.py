@@ -64,11 +64,14 @@ def test_the_summary_has_a_row_for_each_of_the_best_known_games():
 def test_the_summary_states_the_scores_or_the_proxy():
     proxy = {"series_found": 0.14, "series_found_by_popularity": 0.001, "n": 1000}
     assert summary.facts(proxy) == (
-        "Nobody's plays are known, so only a proxy is: with title and makers hidden, 14.0% of a series"
-        " is among the ten nearest, 0.1% among the ten most popular (n = 1000)."
+        "There are no plays, or too few, to judge by, so only a proxy is known: with title and makers hidden,"
+        " 14.0% of a series is among the ten nearest, 0.1% among the ten most popular (n = 1000)."
     )
     popularity = {"popularity_recall_at_10": 0.1, "popularity_ndcg_at_10": 0.05}
     assert summary.facts({"ndcg_at_10": 0.2, "recall_at_10": 0.3, "n": 5} | popularity) == (
         "On 5 players: recall@10 0.300, NDCG@10 0.200 (popularity 0.100 and 0.050)."
     )
+    interval = {"ndcg_at_10_low": 0.19, "ndcg_at_10_high": 0.21}
+    with_interval = summary.facts({"ndcg_at_10": 0.2, "recall_at_10": 0.3, "n": 5} | popularity | interval)
+    assert with_interval.endswith(" The 95 % interval of its NDCG@10 is 0.190 to 0.210.")
     assert summary.facts({}) == "This version has not been evaluated on held-out plays yet."

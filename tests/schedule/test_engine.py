@@ -14,6 +14,12 @@ from tests.schedule.made_up_runs import Bench, MadeUpProcess
 from tests.stub import STUB
 
 CHAIN = "collect 01:00, train 02:00, evaluate+predict 03:00 Europe/Stockholm"
+RELEASED = """
+    INSERT INTO almanac.releases
+        (workload, run_id, run_ids, kind, who, why, run_hash, released_at, release_hash)
+    SELECT workload, run_id, ARRAY[run_id], 'publish', 'tester', 'test', '', clock_timestamp(), ''
+    FROM almanac.runs LIMIT 1
+"""
 NOON = datetime(2026, 5, 5, 12, 0, 30, tzinfo=UTC)
 
 
@@ -236,6 +242,18 @@ def test_a_year_has_every_slot_once(bench: Bench) -> None:
     rows = bench.connection.execute(query).fetchall()
     # The day on which it begins has a chain too, since its first link is caught up.
     assert rows == [("football", "succeeded", 366), ("games", "succeeded", 366 * 3)]
+
+
+def test_training_alone_waits_for_the_first_release(bench: Bench) -> None:
+    engine = bench.engine(of("collect+predict 1h; train+evaluate 03:00 UTC"))
+    ticks(engine, NOON)
+    assert [run.get("--only") for run in bench.runs.started] == [None]
+    assert bench.reasons() == ["waits for the first release"]
+    bench.connection.execute(RELEASED)
+    ticks(engine, NOON + timedelta(seconds=16))
+    assert bench.runs.started[-1]["--only"] == "train,evaluate"
+    ticks(engine, NOON + timedelta(hours=1))
+    assert bench.runs.started[-1]["--only"] == "collect,predict"
 
 
 def test_what_is_due_is_said_without_a_scheduler(bench: Bench) -> None:

@@ -49,7 +49,14 @@ LIVE = "/v1/live"
 
 def addresses() -> list[tuple[str, str, str]]:
     """Return method, pattern and an address of every route of a server with access on."""
-    app = create_app(Settings(database_url=NOWHERE, auth="on", secret=SECRET, ingest=True))
+    directory = {
+        "oidc_issuer": "https://id.test",
+        "oidc_client_id": "almanac",
+        "oidc_client_secret": "made up",
+        "oidc_redirect_uri": "https://almanac.test/v1/auth/oidc/callback",
+        "oidc_groups": "staff=viewer",
+    }
+    app = create_app(Settings(database_url=NOWHERE, auth="on", secret=SECRET, ingest=True, **directory))
     every = []
     for route in app.routes:
         pattern, methods = str(route.path), set(route.methods) - {"HEAD"}

@@ -190,6 +190,7 @@ def test_templates_come_most_frequent_first(client: httpx.Client) -> None:
     rows = read(client, "templates")["rows"]
     assert sum(row["entries"] for row in rows) == 7
     assert rows == sorted(rows, key=lambda row: (-row["entries"], row["template_id"]))
+    assert {(row["level_confidence"], row["warning_chance"]) for row in rows} == {(0.75, 0.25)}
     late = read(client, "templates", since="2025-04-15T08:00:00Z")["rows"]
     assert [row["template"] for row in late] == ["quiet here"]
 
@@ -205,6 +206,10 @@ def test_anomalies_are_sessions_and_lines_worst_first(client: httpx.Client) -> N
     lines = [(row["entry_id"], row["anomaly_score"], row["text"]) for row in answer["lines"]]
     assert sessions == [("req-1", 6, ["made up"])]
     assert lines == [(5, 0.75, TEXTS[4]), (2, 0.75, TEXTS[1])]
+    chances = [
+        (row["level_confidence"], row["warning_chance"], row["written_level"]) for row in answer["lines"]
+    ]
+    assert chances == [(0.75, 0.25, "warning")] * 2
 
 
 def test_an_entry_is_stored_once_by_the_id_of_the_client(client: httpx.Client) -> None:

@@ -39,15 +39,16 @@ WITH names AS (
     JOIN api.games_predictions AS game ON game.run_id = %(run)s AND game.game_id = first.game_id
 ), near AS (
     SELECT pair ->> 0 AS game_id, (pair ->> 1)::float8 AS score, listed.place, liked.title,
-        pair ->> 2 IS NOT NULL AS by_players, is_silent
+        pair ->> 2 IN ('players', 'unlisted') AS by_players, is_silent
     FROM liked CROSS JOIN json_array_elements(liked.pool) WITH ORDINALITY AS listed(pair, place)
     WHERE NOT pair ->> 0 = ANY (%(exclude)s) AND NOT pair ->> 0 IN (SELECT game_id FROM liked)
-        AND (pair ->> 2 IS DISTINCT FROM 'unlisted' OR (SELECT count(*) FROM liked) > 1)
+        AND (coalesce(pair ->> 2, 'players') = 'players' OR (SELECT count(*) FROM liked) > 1)
 ), summed AS (
     SELECT near.game_id, sum(near.score) AS score, min(near.place) AS place,
-        json_agg(near.title ORDER BY near.score DESC, near.title) AS because,
+        json_agg(near.title ORDER BY near.score DESC, near.title) FILTER (WHERE near.score >= 0) AS because,
         CASE WHEN bool_or(by_players) THEN 'players' WHEN NOT bool_or(is_silent) THEN 'content' END AS by
-    FROM near{fitting} GROUP BY near.game_id ORDER BY score DESC, place, game_id LIMIT %(limit)s
+    FROM near{fitting} GROUP BY near.game_id HAVING sum(near.score) > 0 OR min(near.score) >= 0
+    ORDER BY score DESC, place, game_id LIMIT %(limit)s
 ), filled AS (
     SELECT * FROM summed UNION ALL
     (SELECT near.game_id, 0, {behind} + near.rank, '[]', 'content'

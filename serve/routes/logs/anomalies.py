@@ -30,8 +30,9 @@ SELECT coalesce(json_agg(worst ORDER BY anomaly_score DESC, source, session), '[
 ) AS worst"""
 LINES = b"""
 SELECT coalesce(json_agg(worst ORDER BY anomaly_score DESC, entry_id DESC), '[]')::text FROM (
-    SELECT p.entry_id, p.event_time, p.source, e.session, p.level, p.written_level, p.severity,
-        p.anomaly_score, p.anomaly_kind, p.template_id, left(e.text, 2000) AS text
+    SELECT p.entry_id, p.event_time, p.source, e.session, p.level, p.level_confidence, p.warning_chance,
+        p.written_level, p.severity, p.anomaly_score, p.anomaly_kind, p.template_id,
+        left(e.text, 2000) AS text
     FROM (
         SELECT * FROM api.logs_predictions
         WHERE run_id = ANY (%(runs)s) AND anomaly AND event_time >= %(since)s AND event_time < %(until)s

@@ -93,7 +93,8 @@ async def classify(
     """Predict the level of a text.
 
     The text is masked and looked up among those that are published. If it is new, 202 says where the answer
-    of the next run will be. Only the masked form of the text is stored, for 24 hours.
+    of the next run will be. Only the masked form of the text is stored, for 24 hours. A text without
+    an entry counts as one of a source that the model was not trained on.
     """
     masked = masking.mask(cleaning.clean(question.text))
     text_id = masking.text_id(masked)

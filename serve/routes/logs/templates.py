@@ -16,13 +16,25 @@ from serve.routes.logs.parameters import PERIOD, Levels, Limit, LogsRelease
 
 router = APIRouter(prefix="/v1/logs", tags=["logs"], route_class=ReleaseRoute)
 
-COLUMN_NAMES = ("template_id", "template", "level", "entries", "anomalies", "first_seen", "last_seen")
+COLUMN_NAMES = (
+    "template_id",
+    "template",
+    "level",
+    "level_confidence",
+    "warning_chance",
+    "entries",
+    "anomalies",
+    "first_seen",
+    "last_seen",
+)
 COLUMNS = [CONTRACT.table("templates").column(name) for name in COLUMN_NAMES]
-# Counts of several runs are added up; text and level are those of the last run.
+# Counts of several runs are added up; text, level and chances are those of the last run.
 TEMPLATES = b"""
 SELECT coalesce(json_agg(most ORDER BY entries DESC, template_id), '[]')::text FROM (
     SELECT template_id, (array_agg(template ORDER BY turn DESC))[1] AS template,
-        (array_agg(level ORDER BY turn DESC))[1] AS level, sum(entries)::bigint AS entries,
+        (array_agg(level ORDER BY turn DESC))[1] AS level,
+        (array_agg(level_confidence ORDER BY turn DESC))[1] AS level_confidence,
+        (array_agg(warning_chance ORDER BY turn DESC))[1] AS warning_chance, sum(entries)::bigint AS entries,
         sum(anomalies)::bigint AS anomalies, min(first_seen) AS first_seen, max(last_seen) AS last_seen
     FROM (
         SELECT *, array_position(%(runs)s::text[], run_id::text) AS turn FROM api.logs_templates
@@ -59,7 +71,8 @@ async def list_templates(
 ) -> Response:
     """List templates, most frequent first.
 
-    Each with its level, how many entries have it, and when the first and the last of them were written.
+    Each with its level and the chance of it, how many entries have it, and when the first and the last of
+    them were written.
     """
     levels = list(query.level) if query.level else None
     values = {"runs": release.run_ids, "level": levels, "since": query.since, "limit": query.limit}

@@ -50,7 +50,7 @@ KINDS: Mapping[str, Kind] = {
         champion_figures="{metric} {interval} against the champion on {cases} cases",
     ),
     "plays": _scores_of("{cases} players", 100),
-    "proxy": _scores_of("{cases} series games (a proxy: nobody’s plays are known)", 30),
+    "proxy": _scores_of("{cases} series games (a proxy: no plays, or too few, to judge by)", 30),
 }
 
 

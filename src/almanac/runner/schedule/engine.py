@@ -10,7 +10,7 @@ from almanac.runner.schedule import outcomes, records
 from almanac.runner.schedule.arrivals import Arrivals
 from almanac.runner.schedule.children import Child, Start, words
 from almanac.runner.schedule.records import Connection, Slot
-from almanac.runner.schedule.rhythm import Rhythm
+from almanac.runner.schedule.rhythm import DEFAULT, Rhythm
 
 AT_ONCE = 2
 # How many slots of the past a scheduler looks at: a day of seconds.
@@ -155,6 +155,9 @@ class Engine:
         if rhythm is None:
             return False
         parent: str | None = None
+        if self._comes_too_early(rhythm):
+            self._wait(slot, "waits for the first release", now)
+            return False
         if rhythm.upstream:
             upstream = self._named(rhythm.workload, rhythm.upstream)
             before = (rhythm.workload, upstream.name, upstream.latest(slot.slot))
@@ -178,9 +181,19 @@ class Engine:
             records.change(self.connection, slot, state="missed", reason=reason)
         else:
             reason = f"waits for {before[1]} of {before[2]:%Y-%m-%dT%H:%MZ} ({upstream.state})"
-            later = now + timedelta(seconds=UPSTREAM_SECONDS)
-            records.change(self.connection, slot, state="waiting", reason=reason, not_before=later)
+            self._wait(slot, reason, now)
         return None
+
+    def _wait(self, slot: Slot, reason: str, now: datetime) -> None:
+        later = now + timedelta(seconds=UPSTREAM_SECONDS)
+        records.change(self.connection, slot, state="waiting", reason=reason, not_before=later)
+
+    def _comes_too_early(self, rhythm: Rhythm) -> bool:
+        """Tell whether the schedule relies on data that only the workload's first run will collect."""
+        has_default = any(other.key == (rhythm.workload, DEFAULT) for other in self.rhythms)
+        if not has_default or rhythm.upstream or "collect" in rhythm.steps or not rhythm.steps:
+            return False
+        return rhythm.name != DEFAULT and not records.has_release(self.connection, rhythm.workload)
 
     def _steps(self, rhythm: Rhythm) -> tuple[str, ...]:
         """Return the steps to run: all of them where there is no model and no chain that trains one."""

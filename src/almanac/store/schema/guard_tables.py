@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from almanac.store.schema.tables import NOW, Instant, metadata
+from almanac.store.schema.tables import NOW, Instant, metadata, users
 
 rate_limits = sa.Table(
     "rate_limits",
@@ -92,4 +92,12 @@ operations = sa.Table(
     sa.Column("event_id", sa.Uuid, primary_key=True),
     sa.Column("answer", JSONB, nullable=False),
     sa.Column("answered_at", Instant, nullable=False, server_default=NOW),
+)
+
+identities = sa.Table(
+    "identities",
+    metadata,
+    sa.Column("issuer", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("user_id", sa.Uuid, sa.ForeignKey(users.c.user_id), nullable=False),
 )

@@ -8,8 +8,10 @@ LISTED = 10
 # Neighbours published in a pool, from which several liked games are combined and filtered by platform and
 # year.
 POOL = 40
+# Games of a pool that players of a game take to less than others do; they lower the sum of liked games.
+MOST_AGAINST = 20
 # What has brought an entry into a list, and pairs of a pool that no list may have.
-PLAYERS, CONTENT, UNLISTED = "players", "content", "unlisted"
+PLAYERS, CONTENT, UNLISTED, AGAINST = "players", "content", "unlisted", "against"
 
 
 def share(name: str, doc: str) -> Column:
@@ -80,8 +82,8 @@ PREDICTIONS = Table(
             name="pool",
             type="json",
             doc="Longer list of neighbours, pairs of game_id and score, from which several liked games are"
-            " combined. What plays have brought has a third member: players, or unlisted for other editions"
-            " and further games of a series.",
+            " combined. What plays have brought has a third member: players, unlisted for other editions and"
+            " further games of a series, or against with a score below zero.",
         ),
     ),
 )

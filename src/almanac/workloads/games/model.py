@@ -29,6 +29,8 @@ RECOMMENDERS = {
 MEMBERS = ["content", "popularity", "item_item", "ease", "trending"]
 # Tuned on simulated players; each training tunes the weights again on plays that no member has seen.
 BLEND = {"content": 0.3, "popularity": 0.2, "item_item": 0.4, "ease": 1.0, "trending": 0.2, "new": 0.5}
+# EASE as older versions have it; each training chooses its parameters on plays that it has not seen.
+EASE = {"penalty": 200.0, "most_games": 3000, "least_games": 1}
 # Rounding must not depend on the number of BLAS threads; more than two only wait for each other.
 THREADS = 2
 
@@ -51,34 +53,55 @@ def candidates(data: Dataset) -> list[str]:
     return CANDIDATES if len(data.plays) else WITHOUT_PLAYS
 
 
-def single(name: str, *, weights: Mapping[str, float] = BLEND) -> Any:
-    """Return one recommender, not yet fitted; raises UsageError for an unknown name."""
+def single(name: str, *, weights: Mapping[str, float] = BLEND, ease: Mapping[str, float] = EASE) -> Any:
+    """Return one recommender, not yet fitted; raises UsageError for an unknown name.
+
+    `weights` are those of a blend, `ease` the parameters of EASE.
+    """
     if name == "blend":
-        return Blend([(member, _member(member)) for member in MEMBERS], weights=dict(weights))
+        return Blend([(member, _member(member, ease)) for member in MEMBERS], weights=dict(weights))
     if name not in RECOMMENDERS:
         raise UsageError(f"Unknown model '{name}'. Known models: {', '.join(CANDIDATES)}.")
-    return RECOMMENDERS[name]()
+    return _ease(ease) if name == "ease" else RECOMMENDERS[name]()
 
 
-def _member(name: str) -> Any:
-    if name != "content":
-        return RECOMMENDERS[name]()
-    return Content(weights=BROAD, fame=BROAD_FAME, praise=BROAD_PRAISE, is_focused=False)
+def _member(name: str, ease: Mapping[str, float]) -> Any:
+    if name == "content":
+        return Content(weights=BROAD, fame=BROAD_FAME, praise=BROAD_PRAISE, is_focused=False)
+    return _ease(ease) if name == "ease" else RECOMMENDERS[name]()
 
 
-def make(name: str = "blend", *, weights: Mapping[str, float] = BLEND) -> Pipeline:
+def _ease(parameters: Mapping[str, float]) -> Ease:
+    counts = {name: int(parameters[name]) for name in ("most_games", "least_games") if name in parameters}
+    return Ease(penalty=float(parameters.get("penalty", EASE["penalty"])), **counts)
+
+
+def make(
+    name: str = "blend", *, weights: Mapping[str, float] = BLEND, ease: Mapping[str, float] = EASE
+) -> Pipeline:
     """Return the pipeline of both lists: similar by content, recommended by the model of this name."""
-    return make_pipeline(TwoLists(single("content"), single(name, weights=weights)))
+    return make_pipeline(TwoLists(single("content"), single(name, weights=weights, ease=ease)))
+
+
+def recipe(name: str, *, weights: Mapping[str, float], ease: Mapping[str, float]) -> dict[str, Any]:
+    """Return the parameters to store with a version, from which `from_recipe` makes the model again."""
+    has_ease = name == "ease" or (name == "blend" and bool(weights.get("ease")))
+    of_blend = {f"weight_{member}": weight for member, weight in weights.items()} if name == "blend" else {}
+    of_ease = {f"ease_{parameter}": value for parameter, value in ease.items()} if has_ease else {}
+    return {"candidate": name, **of_blend, **of_ease}
 
 
 def from_recipe(recipe: Mapping[str, Any]) -> Pipeline:
-    """Return the pipeline of stored parameters: `candidate` and, for a blend, `weight_<member>`.
+    """Return the pipeline of stored parameters: `candidate`, `weight_<member>` and `ease_<parameter>`.
 
-    Numbers may be texts.
+    Numbers may be texts. Versions from before EASE was tuned have no `ease_<parameter>`.
     """
-    weights = {key.removeprefix("weight_"): recipe[key] for key in recipe if key.startswith("weight_")}
-    numbers = {name: float(weight) for name, weight in weights.items()}
-    return make(str(recipe["candidate"]), weights=numbers or BLEND)
+    weights, ease = _numbers(recipe, "weight_"), _numbers(recipe, "ease_")
+    return make(str(recipe["candidate"]), weights=weights or BLEND, ease=ease or EASE)
+
+
+def _numbers(recipe: Mapping[str, Any], prefix: str) -> dict[str, float]:
+    return {key.removeprefix(prefix): float(recipe[key]) for key in recipe if key.startswith(prefix)}
 
 
 def fit(model: Any, data: Dataset) -> Any:

@@ -20,11 +20,12 @@ class _ItemWeights(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no 
 
     most_games: int
     kept: int
+    least_games: int = 1
 
     def fit(self, X: pd.DataFrame, y: pd.DataFrame) -> "_ItemWeights":
         """Learn from plays `y` (user_id, game_id); the catalogue is not used."""
         del X
-        matrix, games = player_matrix(y, most_games=self.most_games)
+        matrix, games = player_matrix(y, most_games=self.most_games, least_games=self.least_games)
         self.games_ = np.array(games, dtype=str)
         weights = strongest(self._weigh(matrix), self.kept)
         # Plain arrays need no trust when a saved model is loaded.
@@ -73,6 +74,15 @@ class WeightsScorer:
             exclude(scores, games, self.rows)
             yield greatest(count, games, scores, self.rows)
 
+    def against(self, count: int) -> Iterator[tuple[int, Rows, Array]]:
+        """Yield each learned game with rows and weights of the `count` lowest below 0, the lowest last."""
+        for place, game in enumerate(self.rows.tolist()):
+            start, end = self.weights.indptr[place : place + 2]
+            weights, columns = self.weights.data[start:end], self.weights.indices[start:end]
+            lowest = np.argsort(weights, kind="stable")[:count][::-1]
+            negative = lowest[weights[lowest] < 0]
+            yield game, self.rows[columns[negative]], weights[negative]
+
     def positive(self) -> tuple[Rows, Rows]:
         """Return where the games of each game of the catalogue start, and their rows: weights above 0."""
         pairs = self.weights.tocoo()
@@ -102,13 +112,20 @@ class ItemItem(_ItemWeights):
 class Ease(_ItemWeights):
     """Embarrassingly shallow autoencoder (Steck 2019).
 
-    It is the ridge regression of every game on all others, in closed form.
+    It is the ridge regression of every game on all others, in closed form. Players with fewer than
+    `least_games` games are left out.
     """
 
-    def __init__(self, *, penalty: float = 200.0, most_games: int = 3000, kept: int = 200) -> None:
+    # Models of older releases have no such attribute.
+    least_games: int = 1
+
+    def __init__(
+        self, *, penalty: float = 200.0, most_games: int = 3000, kept: int = 200, least_games: int = 1
+    ) -> None:
         self.penalty = penalty
         self.most_games = most_games
         self.kept = kept
+        self.least_games = least_games
 
     def _weigh(self, matrix: sparse.csr_matrix) -> Array:
         gram = (matrix.T @ matrix).toarray().astype(np.float64)
@@ -148,14 +165,19 @@ class Trending(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no type
         return same_for_all(logs.astype(np.float32))
 
 
-def player_matrix(plays: pd.DataFrame, *, most_games: int) -> tuple[sparse.csr_matrix, list[str]]:
+def player_matrix(
+    plays: pd.DataFrame, *, most_games: int, least_games: int = 1
+) -> tuple[sparse.csr_matrix, list[str]]:
     """Return who played which of the most played games, and these games.
 
-    The matrix has a row per player and a column per game, 1 where the player played it.
+    The matrix has a row per player with at least `least_games` games and a column per game, 1 where the
+    player played it.
     """
-    games = _most_played(plays, most_games)
+    counts = plays.groupby("user_id")["game_id"].transform("size")
+    counted = plays[counts >= least_games]
+    games = _most_played(counted, most_games)
     column_of = pd.Series(range(len(games)), index=games)
-    selected = plays[plays["game_id"].isin(games)]
+    selected = counted[counted["game_id"].isin(games)]
     rows, users = pd.factorize(selected["user_id"])
     columns = column_of[selected["game_id"]].to_numpy()
     return ones_at(rows, columns, (len(users), len(games))), games

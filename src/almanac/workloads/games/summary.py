@@ -12,10 +12,11 @@ PLAYS = (
     " (popularity {popularity_recall_at_10:.3f} and {popularity_ndcg_at_10:.3f})."
 )
 PROXY = (
-    "Nobody's plays are known, so only a proxy is: with title and makers hidden,"
+    "There are no plays, or too few, to judge by, so only a proxy is known: with title and makers hidden,"
     " {series_found:.1%} of a series is among the ten nearest,"
     " {series_found_by_popularity:.1%} among the ten most popular (n = {n:.0f})."
 )
+INTERVAL = " The 95 % interval of its NDCG@10 is {ndcg_at_10_low:.3f} to {ndcg_at_10_high:.3f}."
 NOTHING = "This version has not been evaluated on held-out plays yet."
 
 
@@ -37,4 +38,9 @@ def facts(metrics: Mapping[str, Any]) -> str:
         return PROXY.format(**metrics)
     if "ndcg_at_10" not in metrics:
         return NOTHING
-    return PLAYS.format(**metrics)
+    return PLAYS.format(**metrics) + _interval(metrics)
+
+
+def _interval(metrics: Mapping[str, Any]) -> str:
+    """Return the interval of the NDCG; versions from before it was stored have none."""
+    return INTERVAL.format(**metrics) if "ndcg_at_10_low" in metrics else ""

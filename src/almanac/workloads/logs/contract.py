@@ -121,7 +121,8 @@ USAGE = Table(
 TEXTS = Table(
     name="texts",
     key=("text_id",),
-    doc="One distinct masked text, with the prediction that every entry of this text shares.",
+    doc="One distinct masked text, with the prediction that most of its entries have: its chances differ "
+    "between sources that the model was trained on and others.",
     columns=(
         Column(
             name="text_id",

@@ -8,6 +8,9 @@ import numpy as np
 LEARNING_RATE = 0.1
 # Bounds of the price of a miss, in objectives.
 LEAST_WORTH, MOST_WORTH = 0.02, 4.0
+# While a miss has its greatest worth, a batch may grow to this share of the objective in predicted seconds.
+# Where misses are cheaper it may grow longer, by this power of the worth.
+MOST_WORK, WORK_POWER = 0.3, 0.5
 # While the price is at its upper bound, at most so many misses are carried over.
 MOST_OWED = 100.0
 # A batch with more misses than this beyond its share is a burst. It says little about the price afterwards.
@@ -62,6 +65,18 @@ class Tradeoff(NamedTuple):
     worth_seconds: float
 
 
+def most_seconds(objective_seconds: float, worth_seconds: float) -> float:
+    """Return the predicted seconds at which a batch starts, however long its events could still wait.
+
+    More work than that would be late if a burst began meanwhile.
+
+    >>> [most_seconds(10.0, worth) for worth in (40.0, 10.0)]
+    [3.0, 6.0]
+    """
+    cheapness = MOST_WORTH * objective_seconds / worth_seconds
+    return float(MOST_WORK * objective_seconds * cheapness**WORK_POWER)
+
+
 @dataclass
 class MissPrice:
     """The worth of a missed event, in seconds of a later start.
@@ -82,6 +97,11 @@ class MissPrice:
     def current(self) -> Tradeoff:
         """The goal and the price now. Only as many events may be far as the finished batches have left."""
         return Tradeoff(replace(self.goal, far_now=max(0, int(self._far_left))), self.worth_seconds)
+
+    @property
+    def most_seconds(self) -> float:
+        """The predicted seconds at which a batch starts at the present worth of a miss."""
+        return most_seconds(self.goal.objective_seconds, self.worth_seconds)
 
     def learn(self, missed: int, events: int, far: int = 0) -> None:
         """Learn from a finished batch: how many of its events missed the objective, and how many were far."""

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from almanac.workloads.events.policy.goal import Goal, MissPrice
 from almanac.workloads.events.policy.lookup import Lookup, PolicyRow
+from almanac.workloads.events.policy.plain_worker import Work
 from almanac.workloads.events.policy.published import Policy
 from almanac.workloads.events.policy.queue_view import Connection, LiveQueue, QueueView
 from almanac.workloads.events.policy.rhythm import Rhythm
@@ -51,7 +52,7 @@ class Sizing(Protocol):
     def refresh(self, connection: Connection) -> None:
         """Read the policy again, if that is due."""
 
-    def learn(self, missed: int, events: int, far: int = 0) -> None:
+    def learn(self, missed: int, events: int, far: int = 0, work: Work | None = None) -> None:
         """Learn from a finished batch: how many of its events missed the objective, and how many were far."""
 
 
@@ -64,7 +65,7 @@ class Unchanging:
     def refresh(self, connection: Connection) -> None:
         """Change nothing."""
 
-    def learn(self, missed: int, events: int, far: int = 0) -> None:
+    def learn(self, missed: int, events: int, far: int = 0, work: Work | None = None) -> None:
         """Change nothing."""
 
 
@@ -159,8 +160,8 @@ class PublishedSizing:
     """Follow the published policy; use the default where none is published or it has no row, and say so.
 
     The worth of a missed event begins as the policy says and is learned from then on, as in the replays
-    that judged the policy. Now and then a batch takes less than the policy says, so that the history has
-    various sizes to learn from.
+    that judged the policy. The batches that it can spare outlast a release. Now and then a batch takes less
+    than the policy says, so that the history has various sizes to learn from.
     """
 
     default: FixedSizing
@@ -169,6 +170,7 @@ class PublishedSizing:
     policy: Policy = field(default_factory=Policy)
     luck: random.Random = field(default_factory=random.Random, repr=False)
     _rule: MissBudget | None = field(default=None, repr=False)
+    _spare: float = field(default=0.0, repr=False)
     _plan: Plan = field(default_factory=Plan, repr=False)
 
     @property
@@ -206,13 +208,14 @@ class PublishedSizing:
         """Read the policy again where another release is live."""
         before, self.policy = self.policy, self.policy.renewed(connection)
         if before.release_id != self.policy.release_id:
+            self._spare = self._rule.plain.spare if self._rule else self._spare
             self._rule, self._plan = None, Plan()
 
-    def learn(self, missed: int, events: int, far: int = 0) -> None:
+    def learn(self, missed: int, events: int, far: int = 0, work: Work | None = None) -> None:
         """Let misses become dearer or cheaper."""
         self._plan = Plan()
         if self._rule:
-            self._rule.learn(missed, events, far)
+            self._rule.learn(missed, events, far, work)
 
     def _rule_for(self, row: PolicyRow, lookup: Lookup) -> MissBudget:
         """Return the rule of the replays, which keeps what it has learned.
@@ -222,6 +225,7 @@ class PublishedSizing:
         if self._rule is None:
             price = MissPrice(row.goal(self.goal), row.patience_seconds)
             self._rule = MissBudget(lookup.seconds, price, lookup.largest)
+            self._rule.plain.spare = self._spare
         # The rhythm was learned for one objective and says nothing about another.
         is_same = row.objective_seconds == self.goal.objective_seconds
         self._rule.rhythm = self.policy.rhythm if is_same else Rhythm()

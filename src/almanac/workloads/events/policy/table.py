@@ -11,7 +11,7 @@ from almanac.settings import Settings
 from almanac.workloads.events.contract import POLICY
 from almanac.workloads.events.features import FEATURES
 from almanac.workloads.events.policy.costs import Floats, Integers, Prices
-from almanac.workloads.events.policy.goal import Goal, Tradeoff
+from almanac.workloads.events.policy.goal import Goal, Tradeoff, most_seconds
 from almanac.workloads.events.policy.lookup import BANDS
 from almanac.workloads.events.policy.start import Timing, best_start, spread_of
 
@@ -86,7 +86,8 @@ def predictions(states: pd.DataFrame, seconds: Floats) -> pd.DataFrame:
     start = _start_ages(states, expected, p90)
     wait = np.maximum(start - states["age_min_seconds"], 0.0)
     cost = _expected_cost(states, expected)
-    reasons = zip(wait, states["age_min_seconds"], states["objective_seconds"], expected, strict=True)
+    facts = states["age_min_seconds"], states["objective_seconds"], expected, start
+    reasons = zip(wait, *facts, strict=True)
     rows = states.assign(
         wait_seconds=wait,
         start_age_seconds=start,
@@ -94,7 +95,7 @@ def predictions(states: pd.DataFrame, seconds: Floats) -> pd.DataFrame:
         p90_seconds=p90,
         expected_cost=cost,
         expected_cost_per_event=cost / states["count"],
-        reason=[_reason(*facts) for facts in reasons],
+        reason=[_reason(*state) for state in reasons],
     )
     return rows[POLICY.column_names]
 
@@ -195,7 +196,8 @@ def _start_ages(states: pd.DataFrame, expected: Floats, p90: Floats) -> Floats:
     goal = Goal(float(first["objective_seconds"]), 0.0, float(first["slack_seconds"]))
     tradeoff = Tradeoff(goal, float(first["patience_seconds"]))
     timings = map(Timing, expected, spread_of(expected, p90))
-    return np.array([_start_age(timing, tradeoff) for timing in timings])
+    ages = np.array([_start_age(timing, tradeoff) for timing in timings])
+    return np.where(expected < most_seconds(goal.objective_seconds, tradeoff.worth_seconds), ages, 0.0)
 
 
 def _start_age(timing: Timing, tradeoff: Tradeoff) -> float:
@@ -207,10 +209,12 @@ def _start_age(timing: Timing, tradeoff: Tradeoff) -> float:
     return min(start, max(0.0, tradeoff.goal.planned_seconds - timing.seconds))
 
 
-def _reason(wait: float, age: float, objective: float, seconds: float) -> str:
+def _reason(wait: float, age: float, objective: float, seconds: float, start: float) -> str:
     if wait > 0:
         processing = f"processing takes about {seconds:.2f} s of {objective:g} s"
         return f"wait up to {wait:.2f} s: {processing}"
+    if age + seconds <= objective and start == 0:
+        return f"start now: processing takes about {seconds:.2f} s, and more work would be late in a burst"
     if age + seconds > objective:
         return "start now: the oldest is late already, and waiting would make others late"
     return f"start now: the oldest needs about {seconds:.2f} s and has little more"

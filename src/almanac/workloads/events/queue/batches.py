@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import psycopg
 from psycopg.types.json import Jsonb
 
 from almanac.workloads.events.policy.costs import Parts, Prices
 from almanac.workloads.events.policy.goal import FAR
+from almanac.workloads.events.policy.plain_worker import Work as FinishedWork
 from almanac.workloads.events.policy.queue_view import Connection, QueueView
 from almanac.workloads.events.policy.sizing import Decision
 from almanac.workloads.events.queue import claims, statements
@@ -94,6 +96,7 @@ class Batch:
     sized_by: str
     missed: int
     far: int = 0
+    work: FinishedWork | None = None
 
 
 class WorkFailed(Exception):
@@ -137,6 +140,12 @@ class ClaimedBatch:
     def waits(self) -> list[float]:
         """How long each event waited."""
         return [event.waited_seconds for event in self.events]
+
+    @property
+    def work(self) -> FinishedWork:
+        """The arrivals in seconds since 1970, the kB and the seconds of the batch."""
+        arrivals = self.started_at.timestamp() - np.array(self.waits)
+        return FinishedWork(arrivals, np.array([event.size_kb for event in self.events]), self.seconds)
 
     def facts(self) -> dict[str, Any]:
         """Return the columns of a recorded batch that its events and its work determine."""
@@ -217,5 +226,5 @@ def _recorded(
     facts["backlog"] = max(planned.view.backlog, len(claimed.events))
     connection.execute(RECORD, facts)
     far = claimed.later_than(FAR * profile.objective_seconds)
-    sized_by = planned.decision.sized_by
-    return Batch(len(claimed.events), claimed.seconds, max(claimed.waits), cost, sized_by, missed, far)
+    facts_of_batch = len(claimed.events), claimed.seconds, max(claimed.waits), cost
+    return Batch(*facts_of_batch, planned.decision.sized_by, missed, far, claimed.work)

@@ -187,7 +187,7 @@ class Worker:
         self.clock.learn(batch, self.profile.objective_seconds)
         # A batch that the policy did not decide says nothing about its misses: a retry is late anyway.
         if decision.row is not None:
-            self._options.sizing.learn(batch.missed, batch.events, batch.far)
+            self._options.sizing.learn(batch.missed, batch.events, batch.far, batch.work)
         facts = batch.events, batch.seconds, batch.sized_by, batch.oldest_seconds
         log.debug("batch of %s events in %.3f s, %s, oldest %.2f s", *facts)
 

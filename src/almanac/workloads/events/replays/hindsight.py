@@ -1,7 +1,7 @@
 """The best plan in hindsight, when all arrivals and processing times are known: dynamic programming."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +16,8 @@ from almanac.workloads.events.replays.replay import Replay, of_rows
 LABELS = 4
 # A batch that spans more than this many objectives costs more misses than a second batch does.
 WIDEST = 2.0
+# A miss at this price is worth ten batches or more: no plan saves one to miss another event.
+SURE_PRICE = 1.0
 
 
 class Point(NamedTuple):
@@ -86,6 +88,15 @@ def frontier(load: Load, prices: Prices, *, objective_seconds: float, miss_price
         best = plan(load, prices, objective_seconds=objective_seconds, miss_price=price)
         points.append(Point(price, best.missed_share(objective_seconds), best.cost_per_event(prices)))
     return sorted(points, key=lambda point: (point.missed_share, point.cost_per_event))
+
+
+def fewest_misses(load: Load, prices: Prices, *, objective_seconds: float) -> Replay:
+    """Return the plan with the fewest misses of one who knows all arrivals, but not the luck of each batch.
+
+    Batches take their mean seconds. Who knew their luck would choose the lucky ones.
+    """
+    mean = replace(load, luck=np.ones_like(load.luck))
+    return plan(mean, prices, objective_seconds=objective_seconds, miss_price=SURE_PRICE)
 
 
 def cost_at(points: Sequence[Point], missed_share: float) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from almanac.workloads.events.policy.costs import Floats, Integers, Prices
 from almanac.workloads.events.policy.goal import Goal
+from almanac.workloads.events.policy.plain_worker import Work
 from almanac.workloads.events.policy.queue_view import Options, WaitingEvents
 from almanac.workloads.events.policy.rules import Start
 from almanac.workloads.events.policy.start import OLDEST
@@ -108,7 +109,7 @@ class ReplayRule(Protocol):
         None of them arrives after the start.
         """
 
-    def learn(self, missed: int, events: int, far: int = 0) -> None:
+    def learn(self, missed: int, events: int, far: int = 0, work: Work | None = None) -> None:
         """Learn from a finished batch: how many of its events missed the objective, and how many were far."""
 
 
@@ -164,7 +165,7 @@ def run(load: Load, rule: ReplayRule) -> Replay:
         batch = ReplayedBatch(first, size, start, float(load.seconds(first, first + size)))
         batches.append(batch)
         if rule.goal is not None:
-            rule.learn(*_outcome(load, batch, rule.goal))
+            rule.learn(*_outcome(load, batch, rule.goal), _work(load, batch))
         first, free = first + size, batch.end
     return of_rows(load, batches)
 
@@ -173,6 +174,12 @@ def of_rows(load: Load, batches: Sequence[tuple[int, int, float, float]]) -> Rep
     """Return a replay of batches in their order: first event, size, start and seconds of each."""
     columns = (np.array(column) for column in zip(*batches, strict=True))
     return Replay(load, *columns)
+
+
+def _work(load: Load, batch: ReplayedBatch) -> Work:
+    last = batch.first + batch.size
+    kb = np.diff(load.kb_before[batch.first : last + 1])
+    return Work(load.arrivals[batch.first : last], kb, batch.seconds)
 
 
 def _outcome(load: Load, batch: ReplayedBatch, goal: Goal) -> tuple[int, int, int]:

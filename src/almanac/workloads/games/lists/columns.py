@@ -6,9 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from almanac.workloads.games.contract import CONTENT, PLAYERS, PREDICTIONS, UNLISTED
+from almanac.workloads.games.contract import AGAINST, CONTENT, PLAYERS, PREDICTIONS, UNLISTED
 from almanac.workloads.games.features import LIST_COLUMNS
 from almanac.workloads.games.lists.filling import Filled
+from almanac.workloads.games.lists.neighbours import Neighbours
 from almanac.workloads.games.lists.reasons import FALLBACK, Why
 
 PUBLISHED_LISTS = [name for name in LIST_COLUMNS if name in PREDICTIONS.column_names]
@@ -65,10 +66,18 @@ def _titles(catalogue: pd.DataFrame, lists: list[Filled]) -> list[str]:
 def _pools(catalogue: pd.DataFrame, lists: list[Filled]) -> list[list[Pair]]:
     ids = catalogue["game_id"].tolist()
     pools = []
-    for rows, scores, by_players, is_listed in _rounded(lists, POOL_DECIMALS):
+    for each, of_rows in zip(lists, _rounded(lists, POOL_DECIMALS), strict=True):
+        rows, scores, by_players, is_listed = of_rows
         names = [ids[row] for row in rows]
-        pools.append(list(map(_pair, names, scores, by_players, is_listed)))
+        pool = list(map(_pair, names, scores, by_players, is_listed))
+        pools.append(pool + _against(ids, each.against))
     return pools
+
+
+def _against(ids: list[str], against: Neighbours) -> list[Pair]:
+    scores = against.scores.astype("float64").round(POOL_DECIMALS).tolist()
+    pairs = zip(against.rows.tolist(), scores, strict=True)
+    return [(ids[row], score, AGAINST) for row, score in pairs if score < 0]
 
 
 def _pair(game_id: str, score: float, is_by_players: bool, is_listed: bool) -> Pair:

@@ -1,16 +1,25 @@
 """Lists by what players took to, filled up with similar games where plays say too little."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from almanac.workloads.games.contract import LISTED, POOL
+from almanac.workloads.games.contract import LISTED, MOST_AGAINST, POOL
 from almanac.workloads.games.encoding import Array, Flags, FromPlayers, Learned
 from almanac.workloads.games.lists.nearest import ShortRows
-from almanac.workloads.games.lists.neighbours import Groups, Neighbours, Ranking, rankings
+from almanac.workloads.games.lists.neighbours import (
+    NO_RANKING,
+    Groups,
+    Neighbours,
+    Ranking,
+    rankings,
+)
+from almanac.workloads.games.played import WeightsScorer
+
+NOTHING = Neighbours(NO_RANKING.rows, NO_RANKING.scores)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +27,14 @@ class Filled:
     """The neighbours of one game, best first, and whether plays have brought each and a list may have it.
 
     Entries that no list may have are other editions and further games of a series; several liked games are
-    combined better with them.
+    combined better with them, and with the games `against` which plays speak, of scores below zero.
     """
 
     rows: ShortRows
     scores: Array
     by_players: Flags
     is_listed: Flags
+    against: Neighbours = NOTHING
 
     @property
     def listed(self) -> "Filled":
@@ -60,12 +70,21 @@ def _of_content(rows: ShortRows, scores: Array) -> Filled:
 def filled(catalogue: pd.DataFrame, model: Learned, similar: list[Neighbours]) -> list[Filled]:
     """Return the filled lists of each game of a catalogue; `similar` are its neighbours by content."""
     groups, from_players = Groups.of(catalogue), model.from_players(catalogue)
-    ranked = rankings(catalogue, model.scorer(catalogue), groups)
+    scorer = model.scorer(catalogue)
+    ranked = rankings(catalogue, scorer, groups)
     level, lists = _level(ranked), list[Filled]()
     for game, ranking in enumerate(ranked):
         learned = _learned(game, ranking, from_players)
         lists.append(_with_content(game, learned, similar[game], groups, level))
-    return lists
+    return _with_against(lists, scorer) if isinstance(scorer, WeightsScorer) else lists
+
+
+def _with_against(lists: list[Filled], scorer: WeightsScorer) -> list[Filled]:
+    with_against = list(lists)
+    for game, rows, weights in scorer.against(MOST_AGAINST):
+        against = Neighbours(rows.astype(np.int32), weights)
+        with_against[game] = replace(lists[game], against=against)
+    return with_against
 
 
 def _level(ranked: list[Ranking]) -> float:

@@ -7,11 +7,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from almanac.judging import promotion
 from almanac.judging.promotion import Evidence
 from almanac.judging.scores import Floats, Interval, bootstrap_interval, paired_bootstrap
 from almanac.workloads.games import evaluation
 from almanac.workloads.games.blend import TwoLists
-from almanac.workloads.games.content import Content
+from almanac.workloads.games.content import Content, Popularity
 from almanac.workloads.games.encoding import Rows
 from almanac.workloads.games.evaluation import Split
 from almanac.workloads.games.features import Dataset
@@ -62,16 +63,27 @@ class Measurement:
         """Return the mean scores of one model to store with its version, with those of popularity."""
         popularity = self.scores(BASELINE)
         if self.kind == "proxy":
-            return self.scores(name) | {"series_found_by_popularity": popularity["series_found"]}
+            of_popularity = {"series_found_by_popularity": popularity["series_found"]}
+            return self.scores(name) | of_popularity | self._ends(name)
         of_popularity = {f"popularity_{metric}": popularity[metric] for metric in evaluation.METRICS}
-        return self.scores(name) | of_popularity
+        return self.scores(name) | of_popularity | self._ends(name)
+
+    def _ends(self, name: Name) -> dict[str, float]:
+        """Return the ends of the 95 % interval of a model's score."""
+        interval = bootstrap_interval(self.case_scores[name], seed=self.seed)
+        return {f"{self.metric}_low": interval.low, f"{self.metric}_high": interval.high}
 
 
 def measure(
     fitted: Mapping[Name, TwoLists], parts: Split, catalogue: pd.DataFrame, *, seed: int
 ) -> Measurement:
-    """Measure fitted models on the held-out plays of `parts`, or without any by the proxy."""
-    if not parts.users:
+    """Measure fitted models on the held-out plays of `parts`, or by the proxy.
+
+    The proxy judges where too few players can be tested for the promotion rule, and where content is beside
+    popularity alone: it claims that games are similar, not that players like them.
+    """
+    has_learned = any(not isinstance(two.recommended_, Content | Popularity) for two in fitted.values())
+    if not has_learned or len(parts.users) < promotion.KINDS["plays"].minimum_cases:
         return _by_proxy(fitted, catalogue, seed)
     recommenders: dict[Any, Any] = {name: two.recommended_ for name, two in fitted.items()}
     table, by_model = evaluation.table(parts, recommenders)
