@@ -29,7 +29,7 @@ def free_port() -> int:
 
 def read(address: str) -> bytes:
     """Return the body of an answer, uncompressed."""
-    with urlopen(Request(address, headers={"Accept-Encoding": "gzip"})) as answer:  # noqa: S310  # our own server
+    with urlopen(Request(address, headers={"Accept-Encoding": "gzip"})) as answer:  # noqa: S310  # ours
         body: bytes = answer.read()
         return gzip.decompress(body) if answer.headers.get("Content-Encoding") == "gzip" else body
 
