@@ -38,9 +38,9 @@ class Server:
 
 
 @contextmanager
-def almanac(url: str, *, cache_mb: float, python: str = sys.executable) -> Iterator[Server]:
+def almanac(url: str, *, cache_mb: float, python: str = sys.executable, **further: str) -> Iterator[Server]:
     """Start Almanac's server, with the interpreter of another environment if `python` names one."""
-    variables = {"DATABASE_URL": url, "ALMANAC_CACHE_MB": str(cache_mb), "LOG_LEVEL": "INFO"}
+    variables = {"DATABASE_URL": url, "ALMANAC_CACHE_MB": str(cache_mb), "LOG_LEVEL": "INFO", **further}
     # The other environment has the locked packages and not Almanac itself.
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), str(ROOT)])
     with started([python, "-m", "serve"], ready="/readyz", variables=variables) as server:

@@ -9,7 +9,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -135,14 +135,15 @@ class Slices:
     """Loads of one kind of request, and the CPU time that the server took for them."""
 
     server: _serving.Server
-    paths: Sequence[str]
+    paths: Sequence[Any]
+    send: Callable[[int, Sequence[Any], int], _load.Load] = _load.run
     loads: list[_load.Load] = field(default_factory=list)
     cpu_seconds: float = 0.0
 
     def load(self) -> None:
         """Send one slice of requests."""
         before = self.server.cpu_seconds
-        self.loads.append(_load.run(self.server.port, self.paths, SLICE_REQUESTS))
+        self.loads.append(self.send(self.server.port, self.paths, SLICE_REQUESTS))
         self.cpu_seconds += self.server.cpu_seconds - before
 
     def figures(self) -> dict[str, float]:

@@ -15,6 +15,9 @@ import pytest
 from packaging.requirements import Requirement
 
 from almanac import discovery
+from almanac.settings import Settings
+from serve.app import create_app
+from serve.routes import rights
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*ROOT.glob("src/**/*.py"), *ROOT.glob("serve/**/*.py")])
@@ -169,6 +172,20 @@ print(json.dumps(sorted(sys.modules)))
     assert [
         name for name in loaded if name.partition(".")[0] == "almanac" and not SHARED.fullmatch(name)
     ] == []
+
+
+def test_every_route_of_the_server_says_in_its_table_which_right_it_needs() -> None:
+    nowhere = "postgresql://nobody@localhost/nowhere"
+    settings = Settings(
+        database_url=nowhere, ingest=True, auth="on", secret="a made-up secret of at least 32 bytes"
+    )
+    addresses = [
+        (method, str(route.path))
+        for route in create_app(settings).routes
+        for method in sorted({*route.methods} - {"HEAD"})
+    ]
+    missing = [each for each in addresses if rights.find(*each, discovery.names()) is None]
+    assert missing == [], "Add them to serve/routes/rights.py; until then they need an admin."
 
 
 def test_the_locked_packages_of_the_server_hold_no_heavy_library() -> None:

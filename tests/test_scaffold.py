@@ -160,7 +160,10 @@ def test_the_generated_test_passes(installation: Installation) -> None:
 
 
 def test_a_workload_cannot_have_a_name_that_the_server_uses_in_its_own_addresses(tmp_path: Path) -> None:
-    app = create_app(Settings(database_url="postgresql://nobody@localhost/nowhere"), contracts={})
+    app = create_app(
+        Settings(database_url="postgresql://nobody@localhost/nowhere", auth="on", secret="x" * 32),
+        contracts={},
+    )
     paths = [str(getattr(route, "path", "")).removeprefix("/v1") for route in app.routes]
     words = {path.split("/")[1].partition(".")[0] for path in paths if path != "/"}
     assert {"workloads", "livez", "docs", "openapi"} <= words <= scaffold.RESERVED

@@ -66,6 +66,11 @@ RIGHTS = {
     "GET /{w}/runs": OF_WORKLOAD,
     "GET /{w}/runs/{run}": OF_WORKLOAD,
     "GET /{w}/runs/{run}/notebooks/{step}": OF_WORKLOAD,
+    "GET /games/{game}": OF_WORKLOAD,
+    "GET /football/picks": OF_WORKLOAD,
+    "GET /football/results": OF_WORKLOAD,
+    "GET /football/quality": OF_WORKLOAD,
+    "GET /football/teams/{club:path}": OF_WORKLOAD,
     # Routes of one workload.
     "POST /v1/events": INTO_WORKLOAD,
     "POST /v1/events/bulk": INTO_WORKLOAD,

@@ -9,8 +9,9 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.http.problems import Problem
-from serve.users import cookies
+from serve.users import audit, cookies, limits
 from serve.users.access import INVALID, Access, Unauthorized
+from serve.users.addresses import client_address, network
 from serve.users.principal import ANONYMOUS, METRICS, READ, Principal
 
 # Rights beside the scopes: of everybody, of every user and key, of whoever may read any workload.
@@ -35,12 +36,10 @@ class Guard:
         self._public_read = public_read
         self._metrics_open = metrics_open
 
-    async def admit(self, scope: Scope, right: str) -> Principal:
-        """Return who asks; raises Unauthorized, or Problem 403 for whoever lacks a right."""
-        principal = await self.principal(scope)
+    def refuse_unless_admitted(self, principal: Principal, right: str) -> None:
+        """Raise Unauthorized for nobody, or Problem 403 for whoever lacks a right."""
         if not self._is_public(right) and not _may(principal, right):
             raise _refusal(principal, right)
-        return principal
 
     async def principal(self, scope: Scope) -> Principal:
         """Return who asks, ANONYMOUS without a credential; raises Unauthorized for one that is not valid."""
@@ -79,14 +78,14 @@ class Guarded:
         self._refuse: Callable[[Request, Problem], Response] | None = getattr(route, "refuse", None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the route answer whoever may ask it."""
+        """Let the route answer whoever may ask it, as often as the limits allow."""
+        request = Request(scope, receive)
         try:
-            principal = await self._guard.admit(scope, self._right)
+            principal = await self._admit(request)
         except Problem as problem:
             if self._refuse is None:
                 raise
-            return await self._refuse(Request(scope, receive), problem)(scope, receive, send)
-        scope.setdefault("state", {})["principal"] = principal
+            return await self._refuse(request, problem)(scope, receive, send)
         if principal is ANONYMOUS:
             return await self._app(scope, receive, send)
 
@@ -96,6 +95,22 @@ class Guarded:
             await send(message)
 
         return await self._app(scope, receive, send_private)
+
+    async def _admit(self, request: Request) -> Principal:
+        """Return who asks; a write that is refused is counted in the audit trail."""
+        scope = request.scope
+        is_write = scope["method"] in UNSAFE
+        scope.setdefault("state", {})["principal"] = ANONYMOUS
+        try:
+            principal = scope["state"]["principal"] = await self._guard.principal(scope)
+            self._guard.refuse_unless_admitted(principal, self._right)
+        except Problem as problem:
+            if is_write and problem.status in (401, 403):
+                await audit.count(request, "refused_write", scope["state"]["principal"].name)
+            raise
+        source = principal.id or network(client_address(request))
+        await limits.take(request, limits.WRITES if is_write else limits.READS, source)
+        return principal
 
 
 class Opened:

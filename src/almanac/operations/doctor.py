@@ -11,7 +11,7 @@ from almanac import discovery
 from almanac.connection_strings import Role
 from almanac.contract import SCHEMA_REVISION
 from almanac.errors import AlmanacError, ContractError, SchemaMismatch
-from almanac.operations import packages
+from almanac.operations import access, packages
 from almanac.operations.finding import Finding
 from almanac.registry import locations, open_registry
 from almanac.runner.notebooks import plan
@@ -20,9 +20,12 @@ from almanac.store.connections.database import Database, open_database
 from almanac.store.schema import ensure, migrate
 
 LEAST_FREE_GB = 2
-ROLES: tuple[Role, ...] = ("owner", "worker", "reader", "ingest")
-# The role that stores what clients send may call functions of schema api, and reads nothing there.
-QUERIES = {"ingest": "SELECT has_schema_privilege('api', 'USAGE')"}
+ROLES: tuple[Role, ...] = ("owner", "worker", "reader", "ingest", "access")
+# These roles may call functions of schema api, and read nothing there.
+QUERIES = {
+    "ingest": "SELECT has_schema_privilege('api', 'USAGE')",
+    "access": "SELECT epoch FROM api.access_state()",
+}
 QUERY = "SELECT 1 FROM api.workloads LIMIT 1"
 IS_SUPERUSER = "SELECT current_setting('is_superuser') = 'on'"
 REMOTE_TRACKING = ("http://", "https://", "databricks", "postgresql", "mysql", "mssql")
@@ -57,6 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
         _port(settings),
         *(_notebooks(settings, name) for name in discovery.names()),
         packages.examine_pins(settings),
+        *access.examine(settings),
         *_keys(settings),
     ]
 
