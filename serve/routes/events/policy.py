@@ -37,6 +37,7 @@ EXAMPLE = {
     "slack_seconds": 0.02,
     "expected_seconds": 0.06,
     "p90_seconds": 0.07,
+    "p90_coverage": 0.91,
     "expected_cost": 0.1212,
     "expected_cost_per_event": 0.0303,
     "objective_seconds": 2.0,

@@ -67,6 +67,12 @@ POLICY = Table(
         ),
         amount("expected_seconds", "Expected seconds of processing."),
         amount("p90_seconds", "Seconds that nine batches of ten do not exceed."),
+        share(
+            "p90_coverage",
+            "Share of later batches of about this many events that stayed within their p90_seconds, as "
+            "measured in the evaluation; 0.9 is meant.",
+            nullable=True,
+        ),
         amount("expected_cost", "Expected cost of the batch."),
         amount("expected_cost_per_event", "Expected cost of the batch divided by its events."),
         amount("objective_seconds", "Latency objective of this policy."),

@@ -93,6 +93,7 @@ def predictions(states: pd.DataFrame, seconds: Floats) -> pd.DataFrame:
         start_age_seconds=start,
         expected_seconds=expected,
         p90_seconds=p90,
+        p90_coverage=np.nan,
         expected_cost=cost,
         expected_cost_per_event=cost / states["count"],
         reason=[_reason(*state) for state in reasons],
