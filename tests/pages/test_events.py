@@ -28,7 +28,7 @@ def test_numbers_add_up_with_the_statistics_while_batches_arrive(browser, site):
     bench.drain()
     cell = page.get_by_role("region", name="Newest batches").locator("tbody tr")
     cell.nth(2).wait_for(timeout=6_000)
-    names, numbers = (page.locator(f".figures {part}").all_inner_texts() for part in ("dt", "dd"))
+    names, numbers = (page.locator(f".figures {part}").all_inner_texts() for part in ("dt", "dt + dd"))
     figures = dict(zip(names, numbers, strict=True))
     stats = site.client.get("/v1/events/stats?hours=1").json()
     assert figures["events"] == str(stats["batches"]["events"]) == "30"
