@@ -10,7 +10,7 @@ from serve.pages.rendering import Banner
 from serve.reading.edition import Edition
 
 DEMO = "The data have no coming cases for today, so these predictions are for {day}, a date inside the data."
-SIMULATED = "No public source could be reached, so the data are generated."
+SIMULATED = "The data are made up: this run read no public source."
 STALE = "The newest release is from {moment}. A run is due every {cadence}."
 HOLD = "A rollback holds this workload: later runs publish without releasing until an operator resumes."
 NONE = "Nothing is released yet. Run: almanac run {workload}"
