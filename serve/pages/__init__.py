@@ -15,7 +15,7 @@ from serve.answers.service import Service
 from serve.pages import assets, history, home, workload
 
 HERE = Path(__file__).parent
-OF_ACCESS = ("login",)
+OF_ACCESS = ("login", "sessions")
 
 
 def make_routes(service: Service, mlflow_url: str) -> list[BaseRoute]:

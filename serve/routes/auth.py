@@ -202,9 +202,7 @@ async def list_sessions(access: AccessDep, principal: PrincipalDep) -> Response:
 
     Where each login came from, and when it was used last.
     """
-    user = of_user(principal)
-    rows = await access.database.rows(sessions.LIST, (user.id,))
-    listed = [_described(row, user.session) for row in rows]
+    listed = await entrance.listed(access, principal)
     return responses.fresh(ENCODE({"rows": listed}).encode())
 
 
@@ -251,11 +249,3 @@ def _without_cookie(request: Request, content: Mapping[str, Any]) -> Response:
     response = responses.fresh(ENCODE(content).encode())
     response.raw_headers.append((b"set-cookie", cookies.clearing(request.scope).encode()))
     return response
-
-
-def _described(row: tuple[Any, ...], current: str) -> dict[str, Any]:
-    session, kind, origin, agent, *moments = row
-    names = ("created_at", "seen_at", "expires_at")
-    described = {"session": str(session), "kind": kind, "network": origin, "agent": agent}
-    described |= {name: moment.isoformat() for name, moment in zip(names, moments, strict=True)}
-    return described | {"is_current": str(session) == current}

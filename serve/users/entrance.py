@@ -1,5 +1,6 @@
 """Login and logout with their rows of the audit trail, the same for programs and for pages."""
 
+from typing import Any
 from uuid import UUID
 
 from fastapi import Request
@@ -58,11 +59,26 @@ async def record_refusal(request: Request, action: str, refusal: Refusal) -> Non
     await audit.record(request, action, who=who, outcome="refused", detail={"why": refusal.why})
 
 
+async def listed(access: Access, principal: Principal) -> list[dict[str, Any]]:
+    """Return the sessions of whoever asks, newest first; raises Problem 403 for a key."""
+    user = of_user(principal)
+    rows = await access.database.rows(sessions.LIST, (user.id,))
+    return [_described(row, user.session) for row in rows]
+
+
 def of_user(principal: Principal) -> Principal:
     """Return a user; raises Problem 403 for a key."""
     if principal.kind != "user":
         raise Problem(403, ONLY_USERS)
     return principal
+
+
+def _described(row: tuple[Any, ...], current: str) -> dict[str, Any]:
+    session, kind, origin, agent, *moments = row
+    names = ("created_at", "seen_at", "expires_at")
+    described = {"session": str(session), "kind": kind, "network": origin, "agent": agent}
+    described |= {name: moment.isoformat() for name, moment in zip(names, moments, strict=True)}
+    return described | {"is_current": str(session) == current}
 
 
 def _is_uuid(text: str) -> bool:

@@ -200,3 +200,41 @@ def test_whoever_reads_without_a_session_where_all_may_read_is_offered_the_login
         assert 'action="/almanac/login"' in public.client.get("/login", headers=BROWSER).text
         entered = send(public, "/login", {"username": "cleo", "next": "/football"} | RIGHT)
         assert entered.headers["location"] == "/almanac/football"
+
+
+def test_a_user_sees_and_ends_sessions_and_none_of_another(desk: Gate) -> None:
+    here, there, gina = enter(desk, "hanna"), enter(desk, "hanna"), enter(desk, "gina", "operator")
+    page = desk.client.get("/sessions", headers=here)
+    assert (page.status_code, page.headers["cache-control"], "etag" in page.headers) == (
+        200,
+        "no-store",
+        False,
+    )
+    ids = re.findall(r'action="/sessions/([0-9a-f-]{36})"', page.text)
+    assert len(ids) == 2
+    [current] = re.findall(
+        r'action="/sessions/([0-9a-f-]{36})"><button class="small">End this session', page.text
+    )
+    [other] = set(ids) - {current}
+    assert desk.client.post(f"/sessions/{other}", headers=gina).status_code == 404
+    assert (
+        desk.client.post(f"/sessions/{other}", headers=here | {"Origin": "https://evil.example"}).status_code
+        == 403
+    )
+    assert desk.client.get("/", headers=there).status_code == 200
+    ended = desk.client.post(f"/sessions/{other}", headers=here)
+    assert (ended.status_code, ended.headers["location"]) == (303, "/sessions")
+    assert desk.client.get("/", headers=there).status_code == 303
+    own = desk.client.post(f"/sessions/{current}", headers=here)
+    assert (own.headers["location"], own.headers["set-cookie"][:9]) == ("/login", "almanac=;")
+    assert desk.client.get("/sessions", headers=here).headers["location"] == "/login?next=%2Fsessions"
+    rows = desk.execute("SELECT subject FROM almanac.audit WHERE action = 'session_end' AND who = 'hanna'")
+    assert {row[0] for row in rows} == {other, current}
+
+
+def test_a_user_ends_all_sessions_and_a_key_has_none(desk: Gate) -> None:
+    here, there = enter(desk, "ida"), enter(desk, "ida")
+    assert desk.client.post("/sessions", headers=here).headers["location"] == "/login"
+    assert [desk.client.get("/", headers=each).status_code for each in (here, there)] == [303, 303]
+    refused = desk.client.get("/sessions", headers=desk.key("read"))
+    assert (refused.status_code, "A key has no sessions" in refused.text) == (403, True)

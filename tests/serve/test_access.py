@@ -43,6 +43,7 @@ REFUSED = (
 # What ends the session of whoever asks is tried in tests of its own.
 ENDING = {
     ("POST", "/logout"),
+    ("POST", "/sessions"),
     ("POST", "/v1/auth/logout"),
     ("POST", "/v1/auth/password"),
     ("DELETE", "/v1/auth/sessions"),
