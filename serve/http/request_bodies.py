@@ -85,7 +85,8 @@ async def read(
 ) -> BaseModel | list[BaseModel | BadItem]:
     """Return what the body of `request` holds; raises Problem 400, 408, 413, 415 or 422."""
     kind = _media_type(request, content)
-    received = await _received(request, content, content.limit_bytes or default_limit_bytes)
+    limit = content.limit_bytes or default_limit_bytes
+    received = await received_from(request, limit, gzip=content.gzip)
     if content.most_items is None:
         return _one(content.model, _parsed(received))
     items = list(_lines(received)) if kind == LINES else _parsed(received)
@@ -116,9 +117,12 @@ def _media_type(request: Request, content: JsonBody) -> str:
     return kind.strip()
 
 
-async def _received(request: Request, content: JsonBody, limit: int) -> bytes:
-    """Return the body unpacked; a body over the limit is refused at the first chunk over it."""
-    unpack = _unpacking(request, content)
+async def received_from(request: Request, limit: int, *, gzip: bool = False) -> bytes:
+    """Return the body unpacked; a body over the limit is refused at the first chunk over it.
+
+    Raises Problem 400, 408, 413 or 415.
+    """
+    unpack = _unpacking(request, gzip=gzip)
     received, size = [], 0
     try:
         async with asyncio.timeout(BODY_SECONDS):
@@ -167,13 +171,13 @@ def _member() -> "zlib._Decompress":
     return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
 
 
-def _unpacking(request: Request, content: JsonBody) -> _Gzip | None:
+def _unpacking(request: Request, *, gzip: bool) -> _Gzip | None:
     coding = request.headers.get("content-encoding", "identity").strip().lower()
     if coding == "identity":
         return None
-    if coding == "gzip" and content.gzip:
+    if coding == "gzip" and gzip:
         return _Gzip()
-    allowed = "gzip" if content.gzip else "identity"
+    allowed = "gzip" if gzip else "identity"
     detail = f"Content-Encoding of this route may be {allowed}."
     raise Problem(415, detail, headers={"Accept-Encoding": allowed})
 
@@ -214,10 +218,10 @@ def _item(model: type[Model], value: Any) -> Model | BadItem:
     try:
         return model.model_validate(value, strict=True)
     except ValidationError as error:
-        return BadItem(tuple(_errors(model, error)))
+        return BadItem(tuple(errors_of(model, error)))
 
 
-def _errors(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
+def errors_of(model: type[BaseModel], error: ValidationError) -> Iterator[dict[str, Any]]:
     """Yield what does not fit, by the names of the model: a name that the client invented is not repeated."""
     for each in error.errors(include_url=False, include_input=False, include_context=False)[:MOST_PLACES]:
         if each["type"] == "extra_forbidden":

@@ -15,11 +15,15 @@ from serve.answers.service import Service
 from serve.pages import assets, history, home, workload
 
 HERE = Path(__file__).parent
+OF_ACCESS = ("login", "sessions")
 
 
 def make_routes(service: Service, mlflow_url: str) -> list[BaseRoute]:
     """Return the routes of every page, and that of the files that pages need."""
     routers = [home.router]
+    if service.access:
+        # PyJWT and argon2 take memory, so they are imported only where they are used.
+        routers += [import_module(f"serve.pages.{name}").router for name in OF_ACCESS]
     for contract in service.contracts.values():
         routers += _routers(contract, mlflow_url)
     pages: list[BaseRoute] = [

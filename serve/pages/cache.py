@@ -18,11 +18,12 @@ FOLLOWED_SECONDS, SECONDS = 60.0, 1.0
 
 
 class Rendered(NamedTuple):
-    """A page as it is sent, compressed."""
+    """A page as it is sent, compressed; one that is fresh is stored nowhere."""
 
     tag: str
     content: bytes
     policy: bytes
+    is_fresh: bool = False
 
 
 class PageCache:
@@ -39,6 +40,10 @@ class PageCache:
         self._pages.move_to_end(key)
         return page
 
+    def clear(self) -> None:
+        """Forget every page, after a change that no key names."""
+        self._pages.clear()
+
     def put(self, key: Hashable, page: Rendered, seconds: float) -> None:
         """Store a page for so many seconds."""
         self._pages[key] = (monotonic() + seconds, page)
@@ -48,9 +53,9 @@ class PageCache:
 
 
 def key_of(request: Request) -> tuple[Hashable, ...] | None:
-    """Return everything that a page depends on, None while the live releases are unconfirmed."""
+    """Return everything that a page depends on; None for a write, and while the releases are unconfirmed."""
     service: Service = request.app.state.service
-    if not service.releases.is_confirmed:
+    if request.method not in ("GET", "HEAD") or not service.releases.is_confirmed:
         return None
     live = [service.releases.last_confirmed(name) for name in service.contracts]
     pins = tuple(edition.pin if edition else "" for edition in live)

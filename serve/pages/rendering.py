@@ -19,6 +19,7 @@ from serve.answers import responses
 from serve.answers.responses import Bytes
 from serve.pages import assets, charts, words
 from serve.pages.cache import Rendered
+from serve.users.principal import ANONYMOUS, Principal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,7 +57,8 @@ class Banner:
 class Page:
     """What a handler returns: a template with its values, and what surrounds them.
 
-    `editions` are those that the page was made from, `topics` those whose changes it follows.
+    `editions` are those that the page was made from, `topics` those whose changes it follows. A page that
+    `is_fresh` is stored nowhere.
     """
 
     template: str
@@ -71,6 +73,7 @@ class Page:
     status: int = 200
     policy: str = POLICY
     scripts: Sequence[str] = field(default_factory=tuple)
+    is_fresh: bool = False
 
 
 class Site:
@@ -85,6 +88,8 @@ class Site:
         self.workloads = [(name, contract.title) for name, contract in service.contracts.items()]
         self.own_pages = [f"/{name}" for name in service.contracts if (HERE / name).is_dir()]
         self.now = datetime.now(UTC)
+        self.has_access: bool = service.access is not None
+        self.reader: Principal = getattr(request.state, "principal", ANONYMOUS)
 
     def next_slot(self, contract: Contract) -> datetime:
         """Return when the next run of a workload is due."""
@@ -130,13 +135,14 @@ def rendered(request: Request, page: Page) -> Rendered:
     """Return a page as it is sent."""
     content = render(request, page).encode()
     compressed = gzip.compress(content, compresslevel=4, mtime=0)
-    return Rendered(responses.tag_of(content), compressed, page.policy.encode())
+    return Rendered(responses.tag_of(content), compressed, page.policy.encode(), page.is_fresh)
 
 
 def send(request: Request, page: Rendered, status: int = 200) -> Response:
     """Return a rendered page as a response, 304 where the client has it."""
-    headers = [HTML_TYPE, PRIVATE, REFERRER, responses.VARY, (b"content-security-policy", page.policy)]
-    if status == 200:
+    keeping = responses.NO_STORE if page.is_fresh else PRIVATE
+    headers = [HTML_TYPE, keeping, REFERRER, responses.VARY, (b"content-security-policy", page.policy)]
+    if status == 200 and not page.is_fresh:
         if matching := responses.matching_tag(request, page.tag):
             return Bytes(b"", 304, [(b"etag", f'"{matching}"'.encode()), *headers[1:]])
         headers.append((b"etag", f'"{page.tag}"'.encode()))

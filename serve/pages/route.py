@@ -3,10 +3,10 @@
 import re
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from almanac import fields
@@ -22,6 +22,9 @@ from serve.pages.rendering import Page
 # What a field for day and time sends: no seconds, and no offset.
 WITHOUT_OFFSET = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?")
 CACHE_KEY = "almanac.page_key"
+# With a longer address the login leads to the home page.
+LONGEST_NEXT = 1_000
+NO_STORE = {"Cache-Control": "no-store"}
 OVERTAKEN = "Releases follow each other faster than they can be read."
 
 
@@ -71,12 +74,14 @@ class PageRoute(Route):
         if not isinstance(answer, Page):
             return answer
         page = rendering.rendered(request, answer)
-        if key := request.scope.get(CACHE_KEY):
+        if (key := request.scope.get(CACHE_KEY)) and not answer.is_fresh:
             request.app.state.rendered_pages.put(key, page, cache.seconds_of(request, answer.topics))
         return rendering.send(request, page, answer.status)
 
     def refuse(self, request: Request, problem: Problem) -> Response:
-        """Return the page for whom the guard refuses."""
+        """Return the page for whom the guard refuses; a browser without a session gets to the login."""
+        if problem.status == HTTPStatus.UNAUTHORIZED and _is_plain_browser(request):
+            return to_login(request)
         return refusal(request, problem)
 
     def default_query(self, steps: Any) -> type[QueryModel]:
@@ -109,10 +114,35 @@ def refusal(request: Request, problem: Problem) -> Response:
     phrase = HTTPStatus(problem.status).phrase
     values = {"problem": problem, "phrase": phrase, "errors": problem.members.get("errors", [])}
     page = Page("problem.html", f"{problem.status} {phrase}", values, topics=(), status=problem.status)
-    response = rendering.respond(request, page)
+    return with_headers(rendering.respond(request, page), problem)
+
+
+def with_headers(response: Response, problem: Problem) -> Response:
+    """Return a page with the headers of the problem that it tells of."""
     for name, text in (problem.headers or {}).items():
         response.raw_headers.append((name.lower().encode(), text.encode()))
     return response
+
+
+def to(request: Request, path: str) -> Response:
+    """Lead a browser to a page of this server, by GET."""
+    return RedirectResponse(f"{request.app.state.prefix}{path}", HTTPStatus.SEE_OTHER, NO_STORE)
+
+
+def to_login(request: Request) -> Response:
+    """Lead a browser to the login, and from there back to the page that it asked for."""
+    address = quote(request.scope["path"])
+    if query := request.scope["query_string"].decode("latin-1"):
+        address = f"{address}?{query}"
+    is_page = request.method in ("GET", "HEAD") and address != "/" and len(address) <= LONGEST_NEXT
+    return to(request, f"/login?{urlencode({'next': address})}" if is_page else "/login")
+
+
+def _is_plain_browser(request: Request) -> bool:
+    """Tell whether a browser asks for a page, without a credential of a program."""
+    headers = request.headers
+    is_program = "authorization" in headers or "x-api-key" in headers
+    return "text/html" in headers.get("accept", "") and not is_program
 
 
 def _in_utc(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
@@ -14,21 +13,19 @@ from serve.answers.responses import ENCODE
 from serve.http import schemas
 from serve.http.documented import answers
 from serve.http.origins import own_pages
-from serve.http.problems import NotFound, Problem, refused
+from serve.http.problems import refused
 from serve.http.query_models import TEXT, QueryModel
 from serve.http.request_bodies import body
 from serve.http.route import Route
-from serve.users import audit, cookies, limits, passwords, sessions, users
+from serve.users import audit, cookies, entrance, limits, passwords, sessions, users
 from serve.users.access import Access, AccessDep, PrincipalDep
 from serve.users.addresses import client_address, network
-from serve.users.principal import Principal
+from serve.users.entrance import LONGEST_NAME, LONGEST_PASSWORD, of_user
 from serve.users.sessions import Refusal, Session
 from serve.users.signing import ACCESS_SECONDS
 
 router = APIRouter(prefix="/v1/auth", tags=["auth"], route_class=Route)
 
-ONLY_USERS = "A key has no sessions and no password. An admin revokes it: DELETE /v1/keys/{key}."
-NO_SESSION = "You have no session with this id. GET /v1/auth/sessions lists yours."
 STRING, INTEGER, BOOLEAN = {"type": "string"}, {"type": "integer"}, {"type": "boolean"}
 INSTANT = {"type": "string", "format": "date-time"}
 TOKENS = {
@@ -81,8 +78,8 @@ ENDED = answers(schemas.object_of(ended=INTEGER), {"ended": 1}, 403, 503)
 class Login(StrictModel):
     """Name and password."""
 
-    username: Annotated[str, Field(max_length=256)]
-    password: Annotated[str, Field(max_length=1024)]
+    username: Annotated[str, Field(max_length=LONGEST_NAME)]
+    password: Annotated[str, Field(max_length=LONGEST_PASSWORD)]
     cookie: Annotated[
         bool, Field(description="true: set the session cookie of a browser, and return no tokens.")
     ] = False
@@ -121,17 +118,10 @@ async def log_in(
     gets its session cookie instead. A wrong password and an unknown name are answered alike.
     """
     kind = "browser" if login.cookie else "token"
-    detail = {"kind": kind}
-    try:
-        user = await sessions.log_in(access, request, login.username, login.password)
-        session = await sessions.begin(access, request, user, kind)
-    except Refusal as refusal:
-        await _record_refusal(request, "login", refusal)
-        raise
-    await audit.record(request, "login", who=user.name, subject=session.id, detail=detail, required=True)
+    session = await entrance.enter(access, request, login.username, login.password, kind)
     if not login.cookie:
         return _tokens(access, session)
-    response = responses.fresh(ENCODE({"user": user.name, "role": user.role}).encode())
+    response = responses.fresh(ENCODE({"user": session.name, "role": session.role}).encode())
     cookie = cookies.setting(request.scope, session.token, sessions.SESSION_SECONDS)
     response.raw_headers.append((b"set-cookie", cookie.encode()))
     return response
@@ -152,7 +142,7 @@ async def refresh(
     try:
         session = await sessions.refresh(access, sent.refresh_token)
     except Refusal as refusal:
-        await _record_refusal(request, "refresh", refusal)
+        await entrance.record_refusal(request, "refresh", refusal)
         raise
     return _tokens(access, session)
 
@@ -163,9 +153,7 @@ async def log_out(request: Request, access: AccessDep, principal: PrincipalDep) 
 
     Ends the session of the token or cookie that comes with the request.
     """
-    user = _user(principal)
-    ended = await sessions.end(access, user.id, user.session, "logout")
-    await audit.record(request, "logout", subject=user.session)
+    ended = await entrance.leave(access, request, principal)
     return _without_cookie(request, {"ended": ended})
 
 
@@ -192,11 +180,11 @@ async def change_password(
 
     At least 12 characters, and none of the commonest. All your sessions end, this one too.
     """
-    name = _user(principal).name
+    name = of_user(principal).name
     try:
         await sessions.log_in(access, request, name, sent.password)
     except Refusal as refusal:
-        await _record_refusal(request, "password", refusal)
+        await entrance.record_refusal(request, "password", refusal)
         raise
     if weakness := passwords.weakness(sent.new_password, name):
         raise refused({"in": "body", "name": "new_password", "reason": weakness})
@@ -214,9 +202,7 @@ async def list_sessions(access: AccessDep, principal: PrincipalDep) -> Response:
 
     Where each login came from, and when it was used last.
     """
-    user = _user(principal)
-    rows = await access.database.rows(sessions.LIST, (user.id,))
-    listed = [_described(row, user.session) for row in rows]
+    listed = await entrance.listed(access, principal)
     return responses.fresh(ENCODE({"rows": listed}).encode())
 
 
@@ -226,8 +212,7 @@ async def end_sessions(request: Request, access: AccessDep, principal: Principal
 
     This one too. From now on their tokens and cookies are refused.
     """
-    ended = await sessions.end(access, _user(principal).id, None, "ended by its user")
-    await audit.record(request, "sessions_end", subject=principal.name)
+    ended = await entrance.end_all(access, request, principal)
     return _without_cookie(request, {"ended": ended})
 
 
@@ -244,18 +229,8 @@ async def end_session(
 
     From now on its tokens or its cookie are refused.
     """
-    user = _user(principal)
-    if not _is_uuid(query.session) or not await sessions.end(
-        access, user.id, query.session, "ended by its user"
-    ):
-        raise NotFound(NO_SESSION)
-    await audit.record(request, "session_end", subject=query.session)
+    await entrance.end_one(access, request, principal, query.session)
     return responses.fresh(ENCODE({"ended": 1}).encode())
-
-
-async def _record_refusal(request: Request, action: str, refusal: Refusal) -> None:
-    who = refusal.name or None
-    await audit.record(request, action, who=who, outcome="refused", detail={"why": refusal.why})
 
 
 def _tokens(access: Access, session: Session) -> Response:
@@ -274,25 +249,3 @@ def _without_cookie(request: Request, content: Mapping[str, Any]) -> Response:
     response = responses.fresh(ENCODE(content).encode())
     response.raw_headers.append((b"set-cookie", cookies.clearing(request.scope).encode()))
     return response
-
-
-def _user(principal: Principal) -> Principal:
-    if principal.kind != "user":
-        raise Problem(403, ONLY_USERS)
-    return principal
-
-
-def _described(row: tuple[Any, ...], current: str) -> dict[str, Any]:
-    session, kind, origin, agent, *moments = row
-    names = ("created_at", "seen_at", "expires_at")
-    described = {"session": str(session), "kind": kind, "network": origin, "agent": agent}
-    described |= {name: moment.isoformat() for name, moment in zip(names, moments, strict=True)}
-    return described | {"is_current": str(session) == current}
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True

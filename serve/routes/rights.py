@@ -58,6 +58,12 @@ RIGHTS = {
     # Pages.
     "GET /": READ,
     "GET /static/{name}": OPEN,
+    "GET /login": OPEN,
+    "POST /login": OPEN,
+    "POST /logout": SIGNED_IN,
+    "GET /sessions": SIGNED_IN,
+    "POST /sessions": SIGNED_IN,
+    "POST /sessions/{session}": SIGNED_IN,
     "GET /{w}": OF_WORKLOAD,
     "GET /{w}/predictions": OF_WORKLOAD,
     "GET /{w}/predictions/{entity:path}": OF_WORKLOAD,

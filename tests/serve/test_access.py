@@ -41,7 +41,13 @@ REFUSED = (
     "nonsense",
 )
 # What ends the session of whoever asks is tried in tests of its own.
-ENDING = {("POST", "/v1/auth/logout"), ("POST", "/v1/auth/password"), ("DELETE", "/v1/auth/sessions")}
+ENDING = {
+    ("POST", "/logout"),
+    ("POST", "/sessions"),
+    ("POST", "/v1/auth/logout"),
+    ("POST", "/v1/auth/password"),
+    ("DELETE", "/v1/auth/sessions"),
+}
 OF_USERS = "/v1/auth/"
 # A stream goes on for ever.
 LIVE = "/v1/live"
