@@ -52,6 +52,7 @@ def enter(desk: Gate, name: str, role: str = "viewer") -> dict[str, str]:
     desk.execute("DELETE FROM almanac.wrong_passwords")
     answer = send(desk, "/login", {"username": name, **RIGHT})
     assert answer.status_code == 303, answer.text
+    desk.client.cookies.clear()
     return own_origin(desk) | {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
@@ -238,3 +239,57 @@ def test_a_user_ends_all_sessions_and_a_key_has_none(desk: Gate) -> None:
     assert [desk.client.get("/", headers=each).status_code for each in (here, there)] == [303, 303]
     refused = desk.client.get("/sessions", headers=desk.key("read"))
     assert (refused.status_code, "A key has no sessions" in refused.text) == (403, True)
+
+
+def test_an_operator_rolls_back_resumes_and_promotes_from_the_ledger(desk: Gate) -> None:
+    gina, cleo = enter(desk, "gina", "operator"), enter(desk, "cleo")
+    runs = [row[0] for row in desk.execute("SELECT run_id FROM almanac.releases ORDER BY release_id")]
+
+    def ledger() -> str:
+        return desk.client.get("/football/ledger", headers=gina).text
+
+    assert 'action="/football/rollback"' in ledger()
+    assert 'action="/football/resume"' not in ledger()
+    assert "Change what answers" not in desk.client.get("/football/ledger", headers=cleo).text
+    orders = [
+        ("rollback", {"run": "", "why": "chances <b>are</b> wrong"}),
+        ("resume", {"why": "right again"}),
+        ("rollback", {"run": runs[0], "why": "further back"}),
+        ("promote", {"model_version": "3", "why": "steadier"}),
+    ]
+    for action, fields in orders:
+        answer = desk.client.post(f"/football/{action}", data=fields, headers=gina)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/football/ledger"), answer.text
+        assert ('action="/football/resume"' in ledger()) is (action == "rollback")
+    written = desk.execute("SELECT kind, who, why FROM almanac.releases ORDER BY release_id OFFSET 3")
+    assert [(kind, who, str(why).rpartition(": ")[2]) for kind, who, why in written] == [
+        ("rollback", "gina", "chances <b>are</b> wrong"),
+        ("rollback", "gina", "further back"),
+        ("promote", "gina", "steadier"),
+    ]
+    assert "chances &lt;b&gt;are&lt;/b&gt; wrong" in ledger()
+    query = "SELECT detail ->> 'why' FROM almanac.audit WHERE action IN ('rollback', 'resume', 'promote')"
+    assert {row[0] for row in desk.execute(query)} == {fields["why"] for _, fields in orders}
+
+
+def test_an_order_that_may_not_be_changes_nothing(desk: Gate) -> None:
+    gina, cleo = enter(desk, "gina", "operator"), enter(desk, "cleo")
+    before = desk.execute("SELECT count(*) FROM almanac.releases")
+    fields = {"why": "x"}
+    foreign = gina | {"Origin": "https://evil.example"}
+    tries = [
+        (cleo, "rollback", fields, 403),
+        (foreign, "rollback", fields, 403),
+        (BROWSER, "rollback", fields, 303),
+        (gina, "rollback", {"why": " "}, 422),
+        (gina, "rollback", {"why": "x", "run": "20250415t060000-00000000"}, 404),
+        (gina, "promote", {"why": "x", "model_version": "9"}, 404),
+        (gina, "promote", {"why": "x", "model_version": "one"}, 422),
+        (gina, "promote", {"why": "x"}, 422),
+        (gina, "resume", {"why": "x", "who": "somebody else"}, 422),
+    ]
+    for headers, action, sent, status in tries:
+        answer = desk.client.post(f"/football/{action}", data=sent, headers=headers)
+        assert (action, sent, answer.status_code) == (action, sent, status)
+        assert status == 303 or answer.headers["content-type"].startswith("text/html")
+    assert desk.execute("SELECT count(*) FROM almanac.releases") == before
