@@ -8,6 +8,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 from psycopg.conninfo import make_conninfo
 
 from almanac.settings import Settings
@@ -70,6 +72,8 @@ def test_a_browser_without_a_session_is_led_to_the_login_and_back(desk: Gate) ->
     page = desk.client.get(address, headers=BROWSER)
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert 'name="next" value="/football?as_of=2030-01-01T00:00:00Z"' in page.text
+    # With `no-referrer` browsers send `Origin: null`, and every form is refused.
+    assert page.headers.get_list("referrer-policy") == ["same-origin"]
     desk.add_user("cleo")
     entered = send(
         desk, "/login", {"username": "cleo", "next": "/football?as_of=2030-01-01T00:00:00Z"} | RIGHT
@@ -293,3 +297,50 @@ def test_an_order_that_may_not_be_changes_nothing(desk: Gate) -> None:
         assert (action, sent, answer.status_code) == (action, sent, status)
         assert status == 303 or answer.headers["content-type"].startswith("text/html")
     assert desk.execute("SELECT count(*) FROM almanac.releases") == before
+
+
+def test_the_login_and_the_forms_of_operators_work_in_a_browser_without_script(
+    desk: Gate, browser: Browser
+) -> None:
+    desk.add_user("gina", "operator")
+    desk.execute("DELETE FROM almanac.rate_limits")
+    home = str(desk.client.base_url).rstrip("/")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{home}/football/ledger")
+    assert page.url == f"{home}/login?next=%2Ffootball%2Fledger"
+    page.get_by_label("User name").fill("gina")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    assert page.url == f"{home}/football/ledger"
+    form = page.locator('form[action="/football/rollback"]')
+    form.get_by_label("Why").fill("seen in a browser")
+    form.get_by_role("button", name="Roll back").click()
+    assert page.url == f"{home}/football/ledger"
+    assert "seen in a browser" in page.locator("tbody tr").first.inner_text()
+    page.get_by_role("button", name="Log out").click()
+    assert page.url == f"{home}/login"
+    page.goto(f"{home}/sessions")
+    assert page.url == f"{home}/login?next=%2Fsessions"
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/login", "/sessions", "/football/ledger"])
+def test_a_page_of_access_breaks_no_rule_in_either_scheme_nor_at_any_width(
+    desk: Gate, browser: Browser, path: str
+) -> None:
+    name, _, value = enter(desk, "gina", "operator")["Cookie"].partition("=")
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme)
+        context.add_cookies([{"name": name, "value": value, "url": str(desk.client.base_url)}])
+        page = context.new_page()
+        messages: list[str] = []
+        page.on("console", lambda message, messages=messages: messages.append(message.text))
+        page.goto(f"{str(desk.client.base_url).rstrip('/')}{path}")
+        violations = Axe().run(page).response["violations"]
+        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+        for width in (390, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert messages == []
+        context.close()
