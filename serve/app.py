@@ -57,6 +57,8 @@ class Application(FastAPI):
         documented.restore_examples(description, api_routes)
         components = description.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = schemas.PROBLEM
+        if self.state.service.access:
+            _describe_access(self, description, api_routes)
         return description
 
 
@@ -128,12 +130,24 @@ def _add_access(app: FastAPI, settings: Settings, database: Database) -> None:
     from serve.routes.rights import rights_for
     from serve.users.access import make_access
     from serve.users.guard import Guard, protected
+    from serve.users.streams import Streams
 
     app.state.access = make_access(settings, database)
     if settings.oidc_issuer:
         _add_oidc(app, settings)
     guard = Guard(app.state.access, public_read=settings.public_read, metrics_open=settings.metrics_open)
+    app.state.guard = guard
+    app.state.streams = Streams(guard, app.state.access.epochs)
     app.router.routes[:] = protected(app.routes, guard, rights_for(app.state.service.contracts))
+
+
+def _describe_access(app: FastAPI, description: dict[str, Any], api_routes: list[APIRoute]) -> None:
+    """Add to the OpenAPI description which credential each route needs."""
+    from serve.routes.rights import rights_for
+    from serve.users import described
+
+    right_of = rights_for(app.state.service.contracts)
+    described.add_access(description, [(route, right_of(route)) for route in api_routes], app.state.guard)
 
 
 def _add_oidc(app: FastAPI, settings: Settings) -> None:

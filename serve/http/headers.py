@@ -20,10 +20,9 @@ FORWARDED_PROTO = b"x-forwarded-proto"
 
 
 def security(headers: list[Header], *, is_encrypted: bool) -> list[Header]:
-    """Return the headers of an answer with those of security; a page that has a policy keeps its own."""
-    added = [*headers, *ALWAYS]
-    if not any(name == CONTENT_SECURITY_POLICY for name, _ in headers):
-        added.append(NO_PAGE)
+    """Return the headers of an answer with those of security; a page keeps its own policies."""
+    present = {name for name, _ in headers}
+    added = [*headers, *(each for each in (*ALWAYS, NO_PAGE) if each[0] not in present)]
     if is_encrypted:
         added.append(STRICT_TRANSPORT)
     return added

@@ -33,7 +33,7 @@ class Cors(CORSMiddleware):
             app,
             allow_origins=origins,
             allow_methods=("GET", "HEAD", "POST"),
-            allow_headers=("If-None-Match",),
+            allow_headers=("If-None-Match", "Authorization", "X-API-Key"),
             expose_headers=EXPOSED,
         )
 

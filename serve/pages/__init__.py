@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 
 from almanac.contract import Contract
 from serve.answers.service import Service
-from serve.pages import assets, history, home, workload
+from serve.pages import assets, history, home, orders, workload
 
 HERE = Path(__file__).parent
 OF_ACCESS = ("login", "sessions")
@@ -24,6 +24,7 @@ def make_routes(service: Service, mlflow_url: str) -> list[BaseRoute]:
     if service.access:
         # PyJWT and argon2 take memory, so they are imported only where they are used.
         routers += [import_module(f"serve.pages.{name}").router for name in OF_ACCESS]
+        routers += [orders.make_router(contract) for contract in service.contracts.values()]
     for contract in service.contracts.values():
         routers += _routers(contract, mlflow_url)
     pages: list[BaseRoute] = [

@@ -58,6 +58,9 @@ class Stream(Response):
             await send({"type": "http.response.body", "body": b""})
             return
         viewer = self._live.watch(self._topics)
+        streams = getattr(scope["app"].state, "streams", None)
+        if streams:
+            streams.add(viewer, scope)
         waiting = asyncio.create_task(_end_when_gone(receive, viewer))
         try:
             with suppress(TimeoutError):
@@ -66,6 +69,8 @@ class Stream(Response):
                     await _send_all(viewer, send)
         finally:
             waiting.cancel()
+            if streams:
+                streams.remove(viewer)
             self._live.leave(viewer)
 
 

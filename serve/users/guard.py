@@ -38,7 +38,7 @@ class Guard:
 
     def refuse_unless_admitted(self, principal: Principal, right: str) -> None:
         """Raise Unauthorized for nobody, or Problem 403 for whoever lacks a right."""
-        if not self._is_public(right) and not _may(principal, right):
+        if not self.is_public(right) and not _may(principal, right):
             raise _refusal(principal, right)
 
     async def principal(self, scope: Scope) -> Principal:
@@ -60,7 +60,8 @@ class Guard:
             raise Problem(403, FOREIGN)
         return principal
 
-    def _is_public(self, right: str) -> bool:
+    def is_public(self, right: str) -> bool:
+        """Tell whether everybody has a right."""
         is_read = right == ANY_READ or right.partition(":")[0] == READ
         return (self._public_read and is_read) or (self._metrics_open and right == METRICS)
 

@@ -8,6 +8,8 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
 from psycopg.conninfo import make_conninfo
 
 from almanac.settings import Settings
@@ -52,6 +54,7 @@ def enter(desk: Gate, name: str, role: str = "viewer") -> dict[str, str]:
     desk.execute("DELETE FROM almanac.wrong_passwords")
     answer = send(desk, "/login", {"username": name, **RIGHT})
     assert answer.status_code == 303, answer.text
+    desk.client.cookies.clear()
     return own_origin(desk) | {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 
 
@@ -69,6 +72,8 @@ def test_a_browser_without_a_session_is_led_to_the_login_and_back(desk: Gate) ->
     page = desk.client.get(address, headers=BROWSER)
     assert (page.status_code, page.headers["cache-control"]) == (200, "no-store")
     assert 'name="next" value="/football?as_of=2030-01-01T00:00:00Z"' in page.text
+    # With `no-referrer` browsers send `Origin: null`, and every form is refused.
+    assert page.headers.get_list("referrer-policy") == ["same-origin"]
     desk.add_user("cleo")
     entered = send(
         desk, "/login", {"username": "cleo", "next": "/football?as_of=2030-01-01T00:00:00Z"} | RIGHT
@@ -238,3 +243,104 @@ def test_a_user_ends_all_sessions_and_a_key_has_none(desk: Gate) -> None:
     assert [desk.client.get("/", headers=each).status_code for each in (here, there)] == [303, 303]
     refused = desk.client.get("/sessions", headers=desk.key("read"))
     assert (refused.status_code, "A key has no sessions" in refused.text) == (403, True)
+
+
+def test_an_operator_rolls_back_resumes_and_promotes_from_the_ledger(desk: Gate) -> None:
+    gina, cleo = enter(desk, "gina", "operator"), enter(desk, "cleo")
+    runs = [row[0] for row in desk.execute("SELECT run_id FROM almanac.releases ORDER BY release_id")]
+
+    def ledger() -> str:
+        return desk.client.get("/football/ledger", headers=gina).text
+
+    assert 'action="/football/rollback"' in ledger()
+    assert 'action="/football/resume"' not in ledger()
+    assert "Change what answers" not in desk.client.get("/football/ledger", headers=cleo).text
+    orders = [
+        ("rollback", {"run": "", "why": "chances <b>are</b> wrong"}),
+        ("resume", {"why": "right again"}),
+        ("rollback", {"run": runs[0], "why": "further back"}),
+        ("promote", {"model_version": "3", "why": "steadier"}),
+    ]
+    for action, fields in orders:
+        answer = desk.client.post(f"/football/{action}", data=fields, headers=gina)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/football/ledger"), answer.text
+        assert ('action="/football/resume"' in ledger()) is (action == "rollback")
+    written = desk.execute("SELECT kind, who, why FROM almanac.releases ORDER BY release_id OFFSET 3")
+    assert [(kind, who, str(why).rpartition(": ")[2]) for kind, who, why in written] == [
+        ("rollback", "gina", "chances <b>are</b> wrong"),
+        ("rollback", "gina", "further back"),
+        ("promote", "gina", "steadier"),
+    ]
+    assert "chances &lt;b&gt;are&lt;/b&gt; wrong" in ledger()
+    query = "SELECT detail ->> 'why' FROM almanac.audit WHERE action IN ('rollback', 'resume', 'promote')"
+    assert {row[0] for row in desk.execute(query)} == {fields["why"] for _, fields in orders}
+
+
+def test_an_order_that_may_not_be_changes_nothing(desk: Gate) -> None:
+    gina, cleo = enter(desk, "gina", "operator"), enter(desk, "cleo")
+    before = desk.execute("SELECT count(*) FROM almanac.releases")
+    fields = {"why": "x"}
+    foreign = gina | {"Origin": "https://evil.example"}
+    tries = [
+        (cleo, "rollback", fields, 403),
+        (foreign, "rollback", fields, 403),
+        (BROWSER, "rollback", fields, 303),
+        (gina, "rollback", {"why": " "}, 422),
+        (gina, "rollback", {"why": "x", "run": "20250415t060000-00000000"}, 404),
+        (gina, "promote", {"why": "x", "model_version": "9"}, 404),
+        (gina, "promote", {"why": "x", "model_version": "one"}, 422),
+        (gina, "promote", {"why": "x"}, 422),
+        (gina, "resume", {"why": "x", "who": "somebody else"}, 422),
+    ]
+    for headers, action, sent, status in tries:
+        answer = desk.client.post(f"/football/{action}", data=sent, headers=headers)
+        assert (action, sent, answer.status_code) == (action, sent, status)
+        assert status == 303 or answer.headers["content-type"].startswith("text/html")
+    assert desk.execute("SELECT count(*) FROM almanac.releases") == before
+
+
+def test_the_login_and_the_forms_of_operators_work_in_a_browser_without_script(
+    desk: Gate, browser: Browser
+) -> None:
+    desk.add_user("gina", "operator")
+    desk.execute("DELETE FROM almanac.rate_limits")
+    home = str(desk.client.base_url).rstrip("/")
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{home}/football/ledger")
+    assert page.url == f"{home}/login?next=%2Ffootball%2Fledger"
+    page.get_by_label("User name").fill("gina")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    assert page.url == f"{home}/football/ledger"
+    form = page.locator('form[action="/football/rollback"]')
+    form.get_by_label("Why").fill("seen in a browser")
+    form.get_by_role("button", name="Roll back").click()
+    assert page.url == f"{home}/football/ledger"
+    assert "seen in a browser" in page.locator("tbody tr").first.inner_text()
+    page.get_by_role("button", name="Log out").click()
+    assert page.url == f"{home}/login"
+    page.goto(f"{home}/sessions")
+    assert page.url == f"{home}/login?next=%2Fsessions"
+    context.close()
+
+
+@pytest.mark.parametrize("path", ["/login", "/sessions", "/football/ledger"])
+def test_a_page_of_access_breaks_no_rule_in_either_scheme_nor_at_any_width(
+    desk: Gate, browser: Browser, path: str
+) -> None:
+    name, _, value = enter(desk, "gina", "operator")["Cookie"].partition("=")
+    for scheme in ("light", "dark"):
+        context = browser.new_context(color_scheme=scheme)
+        context.add_cookies([{"name": name, "value": value, "url": str(desk.client.base_url)}])
+        page = context.new_page()
+        messages: list[str] = []
+        page.on("console", lambda message, messages=messages: messages.append(message.text))
+        page.goto(f"{str(desk.client.base_url).rstrip('/')}{path}")
+        violations = Axe().run(page).response["violations"]
+        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in violations] == []
+        for width in (390, 768, 1280):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert messages == []
+        context.close()
