@@ -37,7 +37,7 @@ def forged(key: bytes | str = KEY, algorithm: str = "HS256", **changes: Any) -> 
     now = int(time.time())
     claims: dict[str, Any] = {
         "iss": "almanac", "aud": "almanac-api", "sub": USER, "sid": SESSION, "role": "admin", "jti": "x",
-        "iat": now, "exp": now + 900,
+        "iat": now, "exp": now + 7_200,
     }  # fmt: skip
     claims |= changes
     present = {name: value for name, value in claims.items() if value is not None}

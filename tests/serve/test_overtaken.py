@@ -93,7 +93,7 @@ class Rows:
 
 def service(releases: Following) -> Service:
     database = Rows("run-1")
-    parts = {"contracts": {}, "cache": Cache(100_000), "metrics": Metrics(), "version": "test"}
+    parts = {"contracts": {}, "cache": Cache(100_000), "metrics": Metrics(), "version": "test", "live": None}
     editions = Editions(database, releases)  # type: ignore[arg-type]
     return Service(database=database, releases=releases, editions=editions, **parts)  # type: ignore[arg-type]
 

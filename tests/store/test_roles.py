@@ -165,7 +165,8 @@ def test_only_the_ingest_role_and_the_reading_of_files_may_call_functions_that_s
     # It stores nothing: it splits texts and queries into words.
     splitting = ("almanac_reader", "log_words")
     of_files = ("log_add_file", "log_add_lines", "log_complete", "log_finish_file", "log_open_day")
-    workers = [("almanac_worker", name) for name in (*of_files, "log_words")]
+    # It stores nothing either: it tells the scheduler that entries have arrived.
+    workers = [("almanac_worker", name) for name in ("announce_arrival", *of_files, "log_words")]
     assert rows(owner, FUNCTION_GRANTS) == [trigger, *stores, splitting, *workers]
 
 

@@ -21,6 +21,7 @@ EXAMPLE = {
     "level": "warning",
     "level_confidence": 0.91,
     "warning_chance": 0.97,
+    "written_level": "info",
     "anomaly": True,
     "anomaly_score": 0.83,
     "anomaly_kind": "rare",
