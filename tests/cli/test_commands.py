@@ -102,7 +102,7 @@ WRONG = {
     ("rollback", "football", "--to", "x", "--resume"): "--to and --resume exclude each other.",
     ("predict-one", "football", "home"): "'home' is not an input. Write name=value.",
     ("new", "Not-a-name"): "'Not-a-name' cannot name a workload",
-    ("db", "url", "--role", "king"): "Unknown role 'king'. Roles: owner, worker, reader, ingest, access, login.",
+    ("db", "url", "--role", "king"): "'king'. Roles: owner, worker, reader, ingest, access, login.",
     ("db", "start"): "DATABASE_URL names a server of your own",
     ("db", "stop"): "DATABASE_URL names a server of your own",
 }
