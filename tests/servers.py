@@ -115,7 +115,7 @@ def free_port() -> int:
 
 
 def wait_for_release(client: httpx.Client, release: int, workload: str = "football") -> None:
-    """Wait until the server answers from this release: it promises a second, a busy machine may need more."""
+    """Wait until the server answers from this release; a second is what it promises."""
     wait_until(
-        lambda: client.get(f"/v1/{workload}/predictions?limit=1").json()["release"] == release, seconds=5.0
+        lambda: client.get(f"/v1/{workload}/predictions?limit=1").json()["release"] == release, seconds=1.0
     )

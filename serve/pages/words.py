@@ -84,7 +84,8 @@ def value(raw: Any) -> str:
     if isinstance(raw, bool):
         return "yes" if raw else "no"
     if isinstance(raw, int | float):
-        return number(raw)
+        # A year, like any whole number of four digits, stays in one piece.
+        return str(raw) if isinstance(raw, int) and abs(raw) < 10_000 else number(raw)
     if isinstance(raw, Mapping | list):
         return shortened(json.dumps(raw, ensure_ascii=False, separators=(", ", ": ")))
     return shortened(str(raw))

@@ -125,7 +125,7 @@ def _field(contract: Contract, declared: Filter, query: Mapping[str, str]) -> di
     column = contract.predictions.column(declared.column)
     kind = "text" if declared.op == "in" else FIELD_TYPES.get(column.type, "text")
     several = " Several with commas." if declared.op == "in" else ""
-    doc = (declared.doc or column.doc) + several
+    doc = declared.doc or f"{column.doc}{several}"
     return {"name": declared.name, "kind": kind, "doc": doc, "value": query.get(declared.name, "")}
 
 

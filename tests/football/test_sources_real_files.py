@@ -158,9 +158,9 @@ def test_clubs_that_changed_tier_keep_their_name(fetched: Fetched) -> None:
     assert tiers["SBV Vitesse"] == {"N1", "N2"}
 
 
-def test_reading_takes_seconds_and_not_minutes(fetched: Fetched) -> None:
+def test_reading_is_quick(fetched: Fetched) -> None:
     texts, pins = pinned_texts(), openfootball.pinned()
     started = time.process_time()
     for text, pin in zip(texts, pins, strict=True):
         football_txt.parse(text, pin.season)
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 3.0

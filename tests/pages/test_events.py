@@ -38,6 +38,9 @@ def test_numbers_add_up_with_the_statistics_while_batches_arrive(browser, site):
 
 
 def test_the_cost_of_an_event_stands_beside_full_batches(site):
+    bench = Bench(site.publisher.database.url)
+    bench.send(*events(30))
+    bench.drain()
     text = site.client.get("/events?hours=1").text
     assert re.search(r"[+-]\d+% beside full batches of 50", text)
     assert site.client.get("/events?hours=0").status_code == 422

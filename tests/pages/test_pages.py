@@ -44,9 +44,22 @@ def test_every_page_is_html_with_the_policy_and_without_styles_in_its_elements(s
         assert "JSON of this page" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("raw", "text"),
+    [(2012, "2012"), (-9999, "-9999"), (27075, "27\u202f075"), (0.5, "0.5"), (True, "yes"), (None, "–")],
+)
+def test_a_year_stays_in_one_piece_and_large_numbers_do_not(raw, text):
+    assert words.value(raw) == text
+
+
+def test_a_filter_says_once_that_it_takes_several(site):
+    assert "Levels, comma separated.</small>" in site.client.get("/logs").text
+
+
 def test_answers_that_are_no_pages_have_no_policy_of_pages(site):
     for path in ("/v1/workloads", "/livez"):
-        assert "script-src" not in site.client.get(path).headers["content-security-policy"]
+        policy = site.client.get(path).headers["content-security-policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'"
 
 
 def test_a_page_that_has_not_changed_is_answered_304(site):

@@ -4,12 +4,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import jwt
 import pytest
 
 from almanac.settings import Settings
 from serve.app import create_app
 from serve.routes import rights
 from serve.server import configured
+from serve.users.signing import Signer
 from tests.serve.gate import SECRET, Gate, Headers, bearer, gate_on
 from tests.serve.publishing import Publisher
 from tests.servers import as_program, in_thread
@@ -73,13 +75,29 @@ def addresses() -> list[tuple[str, str, str]]:
 ADDRESSES = addresses()
 
 
+def expired(gate: Gate) -> Headers:
+    """A token of an admin whose session goes on, as it would be an hour after its end."""
+    text = gate.user("late", "admin")["Authorization"].removeprefix("Bearer ")
+    head = jwt.get_unverified_header(text)
+    claims = jwt.decode(text, options={"verify_signature": False})
+    signer = Signer([SECRET.encode()])
+
+    def aged(seconds: int) -> Headers:
+        ages = {name: claims[name] - seconds for name in ("iat", "exp")}
+        return bearer(jwt.encode(claims | ages, signer._keys[head["kid"]], head["alg"], head))
+
+    answer = gate.client.get("/v1/audit", headers=aged(1))
+    assert answer.status_code == 200, answer.text
+    return aged(3_600)
+
+
 @pytest.fixture(scope="module")
 def crowd(gate: Gate) -> dict[str, Headers]:
     """The headers of everybody who asks."""
     crowd = {role: gate.user(f"a-{role}", role) for role in ("viewer", "operator", "admin")}
     crowd |= {name: gate.key(*name.split()[1:]) for name in MAY if name.startswith("key ")}
     crowd |= {name: gate.user(name.replace(" ", "-")) for name in ("disabled user", "ended session")}
-    crowd |= {"nobody": {}, "nonsense": bearer("nonsense"), "expired token": bearer("a.b.c")}
+    crowd |= {"nobody": {}, "nonsense": bearer("nonsense"), "expired token": expired(gate)}
     crowd |= {"expired key": gate.key("admin", lifetime="-1 second"), "revoked key": gate.key("admin")}
     admin = crowd["admin"]
     warmed = gate.client.get("/v1/workloads", headers=crowd["revoked key"])

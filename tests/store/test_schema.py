@@ -17,7 +17,7 @@ from almanac.errors import ContractError, DatabaseError
 from almanac.store.connections import locks
 from almanac.store.connections.database import Database
 from almanac.store.publishing import staging
-from almanac.store.schema import ensure, guard_tables, migrate
+from almanac.store.schema import access_tables, ensure, migrate
 from almanac.store.schema.roles import missing_statements
 from almanac.store.schema.tables import metadata
 from tests.queries import change, one, rows, within
@@ -216,7 +216,7 @@ def test_the_migrations_agree_with_the_declared_tables(owner: Database) -> None:
             return name == "almanac"
         return kind != "table" or not str(name).startswith((*contracts, "alembic_"))
 
-    assert guard_tables.audit.metadata is metadata
+    assert access_tables.audit.metadata is metadata
     with owner.engine.begin() as connection:
         options = {"include_schemas": True, "include_name": is_ours, "compare_server_default": True}
         assert compare_metadata(MigrationContext.configure(connection, opts=options), metadata) == []

@@ -23,7 +23,7 @@ FINISHED_BEFORE = (
 )
 NEXT = """
 Took {seconds}. Now look at it:
-  [bold]make serve[/]    ask the server: http://{host}:{port}/docs
+  [bold]make serve[/]    see the pages: http://{host}:{port}, and ask the API: http://{host}:{port}/docs
   [bold]make lab[/]      explore the notebooks in JupyterLab
   [bold]make mlflow[/]   compare runs and models: {pages}"""
 

@@ -20,7 +20,7 @@ BAD_NAME = (
 # First parts of the server's own addresses, today's and those to come: such a workload could not be served.
 RESERVED = frozenset(
     "admin alerts auth audit docs keys ledger live livez login logout metrics openapi readyz runs schedule "
-    "static users version workloads".split()
+    "sessions static users version workloads".split()
 )
 RESERVED_NAME = (
     "'{name}' cannot name a workload: the server uses this word in its own addresses. Choose another one."

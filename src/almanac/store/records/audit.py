@@ -10,7 +10,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from almanac.store.rows.json_values import canonical_json
-from almanac.store.schema.guard_tables import audit, audit_head, audit_seals
+from almanac.store.schema.access_tables import audit, audit_head, audit_seals
 
 LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtext('almanac audit'))")
 SETTLE = sa.text("SELECT almanac.audit_settle()")

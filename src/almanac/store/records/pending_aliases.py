@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from almanac.store.connections.rows import all_rows
-from almanac.store.schema.guard_tables import pending_aliases
+from almanac.store.schema.access_tables import pending_aliases
 from almanac.store.schema.tables import decisions
 
 PendingRow = sa.RowMapping
